@@ -1,0 +1,70 @@
+# The commands of this repository; CI runs the same ones. `make` alone lists them.
+
+PYTHON ?= $(shell command -v python3.13 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+export SAM_CLI_TELEMETRY := 0
+# The functions' folders are uploaded as they are: no byte code may lie in them.
+export PYTHONDONTWRITEBYTECODE := 1
+# Nothing here but `live` and `deploy` talks to AWS; boto3 wants to know a region all the same.
+export AWS_DEFAULT_REGION ?= eu-west-1
+
+.PHONY: help demo lab test fix check build live deploy
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(READY)  ## set up what is needed, then tell the story of two servers
+	@$(BIN)/python -m lab.demo
+
+lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
+	@$(BIN)/python -m lab
+
+test: $(READY)  ## set up what is needed, then run every test with branch coverage
+	@$(BIN)/pytest --cov --cov-branch
+
+fix: $(READY)  ## format, and apply safe fixes (the only target that changes files)
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+check: $(READY)  ## format, lint, types, layers, template, requirements; changes nothing
+	@echo "ruff" && $(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet
+	@echo "mypy" && $(BIN)/mypy --no-error-summary
+	@echo "import-linter" && PYTHONPATH=layers/shared $(BIN)/lint-imports --no-cache --no-logo
+	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/fleet.yaml
+	@echo "requirements" && $(MAKE) --no-print-directory requirements-in-step
+
+# Asks whether what is installed satisfies each file, and so needs no network. The environment holds exactly what
+# requirements-dev.txt pins, so a name missing from it, or a layer that pins another version, is found.
+.PHONY: requirements-in-step
+requirements-in-step:
+	@for file in requirements-dev.in layers/shared/requirements.in; do \
+		$(BIN)/uv pip install --quiet --dry-run --no-index --requirement $$file || exit 1; \
+	done
+	@for file in requirements-dev.txt layers/shared/requirements.txt; do \
+		$(BIN)/uv pip install --quiet --dry-run --no-index --no-deps --requirement $$file || exit 1; \
+	done
+
+build: $(READY)  ## sam build, then import every handler from what was built
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+	@$(BIN)/python tools/import_built.py
+
+# Never part of the gate: it needs credentials, and creates records and checks in a zone of yours.
+live: $(READY)  ## contract suite on a real account
+	@$(BIN)/pytest tests/contract --live
+
+deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" at first
+	@$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
+
+$(READY): requirements-dev.txt .python-version
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
+		echo "fleet53 needs Python 3.13, but $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Install 3.13, or name it: make PYTHON=/path/to/python3.13" >&2; \
+		exit 1; }
+	@echo "Setting up .venv (a minute or two, once) …"
+	@"$(PYTHON)" -m venv .venv
+	@echo "Installing what requirements-dev.txt pins …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@touch $@
+	@echo "Ready."

@@ -1,0 +1,42 @@
+"""The audit: an order in, a report out. Repair goes through the queue."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from fleet53.audit import audit, read_order
+from fleet53.aws.clients import Clients
+from fleet53.aws.patience import Patience
+from fleet53.metrics import Measurement, emit, measure_audit
+from fleet53.settings import read_settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+settings = read_settings(os.environ)
+clients = Clients()
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Return the report on what the order asks for."""
+    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
+    aws = clients.connect(settings, patience)
+    report = audit(read_order(event), settings, aws, now=datetime.now(UTC))
+    logger.info("audit", extra={"report": report})
+    emit(
+        [
+            *measure_audit(report),
+            Measurement("Route53Calls", patience.calls),
+            Measurement("Throttled", patience.throttled),
+        ],
+        settings.owner,
+    )
+    return report

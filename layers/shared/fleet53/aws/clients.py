@@ -1,0 +1,71 @@
+"""The boto3 clients, made once a cold start, and the adapters around them, made for each invocation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.config import Config
+
+from fleet53.aws.autoscaling import AutoScaling
+from fleet53.aws.ec2 import Ec2
+from fleet53.aws.health import REGION, Health
+from fleet53.aws.parameters import PoolParameters
+from fleet53.aws.queue import Queue
+from fleet53.aws.route53 import Route53
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+    from fleet53.aws.patience import Patience
+    from fleet53.model import Zone, ZoneId
+    from fleet53.settings import Settings
+
+_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
+_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+"""Route 53 is tried again by Patience, which knows how much time is left and counts every request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aws:
+    """All that a pass reads from and writes to."""
+
+    ec2: Ec2
+    autoscaling: AutoScaling
+    route53: Route53
+    health: Health
+    parameters: PoolParameters
+    queue: Queue
+
+
+@dataclass(slots=True)
+class Clients:
+    """The clients of one function, kept while it is warm."""
+
+    ec2: EC2Client = field(default_factory=lambda: boto3.client("ec2", config=_REGIONAL))
+    autoscaling: AutoScalingClient = field(default_factory=lambda: boto3.client("autoscaling", config=_REGIONAL))
+    route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
+    cloudwatch: CloudWatchClient = field(
+        default_factory=lambda: boto3.client("cloudwatch", region_name=REGION, config=_REGIONAL)
+    )
+    ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
+    sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+    zones: dict[ZoneId, Zone] = field(default_factory=dict)
+
+    def connect(self, settings: Settings, patience: Patience) -> Aws:
+        """Return the adapters for one invocation."""
+        route53 = Route53(self.route53, patience, self.zones)
+        return Aws(
+            ec2=Ec2(self.ec2, settings.pool_tag_key),
+            autoscaling=AutoScaling(self.autoscaling),
+            route53=route53,
+            health=Health(self.cloudwatch, route53),
+            parameters=PoolParameters(self.ssm, settings.pools_path),
+            queue=Queue(self.sqs, settings.queue_url),
+        )

@@ -1,0 +1,88 @@
+"""EC2: the instances and what Spot plans for them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from itertools import batched
+from typing import TYPE_CHECKING, Final
+
+from fleet53.model import Instance, InstanceId, PoolName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+
+_FILTER_VALUES: Final = 200  # values of one filter (EC2 User Guide, Filter resources)
+_GROUP_TAG: Final = "aws:autoscaling:groupName"
+
+
+class Ec2:
+    """What fleet53 reads from EC2. `pool_tag_key` is the tag whose value names an instance's pools."""
+
+    def __init__(self, client: EC2Client, pool_tag_key: str) -> None:
+        self._client = client
+        self._pool_tag_key = pool_tag_key
+
+    def tagged(self) -> dict[InstanceId, Instance]:
+        """Return every instance that carries the pool tag, whatever its state. All pages, or an error."""
+        return self._describe([{"Name": "tag-key", "Values": [self._pool_tag_key]}])
+
+    def by_id(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, Instance]:
+        """Return those of `instance_ids` that EC2 knows.
+
+        Asks by filter: an unknown id among InstanceIds fails the whole call (DescribeInstances,
+        InvalidInstanceID.NotFound).
+        """
+        found: dict[InstanceId, Instance] = {}
+        for ids in batched(sorted(instance_ids), _FILTER_VALUES, strict=False):
+            found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
+        return found
+
+    def spot_status(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
+        """Return the status code of the Spot request of each instance that has one."""
+        found: dict[InstanceId, str] = {}
+        pages = self._client.get_paginator("describe_spot_instance_requests")
+        for ids in batched(sorted(instance_ids), _FILTER_VALUES, strict=False):
+            for page in pages.paginate(Filters=[{"Name": "instance-id", "Values": list(ids)}]):
+                for request in page["SpotInstanceRequests"]:
+                    found[InstanceId(request["InstanceId"])] = request["Status"]["Code"]
+        return found
+
+    def _describe(self, filters: list[FilterTypeDef]) -> dict[InstanceId, Instance]:
+        pages = self._client.get_paginator("describe_instances")
+        return {
+            InstanceId(described["InstanceId"]): self._read(described)
+            for page in pages.paginate(Filters=filters, PaginationConfig={"PageSize": 1000})
+            for reservation in page["Reservations"]
+            for described in reservation["Instances"]
+        }
+
+    def _read(self, described: InstanceTypeDef) -> Instance:
+        tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
+        public, private = described.get("PublicIpAddress"), described.get("PrivateIpAddress")
+        return Instance(
+            id=InstanceId(described["InstanceId"]),
+            state=described["State"]["Name"],
+            launched=described["LaunchTime"],
+            pools=frozenset(PoolName(name) for name in tags.get(self._pool_tag_key, "").split()),
+            public_ipv4=IPv4Address(public) if public else None,
+            private_ipv4=IPv4Address(private) if private else None,
+            ipv6=next(_ipv6_addresses(described), None),
+            group=tags.get(_GROUP_TAG),
+            spot=described.get("InstanceLifecycle") == "spot",
+        )
+
+
+def _ipv6_addresses(described: InstanceTypeDef) -> Iterator[IPv6Address]:
+    """Yield the instance's IPv6 addresses, its primary one first."""
+    addresses = [
+        address
+        for interface in described.get("NetworkInterfaces", [])
+        for address in interface.get("Ipv6Addresses", [])
+    ]
+    for address in sorted(addresses, key=lambda address: not address.get("IsPrimaryIpv6", False)):
+        yield IPv6Address(address["Ipv6Address"])
+    if alone := described.get("Ipv6Address"):
+        yield IPv6Address(alone)

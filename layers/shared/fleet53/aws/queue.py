@@ -1,0 +1,34 @@
+"""SQS: the signals queue, which is also fleet53's timer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_sqs import SQSClient
+
+MAX_DELAY: Final = 900
+"""The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
+
+
+class Queue:
+    """The signals queue at `url`."""
+
+    def __init__(self, client: SQSClient, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
+        """Queue `message`, to be delivered after `delay` seconds (MAX_DELAY at most)."""
+        self._client.send_message(
+            QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=min(delay, MAX_DELAY)
+        )
+
+    def retry_in(self, receipt_handle: str, seconds: int) -> None:
+        """Make a received message visible again after `seconds`."""
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )

@@ -1,0 +1,257 @@
+"""Route 53: zones, records and health checks, read whole and changed by exact values."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.exceptions import ClientError
+
+from fleet53.errors import (
+    BatchRefusedError,
+    CheckQuotaError,
+    CheckRefusedError,
+    ReferenceBurnedError,
+    ZoneUnreadableError,
+)
+from fleet53.model import CHECKER_REGIONS, Check, CheckConfig, CheckId, Record, RecordType, Zone, ZoneId
+from fleet53.pools import normal_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_route53.type_defs import (
+        ChangeTypeDef,
+        HealthCheckConfigOutputTypeDef,
+        HealthCheckConfigTypeDef,
+        ResourceRecordSetOutputTypeDef,
+        ResourceRecordSetTypeDef,
+    )
+
+    from fleet53.aws.patience import Patience
+
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
+_UNREADABLE: Final = frozenset({"NoSuchHostedZone", "AccessDenied", "InvalidInput"})
+_RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
+_CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
+
+FEWEST_OBSERVATIONS: Final = 3
+"""Checkers that must have looked before their word counts: the fewest regions a check can have."""
+
+
+class Route53:
+    """The part of Route 53 that fleet53 uses.
+
+    `zones` keeps what was read of hosted zones: a zone's name never changes.
+    """
+
+    def __init__(self, client: Route53Client, patience: Patience, zones: dict[ZoneId, Zone]) -> None:
+        self._client = client
+        self._patience = patience
+        self._zones = zones
+
+    def zone(self, zone_id: ZoneId) -> Zone:
+        """Return the hosted zone, or raise ZoneUnreadableError."""
+        if zone_id not in self._zones:
+            try:
+                found = self._patience.call(lambda: self._client.get_hosted_zone(Id=zone_id))["HostedZone"]
+            except ClientError as error:
+                raise _unreadable(zone_id, error) from error
+            private = found.get("Config", {}).get("PrivateZone", False)
+            self._zones[zone_id] = Zone(zone_id, _read_name(found["Name"]), private=private)
+        return self._zones[zone_id]
+
+    def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
+        """Return every record set at `name`, of whatever type. Reads that name's pages only."""
+        records: list[Record] = []
+        for record in self._records(zone_id, name):
+            if record.name != name:
+                break
+            records.append(record)
+        return tuple(records)
+
+    def records_in(self, zone_id: ZoneId) -> tuple[Record, ...]:
+        """Return every record set of a zone."""
+        return tuple(self._records(zone_id, None))
+
+    def _records(self, zone_id: ZoneId, start: str | None) -> Iterator[Record]:
+        request: dict[str, Any] = {"HostedZoneId": zone_id, "MaxItems": _RECORDS_PER_PAGE}
+        if start is not None:
+            request["StartRecordName"] = start
+        while True:
+            try:
+                page = self._patience.call(partial(self._client.list_resource_record_sets, **request))
+            except ClientError as error:
+                raise _unreadable(zone_id, error) from error
+            yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
+            if not page["IsTruncated"]:
+                return
+            request = {"HostedZoneId": zone_id, "MaxItems": _RECORDS_PER_PAGE} | {
+                f"Start{key.removeprefix('Next')}": value
+                for key, value in page.items()
+                if key in {"NextRecordName", "NextRecordType", "NextRecordIdentifier"}
+            }
+
+    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
+        """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none."""
+        changes: list[ChangeTypeDef] = [
+            {"Action": "DELETE", "ResourceRecordSet": cast("ResourceRecordSetTypeDef", record.listed)}
+            for record in deletions
+        ]
+        changes += [{"Action": "UPSERT", "ResourceRecordSet": _write_record(record)} for record in puts]
+        try:
+            self._patience.call(
+                lambda: self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+            )
+        except ClientError as error:
+            raise BatchRefusedError(zone_id, _reason(error)) from error
+
+    def checks(self) -> dict[CheckId, Check]:
+        """Return every health check of the account, to the last page."""
+        found: dict[CheckId, Check] = {}
+        request: dict[str, Any] = {"MaxItems": _CHECKS_PER_PAGE}
+        while True:
+            page = self._patience.call(partial(self._client.list_health_checks, **request))
+            for listed in page["HealthChecks"]:
+                check_id = CheckId(listed["Id"])
+                config = _read_config(listed["HealthCheckConfig"])
+                found[check_id] = Check(check_id, listed["CallerReference"], config)
+            if not page["IsTruncated"]:
+                return found
+            request["Marker"] = page["NextMarker"]
+
+    def create_check(self, reference: str, config: CheckConfig) -> CheckId:
+        """Return the id of the check with this CallerReference, created now or by an earlier, equal call.
+
+        Raises ReferenceBurnedError, CheckQuotaError or CheckRefusedError.
+        """
+        try:
+            created = self._patience.call(
+                lambda: self._client.create_health_check(
+                    CallerReference=reference, HealthCheckConfig=_write_config(config)
+                )
+            )["HealthCheck"]
+        except ClientError as error:
+            match error.response["Error"]["Code"]:
+                case "HealthCheckAlreadyExists":
+                    raise ReferenceBurnedError(_reason(error)) from error
+                case "TooManyHealthChecks":
+                    raise CheckQuotaError(_reason(error)) from error
+                case "InvalidInput":
+                    raise CheckRefusedError(_reason(error)) from error
+            raise
+        if _read_config(created["HealthCheckConfig"]) != config:
+            raise ReferenceBurnedError(f"{reference} is a check that was edited since")
+        return CheckId(created["Id"])
+
+    def delete_check(self, check_id: CheckId) -> None:
+        """Delete a check; one that is gone already is a success."""
+        try:
+            self._patience.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
+        except self._client.exceptions.NoSuchHealthCheck:
+            return
+
+    def percent_healthy(self, check_id: CheckId) -> float | None:
+        """Return the share (percent) of checkers that succeed now, or None while too few have looked."""
+        try:
+            status = self._patience.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
+        except self._client.exceptions.NoSuchHealthCheck:
+            return None
+        reports = [seen["StatusReport"]["Status"] for seen in status["HealthCheckObservations"]]
+        if len(reports) < FEWEST_OBSERVATIONS:
+            return None
+        return 100 * sum(report.startswith("Success") for report in reports) / len(reports)
+
+    def check_limit(self) -> tuple[int, int]:
+        """Return how many health checks the account has, and how many it may have (GetAccountLimit)."""
+        answer = self._patience.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
+        return answer["Count"], answer["Limit"]["Value"]
+
+
+def _reason(error: ClientError) -> str:
+    return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
+
+
+def _unreadable(zone_id: ZoneId, error: ClientError) -> Exception:
+    if error.response["Error"]["Code"] in _UNREADABLE:
+        return ZoneUnreadableError(zone_id, _reason(error))
+    return error
+
+
+def _read_name(listed: str) -> str:
+    return normal_name(_OCTAL.sub(lambda escape: chr(int(escape[1], 8)), listed))
+
+
+def _read_record(listed: ResourceRecordSetOutputTypeDef) -> Record:
+    check_id = listed.get("HealthCheckId")
+    return Record(
+        name=_read_name(listed["Name"]),
+        type=listed["Type"],
+        values=tuple(value["Value"] for value in listed.get("ResourceRecords", [])),
+        identifier=listed.get("SetIdentifier"),
+        ttl=listed.get("TTL"),
+        check_id=CheckId(check_id) if check_id else None,
+        multivalue=listed.get("MultiValueAnswer", False),
+        listed=listed,
+    )
+
+
+def _write_record(record: Record) -> ResourceRecordSetTypeDef:
+    written: ResourceRecordSetTypeDef = {
+        "Name": record.name,
+        "Type": RecordType(record.type).value,
+        "MultiValueAnswer": True,
+        "ResourceRecords": [{"Value": value} for value in record.values],
+    }
+    if record.identifier is not None:
+        written["SetIdentifier"] = record.identifier
+    if record.ttl is not None:
+        written["TTL"] = record.ttl
+    if record.check_id is not None:
+        written["HealthCheckId"] = record.check_id
+    return written
+
+
+def _read_config(listed: HealthCheckConfigOutputTypeDef) -> CheckConfig:
+    address = listed.get("IPAddress")
+    regions = frozenset(str(region) for region in listed.get("Regions", []))
+    return CheckConfig(
+        kind=listed["Type"],
+        address=ip_address(address) if address else None,
+        port=listed.get("Port"),
+        host=listed.get("FullyQualifiedDomainName"),
+        path=listed.get("ResourcePath"),
+        interval=listed.get("RequestInterval", 30),
+        failure_threshold=listed.get("FailureThreshold", 3),
+        search_string=listed.get("SearchString"),
+        regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions,
+        enable_sni=listed["Type"].startswith("HTTPS") and listed.get("EnableSNI", False),
+        inverted=listed.get("Inverted", False),
+        disabled=listed.get("Disabled", False),
+        measure_latency=listed.get("MeasureLatency", False),
+    )
+
+
+def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
+    """Write only what differs from nothing; SNI always for HTTPS, because its default is not documented."""
+    written: dict[str, Any] = {
+        "Type": config.kind,
+        "IPAddress": str(config.address),
+        "Port": config.port,
+        "RequestInterval": config.interval,
+        "FailureThreshold": config.failure_threshold,
+    }
+    if config.host is not None:
+        written["FullyQualifiedDomainName"] = config.host
+    if config.path is not None:
+        written["ResourcePath"] = config.path
+    if config.search_string is not None:
+        written["SearchString"] = config.search_string
+    if config.regions is not None:
+        written["Regions"] = sorted(config.regions)
+    if config.kind.startswith("HTTPS"):
+        written["EnableSNI"] = config.enable_sni
+    return cast("HealthCheckConfigTypeDef", written)

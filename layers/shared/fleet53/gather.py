@@ -1,0 +1,189 @@
+"""Gather: read the situation of some pools. A listing that fails is an error, never an empty list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fleet53.errors import ZoneUnreadableError
+from fleet53.identity import FALLBACK
+from fleet53.model import Finding, FindingKind, InstanceId
+from fleet53.pools import Declared, PoolFault, read_pools
+from fleet53.situation import Situation, Stray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from fleet53.aws.clients import Aws
+    from fleet53.model import CheckId, Instance, Pool, PoolName, Record
+    from fleet53.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which pools a pass is about: `pools`, or all where it is None.
+
+    A `sweep` also reads the zones whole and all checks, and so finds what no pool claims any more.
+    """
+
+    pools: frozenset[PoolName] | None = None
+    sweep: bool = False
+
+    def covers(self, pool: PoolName) -> bool:
+        """Whether the pass is about `pool`."""
+        return self.pools is None or pool in self.pools
+
+    @classmethod
+    def union(cls, scopes: Iterable[Scope]) -> Scope:
+        """Return the scope that covers all of `scopes`."""
+        several = tuple(scopes)
+        everything = any(scope.pools is None for scope in several)
+        pools = frozenset(pool for scope in several for pool in scope.pools or ())
+        return cls(None if everything else pools, sweep=any(scope.sweep for scope in several))
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The situation, and what stood in the way of reading it."""
+
+    situation: Situation
+    findings: tuple[Finding, ...]
+
+
+def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
+    """Read pools, instances and records; checks too on a sweep (else `add_checks` does, where they matter)."""
+    declared = read_pools(aws.parameters.read())
+    readable, faults, unreadable = _check_zones(declared, scope, aws)
+    records, strays, unread = _read_records(readable, declared, scope, settings, aws)
+    pools = tuple(pool for pool in readable if pool.name in records)
+    situation = Situation(
+        owner=settings.owner,
+        pools=pools,
+        declared=frozenset(pool.name for pool in declared.pools) | {fault.name for fault in declared.faults},
+        faults=faults,
+        instances=aws.ec2.tagged(),
+        records=records,
+        strays=strays,
+        swept=scope.sweep,
+    )
+    owned = (record for found in records.values() for record in found)
+    holders = _holders(situation, [*owned, *(stray.record for stray in strays)])
+    situation = _add_states(_add_instances(situation, holders, aws), aws)
+    if scope.sweep:
+        situation = add_checks(situation, aws)
+    invalid = (
+        Finding(FindingKind.INVALID_POOL, fault.because, fault.name) for fault in faults if scope.covers(fault.name)
+    )
+    return Gathered(situation, (*invalid, *unreadable, *unread))
+
+
+def add_checks(situation: Situation, aws: Aws) -> Situation:
+    """Return the situation with the account's checks, and with the instances that our checks are for."""
+    checks = aws.route53.checks()
+    references = (situation.owner.read_reference(check.reference) for check in checks.values())
+    holders = {reference.instance_id for reference in references if reference is not None}
+    return _add_instances(replace(situation, checks=checks), holders, aws)
+
+
+def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, now: datetime) -> Situation:
+    """Return the situation with what Route 53 sees of `check_ids`."""
+    wanted = frozenset(check_ids)
+    return replace(situation, healthy=aws.health.read(wanted, now=now)) if wanted else situation
+
+
+def _check_zones(
+    declared: Declared, scope: Scope, aws: Aws
+) -> tuple[tuple[Pool, ...], tuple[PoolFault, ...], tuple[Finding, ...]]:
+    """Return the pools of the scope whose zone is readable and holds their name, the faulty ones, and findings.
+
+    A sweep looks at every pool, because a pool that is faulty now may own what would else be nobody's.
+    """
+    readable: list[Pool] = []
+    faults = list(declared.faults)
+    findings: list[Finding] = []
+    for pool in declared.pools:
+        if not (scope.covers(pool.name) or scope.sweep):
+            continue
+        try:
+            zone = aws.route53.zone(pool.zone_id)
+        except ZoneUnreadableError as error:
+            if scope.covers(pool.name):
+                findings.append(_zone_finding(pool, error))
+            continue
+        if not zone.holds(pool.record_name):
+            because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
+            faults.append(PoolFault(pool.name, pool.name, because))
+        elif scope.covers(pool.name):
+            readable.append(pool)
+    return tuple(readable), tuple(faults), tuple(findings)
+
+
+def _read_records(
+    pools: tuple[Pool, ...], declared: Declared, scope: Scope, settings: Settings, aws: Aws
+) -> tuple[dict[PoolName, tuple[Record, ...]], tuple[Stray, ...], tuple[Finding, ...]]:
+    """Return the records at each pool's name, our records at names of no pool (on a sweep), and findings.
+
+    A pool whose zone cannot be read is missing from the first.
+    """
+    records: dict[PoolName, tuple[Record, ...]] = {}
+    findings: list[Finding] = []
+    if not scope.sweep:
+        for pool in pools:
+            try:
+                records[pool.name] = aws.route53.records_at(pool.zone_id, pool.record_name)
+            except ZoneUnreadableError as error:
+                findings.append(_zone_finding(pool, error))
+        return records, (), tuple(findings)
+    strays: list[Stray] = []
+    claimed = {(pool.zone_id, pool.record_name) for pool in declared.pools}
+    for zone_id in sorted({*settings.zone_ids, *(pool.zone_id for pool in pools)}):
+        here = [pool for pool in pools if pool.zone_id == zone_id]
+        try:
+            found = aws.route53.records_in(zone_id)
+        except ZoneUnreadableError as error:
+            findings.extend(_zone_finding(pool, error) for pool in here)
+            if not here:
+                findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
+            continue
+        for pool in here:
+            records[pool.name] = tuple(record for record in found if record.name == pool.record_name)
+        strays.extend(
+            Stray(zone_id, record)
+            for record in found
+            if settings.owner.holder(record.identifier) is not None and (zone_id, record.name) not in claimed
+        )
+    return records, tuple(strays), tuple(findings)
+
+
+def _zone_finding(pool: Pool, error: ZoneUnreadableError) -> Finding:
+    return Finding(FindingKind.ZONE_UNREADABLE, str(error), pool.name, record_name=pool.record_name)
+
+
+def _holders(situation: Situation, records: Iterable[Record]) -> set[InstanceId]:
+    holders = {situation.owner.holder(record.identifier) for record in records}
+    return {InstanceId(holder) for holder in holders if holder is not None and holder != FALLBACK}
+
+
+def _add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws: Aws) -> Situation:
+    """Describe the instances that are not known yet: those that lost their tag, and those that are gone."""
+    unknown = set(instance_ids) - situation.instances.keys()
+    if not unknown:
+        return situation
+    return replace(situation, instances={**situation.instances, **aws.ec2.by_id(unknown)})
+
+
+def _add_states(situation: Situation, aws: Aws) -> Situation:
+    """Add what Auto Scaling and Spot say of the running instances that the pools of the pass are about."""
+    concerned = [instance for instance in situation.instances.values() if _concerns(instance, situation)]
+    return replace(
+        situation,
+        lifecycle_states=aws.autoscaling.lifecycle_states(
+            instance.id for instance in concerned if instance.group is not None
+        ),
+        spot=aws.ec2.spot_status(instance.id for instance in concerned if instance.spot),
+    )
+
+
+def _concerns(instance: Instance, situation: Situation) -> bool:
+    return instance.state == "running" and any(pool.name in instance.pools for pool in situation.pools)

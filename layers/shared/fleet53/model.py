@@ -1,0 +1,246 @@
+"""The values the package speaks in. No input or output, no clock.
+
+Names are kept as Route 53 compares them: lower-case, without the trailing dot, `*` unescaped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any, Literal, NewType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+InstanceId = NewType("InstanceId", str)
+CheckId = NewType("CheckId", str)
+ZoneId = NewType("ZoneId", str)
+PoolName = NewType("PoolName", str)
+IPAddress = IPv4Address | IPv6Address
+
+MAX_RECORDS_PER_NAME = 100
+"""Multivalue records of one name and type (Route 53 Developer Guide, Quotas)."""
+
+CHECKER_REGIONS = frozenset(
+    {
+        "us-east-1",
+        "us-west-1",
+        "us-west-2",
+        "eu-west-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-northeast-1",
+        "sa-east-1",
+    }
+)
+"""The regions Route 53 checks from (CreateHealthCheck, HealthCheckConfig.Regions)."""
+
+
+class RecordType(StrEnum):
+    """The two record types that hold an address."""
+
+    A = "A"
+    AAAA = "AAAA"
+
+
+class AddressType(StrEnum):
+    """Which address of an instance a pool answers with."""
+
+    PUBLIC_IPV4 = "public-ipv4"
+    IPV6 = "ipv6"
+    DUALSTACK = "dualstack"
+    PRIVATE_IPV4 = "private-ipv4"
+
+    @property
+    def record_types(self) -> tuple[RecordType, ...]:
+        """The record types a member of such a pool has."""
+        match self:
+            case AddressType.IPV6:
+                return (RecordType.AAAA,)
+            case AddressType.DUALSTACK:
+                return (RecordType.A, RecordType.AAAA)
+            case AddressType.PUBLIC_IPV4 | AddressType.PRIVATE_IPV4:
+                return (RecordType.A,)
+
+
+class AdmitWhen(StrEnum):
+    """What an instance must be before its record enters DNS."""
+
+    HEALTHY = "healthy"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What a pool asks of a member's address. `interval` in seconds; `regions` None means all eight."""
+
+    protocol: Literal["http", "https", "tcp"]
+    port: int
+    host: str | None = None
+    path: str | None = None
+    interval: int = 30
+    failure_threshold: int = 3
+    search_string: str | None = None
+    regions: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """A Route 53 health check's whole configuration, so that an edit of any part of it shows.
+
+    `kind` is HealthCheckConfig.Type. `address` is None only where somebody else made the check.
+    """
+
+    kind: str
+    address: IPAddress | None
+    port: int | None
+    host: str | None = None
+    path: str | None = None
+    interval: int = 30
+    failure_threshold: int = 3
+    search_string: str | None = None
+    regions: frozenset[str] | None = None
+    enable_sni: bool = False
+    inverted: bool = False
+    disabled: bool = False
+    measure_latency: bool = False
+
+    @classmethod
+    def of(cls, settings: CheckSettings, address: IPAddress) -> CheckConfig:
+        """Return the check that asks `settings` of `address`. SNI is sent where there is a host to send."""
+        kind = settings.protocol.upper() + ("_STR_MATCH" if settings.search_string else "")
+        return cls(
+            kind=kind,
+            address=address,
+            port=settings.port,
+            host=settings.host,
+            path=settings.path,
+            interval=settings.interval,
+            failure_threshold=settings.failure_threshold,
+            search_string=settings.search_string,
+            regions=settings.regions,
+            enable_sni=settings.protocol == "https" and settings.host is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One DNS name in one hosted zone, with its settings. `ttl` in seconds."""
+
+    name: PoolName
+    zone_id: ZoneId
+    record_name: str
+    ttl: int = 60
+    address: AddressType = AddressType.PUBLIC_IPV4
+    check: CheckSettings | None = None
+    admit_when: AdmitWhen = AdmitWhen.HEALTHY
+    fallback: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A hosted zone. `name` is the domain it holds."""
+
+    id: ZoneId
+    name: str
+    private: bool = False
+
+    def holds(self, record_name: str) -> bool:
+        """Whether `record_name` is the zone's own name or lies below it."""
+        return record_name == self.name or record_name.endswith(f".{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An EC2 instance as DescribeInstances gives it.
+
+    `launched` is the time of the *last* launch: it changes with every stop and start.
+    `group` is the Auto Scaling group its tag names.
+    """
+
+    id: InstanceId
+    state: str
+    launched: datetime
+    pools: frozenset[PoolName] = frozenset()
+    public_ipv4: IPv4Address | None = None
+    private_ipv4: IPv4Address | None = None
+    ipv6: IPv6Address | None = None
+    group: str | None = None
+    spot: bool = False
+
+    def address(self, kind: AddressType, record_type: RecordType) -> IPAddress | None:
+        """Return the address a record of `record_type` would hold in a pool of `kind`, or None."""
+        if record_type is RecordType.AAAA:
+            return self.ipv6
+        return self.private_ipv4 if kind is AddressType.PRIVATE_IPV4 else self.public_ipv4
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A Route 53 health check. `reference` is its CallerReference."""
+
+    id: CheckId
+    reference: str
+    config: CheckConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A Route 53 record set. `ttl` in seconds, None on an alias.
+
+    `listed` is the set as Route 53 listed it: a DELETE must repeat it to the letter
+    (ChangeResourceRecordSets). It is empty on a record that is not in DNS yet.
+    """
+
+    name: str
+    type: str
+    values: tuple[str, ...]
+    identifier: str | None = None
+    ttl: int | None = None
+    check_id: CheckId | None = None
+    multivalue: bool = False
+    listed: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+class FindingKind(StrEnum):
+    """What an audit can report. Kinds are relied on from outside: one may be added, none renamed."""
+
+    MISSING_RECORD = "missing-record"
+    MISSING_CHECK = "missing-check"
+    STALE_RECORD = "stale-record"
+    ORPHAN_RECORD = "orphan-record"
+    ORPHAN_CHECK = "orphan-check"
+    DEAD_CHECK_REFERENCE = "dead-check-reference"
+    CHECK_MISMATCH = "check-mismatch"
+    FOREIGN_RECORD_IN_THE_WAY = "foreign-record-in-the-way"
+    INVALID_POOL = "invalid-pool"
+    UNKNOWN_POOL = "unknown-pool"
+    EMPTY_POOL = "empty-pool"
+    NO_ADDRESS = "no-address"
+    POOL_FULL = "pool-full"
+    WITHDRAWAL_HELD = "withdrawal-held"
+    ZONE_UNREADABLE = "zone-unreadable"
+    NOT_HEALTHY_IN_TIME = "not-healthy-in-time"
+    UNKNOWN_STATE = "unknown-state"
+    CHECK_QUOTA = "check-quota"
+    CHECK_REFUSED = "check-refused"
+    CHANGE_REFUSED = "change-refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person or a repair should see. `because` is one sentence that names the values.
+
+    `drift` says whether a repair would change something; `held` whether the guard stopped that change.
+    """
+
+    kind: FindingKind
+    because: str
+    pool: PoolName | None = None
+    instance_id: InstanceId | None = None
+    record_name: str | None = None
+    check_id: CheckId | None = None
+    drift: bool = False
+    held: bool = False

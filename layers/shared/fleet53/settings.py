@@ -1,0 +1,66 @@
+"""Settings: what the template tells a function through its environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleet53.errors import SettingsError
+from fleet53.identity import Owner
+from fleet53.model import ZoneId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PREFIX: Final = "FLEET53_"
+_LONGEST_OWNER: Final = 108
+"""An owner, a slash and an instance id of 19 characters make a SetIdentifier of at most 128."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One stack's settings. `admit_timeout` in seconds; `zone_ids` are the zones that pools may use."""
+
+    owner: Owner
+    pools_path: str
+    pool_tag_key: str
+    queue_url: str
+    zone_ids: tuple[ZoneId, ...]
+    max_withdraw_percent: int
+    admit_timeout: int
+
+
+class _Environment(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    owner: Annotated[str, Field(pattern=r"^[^/]+$", max_length=_LONGEST_OWNER)]
+    pools_path: Annotated[str, Field(pattern=r"^/.*[^/]$")]
+    pool_tag_key: Annotated[str, Field(min_length=1)]
+    queue_url: Annotated[str, Field(min_length=1)]
+    zone_ids: str
+    max_withdraw_percent: Annotated[int, Field(ge=0, le=100)]
+    admit_timeout: Annotated[int, Field(ge=1)]
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings in `environment`, or raise SettingsError with every problem in it."""
+    named = {key.removeprefix(_PREFIX).lower(): value for key, value in environment.items() if key.startswith(_PREFIX)}
+    try:
+        read = _Environment.model_validate(named)
+    except ValidationError as error:
+        problems = (
+            f"{_PREFIX}{str(fault['loc'][0]).upper()}={named.get(str(fault['loc'][0]))!r}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise SettingsError("; ".join(problems)) from None
+    return Settings(
+        owner=Owner(read.owner),
+        pools_path=read.pools_path,
+        pool_tag_key=read.pool_tag_key,
+        queue_url=read.queue_url,
+        zone_ids=tuple(ZoneId(zone_id) for zone_id in read.zone_ids.split(",") if zone_id),
+        max_withdraw_percent=read.max_withdraw_percent,
+        admit_timeout=read.admit_timeout,
+    )

@@ -1,0 +1,193 @@
+"""Signals: from a message in the queue to what to look at. A signal is a hint, never a truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet53.errors import NotUnderstoodError
+from fleet53.model import InstanceId, PoolName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALL: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSignal:
+    """Something may have changed about instances; their tags say which pools that concerns."""
+
+    instance_ids: frozenset[InstanceId]
+    because: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSignal:
+    """Something may have changed about pools: `pools`, or all where it is None.
+
+    `sweep`, `force`: see Scope and Guard. `attempt` counts the looks of a timer, from 1; 0 is no timer.
+    `since` is when the members that wait were first heard of.
+    """
+
+    pools: frozenset[PoolName] | None
+    because: str
+    at: datetime | None = None
+    sweep: bool = False
+    force: bool = False
+    attempt: int = 0
+    since: Mapping[InstanceId, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that is readable and not our business."""
+
+    because: str
+
+
+type Signal = InstanceSignal | PoolSignal | Ignored
+
+
+def read_signal(body: str, pool_tag_key: str) -> Signal:
+    """Return what a message's body is about, or raise NotUnderstoodError, which names what is wrong."""
+    try:
+        event = json.loads(body)
+    except ValueError as error:
+        raise NotUnderstoodError(f"not JSON ({error}): {body[:200]!r}") from None
+    if not isinstance(event, dict):
+        raise NotUnderstoodError(f"not an event, which is a JSON object: {body[:200]!r}")
+    source, kind = _text(event, "source"), _text(event, "detail-type")
+    detail = event.get("detail")
+    if not isinstance(detail, dict):
+        raise NotUnderstoodError(f"{source} {kind!r}: detail is {detail!r}, not an object")
+    at = _time(event.get("time"))
+    what = f"{source} {kind!r}"
+    match source, kind:
+        case "aws.ec2", "EC2 Instance State-change Notification":
+            return _about_instance(detail, "instance-id", f"EC2 said {detail.get('state')}", at, what)
+        case "aws.ec2", "EC2 Spot Instance Interruption Warning":
+            return _about_instance(detail, "instance-id", "Spot warned of an interruption", at, what)
+        case "aws.autoscaling", (
+            "EC2 Instance-launch Lifecycle Action"
+            | "EC2 Instance-terminate Lifecycle Action"
+            | "EC2 Instance Launch Successful"
+            | "EC2 Instance Terminate Successful"
+        ):
+            return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what)
+        case "aws.tag", "Tag Change on Resource":
+            return _about_tags(detail, pool_tag_key, at, what)
+        case "aws.ssm", "Parameter Store Change":
+            name = PoolName(_text(detail, "name", what).rpartition("/")[2])
+            because = f"parameter of pool {name}: {detail.get('operation')}"
+            return PoolSignal(frozenset({name}), because, at, sweep=True)
+        case _, "AWS API Call via CloudTrail":
+            return _about_call(detail, at, what)
+        case "fleet53", "Reconcile":
+            return _about_pools(detail, at, what)
+        case _:
+            return Ignored(f"{what} is no signal")
+
+
+def reconcile_message(
+    pools: frozenset[PoolName] | None,
+    because: str,
+    *,
+    sweep: bool = False,
+    force: bool = False,
+    attempt: int = 0,
+    since: Mapping[InstanceId, datetime] | None = None,
+) -> dict[str, Any]:
+    """Return the message that `read_signal` reads as this PoolSignal."""
+    detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
+    if sweep:
+        detail["sweep"] = True
+    if force:
+        detail["force"] = True
+    if attempt:
+        detail["attempt"] = attempt
+    if since:
+        detail["since"] = {instance_id: at.isoformat() for instance_id, at in since.items()}
+    return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
+
+
+def _about_instance(
+    detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str
+) -> InstanceSignal:
+    return InstanceSignal(frozenset({InstanceId(_text(detail, key, what))}), because, at)
+
+
+def _about_tags(detail: Mapping[str, Any], pool_tag_key: str, at: datetime | None, what: str) -> Signal:
+    """Read a tag change. It may have taken the instance out of any pool, so it concerns all of them."""
+    keys = detail.get("changed-tag-keys")
+    if not isinstance(keys, list):
+        raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {keys!r}, not a list")
+    if pool_tag_key not in keys:
+        return Ignored(f"{what} is not about {pool_tag_key}")
+    return PoolSignal(None, f"tag {pool_tag_key} changed", at)
+
+
+def _about_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> Signal:
+    """Read an API call that CloudTrail recorded; one that failed changed nothing."""
+    name = _text(detail, "eventName", what)
+    if detail.get("errorCode"):
+        return Ignored(f"{name} failed with {detail['errorCode']}")
+    parameters = detail.get("requestParameters")
+    because = f"CloudTrail recorded {name}"
+    match name, parameters:
+        case "AssociateAddress", {"instanceId": str(instance_id)}:
+            return InstanceSignal(frozenset({InstanceId(instance_id)}), because, at)
+        case (("AssociateAddress" | "DisassociateAddress"), _):
+            return PoolSignal(None, f"{because}, which names no instance", at)
+        case (("EnterStandby" | "ExitStandby" | "DetachInstances"), {"instanceIds": [*instance_ids]}) if instance_ids:
+            return InstanceSignal(frozenset(InstanceId(str(each)) for each in instance_ids), because, at)
+        case (("EnterStandby" | "ExitStandby" | "DetachInstances"), _):
+            raise NotUnderstoodError(f"{what}: {name} with requestParameters {parameters!r} names no instances")
+        case _:
+            return Ignored(f"{what}: {name} is no signal")
+
+
+def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> PoolSignal:
+    because = _text(detail, "because", what)
+    pools: frozenset[PoolName] | None
+    match detail.get("pools"):
+        case "*":
+            pools = None
+        case [*names] if names and all(isinstance(name, str) for name in names):
+            pools = frozenset(PoolName(name) for name in names)
+        case other:
+            raise NotUnderstoodError(f"{what}: detail.pools is {other!r}, not a list of names or {ALL!r}")
+    attempt, since = detail.get("attempt", 0), detail.get("since", {})
+    if not isinstance(attempt, int) or not isinstance(since, dict):
+        raise NotUnderstoodError(f"{what}: detail.attempt={attempt!r}, detail.since={since!r}: a number, an object")
+    heard = {InstanceId(instance_id): _time(text) for instance_id, text in since.items()}
+    return PoolSignal(
+        pools,
+        because,
+        at,
+        sweep=pools is None or detail.get("sweep") is True,
+        force=detail.get("force") is True,
+        attempt=attempt,
+        since={instance_id: moment for instance_id, moment in heard.items() if moment is not None},
+    )
+
+
+def _text(fields: Mapping[str, Any], key: str, what: str = "event") -> str:
+    value = fields.get(key)
+    if not isinstance(value, str) or not value:
+        raise NotUnderstoodError(f"{what}: {key} is {value!r}, not a text")
+    return value
+
+
+def _time(text: object) -> datetime | None:
+    """Return an event's time; None where it has none that is readable, which costs only a metric."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

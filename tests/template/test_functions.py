@@ -1,0 +1,110 @@
+import pytest
+
+from tests.template.stack import source, stack
+
+FUNCTIONS = ["AuditFunction", "ReconcilerFunction"]
+
+
+def test_these_are_all_functions() -> None:
+    assert sorted(name for name, _ in stack().of_type("AWS::Lambda::Function")) == FUNCTIONS
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_reserves_no_concurrency_that_a_new_account_does_not_have(function: str) -> None:
+    assert "ReservedConcurrentExecutions" not in stack().properties(function)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_logs_to_a_group_of_its_own_with_the_given_retention(function: str) -> None:
+    group = stack().properties(function)["LoggingConfig"]["LogGroup"]
+    assert group == function.replace("Function", "Logs")
+    assert stack(LogRetentionDays="90").properties(group)["RetentionInDays"] == "90"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("architecture", ["arm64", "x86_64"])
+def test_a_function_runs_on_the_given_architecture_with_the_layer_for_both(function: str, architecture: str) -> None:
+    properties = stack(Architecture=architecture).properties(function)
+    assert properties["Architectures"] == [architecture]
+    assert properties["Runtime"] == "python3.13"
+    (layer,) = stack().of_type("AWS::Lambda::LayerVersion")
+    assert properties["Layers"] == [layer[0]]
+    assert architecture in layer[1]["CompatibleArchitectures"]
+
+
+def test_the_layer_is_built_by_its_makefile_under_its_logical_id() -> None:
+    assert source()["Resources"]["Shared"]["Metadata"] == {"BuildMethod": "makefile"}
+
+
+def test_the_reconciler_is_told_its_settings() -> None:
+    told = stack(AllowedZoneIds="Z2, Z3").properties("ReconcilerFunction")["Environment"]["Variables"]
+    assert told == {
+        "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
+        "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
+        "FLEET53_POOL_TAG_KEY": "fleet53:pool",
+        "FLEET53_HOOK_PREFIX": "fleet53",
+        "FLEET53_QUEUE_URL": "Signals",
+        "FLEET53_ZONE_IDS": "Z0123456789ABC,Z2,Z3",
+        "FLEET53_MAX_WITHDRAW_PERCENT": "50",
+        "FLEET53_ADMIT_TIMEOUT": "900",
+        "FLEET53_UNHEALTHY_LAUNCH_RESULT": "CONTINUE",
+        "POWERTOOLS_SERVICE_NAME": "reconciler",
+        "POWERTOOLS_METRICS_NAMESPACE": "fleet53",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def test_the_audit_is_told_its_settings() -> None:
+    told = stack().properties("AuditFunction")["Environment"]["Variables"]
+    assert told == {
+        "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
+        "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
+        "FLEET53_POOL_TAG_KEY": "fleet53:pool",
+        "FLEET53_QUEUE_URL": "Signals",
+        "FLEET53_ZONE_IDS": "Z0123456789ABC",
+        "FLEET53_MAX_WITHDRAW_PERCENT": "50",
+        "FLEET53_ADMIT_TIMEOUT": "900",
+        "POWERTOOLS_SERVICE_NAME": "audit",
+        "POWERTOOLS_METRICS_NAMESPACE": "fleet53",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+@pytest.mark.parametrize(
+    ("alarm", "namespace", "metric", "dimension"),
+    [
+        (
+            "DeadLettersAlarm",
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"Name": "QueueName", "Value": "DeadLetters.QueueName"},
+        ),
+        (
+            "ReconcilerErrorsAlarm",
+            "AWS/Lambda",
+            "Errors",
+            {"Name": "FunctionName", "Value": "ReconcilerFunction"},
+        ),
+        (
+            "SignalAgeAlarm",
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            {"Name": "QueueName", "Value": "Signals.QueueName"},
+        ),
+    ],
+)
+def test_an_alarm_watches_its_metric_and_tells_the_topic(
+    alarm: str, namespace: str, metric: str, dimension: dict[str, str]
+) -> None:
+    properties = stack().properties(alarm)
+    assert (properties["Namespace"], properties["MetricName"]) == (namespace, metric)
+    assert properties["Dimensions"] == [dimension]
+    assert properties["AlarmActions"] == ["Alarms"]
+
+
+def test_alarms_are_mailed_only_where_an_address_is_given() -> None:
+    subscription = stack().template["Resources"]["AlarmsByMail"]
+    condition = stack().template["Conditions"][subscription["Condition"]]
+    assert not stack().scope.holds(condition)
+    assert stack(AlarmEmail="ops@example.com").scope.holds(condition)
+    assert stack(AlarmEmail="ops@example.com").properties("AlarmsByMail")["Endpoint"] == "ops@example.com"

@@ -1,0 +1,133 @@
+from typing import Any
+
+import pytest
+
+from tests.template.iam import iam_actions, statements
+from tests.template.stack import Stack, stack
+
+READS = {
+    "autoscaling:DescribeAutoScalingInstances",
+    "cloudwatch:GetMetricData",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSpotInstanceRequests",
+    "route53:GetHostedZone",
+    "route53:ListHealthChecks",
+    "route53:ListResourceRecordSets",
+    "ssm:GetParametersByPath",
+}
+OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def _statement(of: Stack, function: str, sid: str) -> dict[str, Any]:
+    (found,) = (statement for statement in statements(of, function) if statement["Sid"] == sid)
+    return found
+
+
+def test_the_audit_may_write_nothing_but_a_message() -> None:
+    assert iam_actions(stack(), "AuditFunction") == {
+        *READS,
+        *OWN_LOGS,
+        "route53:GetAccountLimit",
+        "sqs:SendMessage",
+    }
+
+
+def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None:
+    assert iam_actions(stack(), "ReconcilerFunction") == {
+        *READS,
+        *OWN_LOGS,
+        "route53:ChangeResourceRecordSets",
+        "route53:CreateHealthCheck",
+        "route53:DeleteHealthCheck",
+        "route53:GetHealthCheckStatus",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    }
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_every_statement_allows_named_actions_and_says_its_purpose(function: str) -> None:
+    for statement in statements(stack(), function):
+        assert statement["Effect"] == "Allow"
+        assert statement["Sid"]
+        assert "*" not in str(statement["Action"])
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_only_actions_that_take_no_resource_are_allowed_on_any(function: str) -> None:
+    unbound = [statement["Sid"] for statement in statements(stack(), function) if statement["Resource"] == "*"]
+    expected = {
+        "SeeInstances",
+        "SeeChecks",
+        "CreateChecks" if function == "ReconcilerFunction" else "ReadQuotas",
+    }
+    assert set(unbound) == expected
+
+
+def test_one_name_in_one_zone_may_be_changed_and_only_its_addresses() -> None:
+    assert _statement(stack(), "ReconcilerFunction", "ChangeAllowedRecords") == {
+        "Sid": "ChangeAllowedRecords",
+        "Effect": "Allow",
+        "Action": "route53:ChangeResourceRecordSets",
+        "Resource": "arn:aws:route53:::hostedzone/Z0123456789ABC",
+        "Condition": {
+            "ForAllValues:StringEquals": {
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["app.example.com"],
+                "route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA"],
+            }
+        },
+    }
+
+
+def test_further_names_and_zones_may_be_changed_where_they_are_allowed() -> None:
+    wide = stack(
+        RecordName="*.example.com",
+        AllowedRecordNames="api.example.com, *.api.example.com",
+        AllowedZoneIds="Z2, Z3",
+    )
+    statement = _statement(wide, "ReconcilerFunction", "ChangeAllowedRecords")
+    assert statement["Resource"] == [
+        "arn:aws:route53:::hostedzone/Z0123456789ABC",
+        "arn:*:route53:::hostedzone/Z2",
+        "arn:*:route53:::hostedzone/Z3",
+    ]
+    names = statement["Condition"]["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"]
+    assert names == ["\\052.example.com", "api.example.com", "\\052.api.example.com"]
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+@pytest.mark.parametrize("further", ["", "Z2", "Z2, Z3"])
+def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str, further: str) -> None:
+    of = stack(AllowedZoneIds=further)
+    changed = _statement(of, "ReconcilerFunction", "ChangeAllowedRecords")["Resource"]
+    assert _statement(of, function, "ReadAllowedZones")["Resource"] == changed
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_only_this_stacks_pools_may_be_read(function: str) -> None:
+    assert _statement(stack(), function, "ReadPools")["Resource"] == [
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/fleet53/fleet53/pools",
+        "arn:aws:ssm:eu-west-1:123456789012:parameter/fleet53/fleet53/pools/*",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("function", "logs"), [("AuditFunction", "AuditLogs"), ("ReconcilerFunction", "ReconcilerLogs")]
+)
+def test_a_function_may_write_to_its_own_log_group_only(function: str, logs: str) -> None:
+    assert _statement(stack(), function, "WriteOwnLogs")["Resource"] == f"{logs}.Arn"
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_messages_may_be_sent_to_the_signals_queue_only(function: str) -> None:
+    senders = [s for s in statements(stack(), function) if "sqs:SendMessage" in str(s["Action"])]
+    assert [sender["Resource"] for sender in senders] == ["Signals.Arn"]
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_a_function_does_not_exist_before_it_may_read(function: str) -> None:
+    depends = stack().template["Resources"][function]["DependsOn"]
+    assert "GatherPolicy" in ([depends] if isinstance(depends, str) else depends)
