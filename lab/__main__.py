@@ -1,0 +1,84 @@
+"""`make lab`: the lab, left running for the AWS CLI and dig until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from lab import cloud
+from lab.dig import command
+from lab.live import Live
+from lab.world import RECORD, Lab
+
+if TYPE_CHECKING:
+    from lab.functions import Invocation
+
+_SHOWN = ("pool", "instance_id", "address", "health_check_id", "because")
+
+
+def main() -> int:
+    """Run the lab until it is told to end; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
+    parser.add_argument("--speed", type=float, default=1, help="how fast time passes (1 is real time)")
+    parser.add_argument("--dns-port", type=int, default=0, help="port of the DNS server (0: any free one)")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    with Lab(servers=True) as lab:
+        instances = [lab.fleet.launch(), lab.fleet.launch()]
+        with Live(lab, arguments.speed, arguments.dns_port) as live:
+            print(_welcome(lab, live, instances), flush=True)
+            told = 0
+            while not ended.wait(0.2):
+                live.check()
+                for invocation in lab.invocations[told:]:
+                    told += 1
+                    _tell(invocation)
+    print("\nThe lab has ended.", flush=True)
+    return 0
+
+
+def _welcome(lab: Lab, live: Live, instances: list[str]) -> str:
+    exports = "\n".join(f"  export {k}={v}" for k, v in cloud.environment(lab.route53_url).items())
+    audit = lab.deployment.functions["AuditFunction"].name
+    return f"""\
+fleet53's lab: its template is deployed, its functions run, AWS is on this machine.
+Time passes {live.speed:g} times as fast as real. Ctrl-C ends it.
+
+For the AWS CLI, in another terminal:
+{exports}
+
+Watch the name (a new instance takes two minutes of the lab's time to be seen healthy):
+  {command(live.name_server.host, live.name_server.port, RECORD)}
+
+Then change something, and ask again:
+  aws ec2 describe-instances --query 'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress]'
+  aws ec2 stop-instances --instance-ids {instances[0]}
+  aws ec2 start-instances --instance-ids {instances[0]}
+  aws ec2 run-instances --image-id ami-12c6146b --tag-specifications \\
+    'ResourceType=instance,Tags=[{{Key=fleet53:pool,Value=web}}]'
+  aws ssm get-parameters-by-path --path {lab.pools.path}
+  aws route53 list-resource-record-sets --hosted-zone-id {lab.zone_id}
+  aws lambda invoke --function-name {audit} /dev/stdout
+  sam remote invoke AuditFunction --stack-name {lab.deployment.stack_name}
+
+What fleet53 does:"""
+
+
+def _tell(invocation: Invocation) -> None:
+    """Print one line for each change or refusal that an invocation logged."""
+    at = invocation.at.strftime("%H:%M:%S")
+    if invocation.error is not None:
+        print(f"{at} {invocation.function} failed: {invocation.error!r}", flush=True)
+    for line in invocation.logs:
+        if "because" in line:
+            facts = ", ".join(str(line[key]) for key in _SHOWN if line.get(key))
+            print(f"{at} {line.get('message', '')}: {facts}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

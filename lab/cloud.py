@@ -1,0 +1,67 @@
+"""The AWS that moto plays: one server in this process, empty for every lab, found by standard variables."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+import boto3
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.moto_api._internal import mock_random
+from moto.moto_api._internal.models import moto_api_backend
+from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCOUNT: Final[str] = DEFAULT_ACCOUNT_ID
+REGION: Final = "eu-west-1"
+ROUTE53_METRICS_REGION: Final = "us-east-1"
+"""Where Route 53 publishes its metrics, whatever the stack's region (its guide, monitoring-cloudwatch)."""
+
+_SEED = 53
+"""Makes the ids that moto draws the same in every run."""
+
+
+@functools.cache
+def _server() -> str:
+    """Start the process's one moto server, and return its URL."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    return f"http://{host}:{port}"
+
+
+def environment(route53_url: str) -> dict[str, str]:
+    """Return the variables by which any AWS SDK or CLI finds the lab instead of AWS."""
+    return {
+        "AWS_ENDPOINT_URL": _server(),
+        "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+    }
+
+
+@contextlib.contextmanager
+def empty_cloud(route53_url: str) -> Iterator[None]:
+    """Empty moto and point this process at it and at `route53_url`; put the environment back afterwards."""
+    _server()
+    moto_api_backend.reset()
+    mock_random.seed(_SEED)
+    strangers = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+    with patch.dict(os.environ, environment(route53_url)):
+        for name in strangers:
+            os.environ.pop(name, None)
+        yield
+
+
+def client(service: str, region: str = REGION) -> Any:
+    """Return a boto3 client of the lab's cloud."""
+    return boto3.client(service, region_name=region)  # type: ignore[call-overload]

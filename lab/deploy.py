@@ -1,0 +1,230 @@
+"""Deploys the real template: by moto's CloudFormation where moto can, by the lab where it cannot."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from lab import cloud
+from lab.moto_gaps import StackValues
+from lab.template import BY_LAB, TemplateError, read_template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+STACK: Final = "fleet53"
+
+_UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deployed Lambda function; its settings are the template's, resolved, and `timeout` is in seconds."""
+
+    logical_id: str
+    name: str
+    arn: str
+    folder: Path
+    handler: str
+    environment: dict[str, str]
+    timeout: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """An SQS event source mapping; `window` is in seconds."""
+
+    function: str
+    queue_arn: str
+    queue_url: str
+    batch_size: int
+    window: int
+    partial_failures: bool
+    maximum_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An invocation of a function, again and again."""
+
+    logical_id: str
+    function: str
+    every: timedelta
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A stack that stands in the lab; `created_by` says of every resource who made it."""
+
+    stack_name: str
+    functions: dict[str, Function]
+    event_sources: tuple[EventSource, ...]
+    schedules: tuple[Schedule, ...]
+    layers: tuple[Path, ...]
+    resources: dict[str, str]
+    outputs: dict[str, str]
+    created_by: dict[str, str]
+
+    def queue_url(self, logical_id: str) -> str:
+        """Return the URL of the stack's queue with this logical id."""
+        return self.resources[logical_id]
+
+
+def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
+    """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
+    template = read_template(path)
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=stack_name,
+        TemplateBody=json.dumps(template.for_moto),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    if described["StackStatus"] != "CREATE_COMPLETE":
+        raise TemplateError(f"the stack is {described['StackStatus']}: {described.get('StackStatusReason')}")
+    summaries = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+    resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
+    stack = StackValues(stack_name)
+    kept = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
+    properties = {name: stack.resolved(each.get("Properties", {})) for name, each in kept.items()}
+    functions = {
+        logical_id: _function(logical_id, resources[logical_id], code.folder, code.handler)
+        for logical_id, code in template.code.items()
+        if logical_id in resources
+    }
+    for name, each in kept.items():
+        _create(f"{stack_name}-{name}", each["Type"], properties[name])
+    return Deployment(
+        stack_name=stack_name,
+        functions=functions,
+        event_sources=tuple(
+            _event_source(properties[name], functions)
+            for name, each in kept.items()
+            if each["Type"] == "AWS::Lambda::EventSourceMapping"
+        ),
+        schedules=(
+            *_rule_schedules(stack, template.for_moto, functions),
+            *_schedules(properties, kept, functions),
+        ),
+        layers=template.layers,
+        resources=resources,
+        outputs={each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])},
+        created_by=dict.fromkeys(resources, "moto") | {name: BY_LAB[each["Type"]] for name, each in kept.items()},
+    )
+
+
+def _function(logical_id: str, name: str, folder: Path, handler: str) -> Function:
+    settings = cloud.client("lambda").get_function_configuration(FunctionName=name)
+    return Function(
+        logical_id=logical_id,
+        name=name,
+        arn=settings["FunctionArn"],
+        folder=folder,
+        handler=handler,
+        environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
+        timeout=int(settings.get("Timeout", 3)),
+        memory=int(settings.get("MemorySize", 128)),
+    )
+
+
+def _logical_id(functions: Mapping[str, Function], name_or_arn: str) -> str | None:
+    for function in functions.values():
+        if name_or_arn in (function.name, function.arn):
+            return function.logical_id
+    return None
+
+
+def _event_source(properties: Mapping[str, Any], functions: Mapping[str, Function]) -> EventSource:
+    arn = properties["EventSourceArn"]
+    function = _logical_id(functions, properties["FunctionName"])
+    if not arn.startswith("arn:aws:sqs:") or function is None:
+        raise TemplateError(f"the lab maps queues to the template's functions, not {arn} to {function}")
+    return EventSource(
+        function=function,
+        queue_arn=arn,
+        queue_url=cloud.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"],
+        batch_size=int(properties.get("BatchSize", 10)),
+        window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        partial_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+        maximum_concurrency=properties.get("ScalingConfig", {}).get("MaximumConcurrency"),
+    )
+
+
+def every(expression: str) -> timedelta:
+    """Read a `rate(…)` expression; the lab runs no other kind of schedule."""
+    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if match is None or int(match[1]) == 0:
+        raise TemplateError(f"the lab runs rate(...) schedules, not {expression!r}")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def _schedules(
+    properties: Mapping[str, Any], kept: Mapping[str, Any], functions: Mapping[str, Function]
+) -> list[Schedule]:
+    found = []
+    for name, each in kept.items():
+        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED":
+            target = properties[name]["Target"]
+            function = _logical_id(functions, target["Arn"])
+            if function is None:
+                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+            payload = json.loads(target.get("Input", "{}"))
+            found.append(Schedule(name, function, every(properties[name]["ScheduleExpression"]), payload))
+    return found
+
+
+def _rule_schedules(
+    stack: StackValues, for_moto: Mapping[str, Any], functions: Mapping[str, Function]
+) -> list[Schedule]:
+    found = []
+    for name, each in for_moto["Resources"].items():
+        if each["Type"] != "AWS::Events::Rule" or not stack.exists(each):
+            continue
+        properties = stack.resolved(each["Properties"])
+        if "ScheduleExpression" not in properties or properties.get("State") == "DISABLED":
+            continue
+        for target in properties.get("Targets", []):
+            function = _logical_id(functions, target["Arn"])
+            if function is None:
+                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+            payload = json.loads(target.get("Input", '{"source": "aws.events"}'))
+            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload))
+    return found
+
+
+def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
+    """Make what moto has, but not its CloudFormation."""
+    if kind == "AWS::SQS::QueuePolicy":
+        for url in properties["Queues"]:
+            document = json.dumps(properties["PolicyDocument"])
+            cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+    elif kind == "AWS::CloudWatch::Alarm":
+        cloud.client("cloudwatch").put_metric_alarm(**{"AlarmName": name, **_typed(properties)})
+    elif kind == "AWS::SNS::Subscription":
+        topic, protocol, endpoint = (properties[key] for key in ("TopicArn", "Protocol", "Endpoint"))
+        cloud.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
+    elif kind == "AWS::SNS::TopicPolicy":
+        for topic in properties["Topics"]:
+            document = json.dumps(properties["PolicyDocument"])
+            cloud.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
+
+
+_WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
+
+
+def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an alarm's numbers their types back: CloudFormation lets them be texts, the API does not."""
+    typed = dict(properties)
+    for key in _WHOLE:
+        if key in typed:
+            typed[key] = int(typed[key])
+    if "Threshold" in typed:
+        typed["Threshold"] = float(typed["Threshold"])
+    return typed

@@ -1,0 +1,231 @@
+"""The whole system on one machine: the real template and the real handlers, in an AWS of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from lab import cloud, moto_gaps
+from lab.checkers import Checkers
+from lab.clock import Clock
+from lab.deploy import STACK, deploy
+from lab.dns import answer
+from lab.events import Bus
+from lab.fleet import Fleet
+from lab.functions import Functions
+from lab.health import HealthMetrics, every_check
+from lab.pools import Pools
+from lab.route53 import Route53
+from lab.route53_checks import REGIONS
+from lab.route53_http import serve
+from lab.servers import Endpoint, Servers
+from lab.sources import Poller, Timer, drain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from lab.functions import Invocation
+
+TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
+ZONE: Final = "example.com"
+RECORD: Final = "app.example.com"
+
+_SEED: Final = 53
+
+
+class Lab:
+    """One stack in an AWS of its own, for as long as it is entered.
+
+    Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test
+    sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
+    to them; without, `report_health` says what the checkers saw. Route 53 throttles only if
+    `requests_per_second` is given.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        servers: bool = False,
+        template: Path = TEMPLATE,
+        start: datetime | None = None,
+        stack_name: str = STACK,
+        requests_per_second: int | None = None,
+    ) -> None:
+        self._parameters = dict(parameters or {})
+        self._with_servers = servers
+        self._template = template
+        self._stack_name = stack_name
+        self._requests_per_second = requests_per_second
+        self._stack = contextlib.ExitStack()
+        self._random = random.Random(_SEED)
+        self.clock = Clock(start)
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.clock)
+            self.route53 = Route53(
+                now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
+            )
+            server = serve(self.route53, "127.0.0.1", 0)
+            stack.callback(server.close)
+            self.route53_url = server.url
+            stack.enter_context(cloud.empty_cloud(server.url))
+            stack.enter_context(moto_gaps.filled(self._invoke))
+            self.zone_id = self.create_zone(ZONE)
+            defaults = {"HostedZoneId": self.zone_id, "RecordName": RECORD}
+            self.deployment = deploy(self._template, defaults | self._parameters, self._stack_name)
+            self.functions = Functions(self.deployment, speed=lambda: self.clock.speed)
+            self.bus = Bus(self.clock.now, self._new_id, self.functions.invoke)
+            self.fleet = Fleet(self.bus)
+            self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
+            self.servers = stack.enter_context(Servers())
+            self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
+            self.health = HealthMetrics(self.route53, self.clock.now)
+            self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
+            self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    # -- what an operator has
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        """Every call of every function, in order."""
+        return self.functions.invocations
+
+    def client(self, service: str, region: str = cloud.REGION) -> Any:
+        """Return a boto3 client of this AWS."""
+        return cloud.client(service, region)
+
+    def create_zone(self, name: str) -> str:
+        """Create a public hosted zone and return its id."""
+        zone = self.route53.call("CreateHostedZone", {"Name": name, "CallerReference": self._new_id()})
+        self.route53.reset_calls()
+        return str(zone["HostedZone"]["Id"]).rsplit("/", 1)[1]
+
+    def put_pool(self, name: str, **changes: Any) -> None:
+        """Change settings of a pool; a new one starts from the first pool's, under a name of its own."""
+        if name in self.pools.names():
+            settings = self.pools.settings(name)
+        else:
+            settings = {**self.pools.settings(self.pools.names()[0]), "record_name": f"{name}.{ZONE}"}
+        self.pools.put(name, settings | changes)
+
+    def put_pool_text(self, name: str, text: str) -> None:
+        """Put any text, valid or not, where a pool's settings are."""
+        self.pools.put_text(name, text)
+
+    def delete_pool(self, name: str) -> None:
+        """Delete a pool."""
+        self.pools.delete(name)
+
+    def audit(self, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Invoke the audit by hand and return its report; what it raised is raised here."""
+        invocation = self.functions.invoke("AuditFunction", dict(payload or {}))
+        if invocation.error is not None:
+            raise invocation.error
+        return dict(invocation.result)
+
+    def invoke(self, function: str, event: Any) -> Invocation:
+        """Invoke a function, known by its logical id, with any event."""
+        return self.functions.invoke(function, event)
+
+    def send(self, body: str) -> None:
+        """Put a message of any text into the signals queue."""
+        queue_url = self.pollers[0].source.queue_url
+        self.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
+
+    def answers(self, name: str = RECORD, record_type: str = "A") -> set[str]:
+        """Return the addresses in DNS's answer for a name."""
+        return set(answer(self.route53, name, record_type, self._random).values)
+
+    # -- how time passes
+
+    def settle(self) -> int:
+        """Run the functions on what is in the queue until nothing can be received now; return the batches."""
+        return drain(self.pollers)
+
+    def turn(self) -> None:
+        """Do what the world does by itself and is due now: servers boot, checkers probe, health is published."""
+        if self._with_servers:
+            self.servers.follow(self.fleet, self._endpoints(), self.clock.now())
+            self.checkers.probe_due()
+        self.health.publish_due()
+
+    def work(self) -> None:
+        """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
+        for timer in self.timers:
+            timer.fire_if_due()
+        self.settle()
+
+    def run(self, seconds: float, step: float = 1.0) -> None:
+        """Let time pass in steps, and do at each what is due."""
+        end = self.clock.now().timestamp() + seconds
+        while (left := end - self.clock.now().timestamp()) > 0:
+            self.clock.advance(min(step, left))
+            self.turn()
+            self.work()
+
+    # -- what the checkers see when there are no servers
+
+    def checks_of(self, address: str) -> tuple[str, ...]:
+        """Return the ids of the health checks of an address."""
+        return tuple(
+            str(check["Id"])
+            for check in every_check(self.route53)
+            if check["HealthCheckConfig"].get("IPAddress") == address
+        )
+
+    def report_health(self, target: str, percent: float = 100) -> None:
+        """Let that share of the regions see a check healthy, or every check of an instance or an address.
+
+        The metrics are published at once, so that the next pass can read them.
+        """
+        known = {str(check["Id"]) for check in every_check(self.route53)}
+        if target in known:
+            checks: tuple[str, ...] = (target,)
+        else:
+            checks = tuple(each for address in self._addresses(target) for each in self.checks_of(address))
+        if not checks:
+            raise LookupError(f"no health check of {target}")
+        passing = round(len(REGIONS) * percent / 100)
+        for check in checks:
+            for index, region in enumerate(REGIONS):
+                succeeded = index < passing
+                status = "Success: HTTP Status Code 200, OK" if succeeded else "Failure: Connection timed out."
+                self.route53.observe(check, region, succeeded, status)
+        self.health.publish()
+
+    def _endpoints(self) -> set[Endpoint]:
+        """Return what the pools' health checks want of an instance; what is no valid pool wants nothing."""
+        found = set()
+        for name in self.pools.names():
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                url = urlsplit(self.pools.settings(name)["health_check"]["url"])
+                found.add(Endpoint(url.scheme, url.port or {"http": 80, "https": 443}[url.scheme]))
+        return found
+
+    def _addresses(self, target: str) -> tuple[str, ...]:
+        if not target.startswith("i-"):
+            return (target,)
+        described = self.fleet.describe(target)
+        ipv6 = [each["Ipv6Address"] for nic in described["NetworkInterfaces"] for each in nic["Ipv6Addresses"]]
+        return tuple(each for each in (described.get("PublicIpAddress"), *ipv6) if each)
+
+    def _new_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def _invoke(self, name: str, event: Any) -> tuple[Any, bool]:
+        return self.functions.answer(name, event)

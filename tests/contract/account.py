@@ -1,0 +1,104 @@
+"""The account under test: the lab's Route 53, or a real one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDPOINT = {"Type": "HTTP", "IPAddress": "52.95.110.1"}
+
+
+@dataclass
+class Account:
+    """A boto3 client, a zone, and a random prefix below which alone this test writes."""
+
+    client: Any
+    zone_id: str
+    zone_name: str
+    prefix: str
+    check_ids: list[str] = field(default_factory=list)
+
+    def name(self, label: str) -> str:
+        return f"{label}.{self.prefix}.{self.zone_name}"
+
+    def member(self, label: str, identifier: str, **fields: Any) -> dict[str, Any]:
+        """Return a multivalue A record as fleet53 makes them; a field given as None is left out."""
+        record = {
+            "Name": self.name(label),
+            "Type": "A",
+            "SetIdentifier": identifier,
+            "MultiValueAnswer": True,
+            "TTL": 60,
+            "ResourceRecords": [{"Value": "52.95.110.1"}],
+        } | fields
+        return {name: value for name, value in record.items() if value is not None}
+
+    def simple(self, label: str, **fields: Any) -> dict[str, Any]:
+        return self.member(label, "", SetIdentifier=None, MultiValueAnswer=None, **fields)
+
+    def change(self, *changes: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+        batch = [{"Action": action, "ResourceRecordSet": record} for action, record in changes]
+        answer: dict[str, Any] = self.client.change_resource_record_sets(
+            HostedZoneId=self.zone_id, ChangeBatch={"Changes": batch}
+        )
+        return answer
+
+    def create(self, *records: dict[str, Any]) -> None:
+        self.change(*(("CREATE", record) for record in records))
+
+    def delete(self, *records: dict[str, Any]) -> None:
+        self.change(*(("DELETE", record) for record in records))
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return this test's record sets, all pages of them."""
+        pages = self.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=self.zone_id)
+        suffix = f".{self.prefix}.{self.zone_name}"
+        return [record for page in pages for record in page["ResourceRecordSets"] if record["Name"].endswith(suffix)]
+
+    def identifiers(self) -> list[str]:
+        return sorted(record["SetIdentifier"] for record in self.records())
+
+    def reference(self, label: str) -> str:
+        return f"{self.prefix}-{label}"
+
+    def create_check(self, label: str = "check", **config: Any) -> dict[str, Any]:
+        """Make a check of ENDPOINT with these settings; a setting given as None is left out."""
+        settings = {name: value for name, value in (ENDPOINT | config).items() if value is not None}
+        check: dict[str, Any] = self.client.create_health_check(
+            CallerReference=self.reference(label), HealthCheckConfig=settings
+        )["HealthCheck"]
+        self.check_ids.append(check["Id"])
+        return check
+
+    def update_check(self, check: dict[str, Any], **changes: Any) -> dict[str, Any]:
+        updated: dict[str, Any] = self.client.update_health_check(HealthCheckId=check["Id"], **changes)["HealthCheck"]
+        return updated
+
+    def delete_check(self, check: dict[str, Any]) -> None:
+        self.client.delete_health_check(HealthCheckId=check["Id"])
+
+    def clean_up(self) -> None:
+        for record in self.records():
+            self.delete(record)
+        for check_id in dict.fromkeys(self.check_ids):
+            try:
+                self.client.delete_health_check(HealthCheckId=check_id)
+            except self.client.exceptions.NoSuchHealthCheck:
+                continue
+
+
+@contextmanager
+def refused(code: str, text: str = "") -> Iterator[None]:
+    """Expect the request inside to be refused with this code, and with this in the message."""
+    with pytest.raises(ClientError) as caught:
+        yield
+    error = caught.value.response["Error"]
+    assert error["Code"] == code
+    assert text in error["Message"]

@@ -1,0 +1,120 @@
+"""How what the checkers saw becomes a status, and what DNS makes of it (Developer Guide, dns-failover)."""
+
+from typing import Any
+
+import pytest
+
+from lab.route53 import Route53
+from tests.contract.account import Account
+from tests.contract.clock import Clock
+
+pytestmark = pytest.mark.fake_only(reason="nobody answers a real checker at the test's address")
+
+OK = "Success: HTTP Status Code 200, OK"
+DOWN = "Failure: HTTP Status Code 503, Service Unavailable"
+REGIONS = ("us-east-1", "us-west-1", "us-west-2", "eu-west-1", "sa-east-1")
+
+
+def _see(fake: Route53, check: dict[str, Any], healthy: int, of: int) -> None:
+    for number in range(of):
+        fake.observe(check["Id"], f"region-{number}", number < healthy, OK if number < healthy else DOWN)
+
+
+def test_a_new_check_is_healthy_and_has_no_percentage(account: Account, fake: Route53) -> None:
+    check = account.create_check()
+
+    assert fake.is_healthy(check["Id"])
+    assert fake.percent_healthy(check["Id"]) is None
+
+
+def test_a_new_inverted_check_is_unhealthy(account: Account, fake: Route53) -> None:
+    assert not fake.is_healthy(account.create_check(Inverted=True)["Id"])
+
+
+@pytest.mark.parametrize(("healthy", "expected"), [(19, True), (18, False), (0, False), (100, True)])
+def test_more_than_18_percent_are_healthy(account: Account, fake: Route53, healthy: int, *, expected: bool) -> None:
+    check = account.create_check()
+
+    _see(fake, check, healthy, of=100)
+
+    assert fake.percent_healthy(check["Id"]) == healthy
+    assert fake.is_healthy(check["Id"]) is expected
+
+
+def test_an_inverted_check_is_healthy_when_its_endpoint_is_not(account: Account, fake: Route53) -> None:
+    check = account.create_check(Inverted=True)
+
+    _see(fake, check, healthy=0, of=3)
+
+    assert fake.is_healthy(check["Id"])
+
+
+@pytest.mark.parametrize(("inverted", "expected"), [(False, True), (True, False)])
+def test_a_disabled_check_is_healthy_unless_inverted(
+    account: Account, fake: Route53, *, inverted: bool, expected: bool
+) -> None:
+    check = account.create_check(Disabled=True, Inverted=inverted)
+
+    _see(fake, check, healthy=0, of=3)
+
+    assert fake.is_healthy(check["Id"]) is expected
+
+
+def test_a_deleted_check_counts_as_healthy(account: Account, fake: Route53) -> None:
+    check = account.create_check()
+    _see(fake, check, healthy=0, of=3)
+
+    account.delete_check(check)
+
+    assert fake.is_healthy(check["Id"])
+    assert fake.percent_healthy(check["Id"]) is None
+
+
+def test_what_a_checker_sees_of_a_deleted_check_is_dropped(account: Account, fake: Route53) -> None:
+    check = account.create_check()
+    account.delete_check(check)
+
+    _see(fake, check, healthy=0, of=3)
+
+    assert fake.percent_healthy(check["Id"]) is None
+
+
+def test_the_newest_observation_of_a_region_counts(account: Account, fake: Route53) -> None:
+    check = account.create_check()
+
+    fake.observe(check["Id"], "us-east-1", succeeded=False, status=DOWN)
+    fake.observe(check["Id"], "us-east-1", succeeded=True, status=OK)
+
+    assert fake.percent_healthy(check["Id"]) == 100
+
+
+def test_a_region_that_was_taken_out_no_longer_counts(account: Account, fake: Route53) -> None:
+    check = account.create_check(Regions=list(REGIONS[:4]))
+    for region in REGIONS[:4]:
+        fake.observe(check["Id"], region, region != "us-east-1", OK)
+
+    account.update_check(check, Regions=list(REGIONS[1:4]))
+
+    assert fake.percent_healthy(check["Id"]) == 100
+
+
+def test_the_status_is_what_each_region_saw(account: Account, fake: Route53, clock: Clock) -> None:
+    check = account.create_check()
+    fake.observe(check["Id"], "us-east-1", succeeded=True, status=OK)
+    fake.observe(check["Id"], "eu-west-1", succeeded=False, status=DOWN)
+
+    found = account.client.get_health_check_status(HealthCheckId=check["Id"])["HealthCheckObservations"]
+
+    assert [(seen["Region"], seen["StatusReport"]["Status"]) for seen in found] == [
+        ("us-east-1", OK),
+        ("eu-west-1", DOWN),
+    ]
+    assert {seen["StatusReport"]["CheckedTime"] for seen in found} == {clock.at}
+
+
+def test_a_new_check_has_no_observations(account: Account) -> None:
+    check = account.create_check()
+
+    found = account.client.get_health_check_status(HealthCheckId=check["Id"])["HealthCheckObservations"]
+
+    assert found == []

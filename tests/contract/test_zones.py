@@ -1,0 +1,135 @@
+"""Hosted zones, and which of them answers for a name."""
+
+from typing import Any
+
+import pytest
+
+from lab.route53 import Route53
+from tests.contract.account import Account, refused
+
+making_zones = pytest.mark.fake_only(reason="every real hosted zone is billed")
+reading_as_dns = pytest.mark.fake_only(reason="the lab's DNS server reads the fake directly")
+
+
+def _zone(client: Any, name: str, **more: Any) -> dict[str, Any]:
+    zone: dict[str, Any] = client.create_hosted_zone(Name=name, CallerReference=f"{name}{more}", **more)
+    return zone
+
+
+@making_zones
+def test_a_new_zone_has_its_ns_and_soa_records(client: Any) -> None:
+    zone = _zone(client, "Example.org")["HostedZone"]
+
+    found = client.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+
+    assert [(record["Name"], record["Type"]) for record in found] == [
+        ("example.org.", "NS"),
+        ("example.org.", "SOA"),
+    ]
+
+
+@making_zones
+def test_a_zone_is_public_unless_it_has_a_vpc(client: Any) -> None:
+    public = _zone(client, "example.org")
+    private = _zone(client, "example.net", VPC={"VPCRegion": "eu-west-1", "VPCId": "vpc-1"})
+
+    assert public["HostedZone"]["Config"]["PrivateZone"] is False
+    assert len(public["DelegationSet"]["NameServers"]) == 4
+    assert private["HostedZone"]["Config"]["PrivateZone"] is True
+    assert client.get_hosted_zone(Id=private["HostedZone"]["Id"])["VPCs"][0]["VPCId"] == "vpc-1"
+
+
+@making_zones
+def test_a_zone_reference_is_used_once(client: Any) -> None:
+    _zone(client, "example.org")
+
+    with refused("HostedZoneAlreadyExists"):
+        _zone(client, "example.org")
+
+
+@making_zones
+def test_a_zone_needs_a_valid_name(client: Any) -> None:
+    with refused("InvalidDomainName"):
+        _zone(client, "example..org")
+
+
+@making_zones
+def test_zones_are_listed_in_pages(client: Any) -> None:
+    ids = {_zone(client, f"example{number}.org")["HostedZone"]["Id"] for number in range(3)}
+
+    pages = client.get_paginator("list_hosted_zones").paginate(PaginationConfig={"PageSize": 2})
+
+    assert {zone["Id"] for page in pages for zone in page["HostedZones"]} == {*ids}
+
+
+def test_an_unknown_zone_cannot_be_read(client: Any) -> None:
+    with refused("NoSuchHostedZone", "Z0000000000000"):
+        client.get_hosted_zone(Id="Z0000000000000")
+
+
+def test_a_zone_counts_its_record_sets(account: Account) -> None:
+    before = account.client.get_hosted_zone(Id=account.zone_id)["HostedZone"]["ResourceRecordSetCount"]
+
+    account.create(account.member("web", "i-1"))
+
+    after = account.client.get_hosted_zone(Id=account.zone_id)["HostedZone"]["ResourceRecordSetCount"]
+    assert after == before + 1
+
+
+@reading_as_dns
+def test_dns_reads_the_sets_of_one_name_and_type(account: Account, fake: Route53) -> None:
+    account.create(account.member("web", "i-1"), account.member("web", "i-2"), account.member("*", "i-3"))
+
+    found = fake.records(account.name("WEB").rstrip("."), "A")
+
+    assert [record["SetIdentifier"] for record in found] == ["i-1", "i-2"]
+    assert [record["SetIdentifier"] for record in fake.records(account.name("*"), "A")] == ["i-3"]
+    assert fake.records(account.name("web"), "AAAA") == ()
+
+
+@reading_as_dns
+def test_what_dns_reads_is_a_copy(account: Account, fake: Route53) -> None:
+    account.create(account.member("web", "i-1"))
+
+    fake.records(account.name("web"), "A")[0]["ResourceRecords"].clear()
+
+    assert fake.records(account.name("web"), "A")[0]["ResourceRecords"] == [{"Value": "52.95.110.1"}]
+
+
+@reading_as_dns
+def test_the_zone_with_the_longest_name_answers(account: Account, fake: Route53) -> None:
+    account.create(account.member("web", "i-1"))
+    child = f"{account.prefix}.{account.zone_name}"
+
+    _zone(account.client, child)
+
+    assert fake.zone_of(account.name("web")) == child
+    assert fake.records(account.name("web"), "A") == ()
+
+
+@reading_as_dns
+def test_a_public_zone_answers_before_a_private_one(account: Account, fake: Route53) -> None:
+    vpc = {"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}
+    _zone(account.client, "example.org", VPC=vpc)
+    public = _zone(account.client, "example.org")["HostedZone"]
+    account.zone_id = public["Id"]
+
+    account.create(account.member("", "i-1", Name="web.example.org"))
+
+    assert len(fake.records("web.example.org", "A")) == 1
+
+
+@reading_as_dns
+def test_no_zone_answers_for_a_foreign_name(fake: Route53) -> None:
+    assert fake.zone_of("example.com") is None
+    assert fake.records("example.com", "A") == ()
+    assert not fake.has_name("example.com")
+
+
+@reading_as_dns
+def test_a_name_is_known_when_it_or_a_name_below_it_has_records(account: Account, fake: Route53) -> None:
+    account.create(account.member("a.b", "i-1"))
+
+    assert fake.has_name(account.name("a.b"))
+    assert fake.has_name(account.name("b"))
+    assert not fake.has_name(account.name("c"))

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lab.clock import Clock
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def test_everybody_sees_the_time_the_clock_was_started_at() -> None:
+    with Clock(NOON):
+        assert datetime.now(UTC) - NOON < timedelta(seconds=5)
+
+
+def test_advancing_moves_everybodys_time_at_once() -> None:
+    with Clock(NOON) as clock:
+        clock.advance(3600)
+        assert timedelta(hours=1) <= datetime.now(UTC) - NOON < timedelta(hours=1, seconds=5)
+
+
+def test_waits_stay_real() -> None:
+    with Clock(NOON) as clock:
+        before = time.monotonic()
+        clock.advance(3600)
+        assert time.monotonic() - before < 5
+
+
+def test_a_faster_clock_runs_ahead_of_real_time() -> None:
+    with Clock(NOON) as clock:
+        clock.run_at(100)
+        time.sleep(0.3)
+        assert clock.now() - NOON > timedelta(seconds=10)
+
+
+def test_time_does_not_run_backwards() -> None:
+    with Clock(NOON) as clock, pytest.raises(ValueError, match="-1"):
+        clock.advance(-1)
+
+
+def test_the_real_time_is_back_when_the_clock_is_left() -> None:
+    with Clock(NOON - timedelta(days=3650)):
+        pass
+    assert datetime.now(UTC).year >= 2026

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.dig import ask, shown
+from lab.live import Live
+from lab.world import Lab
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEMPLATE = """
+Parameters: {HostedZoneId: {Type: String}, RecordName: {Type: String}}
+Resources:
+  Signals: {Type: "AWS::SQS::Queue"}
+"""
+
+RULE_THAT_MAY_NOT_SEND = """
+  SettingsRule:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [aws.ssm]}
+      Targets: [{Id: q, Arn: !GetAtt Signals.Arn}]
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
+
+
+def put(lab: Lab, address: str) -> None:
+    record = {
+        "Name": "app.example.com",
+        "Type": "A",
+        "TTL": 60,
+        "SetIdentifier": address,
+        "MultiValueAnswer": True,
+        "ResourceRecords": [{"Value": address}],
+    }
+    changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    lab.client("route53").change_resource_record_sets(HostedZoneId=lab.zone_id, ChangeBatch=changes)
+
+
+def test_a_live_lab_answers_dns_and_its_time_runs_fast(template: Path) -> None:
+    with Lab(template=template) as lab, Live(lab, speed=50) as live:
+        began = lab.clock.now()
+        put(lab, "52.95.0.9")
+        server = live.name_server
+        assert ask(server.host, server.port, "app.example.com").addresses == {"52.95.0.9"}
+        time.sleep(0.3)
+        live.check()
+        assert (lab.clock.now() - began).total_seconds() > 5
+
+
+def test_an_answer_is_shown_as_dig_shows_it(template: Path) -> None:
+    with Lab(template=template) as lab, Live(lab, speed=1) as live:
+        put(lab, "52.95.0.9")
+        lines = shown(live.name_server.host, live.name_server.port, "app.example.com")
+        missing = shown(live.name_server.host, live.name_server.port, "nobody.example.com")
+    assert lines[0].startswith(";; ->>HEADER<<- opcode: QUERY, status: NOERROR")
+    assert lines[1].startswith(";; flags: qr aa; QUERY: 1, ANSWER: 1")
+    assert lines[2] == ";; ANSWER SECTION:"
+    assert lines[3].split() == ["app.example.com.", "60", "IN", "A", "52.95.0.9"]
+    assert "status: NXDOMAIN" in missing[0]
+
+
+def test_an_error_in_a_thread_is_raised_by_check(template: Path) -> None:
+    template.write_text(TEMPLATE + RULE_THAT_MAY_NOT_SEND)
+    with Lab(template=template) as lab, Live(lab, speed=1) as live:
+        lab.client("ssm").put_parameter(Name="/fleet53/fleet53/pools/web", Value="{}", Type="String")
+        time.sleep(0.5)
+        with pytest.raises(RuntimeError, match="stopped working") as raised:
+            live.check()
+    assert "SettingsRule" in str(raised.value.__cause__)
+
+
+def test_the_environment_is_put_back_when_the_lab_ends(template: Path) -> None:
+    before = dict(os.environ)
+    with Lab(template=template):
+        assert os.environ["AWS_ENDPOINT_URL_ROUTE_53"].startswith("http://127.0.0.1:")
+    assert {key: value for key, value in os.environ.items() if key.startswith("AWS_")} == {
+        key: value for key, value in before.items() if key.startswith("AWS_")
+    }

@@ -1,0 +1,446 @@
+"""The lab's own behaviour, seen with a small stack whose functions do as their messages say."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.template import TemplateError
+from lab.world import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  HostedZoneId: {Type: String}
+  RecordName: {Type: String}
+  Every: {Type: String, Default: rate(5 minutes)}
+Resources:
+  Signals:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 60
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}
+  Dead: {Type: AWS::SQS::Queue}
+  MaySend:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Signals]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Condition: {ArnEquals: {"aws:SourceArn": [!GetAtt Stopped.Arn, !GetAtt Settings.Arn]}}
+  Stopped:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern:
+        source: [aws.ec2]
+        detail: {state: [stopped]}
+      Targets: [{Id: q, Arn: !GetAtt Signals.Arn}]
+  Settings:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern:
+        source: [aws.ssm]
+        detail: {name: [{prefix: !Sub "/fleet53/${AWS::StackName}/pools/"}]}
+      Targets: [{Id: q, Arn: !GetAtt Signals.Arn}]
+  First:
+    Type: AWS::SSM::Parameter
+    Properties:
+      Name: !Sub /fleet53/${AWS::StackName}/pools/web
+      Type: String
+      Value: '{"record_name": "app.example.com", "health_check": {"url": "http://:80/"}}'
+  ReconcilerFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      CodeUri: code/
+      Handler: doing.handler
+      Timeout: 30
+      Environment: {Variables: {GREETING: !Sub "hello ${RecordName}"}}
+      Events:
+        Signals:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Signals.Arn
+            BatchSize: 20
+            FunctionResponseTypes: [ReportBatchItemFailures]
+  AuditFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      CodeUri: code/
+      Handler: doing.audit
+      Events:
+        Often: {Type: Schedule, Properties: {Schedule: !Ref Every, Input: '{"by": "clock"}'}}
+"""
+
+CODE = """
+import json, os
+
+imported = os.environ["GREETING"] if "GREETING" in os.environ else ""
+calls = 0
+
+def handler(event, context):
+    global calls
+    calls += 1
+    print(json.dumps({"message": imported, "calls": calls, "left": context.get_remaining_time_in_millis()}))
+    print(json.dumps({
+        "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
+            "Namespace": "lab", "Dimensions": [["pool"]], "Metrics": [{"Name": "Members"}]}]},
+        "pool": "web", "Members": [2.0],
+    }))
+    print("no JSON")
+    bodies = {record["messageId"]: record["body"] for record in event["Records"]}
+    if "raise" in bodies.values():
+        raise RuntimeError("told to")
+    if "nonsense" in bodies.values():
+        return {"batchItemFailures": [{"itemIdentifier": "nobody's"}]}
+    return {"batchItemFailures": [{"itemIdentifier": i} for i, body in bodies.items() if body == "fail"]}
+
+def audit(event, context):
+    if event.get("raise"):
+        raise ValueError("told to")
+    return {"event": event, "function": context.function_name}
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "doing.py").write_text(textwrap.dedent(CODE))
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
+
+
+@pytest.fixture
+def lab(template: Path) -> Iterator[Lab]:
+    with Lab(template=template) as lab:
+        yield lab
+
+
+def bodies(lab: Lab) -> list[list[str]]:
+    """Return the messages of each batch that the reconciler was given."""
+    return [
+        sorted(record["body"] for record in each.event["Records"])
+        for each in lab.invocations
+        if each.function == "ReconcilerFunction"
+    ]
+
+
+def states(lab: Lab) -> list[str]:
+    """Return the instance states that reached the reconciler."""
+    return [json.loads(body)["detail"]["state"] for batch in bodies(lab) for body in batch]
+
+
+def left_in(lab: Lab, queue: str) -> int:
+    attributes = lab.client("sqs").get_queue_attributes(
+        QueueUrl=lab.deployment.queue_url(queue), AttributeNames=["All"]
+    )["Attributes"]
+    names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    return sum(int(attributes[name]) for name in names)
+
+
+# -- deployment
+
+
+def test_settings_of_the_template_reach_the_functions_resolved(lab: Lab) -> None:
+    lab.send("hello")
+    lab.settle()
+    (invocation,) = lab.invocations
+    assert invocation.logs[0]["message"] == "hello app.example.com"
+    assert 29_000 < invocation.logs[0]["left"] <= 30_000
+
+
+def test_the_deployment_says_who_created_what(lab: Lab) -> None:
+    assert lab.deployment.created_by["Signals"] == "moto"
+    assert lab.deployment.created_by["ReconcilerFunctionSignals"] == "polled by the lab"
+
+
+def test_a_resource_type_nobody_can_create_is_named(template: Path) -> None:
+    template.write_text(TEMPLATE + "  Game: {Type: 'AWS::GameLift::Fleet'}\n")
+    with pytest.raises(TemplateError, match=r"Game \(AWS::GameLift::Fleet\)"), Lab(template=template):
+        pass
+
+
+def test_a_schedule_the_lab_cannot_run_is_named(template: Path) -> None:
+    schedule = {"Every": "cron(0 12 * * ? *)"}
+    with pytest.raises(TemplateError, match=r"cron\(0 12"), Lab(schedule, template=template):
+        pass
+
+
+def test_each_lab_begins_empty(template: Path) -> None:
+    for _ in range(2):
+        with Lab(template=template) as lab:
+            assert lab.fleet.ids() == ()
+            lab.fleet.launch()
+
+
+# -- functions
+
+
+def test_a_function_stays_warm_until_it_is_started_cold(lab: Lab) -> None:
+    for text in ("one", "two"):
+        lab.send(text)
+        lab.settle()
+    lab.functions.cold_start("ReconcilerFunction")
+    lab.send("three")
+    lab.settle()
+    assert [(each.cold, each.logs[0]["calls"]) for each in lab.invocations] == [(True, 1), (False, 2), (True, 1)]
+
+
+def test_embedded_metrics_are_kept_and_published(lab: Lab) -> None:
+    lab.send("hello")
+    lab.settle()
+    assert lab.invocations[0].metric("Members", pool="web") == [2.0]
+    (metric,) = lab.client("cloudwatch").list_metrics(Namespace="lab")["Metrics"]
+    assert (metric["MetricName"], metric["Dimensions"]) == ("Members", [{"Name": "pool", "Value": "web"}])
+
+
+def test_what_the_audit_returns_is_handed_back(lab: Lab) -> None:
+    assert lab.audit({"repair": True})["event"] == {"repair": True}
+
+
+def test_what_the_audit_raises_is_raised(lab: Lab) -> None:
+    with pytest.raises(ValueError, match="told to"):
+        lab.audit({"raise": True})
+
+
+def test_a_function_can_be_invoked_through_the_api(lab: Lab) -> None:
+    name = lab.deployment.functions["AuditFunction"].name
+    answer = lab.client("lambda").invoke(FunctionName=name, Payload=b'{"raise": true}')
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == "ValueError"
+
+
+# -- the queue
+
+
+def test_a_batch_holds_what_can_be_received_now(lab: Lab) -> None:
+    for number in range(25):
+        lab.send(str(number))
+    assert lab.settle() == 2
+    assert [len(batch) for batch in bodies(lab)] == [20, 5]
+
+
+def test_a_delayed_message_is_a_timer(lab: Lab) -> None:
+    lab.client("sqs").send_message(QueueUrl=lab.deployment.queue_url("Signals"), MessageBody="later", DelaySeconds=30)
+    lab.run(28)
+    assert bodies(lab) == []
+    lab.run(4)
+    assert bodies(lab) == [["later"]]
+
+
+def test_a_message_that_failed_alone_comes_back_alone_and_ends_in_the_dead_letter_queue(lab: Lab) -> None:
+    lab.send("fine")
+    lab.send("fail")
+    lab.settle()
+    assert left_in(lab, "Signals") == 1
+    lab.run(130, step=65)
+    assert bodies(lab) == [["fail", "fine"], ["fail"]]
+    assert (left_in(lab, "Signals"), left_in(lab, "Dead")) == (0, 1)
+
+
+@pytest.mark.parametrize("text", ["raise", "nonsense"])
+def test_an_error_or_an_answer_without_sense_fails_the_whole_batch(lab: Lab, text: str) -> None:
+    lab.send(text)
+    lab.send("fine")
+    lab.settle()
+    assert left_in(lab, "Signals") == 2
+
+
+# -- events
+
+
+def test_a_rule_passes_on_what_its_pattern_matches_and_as_it_was_sent(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    lab.fleet.stop(instance)
+    lab.settle()
+    ((body,),) = bodies(lab)
+    event = json.loads(body)
+    assert event["detail"] == {"instance-id": instance, "state": "stopped"}
+    assert (event["account"], event["region"]) == ("123456789012", "eu-west-1")
+
+
+def test_a_rule_that_the_queue_does_not_admit_is_named(template: Path) -> None:
+    template.write_text(TEMPLATE.replace("!GetAtt Stopped.Arn, ", ""))
+    with Lab(template=template) as lab:
+        instance = lab.fleet.launch()
+        with pytest.raises(PermissionError, match="Stopped"):
+            lab.fleet.stop(instance)
+
+
+def test_a_lost_event_reaches_nobody(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    lab.fleet.stop(instance, events=False)
+    lab.fleet.emit_changes()
+    lab.settle()
+    assert bodies(lab) == []
+
+
+def test_a_change_made_through_the_api_is_told_too(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    lab.client("ec2").stop_instances(InstanceIds=[instance])
+    lab.fleet.emit_changes()
+    lab.settle()
+    assert states(lab) == ["stopped"]
+
+
+def test_a_changed_pool_is_told(lab: Lab) -> None:
+    lab.put_pool("web", ttl=30)
+    lab.put_pool("api")
+    lab.delete_pool("api")
+    lab.settle()
+    told = [json.loads(body)["detail"] for batch in bodies(lab) for body in batch]
+    assert sorted((each["operation"], each["name"]) for each in told) == [
+        ("Create", "/fleet53/fleet53/pools/api"),
+        ("Delete", "/fleet53/fleet53/pools/api"),
+        ("Update", "/fleet53/fleet53/pools/web"),
+    ]
+    assert lab.pools.settings("web")["ttl"] == 30
+
+
+def test_the_schedule_fires_when_its_time_has_come(lab: Lab) -> None:
+    lab.run(299, step=60)
+    assert lab.invocations == []
+    lab.run(2)
+    assert [each.event for each in lab.invocations] == [{"by": "clock"}]
+
+
+# -- instances
+
+
+def test_a_stopped_instance_gives_its_address_back_and_comes_back_with_another(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    first, launched = lab.fleet.address(instance), lab.fleet.describe(instance)["LaunchTime"]
+    lab.fleet.stop(instance)
+    assert "PublicIpAddress" not in lab.fleet.describe(instance)
+    lab.clock.advance(60)
+    lab.fleet.start(instance)
+    assert lab.fleet.address(instance) != first
+    assert lab.fleet.describe(instance)["LaunchTime"] - launched >= timedelta(seconds=60)
+
+
+def test_an_elastic_address_stays_over_stop_and_start(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    before = lab.fleet.address(instance)
+    elastic = lab.fleet.associate_address(instance)
+    assert lab.fleet.address(instance) == elastic != before
+    lab.fleet.stop(instance)
+    lab.fleet.start(instance)
+    assert lab.fleet.address(instance) == elastic
+    lab.fleet.disassociate_address(instance)
+    assert lab.fleet.address(instance) not in {elastic, before}
+
+
+def test_a_terminated_instance_has_no_address_until_ec2_forgets_it(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    elastic = lab.fleet.associate_address(instance)
+    lab.fleet.terminate(instance)
+    described = lab.fleet.describe(instance)
+    assert (described["State"]["Name"], described.get("PublicIpAddress")) == ("terminated", None)
+    (address,) = lab.client("ec2").describe_addresses()["Addresses"]
+    assert (address["PublicIp"], address.get("InstanceId", "")) == (elastic, "")
+    lab.fleet.forget(instance)
+    assert lab.fleet.ids() == ()
+
+
+def test_auto_scaling_answers_the_lifecycle_state_that_was_set(lab: Lab) -> None:
+    lab.fleet.create_group("web")
+    instance = lab.fleet.launch(group="web", lifecycle_state="Pending:Wait")
+    assert lifecycle_states(lab, instance) == ["Pending:Wait"]
+    lab.fleet.set_lifecycle_state(instance, "Terminating:Retained")
+    assert lifecycle_states(lab, instance) == ["Terminating:Retained"]
+    lab.fleet.terminate(instance)
+    assert lifecycle_states(lab, instance) == []
+    tags = {each["Key"]: each["Value"] for each in lab.fleet.describe(instance)["Tags"]}
+    assert tags["aws:autoscaling:groupName"] == "web"
+    assert lab.fleet.ids() == (instance,)
+
+
+def lifecycle_states(lab: Lab, instance: str) -> list[str]:
+    described = lab.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance])
+    return [each["LifecycleState"] for each in described["AutoScalingInstances"]]
+
+
+def test_spot_says_what_was_set(lab: Lab) -> None:
+    instance = lab.fleet.launch(spot=True)
+    lab.fleet.launch(spot=True)
+    lab.fleet.set_spot_status(instance, "instance-terminated-no-capacity", "closed")
+    filters = [{"Name": "instance-id", "Values": [instance]}]
+    (request,) = lab.client("ec2").describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
+    assert (request["Status"]["Code"], request["State"]) == ("instance-terminated-no-capacity", "closed")
+    described = lab.fleet.describe(instance)
+    assert described["InstanceLifecycle"] == "spot"
+    assert described["SpotInstanceRequestId"] == request["SpotInstanceRequestId"]
+
+
+def test_a_private_instance_has_no_public_address(lab: Lab) -> None:
+    described = lab.fleet.describe(lab.fleet.launch(public=False, ipv6="2a05:d018::53"))
+    assert "PublicIpAddress" not in described
+    (interface,) = described["NetworkInterfaces"]
+    assert [each["Ipv6Address"] for each in interface["Ipv6Addresses"]] == ["2a05:d018::53"]
+
+
+# -- health
+
+
+def check(lab: Lab, address: str, **settings: Any) -> str:
+    config = {"Type": "HTTP", "IPAddress": address, "Port": 80, "RequestInterval": 10, **settings}
+    created = lab.client("route53").create_health_check(CallerReference=address, HealthCheckConfig=config)
+    return str(created["HealthCheck"]["Id"])
+
+
+def published(lab: Lab, check_id: str, name: str, statistic: str) -> list[float]:
+    now = lab.clock.now()
+    metric = {
+        "Namespace": "AWS/Route53",
+        "MetricName": name,
+        "Dimensions": [{"Name": "HealthCheckId", "Value": check_id}],
+    }
+    query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": statistic}}
+    (result,) = lab.client("cloudwatch", "us-east-1").get_metric_data(
+        MetricDataQueries=[query], StartTime=now - timedelta(minutes=10), EndTime=now + timedelta(minutes=1)
+    )["MetricDataResults"]
+    return [float(value) for value in result["Values"]]
+
+
+def test_reported_health_is_published_in_us_east_1(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    check_id = check(lab, lab.fleet.address(instance))
+    assert published(lab, check_id, "HealthCheckPercentageHealthy", "Average") == []
+    lab.report_health(instance, 25)
+    assert published(lab, check_id, "HealthCheckPercentageHealthy", "Average") == [25.0]
+    assert published(lab, check_id, "HealthCheckStatus", "Minimum") == [1.0]
+
+
+def test_looking_at_checks_is_no_call_of_route_53(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    lab.report_health(check(lab, lab.fleet.address(instance)))
+    assert [each.operation for each in lab.route53.calls] == ["CreateHealthCheck"]
+
+
+def test_checkers_connect_and_need_as_many_results_as_the_threshold_says(template: Path) -> None:
+    with Lab(template=template, servers=True) as lab:
+        instance = lab.fleet.launch()
+        check_id = check(lab, lab.fleet.address(instance), FailureThreshold=3)
+        lab.run(25, step=5)
+        assert lab.route53.percent_healthy(check_id) is None
+        lab.run(40, step=5)
+        assert lab.route53.percent_healthy(check_id) == 100
+        lab.servers.break_(instance)
+        lab.run(15, step=5)
+        assert lab.route53.percent_healthy(check_id) == 100
+        lab.run(20, step=5)
+        assert lab.route53.percent_healthy(check_id) == 0
+        assert not lab.route53.is_healthy(check_id)
