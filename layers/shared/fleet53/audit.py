@@ -115,7 +115,8 @@ def _drift(plan: Plan) -> Iterator[Finding]:
 def _as_finding(change: Change) -> Finding:
     match change:
         case CreateCheck():
-            return Finding(change.drift, change.because, change.key.pool, change.key.instance_id)
+            key = change.key
+            return Finding(change.drift, change.because, key.pool, key.instance_id, check_id=change.replaces)
         case DeleteCheck():
             return Finding(change.drift, change.because, change.pool, change.instance_id, check_id=change.check_id)
         case _:

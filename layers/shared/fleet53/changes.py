@@ -32,13 +32,17 @@ class CheckKey:
 
 @dataclass(frozen=True, slots=True)
 class CreateCheck:
-    """Make a check. `references` are the CallerReferences to try, in this order."""
+    """Make a check. `references` are the CallerReferences to try, in this order.
+
+    `replaces` is the check that the member's record names until the new one is healthy.
+    """
 
     key: CheckKey
     config: CheckConfig
     references: tuple[str, ...]
     drift: FindingKind
     because: str
+    replaces: CheckId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 class Scope:
     """Which pools a pass is about: `pools`, or all where it is None.
 
-    A `sweep` also reads the zones whole and all checks, and so finds what no pool claims any more.
+    With `checks` the account's checks are read at once: a record that is to move to another check looks as it should
+    without them. A `sweep` also reads the zones whole, and so finds what no pool claims any more.
     """
 
     pools: frozenset[PoolName] | None = None
+    checks: bool = False
     sweep: bool = False
 
     def covers(self, pool: PoolName) -> bool:
@@ -40,7 +42,11 @@ class Scope:
         several = tuple(scopes)
         everything = any(scope.pools is None for scope in several)
         pools = frozenset(pool for scope in several for pool in scope.pools or ())
-        return cls(None if everything else pools, sweep=any(scope.sweep for scope in several))
+        return cls(
+            None if everything else pools,
+            checks=any(scope.checks for scope in several),
+            sweep=any(scope.sweep for scope in several),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ class Gathered:
 
 
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
-    """Read pools, instances and records; checks too on a sweep (else `add_checks` does, where they matter)."""
+    """Read pools, instances and records; checks too where the scope says so (else `add_checks`, where they matter)."""
     declared = read_pools(aws.parameters.read())
     readable, faults, unreadable = _check_zones(declared, scope, aws)
     records, strays, unread = _read_records(readable, declared, scope, settings, aws)
@@ -70,7 +76,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     owned = (record for found in records.values() for record in found)
     holders = _holders(situation, [*owned, *(stray.record for stray in strays)])
     situation = _add_states(_add_instances(situation, holders, aws), aws)
-    if scope.sweep:
+    if scope.checks or scope.sweep:
         situation = add_checks(situation, aws)
     invalid = (
         Finding(FindingKind.INVALID_POOL, fault.because, fault.name) for fault in faults if scope.covers(fault.name)

@@ -69,7 +69,7 @@ def _unneeded_checks(situation: Situation, kept: Collection[CheckId]) -> Iterato
         if pool is not None:
             verdict = situation.verdict(reference.instance_id, pool)
             if verdict.membership in {Membership.WAIT, Membership.LEAVE}:
-                continue
+                continue  # neither adds nor removes
             because = "no record needs it" if verdict.membership is Membership.ADMIT else verdict.because
         elif situation.swept and reference.pool_hash not in declared:
             because = "its pool is not declared any more"

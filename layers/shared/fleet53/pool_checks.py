@@ -42,6 +42,10 @@ class PoolChecks:
         """Whether the account's checks were read."""
         return self.account is not None
 
+    def gone(self, check_id: CheckId | None) -> bool:
+        """Whether the account has no such check. One that was not looked for is not gone."""
+        return check_id is not None and self.account is not None and check_id not in self.account
+
     def of(self, instance_id: InstanceId) -> frozenset[CheckId]:
         """Return the pool's checks of an instance, whatever they ask."""
         return frozenset(check.id for check in self._by_instance.get(instance_id, ()))

@@ -162,7 +162,6 @@ class PoolPlan:
         return {instance_id: f"{verdicts[instance_id].because}; {reason}" for instance_id in absent}
 
     def _leave(self, instance_id: InstanceId, verdict: Verdict, record: Record | None) -> None:
-        self.kept_checks |= self.checks.of(instance_id)
         if record is not None:
             self.standing.append(record)
         finding = self._finding(FindingKind.UNKNOWN_STATE, verdict.because, instance_id)
@@ -197,7 +196,6 @@ class PoolPlan:
             return
         address = instance.address(self.pool.address, record_type)
         if verdict.membership is Membership.WAIT:
-            self.kept_checks |= self.checks.of(instance.id)
             self._wait(instance, verdict.because)
             if record is not None:
                 self._correct(instance.id, record, record.check_id)
@@ -242,7 +240,7 @@ class PoolPlan:
                 return
         drift, because = self.checks.fault(record, instance, record_type, address)
         if check is None:
-            self._create_check(instance, record_type, address, drift, because)
+            self._create_check(instance, record_type, address, drift, because, replaces=record.check_id)
         elif drift is not FindingKind.STALE_RECORD:
             self.findings.append(self._finding(drift, because, instance.id, record.check_id))
         because = f"{because}; the record moves when its new check is healthy"
@@ -344,16 +342,26 @@ class PoolPlan:
         )
 
     def _create_check(
-        self, instance: Instance, record_type: RecordType, address: IPAddress, drift: FindingKind, because: str
+        self,
+        instance: Instance,
+        record_type: RecordType,
+        address: IPAddress,
+        drift: FindingKind,
+        because: str,
+        *,
+        replaces: CheckId | None = None,
     ) -> None:
         creation = self.checks.creation(instance, record_type, address, drift, because)
         if creation is not None:
-            self.create_checks.append(creation)
+            self.create_checks.append(replace(creation, replaces=replaces))
 
     def _correct(self, instance_id: InstanceId, record: Record, check_id: CheckId | None) -> None:
-        """Keep a record, with the pool's TTL and with `check_id`."""
+        """Keep a record, with the pool's TTL and with `check_id`.
+
+        A record whose check is gone stays as it is: Route 53 refuses a batch that puts it (NoSuchHealthCheck).
+        """
         right = replace(record, ttl=self.pool.ttl, check_id=check_id)
-        if right == record:
+        if right == record or self.checks.gone(check_id):
             self.standing.append(record)
             return
         differs = []

@@ -30,6 +30,7 @@ _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 RECORD_NAME: Final = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _MIN_REGIONS: Final = 3  # HealthCheckConfig.Regions
 _MAX_NAME: Final = 255
+_ADDRESS_FORM: Final = "an IPv4 or IPv6 address"
 _PORTS: Final = range(1, 65536)
 
 
@@ -212,7 +213,9 @@ def _read_address(text: str) -> IPAddress:
     try:
         address: IPv4Address | IPv6Address = ip_address(text)
     except ValueError:
-        raise ValueError("an IPv4 or IPv6 address") from None
+        raise ValueError(_ADDRESS_FORM) from None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise ValueError(_ADDRESS_FORM)
     return address
 
 

@@ -129,7 +129,7 @@ def find_scopes(signals: Signals, aws: Aws) -> dict[MessageId, Scope | None]:
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
         if isinstance(signal, PoolSignal):
-            scopes[message] = Scope(signal.pools, sweep=signal.sweep)
+            scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep)
         elif signal.instance_ids - known.keys():
             scopes[message] = Scope()
         else:

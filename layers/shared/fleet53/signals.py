@@ -56,7 +56,7 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
     """Return what a message's body is about, or raise NotUnderstoodError, which names what is wrong."""
     try:
         event = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotUnderstoodError(f"not JSON ({error}): {body[:200]!r}") from None
     if not isinstance(event, dict):
         raise NotUnderstoodError(f"not an event, which is a JSON object: {body[:200]!r}")
@@ -161,8 +161,9 @@ def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> P
         case other:
             raise NotUnderstoodError(f"{what}: detail.pools is {other!r}, not a list of names or {ALL!r}")
     attempt, since = detail.get("attempt", 0), detail.get("since", {})
-    if not isinstance(attempt, int) or not isinstance(since, dict):
-        raise NotUnderstoodError(f"{what}: detail.attempt={attempt!r}, detail.since={since!r}: a number, an object")
+    if not isinstance(attempt, int) or attempt < 0 or not isinstance(since, dict):
+        faults = f"detail.attempt={attempt!r}, detail.since={since!r}"
+        raise NotUnderstoodError(f"{what}: {faults}, not a number from 0 and an object")
     heard = {InstanceId(instance_id): _time(text) for instance_id, text in since.items()}
     return PoolSignal(
         pools,

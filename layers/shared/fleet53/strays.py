@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.changes import DeleteRecord, Plan
+from fleet53.membership import EC2, Membership
 from fleet53.model import FindingKind, InstanceId
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def plan_strays(situation: Situation, guard: Guard) -> Plan:
 
 
 def _positively_gone(instance: Instance | None, record: Record) -> str | None:
-    """Return the evidence that a record's address is not, or no longer, its instance's own; None without any."""
+    """Return the evidence that a record's address is going, or not its instance's own; None without any."""
     if instance is None:
         return None
     own = {str(address) for address in (instance.public_ipv4, instance.private_ipv4, instance.ipv6) if address}
     if own.issuperset(record.values):
-        return None
+        return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
     return f"its record holds {', '.join(record.values)}, which is no address of its instance ({instance.state})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from fleet53.errors import OutOfTimeError, TryLaterError
 
@@ -20,6 +20,7 @@ _TRIES: Final = 8
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
 _SERVER_ERROR: Final = 500
+_UNREACHED: Final = (ConnectionError, HTTPClientError)
 _THROTTLED: Final = frozenset({"Throttling", "ThrottlingException"})
 _BUSY: Final = "PriorRequestNotComplete"
 
@@ -49,7 +50,7 @@ class Patience:
             self.calls += 1
             try:
                 return call()
-            except (ClientError, HTTPClientError) as error:
+            except (ClientError, *_UNREACHED) as error:
                 if not self._passing(error):
                     raise
                 reason = str(error)
@@ -66,9 +67,9 @@ class Patience:
         if left < RESERVE:
             raise OutOfTimeError(f"{left:.0f} s left, and {RESERVE:.0f} s are kept for a clean end")
 
-    def _passing(self, error: ClientError | HTTPClientError) -> bool:
+    def _passing(self, error: Exception) -> bool:
         """Whether an error asks for nothing but another try."""
-        if isinstance(error, HTTPClientError):
+        if not isinstance(error, ClientError):
             return True
         code = error.response["Error"]["Code"]
         if code in _THROTTLED:

@@ -1,0 +1,106 @@
+"""A Route 53 account in memory, behind the methods of the adapter that applying a plan uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from fleet53.errors import BatchRefusedError, CheckQuotaError, CheckRefusedError, ReferenceBurnedError, TryLaterError
+from fleet53.model import Check, CheckId
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from fleet53.model import CheckConfig, Record, ZoneId
+
+type Place = tuple[str, str, str, str | None]
+
+
+def place(zone_id: str, record: Record) -> Place:
+    """Return what identifies a record set: zone, name, type, SetIdentifier."""
+    return zone_id, record.name, record.type, record.identifier
+
+
+@dataclass
+class Account:
+    """Records, checks and burned references, with Route 53's rules about them.
+
+    `answers` is how many calls it answers before it is out of reach; `room` how many checks it may hold;
+    `refuses` are the record values in whose batches it finds fault.
+    """
+
+    records: dict[Place, Record] = field(default_factory=dict)
+    checks: dict[CheckId, Check] = field(default_factory=dict)
+    burned: set[str] = field(default_factory=set)
+    answers: int = 1_000_000
+    room: int = 1_000_000
+    refuses: Collection[str] = ()
+    refuses_checks_of: Collection[str] = ()
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    made: int = 0
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[ZoneId, Record]], checks: Iterable[Check]) -> Account:
+        return cls({place(zone_id, one): one for zone_id, one in records}, {one.id: one for one in checks})
+
+    def create_check(self, reference: str, config: CheckConfig) -> CheckId:
+        self._answer("create check", reference)
+        if str(config.address) in self.refuses_checks_of:
+            raise CheckRefusedError(f"{config.address} is not routable")
+        for known in self.checks.values():
+            if known.reference == reference and known.config == config:
+                return known.id
+            if known.reference == reference:
+                raise ReferenceBurnedError(reference)
+        if reference in self.burned:
+            raise ReferenceBurnedError(reference)
+        if len(self.checks) >= self.room:
+            raise CheckQuotaError("TooManyHealthChecks: no more")
+        self.made += 1
+        check_id = CheckId(f"c-new-{self.made}")
+        self.checks[check_id] = Check(check_id, reference, config)
+        return check_id
+
+    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
+        deletions, puts = list(deletions), list(puts)
+        self._answer("change records", zone_id, deletions, puts)
+        after = dict(self.records)
+        for one in deletions:
+            if after.pop(place(zone_id, one), None) != one:
+                raise BatchRefusedError(zone_id, f"{one} is not there")
+        for one in puts:
+            if one.check_id is not None and one.check_id not in self.checks:
+                raise BatchRefusedError(zone_id, f"NoSuchHealthCheck: {one.check_id}")
+            if set(one.values) & set(self.refuses):
+                raise BatchRefusedError(zone_id, f"InvalidChangeBatch: {one.values}")
+            after[place(zone_id, one)] = replace(one)
+        self.records = after
+
+    def delete_check(self, check_id: CheckId) -> None:
+        self._answer("delete check", check_id)
+        gone = self.checks.pop(check_id, None)
+        if gone is not None:
+            self.burned.add(gone.reference)
+
+    def _answer(self, *call: Any) -> None:
+        if len(self.calls) >= self.answers:
+            raise TryLaterError("out of reach")
+        self.calls.append(call)
+
+    @property
+    def dangling(self) -> set[Place]:
+        """The records that name a check which does not exist."""
+        return {at for at, one in self.records.items() if one.check_id is not None and one.check_id not in self.checks}
+
+
+@dataclass
+class Logbook:
+    """A log that keeps its lines: level, message, fields."""
+
+    lines: list[tuple[str, object, Mapping[str, object]]] = field(default_factory=list)
+
+    def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        self.lines.append(("info", msg, extra))
+
+    def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        self.lines.append(("warning", msg, extra))

@@ -1,0 +1,119 @@
+"""Values for the unit tests: each builder makes a usual one, and takes only what differs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, ip_address
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet53.guard import Guard
+from fleet53.identity import FALLBACK, Owner
+from fleet53.model import (
+    Check,
+    CheckConfig,
+    CheckId,
+    CheckSettings,
+    Instance,
+    InstanceId,
+    Pool,
+    PoolName,
+    Record,
+    RecordType,
+    ZoneId,
+)
+from fleet53.situation import Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OWNER: Final = Owner("fleet53.eu-west-1.123456789012")
+ZONE: Final = ZoneId("Z0123456789ABC")
+NAME: Final = "app.example.com"
+NOW: Final = datetime(2026, 11, 20, 10, tzinfo=UTC)
+LAUNCHED: Final = datetime(2026, 11, 20, 9, tzinfo=UTC)
+HTTP: Final = CheckSettings(protocol="http", port=80, path="/")
+OTHER_PATH: Final = CheckSettings(protocol="http", port=80, path="/health")
+GUARD: Final = Guard(max_withdraw_percent=50)
+
+
+def pool(name: str = "web", **differs: Any) -> Pool:
+    return replace(Pool(name=PoolName(name), zone_id=ZONE, record_name=NAME, check=HTTP), **differs)
+
+
+def instance(instance_id: str = "i-0a", **differs: Any) -> Instance:
+    """Return a running member of pool web at 192.0.2.1."""
+    usual = Instance(
+        id=InstanceId(instance_id),
+        state="running",
+        launched=LAUNCHED,
+        pools=frozenset({PoolName("web")}),
+        public_ipv4=IPv4Address("192.0.2.1"),
+    )
+    return replace(usual, **differs)
+
+
+def record(holder: str = "i-0a", address: str = "192.0.2.1", check_id: str | None = "c-1", **differs: Any) -> Record:
+    """Return our record of an instance, or of FALLBACK."""
+    usual = Record(
+        name=NAME,
+        type="AAAA" if ":" in address else "A",
+        values=(address,),
+        identifier=OWNER.identifier(holder),
+        ttl=60,
+        check_id=CheckId(check_id) if check_id else None,
+        multivalue=True,
+    )
+    return replace(usual, **differs)
+
+
+def fallback(address: str = "198.51.100.9", **differs: Any) -> Record:
+    return replace(record(FALLBACK, address, None), **differs)
+
+
+def check(
+    check_id: str = "c-1",
+    instance_id: str = "i-0a",
+    address: str = "192.0.2.1",
+    *,
+    asks: CheckSettings = HTTP,
+    pool_name: str = "web",
+    launched: datetime = LAUNCHED,
+    attempt: int = 0,
+    edited: bool = False,
+) -> Check:
+    """Return our check of an instance's address; an `edited` one was changed by hand after it was made."""
+    config = CheckConfig.of(asks, ip_address(address))
+    record_type = RecordType.AAAA if ":" in address else RecordType.A
+    references = OWNER.references(PoolName(pool_name), InstanceId(instance_id), launched, record_type, config)
+    reference = next(islice(references, attempt, None))
+    return Check(CheckId(check_id), reference, replace(config, disabled=True) if edited else config)
+
+
+def foreign_check(check_id: str = "c-theirs") -> Check:
+    return replace(check(check_id), reference="made by hand")
+
+
+def situation(
+    *,
+    pools: Iterable[Pool] = (pool(),),
+    instances: Iterable[Instance] = (),
+    records: Iterable[Record] = (),
+    checks: Iterable[Check] | None = (),
+    healthy: Iterable[str] = (),
+    unhealthy: Iterable[str] = (),
+    **differs: Any,
+) -> Situation:
+    """Return what is; `records` go to the pools whose name they have."""
+    pools, records = tuple(pools), tuple(records)
+    usual = Situation(
+        owner=OWNER,
+        pools=pools,
+        declared=frozenset(each.name for each in pools),
+        instances={each.id: each for each in instances},
+        records={each.name: tuple(one for one in records if one.name == each.record_name) for each in pools},
+        checks=None if checks is None else {each.id: each for each in checks},
+        healthy={CheckId(each): True for each in healthy} | {CheckId(each): False for each in unhealthy},
+    )
+    return replace(usual, **differs)

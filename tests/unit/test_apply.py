@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fleet53.apply import Applied, Refusal, apply
+from fleet53.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
+from fleet53.errors import TryLaterError
+from fleet53.model import CheckConfig, CheckId, Finding, FindingKind, InstanceId, PoolName, RecordType, ZoneId
+from tests.unit.account import Account, Logbook, place
+from tests.unit.build import HTTP, ZONE, check, fallback, record
+
+if TYPE_CHECKING:
+    from fleet53.aws.route53 import Route53
+    from fleet53.model import Record
+
+WEB, API = PoolName("web"), PoolName("api")
+OTHER_ZONE = ZoneId("Z9876543210XYZ")
+
+
+def run(plan: Plan, account: Account, *, one_pool_a_batch: bool = False) -> Applied:
+    return apply(plan, cast("Route53", account), Logbook(), one_pool_a_batch=one_pool_a_batch)
+
+
+def create(instance_id: str = "i-0a", address: str = "192.0.2.1", *references: str) -> CreateCheck:
+    key = CheckKey(WEB, InstanceId(instance_id), RecordType.A)
+    config = CheckConfig.of(HTTP, IPv4Address(address))
+    return CreateCheck(key, config, references or (f"r-{instance_id}",), FindingKind.MISSING_CHECK, "a test")
+
+
+def put(right: Record, pool: PoolName = WEB, zone_id: ZoneId = ZONE, new_check: CheckKey | None = None) -> PutRecord:
+    holder = InstanceId((right.identifier or "").rpartition("/")[2])
+    return PutRecord(pool, zone_id, holder, right, FindingKind.MISSING_RECORD, "a test", new_check, admits=True)
+
+
+def delete(wrong: Record, pool: PoolName | None = WEB, zone_id: ZoneId = ZONE) -> DeleteRecord:
+    holder = InstanceId((wrong.identifier or "").rpartition("/")[2])
+    return DeleteRecord(pool, zone_id, holder, wrong, FindingKind.ORPHAN_RECORD, "a test")
+
+
+def delete_check(check_id: str, pool: PoolName | None = WEB) -> DeleteCheck:
+    return DeleteCheck(pool, InstanceId("i-0a"), CheckId(check_id), FindingKind.ORPHAN_CHECK, "a test")
+
+
+def bare(instance_id: str = "i-0a", address: str = "192.0.2.1", name: str = "app.example.com") -> Record:
+    return record(instance_id, address, None, name=name)
+
+
+def batches(account: Account) -> list[tuple[str, int, int]]:
+    """Return zone, deletions and puts of each batch that was sent."""
+    return [(call[1], len(call[2]), len(call[3])) for call in account.calls if call[0] == "change records"]
+
+
+def test_checks_are_made_then_records_changed_then_checks_deleted() -> None:
+    gone = record("i-0b", "192.0.2.2", "c-2")
+    account = Account.of([(ZONE, gone)], [check("c-2", "i-0b", "192.0.2.2")])
+    new = create()
+    made = run(Plan((new,), (delete(gone), put(bare(), new_check=new.key)), (delete_check("c-2"),)), account)
+    assert [call[0] for call in account.calls] == ["create check", "change records", "delete check"]
+    assert list(account.records.values()) == [record(check_id="c-new-1")]
+    assert account.checks.keys() == {"c-new-1"}
+    assert (len(made.made), made.refused, made.findings) == (4, [], [])
+
+
+def test_an_empty_plan_makes_no_call() -> None:
+    account = Account()
+    assert run(Plan(), account) == Applied()
+    assert account.calls == []
+
+
+def test_every_change_is_one_line_of_the_log() -> None:
+    gone, log, new = record("i-0b", "192.0.2.2", "c-2"), Logbook(), create()
+    plan = Plan((new,), (delete(gone), put(bare(), new_check=new.key)), (delete_check("c-2"),))
+    apply(plan, cast("Route53", Account.of([(ZONE, gone)], [check("c-2")])), log)
+    common = {"pool": "web", "because": "a test"}
+    named = common | {"record_name": "app.example.com"}
+    assert log.lines == [
+        ("info", "check created", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
+        ("info", "record deleted", named | {"instance_id": "i-0b", "address": "192.0.2.2", "check_id": "c-2"}),
+        ("info", "record put", named | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
+        ("info", "check deleted", common | {"instance_id": "i-0a", "check_id": "c-2"}),
+    ]
+
+
+# Checks ------------------------------------------------------------------------------------------
+
+
+def test_a_burned_reference_is_counted_on() -> None:
+    account = Account(burned={"r-1", "r-2"})
+    run(Plan((create("i-0a", "192.0.2.1", "r-1", "r-2", "r-3"),)), account)
+    assert [made.reference for made in account.checks.values()] == ["r-3"]
+
+
+def test_when_every_reference_is_burned_it_is_reported() -> None:
+    new = create("i-0a", "192.0.2.1", "r-1", "r-2")
+    made = run(Plan((new,), (put(bare(), new_check=new.key),)), Account(burned={"r-1", "r-2"}))
+    because = (
+        "a test; its check for 192.0.2.1 could not be made: "
+        "all 2 CallerReferences are used up; they return in some days"
+    )
+    assert made.findings == [Finding(FindingKind.CHECK_REFUSED, because, WEB, InstanceId("i-0a"))]
+    assert made.made == []
+
+
+def test_a_check_that_is_refused_stops_no_other() -> None:
+    account = Account(refuses_checks_of={"10.0.0.1"})
+    made = run(Plan((create("i-0a", "10.0.0.1"), create("i-0b"))), account)
+    assert [(each.kind, each.instance_id) for each in made.findings] == [(FindingKind.CHECK_REFUSED, "i-0a")]
+    assert len(account.checks) == 1
+
+
+def test_a_full_account_stops_further_checks_and_nothing_else() -> None:
+    gone = record("i-0z", "192.0.2.26", None)
+    account = replace(Account.of([(ZONE, gone)], []), room=1)
+    one, two, three = create("i-0a"), create("i-0b"), create("i-0c")
+    records = tuple(put(bare(new.key.instance_id), new_check=new.key) for new in (one, two, three))
+    made = run(Plan((one, two, three), (delete(gone), *records)), account)
+    assert [call[1] for call in account.calls if call[0] == "create check"] == ["r-i-0a", "r-i-0b"]
+    assert [(each.kind, each.instance_id) for each in made.findings] == [(FindingKind.CHECK_QUOTA, "i-0b")]
+    assert [each.identifier for each in account.records.values()] == [bare("i-0a").identifier]
+
+
+# Batches -----------------------------------------------------------------------------------------
+
+
+def test_what_fits_goes_in_one_batch() -> None:
+    account = Account()
+    run(Plan(change_records=tuple(put(bare(name=f"n{n}.example.com"), API) for n in range(500))), account)
+    assert batches(account) == [(ZONE, 0, 500)]
+
+
+def test_a_batch_holds_a_thousand_elements_of_which_an_upsert_counts_as_two() -> None:
+    account = Account()
+    run(Plan(change_records=tuple(put(bare(name=f"n{n:03}.example.com")) for n in range(501))), account)
+    assert batches(account) == [(ZONE, 0, 500), (ZONE, 0, 1)]
+
+
+def test_a_deletion_counts_once() -> None:
+    gone = [bare(name=f"n{n:04}.example.com") for n in range(1001)]
+    account = Account.of([(ZONE, each) for each in gone], [])
+    run(Plan(change_records=tuple(delete(each) for each in gone)), account)
+    assert batches(account) == [(ZONE, 1000, 0), (ZONE, 1, 0)]
+
+
+def test_a_batch_holds_thirty_two_thousand_characters_of_which_an_upsert_counts_twice() -> None:
+    def long(n: int) -> Record:
+        return bare(name=f"n{n:03}.example.com", address="2001:0db8:0000:0000:0000:0000:0000:0001")  # 39 characters
+
+    account = Account()
+    run(Plan(change_records=tuple(put(long(n)) for n in range(411))), account)
+    assert batches(account) == [(ZONE, 0, 410), (ZONE, 0, 1)]
+
+
+def test_the_changes_of_a_name_stay_in_one_batch() -> None:
+    first = [put(bare(f"i-{n:03}", f"192.0.2.{n}", "a.example.com"), API) for n in range(100)]
+    most = [put(bare(name=f"b{n:03}.example.com")) for n in range(350)]
+    last = [put(bare(f"i-{n:03}", f"192.0.2.{n}", "c.example.com")) for n in range(100)]
+    account = Account()
+    run(Plan(change_records=(*last, *most, *first)), account)
+    assert batches(account) == [(ZONE, 0, 450), (ZONE, 0, 100)]
+
+
+def test_zones_are_apart() -> None:
+    account = Account()
+    run(Plan(change_records=(put(bare()), put(bare(name="app.example.org"), API, OTHER_ZONE))), account)
+    assert batches(account) == [(ZONE, 0, 1), (OTHER_ZONE, 0, 1)]
+
+
+def test_the_last_member_goes_and_the_fallback_comes_in_one_batch() -> None:
+    account = Account.of([(ZONE, bare())], [])
+    run(Plan(change_records=(delete(bare()), put(fallback()))), account)
+    assert batches(account) == [(ZONE, 1, 1)]
+
+
+# Refusals ----------------------------------------------------------------------------------------
+
+BAD = bare("i-0b", "203.0.113.7")
+API_RECORD = bare("i-0c", "192.0.2.3", "api.example.com")
+
+
+def test_a_refused_batch_is_reported_with_its_pools_and_stops_no_other_zone() -> None:
+    account = Account(refuses={"203.0.113.7"})
+    there = bare(name="app.example.org")
+    plan = Plan(change_records=(put(BAD), put(API_RECORD, API), put(there, API, OTHER_ZONE)))
+    made = run(plan, account)
+    assert [(each.pools, each.reason) for each in made.refused] == [
+        (frozenset({WEB, API}), "hosted zone Z0123456789ABC: InvalidChangeBatch: ('203.0.113.7',)")
+    ]
+    assert list(account.records) == [place(OTHER_ZONE, there)]
+
+
+def test_a_refused_pool_keeps_its_checks() -> None:
+    account = replace(Account.of([(ZONE, bare())], [check(), check("c-2"), check("c-3")]), refuses={"203.0.113.7"})
+    plan = Plan(
+        change_records=(delete(bare()), put(BAD)),
+        delete_checks=(delete_check("c-1"), delete_check("c-2", API), delete_check("c-3", None)),
+    )
+    made = run(plan, account)
+    assert account.checks.keys() == {"c-1"}
+    assert [change for change in made.made if isinstance(change, DeleteRecord | PutRecord)] == []
+
+
+def test_one_pool_a_batch_stops_no_other_pool() -> None:
+    account = Account(refuses={"203.0.113.7"})
+    made = run(Plan(change_records=(put(BAD), put(API_RECORD, API))), account, one_pool_a_batch=True)
+    assert list(account.records.values()) == [API_RECORD]
+    assert [each.pools for each in made.refused] == [frozenset({WEB})]
+
+
+def test_one_pool_a_batch_makes_the_withdrawals_of_a_refused_pool_alone() -> None:
+    gone = bare("i-0z", "192.0.2.26")
+    account = replace(Account.of([(ZONE, gone)], []), refuses={"203.0.113.7"})
+    made = run(Plan(change_records=(delete(gone), put(BAD))), account, one_pool_a_batch=True)
+    assert account.records == {}
+    assert made.made == [delete(gone)]
+    assert [each.pools for each in made.refused] == [frozenset({WEB})]
+
+
+def test_withdrawals_that_are_refused_themselves_are_not_sent_twice() -> None:
+    account = Account()
+    made = run(Plan(change_records=(delete(bare()),)), account, one_pool_a_batch=True)
+    assert batches(account) == [(ZONE, 1, 0)]
+    assert [type(each) for each in made.refused] == [Refusal]
+
+
+def test_a_refusal_is_a_warning_in_the_log() -> None:
+    log = Logbook()
+    apply(Plan(change_records=(put(BAD),)), cast("Route53", Account(refuses={"203.0.113.7"})), log)
+    fields: dict[str, Any] = {
+        "pools": ["web"],
+        "because": "hosted zone Z0123456789ABC: InvalidChangeBatch: ('203.0.113.7',)",
+    }
+    assert log.lines == [("warning", "batch refused", fields)]
+
+
+def test_what_was_made_stays_made_when_aws_is_out_of_reach() -> None:
+    account, new = Account(answers=1), create()
+    with pytest.raises(TryLaterError):
+        run(Plan((new,), (put(bare(), new_check=new.key),)), account)
+    assert (len(account.checks), account.records) == (1, {})

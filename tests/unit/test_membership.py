@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from fleet53.membership import AUTO_SCALING, EC2, Membership, Verdict, judge
+from fleet53.model import PoolName
+from tests.unit.build import instance
+
+WEB = PoolName("web")
+
+
+def enum_of(aws: str, shape: str) -> set[str]:
+    model: Any = botocore.session.get_session().get_service_model(aws)
+    return set(model.shape_for(shape).enum)
+
+
+def test_every_ec2_instance_state_has_a_row() -> None:
+    assert set(EC2) == enum_of("ec2", "InstanceStateName")
+
+
+def test_every_auto_scaling_lifecycle_state_has_a_row() -> None:
+    assert set(AUTO_SCALING) == enum_of("autoscaling", "LifecycleState")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("pending", Verdict(Membership.WAIT, "EC2 says pending")),
+        ("running", Verdict(Membership.ADMIT, "EC2 says running")),
+        ("stopping", Verdict(Membership.WITHDRAW, "EC2 says stopping")),
+        ("stopped", Verdict(Membership.WITHDRAW, "EC2 says stopped")),
+        ("shutting-down", Verdict(Membership.WITHDRAW, "EC2 says shutting-down")),
+        ("terminated", Verdict(Membership.WITHDRAW, "EC2 says terminated")),
+    ],
+)
+def test_an_instance_in_no_group_is_what_ec2_says(state: str, expected: Verdict) -> None:
+    assert judge(instance(state=state), WEB, None, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("Pending", Membership.WAIT),
+        ("Pending:Wait", Membership.PREPARE),
+        ("Pending:Proceed", Membership.PREPARE),
+        ("Quarantined", Membership.WITHDRAW),
+        ("InService", Membership.ADMIT),
+        ("Terminating", Membership.WITHDRAW),
+        ("Terminating:Wait", Membership.WITHDRAW),
+        ("Terminating:Proceed", Membership.WITHDRAW),
+        ("Terminating:Retained", Membership.WITHDRAW),
+        ("Terminated", Membership.WITHDRAW),
+        ("Detaching", Membership.WITHDRAW),
+        ("Detached", Membership.ADMIT),
+        ("EnteringStandby", Membership.WITHDRAW),
+        ("Standby", Membership.WITHDRAW),
+        ("ReplacingRootVolume", Membership.WITHDRAW),
+        ("ReplacingRootVolume:Wait", Membership.WITHDRAW),
+        ("ReplacingRootVolume:Proceed", Membership.WITHDRAW),
+        ("RootVolumeReplaced", Membership.PREPARE),
+        ("Warmed:Pending", Membership.WITHDRAW),
+        ("Warmed:Pending:Wait", Membership.WITHDRAW),
+        ("Warmed:Pending:Proceed", Membership.WITHDRAW),
+        ("Warmed:Pending:Retained", Membership.WITHDRAW),
+        ("Warmed:Terminating", Membership.WITHDRAW),
+        ("Warmed:Terminating:Wait", Membership.WITHDRAW),
+        ("Warmed:Terminating:Proceed", Membership.WITHDRAW),
+        ("Warmed:Terminating:Retained", Membership.WITHDRAW),
+        ("Warmed:Terminated", Membership.WITHDRAW),
+        ("Warmed:Stopped", Membership.WITHDRAW),
+        ("Warmed:Running", Membership.WITHDRAW),
+        ("Warmed:Hibernated", Membership.WITHDRAW),
+    ],
+)
+def test_a_running_instance_in_a_group_is_what_auto_scaling_says(state: str, expected: Membership) -> None:
+    assert judge(instance(group="web-fleet"), WEB, state, None) == Verdict(expected, f"Auto Scaling says {state}")
+
+
+@pytest.mark.parametrize(
+    "spot",
+    [
+        "marked-for-stop",
+        "marked-for-termination",
+        "instance-terminated-no-capacity",
+        "instance-terminated-by-price",
+        "instance-terminated-by-user",
+    ],
+)
+def test_a_running_instance_that_spot_has_marked_is_withdrawn(spot: str) -> None:
+    expected = Verdict(Membership.WITHDRAW, f"its Spot request is {spot}")
+    assert judge(instance(spot=True), WEB, None, spot) == expected
+    assert judge(instance(spot=True, group="web-fleet"), WEB, "InService", spot) == expected
+
+
+@pytest.mark.parametrize("spot", ["fulfilled", "request-canceled-and-instance-running", None])
+def test_any_other_spot_status_changes_nothing(spot: str | None) -> None:
+    assert judge(instance(spot=True), WEB, None, spot) == Verdict(Membership.ADMIT, "EC2 says running")
+
+
+def test_an_id_that_ec2_does_not_know_is_withdrawn_for_its_absence() -> None:
+    assert judge(None, WEB, None, None) == Verdict(
+        Membership.WITHDRAW, "EC2 does not know the instance", evidence=False
+    )
+
+
+@pytest.mark.parametrize("state", ["pending", "running"])
+def test_an_instance_whose_tag_does_not_name_the_pool_is_withdrawn_for_its_absence(state: str) -> None:
+    untagged = instance(state=state, pools=frozenset({PoolName("api")}))
+    expected = Verdict(Membership.WITHDRAW, "its tag does not name pool web", evidence=False)
+    assert judge(untagged, WEB, None, None) == expected
+
+
+def test_a_group_that_auto_scaling_does_not_confirm_is_waited_for() -> None:
+    expected = Verdict(Membership.WAIT, "Auto Scaling does not confirm it in group web-fleet")
+    assert judge(instance(group="web-fleet"), WEB, None, None) == expected
+
+
+def test_an_ec2_state_of_the_future_is_left_alone() -> None:
+    expected = Verdict(Membership.LEAVE, "EC2 state 'resting' is unknown to this version")
+    assert judge(instance(state="resting"), WEB, None, None) == expected
+
+
+def test_an_auto_scaling_state_of_the_future_is_left_alone() -> None:
+    expected = Verdict(Membership.LEAVE, "Auto Scaling state 'Resting' is unknown to this version")
+    assert judge(instance(group="web-fleet"), WEB, "Resting", None) == expected
+
+
+def test_a_stopped_instance_without_its_tag_has_evidence() -> None:
+    assert judge(instance(state="stopped", pools=frozenset()), WEB, None, None).evidence
+
+
+def test_an_unknown_state_comes_before_a_missing_tag() -> None:
+    assert judge(instance(state="resting", pools=frozenset()), WEB, None, None).membership is Membership.LEAVE
+
+
+def test_ec2_comes_before_auto_scaling() -> None:
+    stopping = instance(state="stopping", group="web-fleet")
+    assert judge(stopping, WEB, "InService", None) == Verdict(Membership.WITHDRAW, "EC2 says stopping")
+    pending = instance(state="pending", group="web-fleet")
+    assert judge(pending, WEB, "InService", None) == Verdict(Membership.WAIT, "EC2 says pending")
+
+
+def test_a_missing_tag_comes_before_a_spot_mark() -> None:
+    untagged = instance(spot=True, pools=frozenset())
+    assert not judge(untagged, WEB, None, "marked-for-termination").evidence
+
+
+def test_a_spot_mark_comes_before_a_group_that_is_not_confirmed() -> None:
+    assert judge(instance(group="web-fleet"), WEB, None, "marked-for-stop").membership is Membership.WITHDRAW

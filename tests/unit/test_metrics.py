@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from fleet53.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord, Roll, Waiting
+from fleet53.metrics import Measurement, emit, measure_audit, measure_run
+from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.reconcile import Outcome
+from fleet53.signals import InstanceSignal, PoolSignal
+from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, fallback, record
+
+if TYPE_CHECKING:
+    import pytest
+
+    from fleet53.changes import Change
+
+WEB = PoolName("web")
+A, B, C = InstanceId("i-0a"), InstanceId("i-0b"), InstanceId("i-0c")
+MISSING, ORPHAN = FindingKind.MISSING_RECORD, FindingKind.ORPHAN_RECORD
+
+
+def put(instance_id: InstanceId, *, admits: bool) -> PutRecord:
+    return PutRecord(WEB, ZONE, instance_id, record(instance_id), MISSING, "a test", admits=admits)
+
+
+def delete(instance_id: InstanceId) -> DeleteRecord:
+    return DeleteRecord(WEB, ZONE, instance_id, record(instance_id), ORPHAN, "a test")
+
+
+def roll(**differs: frozenset[InstanceId]) -> Roll:
+    usual: dict[str, frozenset[InstanceId]] = dict.fromkeys(("members", "in_dns", "pending", "standby"), frozenset())
+    return Roll(pool=WEB, record_name=NAME, **(usual | differs))
+
+
+def test_a_run_measures_each_pool_as_it_leaves_it() -> None:
+    waiting = [Waiting(WEB, C, "not healthy", LAUNCHED), Waiting(WEB, C, "not healthy", LAUNCHED)]
+    outcome = Outcome(
+        rolls={WEB: roll(members=frozenset({A, B, C}), in_dns=frozenset({B}), standby=frozenset({C}))},
+        made=[put(A, admits=False)],
+        waiting={WEB: waiting},
+    )
+    assert measure_run(outcome, [], now=NOW) == [
+        Measurement("Members", 3, "web"),
+        Measurement("InDns", 2, "web"),
+        Measurement("Pending", 1, "web"),
+        Measurement("Standby", 1, "web"),
+    ]
+
+
+def test_an_admission_counts_its_seconds_from_the_event_that_told_of_it() -> None:
+    heard: list[InstanceSignal | PoolSignal] = [
+        InstanceSignal(frozenset({A}), "EC2 said running", NOW - timedelta(seconds=40)),
+        PoolSignal(frozenset({WEB}), "waits", NOW, since={A: NOW - timedelta(seconds=95)}, attempt=2),
+    ]
+    assert measure_run(Outcome(made=[put(A, admits=True)]), heard, now=NOW) == [
+        Measurement("Admitted", 1, "web"),
+        Measurement("SecondsToAdmit", 95.0, "web", unit=MetricUnit.Seconds),
+    ]
+
+
+def test_a_withdrawal_counts_its_seconds_too() -> None:
+    heard = [InstanceSignal(frozenset({A}), "EC2 said stopping", NOW - timedelta(seconds=3))]
+    assert measure_run(Outcome(made=[delete(A)]), heard, now=NOW) == [
+        Measurement("Withdrawn", 1, "web"),
+        Measurement("SecondsToWithdraw", 3.0, "web", unit=MetricUnit.Seconds),
+    ]
+
+
+def test_a_change_that_no_event_told_of_has_no_time() -> None:
+    assert measure_run(Outcome(made=[delete(A)]), [], now=NOW) == [Measurement("Withdrawn", 1, "web")]
+
+
+def test_corrections_checks_and_the_fallback_are_neither_admissions_nor_withdrawals() -> None:
+    config = CheckConfig.of(HTTP, IPv4Address("192.0.2.1"))
+    made: list[Change] = [
+        put(A, admits=False),
+        CreateCheck(CheckKey(WEB, A, RecordType.A), config, ("r",), FindingKind.MISSING_CHECK, "a test"),
+        PutRecord(WEB, ZONE, None, fallback(), MISSING, "no member is in DNS"),
+        DeleteRecord(WEB, ZONE, None, fallback(), ORPHAN, "a member is in DNS"),
+    ]
+    assert measure_run(Outcome(made=made), [], now=NOW) == []
+
+
+def test_findings_are_counted_by_pool_and_kind() -> None:
+    found = [Finding(FindingKind.NO_ADDRESS, "one"), Finding(FindingKind.NO_ADDRESS, "two")]
+    outcome = Outcome(findings={WEB: found, None: [Finding(FindingKind.ZONE_UNREADABLE, "three")]})
+    assert measure_run(outcome, [], now=NOW) == [
+        Measurement("Findings", 2, "web", "no-address"),
+        Measurement("Findings", 1, None, "zone-unreadable"),
+    ]
+
+
+def test_an_audit_measures_pools_drift_and_the_quota() -> None:
+    report: dict[str, Any] = {
+        "pools": [{"name": "web", "members": 5, "in_dns": 4, "healthy": 3, "pending": 1, "standby": 0}],
+        "findings": [
+            {"pool": "web", "kind": "missing-record"},
+            {"pool": "web", "kind": "missing-record"},
+            {"pool": None, "kind": "orphan-record"},
+        ],
+        "quotas": {"health_checks": {"used": 12, "limit": 200}},
+    }
+    assert measure_audit(report) == [
+        Measurement("Members", 5, "web"),
+        Measurement("InDns", 4, "web"),
+        Measurement("Healthy", 3, "web"),
+        Measurement("Pending", 1, "web"),
+        Measurement("Standby", 0, "web"),
+        Measurement("Drift", 2, "web", "missing-record"),
+        Measurement("Drift", 1, None, "orphan-record"),
+        Measurement("HealthChecksUsed", 12),
+        Measurement("HealthChecksAllowed", 200),
+    ]
+
+
+def test_each_set_of_dimensions_is_one_line_of_the_log(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "fleet53")
+    emit(
+        [
+            Measurement("Members", 3, "web"),
+            Measurement("InDns", 2, "web"),
+            Measurement("Drift", 1, "web", "no-address"),
+        ],
+        OWNER,
+    )
+    members, drift = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert {key: members[key] for key in ("Owner", "Pool", "Members", "InDns")} == {
+        "Owner": OWNER.name,
+        "Pool": "web",
+        "Members": [3.0],
+        "InDns": [2.0],
+    }
+    assert {key: drift[key] for key in ("Owner", "Pool", "Kind", "Drift")} == {
+        "Owner": OWNER.name,
+        "Pool": "web",
+        "Kind": "no-address",
+        "Drift": [1.0],
+    }

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from fleet53.aws.patience import Patience
+from fleet53.errors import OutOfTimeError, TryLaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENDPOINT = "https://route53.amazonaws.com"
+
+
+@dataclass
+class Clock:
+    """A function's time: sleeping uses it up. `dice` is what every draw of chance gives."""
+
+    left: float = 300.0
+    dice: float = 0.5
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.left -= seconds
+
+    def patience(self) -> Patience:
+        return Patience(remaining=lambda: self.left, sleep=self.sleep, random=lambda: self.dice)
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "ListHealthChecks",
+    )
+
+
+def answers(*given: Exception | str) -> Callable[[], str]:
+    """Return a call that raises or returns each of `given` in turn."""
+    rest = iter(given)
+
+    def call() -> str:
+        answer = next(rest)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return call
+
+
+def test_an_answer_is_returned_at_once() -> None:
+    clock = Clock()
+    patience = clock.patience()
+    assert patience.call(answers("yes")) == "yes"
+    assert (patience.calls, patience.throttled, clock.slept) == (1, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "throttled"),
+    [
+        (refusal("Throttling"), 1),
+        (refusal("ThrottlingException"), 1),
+        (refusal("PriorRequestNotComplete"), 0),
+        (refusal("InternalFailure", 500), 0),
+        (refusal("ServiceUnavailable", 503), 0),
+        (ReadTimeoutError(endpoint_url=ENDPOINT), 0),
+        (ConnectTimeoutError(endpoint_url=ENDPOINT), 0),
+        (EndpointConnectionError(endpoint_url=ENDPOINT), 0),
+    ],
+)
+def test_what_only_asks_to_wait_is_tried_again(error: Exception, throttled: int) -> None:
+    patience = Clock().patience()
+    assert patience.call(answers(error, "yes")) == "yes"
+    assert (patience.calls, patience.throttled) == (2, throttled)
+
+
+@pytest.mark.parametrize(
+    "error", [refusal("InvalidChangeBatch"), refusal("AccessDenied", 403), refusal("NoSuchHealthCheck", 404)]
+)
+def test_any_other_refusal_is_the_callers(error: ClientError) -> None:
+    clock = Clock()
+    with pytest.raises(ClientError) as caught:
+        clock.patience().call(answers(error, "yes"))
+    assert caught.value is error
+    assert clock.slept == []
+
+
+def test_an_error_before_the_wire_is_the_callers() -> None:
+    with pytest.raises(NoCredentialsError):
+        Clock().patience().call(answers(NoCredentialsError(), "yes"))
+
+
+@pytest.mark.parametrize(
+    ("dice", "expected"),
+    [
+        (0.0, [0.25, 0.5, 1.0, 2.0, 4.0, 4.0, 4.0]),
+        (0.5, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]),
+        (1.0, [0.75, 1.5, 3.0, 6.0, 12.0, 12.0, 12.0]),
+    ],
+)
+def test_pauses_double_up_to_eight_seconds_give_or_take_a_half(dice: float, expected: list[float]) -> None:
+    clock = Clock(dice=dice)
+    clock.patience().call(answers(*[refusal("Throttling")] * 7, "yes"))
+    assert clock.slept == expected
+
+
+def test_eight_refusals_are_enough() -> None:
+    patience = Clock().patience()
+    with pytest.raises(TryLaterError, match=r"^tried 8 times: .*Throttling") as caught:
+        patience.call(answers(*[refusal("Throttling")] * 8, "yes"))
+    assert not isinstance(caught.value, OutOfTimeError)
+    assert (patience.calls, patience.throttled) == (8, 8)
+
+
+def test_nothing_is_begun_in_the_reserve() -> None:
+    patience = Clock(left=9.9).patience()
+    with pytest.raises(OutOfTimeError, match=r"^10 s left, and 10 s are kept for a clean end$"):
+        patience.call(answers("yes"))
+    assert patience.calls == 0
+
+
+def test_the_last_moment_before_the_reserve_still_counts() -> None:
+    assert Clock(left=10.0).patience().call(answers("yes")) == "yes"
+
+
+def test_a_pause_that_would_end_in_the_reserve_is_not_begun() -> None:
+    clock = Clock(left=10.4)
+    with pytest.raises(OutOfTimeError, match=r"^no time left to try again: .*Throttling"):
+        clock.patience().call(answers(refusal("Throttling"), "yes"))
+    assert clock.slept == []

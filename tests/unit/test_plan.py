@@ -1,0 +1,853 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fleet53.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord, Roll, Waiting
+from fleet53.guard import Guard
+from fleet53.model import (
+    AddressType,
+    AdmitWhen,
+    Check,
+    CheckConfig,
+    CheckId,
+    Finding,
+    FindingKind,
+    InstanceId,
+    PoolName,
+    Record,
+    RecordType,
+)
+from fleet53.plan import make_plan
+from tests.unit.build import (
+    GUARD,
+    LAUNCHED,
+    NAME,
+    NOW,
+    OTHER_PATH,
+    ZONE,
+    check,
+    fallback,
+    foreign_check,
+    instance,
+    pool,
+    record,
+    situation,
+)
+
+if TYPE_CHECKING:
+    from fleet53.model import Instance
+
+WEB = PoolName("web")
+A = InstanceId("i-0a")
+MISSING_RECORD, MISSING_CHECK = FindingKind.MISSING_RECORD, FindingKind.MISSING_CHECK
+STALE, ORPHAN, ORPHAN_CHECK = FindingKind.STALE_RECORD, FindingKind.ORPHAN_RECORD, FindingKind.ORPHAN_CHECK
+OVERDUE = FindingKind.NOT_HEALTHY_IN_TIME
+RUNNING = "EC2 says running"
+
+
+def plan(**what: Any) -> Plan:
+    return make_plan(situation(**what), GUARD)
+
+
+def create(
+    made: Check, because: str, *, drift: FindingKind = MISSING_CHECK, instance_id: InstanceId = A
+) -> tuple[Any, ...]:
+    """Return what tells a CreateCheck apart, with the first reference it tries."""
+    record_type = RecordType.A if isinstance(made.config.address, IPv4Address) else RecordType.AAAA
+    return CheckKey(WEB, instance_id, record_type), made.config, made.reference, drift, because
+
+
+def creations(made: Plan) -> list[tuple[Any, ...]]:
+    return [(each.key, each.config, each.references[0], each.drift, each.because) for each in made.create_checks]
+
+
+def put(right: Record, because: str, *, drift: FindingKind = MISSING_RECORD, instance_id: InstanceId = A) -> PutRecord:
+    return PutRecord(WEB, ZONE, instance_id, right, drift, because, admits=drift is MISSING_RECORD)
+
+
+def delete(wrong: Record, because: str, *, drift: FindingKind = ORPHAN, instance_id: InstanceId = A) -> DeleteRecord:
+    return DeleteRecord(WEB, ZONE, instance_id, wrong, drift, because)
+
+
+def delete_check(check_id: str, because: str, *, instance_id: InstanceId = A) -> DeleteCheck:
+    return DeleteCheck(WEB, instance_id, CheckId(check_id), ORPHAN_CHECK, because)
+
+
+def waiting(because: str, check_id: str | None = None, overdue: FindingKind | None = None) -> Waiting:
+    return Waiting(WEB, A, because, LAUNCHED, CheckId(check_id) if check_id else None, overdue)
+
+
+def finding(kind: FindingKind, because: str, instance_id: InstanceId | None = A) -> Finding:
+    return Finding(kind, because, WEB, instance_id, NAME)
+
+
+PREPARED: dict[str, Any] = {"lifecycle_states": {A: "Pending:Wait"}}
+IN_GROUP = instance(group="web-fleet")
+EMPTY = finding(
+    FindingKind.EMPTY_POOL, "app.example.com has no member in DNS and no fallback: it is answered negatively", None
+)
+
+# ADMIT -------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_is_in_dns_as_it_should_be_needs_nothing() -> None:
+    made = plan(instances=[instance()], records=[record()], checks=[check()])
+    assert made.settled
+    assert made.findings == ()
+
+
+def test_a_new_member_first_gets_a_check() -> None:
+    made = plan(instances=[instance()])
+    assert creations(made) == [create(check(), "EC2 says running; it has no check")]
+    assert (made.change_records, made.delete_checks) == ((), ())
+    assert made.waiting == (waiting("Route 53 has not seen it yet", overdue=OVERDUE),)
+    assert made.findings == (EMPTY,)
+
+
+def test_a_member_is_not_answered_before_route_53_has_seen_it() -> None:
+    made = plan(instances=[instance()], checks=[check()])
+    assert made.changes == ()
+    assert made.waiting == (waiting("Route 53 has not seen it yet", "c-1", OVERDUE),)
+
+
+def test_a_member_that_route_53_sees_unhealthy_waits() -> None:
+    made = plan(instances=[instance()], checks=[check()], unhealthy=["c-1"])
+    assert made.changes == ()
+    assert made.waiting == (waiting("Route 53 does not see it healthy", "c-1", OVERDUE),)
+
+
+def test_a_member_that_route_53_sees_healthy_is_admitted() -> None:
+    made = plan(instances=[instance()], checks=[check()], healthy=["c-1"])
+    assert made.changes == (put(record(), "EC2 says running; Route 53 sees it healthy"),)
+    assert (made.waiting, made.findings) == ((), ())
+
+
+def test_an_admitted_record_has_the_pools_name_ttl_and_address_and_the_owners_identifier() -> None:
+    short = pool(ttl=5, record_name="*.example.com")
+    (change,) = plan(pools=[short], instances=[instance()], checks=[check()], healthy=["c-1"]).change_records
+    assert change.record == Record(
+        name="*.example.com",
+        type="A",
+        values=("192.0.2.1",),
+        identifier="fleet53.eu-west-1.123456789012/i-0a",
+        ttl=5,
+        check_id=CheckId("c-1"),
+        multivalue=True,
+    )
+
+
+def test_with_admit_when_running_the_record_comes_with_its_new_check() -> None:
+    made = plan(pools=[pool(admit_when=AdmitWhen.RUNNING)], instances=[instance()])
+    key = CheckKey(WEB, A, RecordType.A)
+    assert [each.key for each in made.create_checks] == [key]
+    assert made.change_records == (replace(put(record(check_id=None), RUNNING), new_check=key),)
+
+
+def test_with_admit_when_running_a_check_that_is_there_is_used() -> None:
+    made = plan(pools=[pool(admit_when=AdmitWhen.RUNNING)], instances=[instance()], checks=[check()])
+    assert made.changes == (put(record(), RUNNING),)
+
+
+def test_without_a_check_the_record_comes_at_once() -> None:
+    unchecked = pool(check=None, admit_when=AdmitWhen.RUNNING)
+    made = plan(pools=[unchecked], instances=[instance()], checks=None)
+    assert made.changes == (put(record(check_id=None), RUNNING),)
+
+
+def test_a_private_pool_answers_with_private_addresses() -> None:
+    private = pool(check=None, admit_when=AdmitWhen.RUNNING, address=AddressType.PRIVATE_IPV4)
+    made = plan(pools=[private], instances=[instance(private_ipv4=IPv4Address("10.0.0.1"))])
+    assert made.changes == (put(record(address="10.0.0.1", check_id=None), RUNNING),)
+
+
+def test_a_dualstack_member_has_a_check_and_a_record_of_each_family() -> None:
+    both = instance(ipv6=IPv6Address("2001:db8::1"))
+    six = check("c-6", address="2001:db8::1")
+    made = plan(pools=[pool(address=AddressType.DUALSTACK)], instances=[both])
+    assert creations(made) == [
+        create(check(), "EC2 says running; it has no check"),
+        create(six, "EC2 says running; it has no check"),
+    ]
+    made = plan(
+        pools=[pool(address=AddressType.DUALSTACK)], instances=[both], checks=[check(), six], healthy=["c-1", "c-6"]
+    )
+    assert [change.record for change in made.change_records] == [
+        record(),
+        record(address="2001:db8::1", check_id="c-6"),
+    ]
+
+
+def test_a_family_that_is_not_healthy_keeps_the_other_out_of_nothing() -> None:
+    both = instance(ipv6=IPv6Address("2001:db8::1"))
+    checks = [check(), check("c-6", address="2001:db8::1")]
+    made = plan(pools=[pool(address=AddressType.DUALSTACK)], instances=[both], checks=checks, healthy=["c-1"])
+    assert [change.record for change in made.change_records] == [record()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "because"),
+    [
+        (AddressType.PUBLIC_IPV4, "running without a public IPv4 address"),
+        (AddressType.IPV6, "running without an IPv6 address"),
+        (AddressType.PRIVATE_IPV4, "running without a private IPv4 address"),
+    ],
+)
+def test_a_member_without_an_address_waits_for_one(kind: AddressType, because: str) -> None:
+    bare = pool(address=kind, check=None, admit_when=AdmitWhen.RUNNING)
+    made = plan(pools=[bare], instances=[instance(public_ipv4=None)])
+    assert made.changes == ()
+    assert made.waiting == (waiting(because, overdue=FindingKind.NO_ADDRESS),)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "because"),
+    [
+        (record(ttl=300), "its record has TTL 300 s, not 60 s"),
+        (record(check_id=None), "its record has check None, not c-1"),
+        (record(ttl=300, check_id=None), "its record has TTL 300 s, not 60 s and check None, not c-1"),
+    ],
+)
+def test_a_record_that_was_edited_is_corrected(wrong: Record, because: str) -> None:
+    made = plan(instances=[instance()], records=[wrong], checks=[check()], healthy=["c-1"])
+    assert made.changes == (put(record(), because, drift=STALE),)
+
+
+def test_a_record_of_a_pool_that_has_no_check_any_more_loses_it() -> None:
+    unchecked = pool(check=None, admit_when=AdmitWhen.RUNNING)
+    made = plan(pools=[unchecked], instances=[instance()], records=[record()], checks=[check()])
+    assert made.changes == (
+        put(record(check_id=None), "its record has check c-1, not None", drift=STALE),
+        delete_check("c-1", "no record needs it"),
+    )
+
+
+# A check that is renewed ----------------------------------------------------------------------------
+
+MOVES = "; the record moves when its new check is healthy"
+
+
+def test_a_changed_setting_makes_a_new_check_beside_the_old() -> None:
+    made = plan(pools=[pool(check=OTHER_PATH)], instances=[instance()], records=[record()], checks=[check()])
+    because = "its check c-1 is of an earlier launch or setting"
+    assert creations(made) == [create(check(asks=OTHER_PATH), because, drift=STALE)]
+    assert (made.change_records, made.delete_checks) == ((), ())
+    assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE),)
+
+
+def test_a_wrong_path_never_empties_a_pool() -> None:
+    made = plan(
+        pools=[pool(check=OTHER_PATH)],
+        instances=[instance()],
+        records=[record()],
+        checks=[check(), check("c-2", asks=OTHER_PATH)],
+        unhealthy=["c-2"],
+    )
+    assert made.changes == ()
+    assert made.findings == ()
+
+
+def test_the_record_moves_to_the_new_check_when_that_is_healthy_and_the_old_goes() -> None:
+    made = plan(
+        pools=[pool(check=OTHER_PATH)],
+        instances=[instance()],
+        records=[record()],
+        checks=[check(), check("c-2", asks=OTHER_PATH)],
+        healthy=["c-2"],
+    )
+    assert made.changes == (
+        put(record(check_id="c-2"), "its record has check c-1, not c-2", drift=STALE),
+        delete_check("c-1", "no record needs it"),
+    )
+
+
+def test_a_restart_with_the_same_address_makes_a_new_check() -> None:
+    made = plan(instances=[instance(launched=NOW)], records=[record()], checks=[check()])
+    because = "its check c-1 is of an earlier launch or setting"
+    assert creations(made) == [create(check(launched=NOW), because, drift=STALE)]
+
+
+def test_a_record_keeps_its_check_whether_or_not_it_is_healthy() -> None:
+    assert plan(instances=[instance()], records=[record()], checks=[check()], unhealthy=["c-1"]).settled
+
+
+def test_a_check_that_was_deleted_by_hand_is_made_again() -> None:
+    made = plan(instances=[instance()], records=[record(check_id="c-9")])
+    because = "its record names check c-9, which is gone"
+    assert creations(made) == [create(check(), because, drift=FindingKind.DEAD_CHECK_REFERENCE)]
+    assert made.change_records == ()
+
+
+def test_a_dead_check_is_reported_while_the_new_one_is_not_healthy() -> None:
+    made = plan(instances=[instance()], records=[record(check_id="c-9")], checks=[check()])
+    because = "its record names check c-9, which is gone"
+    assert made.changes == ()
+    assert made.findings == (replace(finding(FindingKind.DEAD_CHECK_REFERENCE, because), check_id=CheckId("c-9")),)
+    assert made.waiting == (waiting(f"{because}{MOVES}", "c-1", OVERDUE),)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"instances": [instance()]},
+        {"instances": [IN_GROUP], "lifecycle_states": {A: "Pending"}},
+    ],
+)
+def test_a_record_is_never_put_with_a_check_that_is_gone(what: dict[str, Any]) -> None:
+    made = plan(pools=[pool(ttl=5)], records=[record(check_id="c-9")], **what)
+    assert [change for change in made.change_records if change.record.check_id == "c-9"] == []
+
+
+def test_a_check_that_was_edited_by_hand_is_replaced_under_the_next_reference() -> None:
+    made = plan(instances=[instance()], records=[record()], checks=[check(edited=True)])
+    because = "its check c-1 was edited by hand"
+    expected = create(check(attempt=1), because, drift=FindingKind.CHECK_MISMATCH)
+    assert creations(made) == [expected]
+    assert made.delete_checks == ()
+
+
+def test_a_record_without_a_check_gets_one() -> None:
+    made = plan(instances=[instance()], records=[record(check_id=None)])
+    assert creations(made) == [create(check(), "its record names no check")]
+
+
+def test_a_record_that_names_somebody_elses_check_gets_its_own() -> None:
+    made = plan(instances=[instance()], records=[record(check_id="c-theirs")], checks=[foreign_check()])
+    because = "its record names check c-theirs, which is not ours"
+    assert creations(made) == [create(check(), because, drift=STALE)]
+    assert made.delete_checks == ()
+
+
+def test_of_two_checks_that_fit_the_records_own_stays() -> None:
+    checks = [check("c-1"), check("c-2", attempt=1)]
+    made = plan(instances=[instance()], records=[record(check_id="c-2")], checks=checks)
+    assert made.changes == (delete_check("c-1", "no record needs it"),)
+
+
+def test_of_two_checks_that_fit_the_earlier_attempt_is_used() -> None:
+    checks = [check("c-2", attempt=1), check("c-1")]
+    made = plan(instances=[instance()], checks=checks, healthy=["c-1", "c-2"])
+    assert made.changes == (
+        put(record(), "EC2 says running; Route 53 sees it healthy"),
+        delete_check("c-2", "no record needs it"),
+    )
+
+
+def test_a_new_check_does_not_try_references_that_are_in_use() -> None:
+    made = plan(instances=[instance()], checks=[check(edited=True), check("c-2", attempt=1, edited=True)])
+    (creation,) = made.create_checks
+    assert creation.references[0] == check(attempt=2).reference
+
+
+# Without the account's checks -----------------------------------------------------------------------
+
+
+def test_a_pool_that_is_right_is_settled_without_reading_checks() -> None:
+    assert plan(instances=[instance()], records=[record()], checks=None).settled
+
+
+@pytest.mark.parametrize("records", [[], [record(check_id=None)], [record(ttl=5)]])
+def test_a_pool_that_may_be_wrong_is_not_settled_before_checks_are_read(records: list[Record]) -> None:
+    made = plan(instances=[instance()], records=records, checks=None)
+    assert not made.settled
+    assert (made.create_checks, made.delete_checks) == ((), ())
+
+
+# PREPARE ---------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_prepares_gets_a_check_and_no_record() -> None:
+    made = plan(instances=[IN_GROUP], **PREPARED)
+    assert creations(made) == [create(check(), "Auto Scaling says Pending:Wait; it has no check")]
+    assert made.change_records == ()
+    assert made.waiting == (waiting("Auto Scaling says Pending:Wait"),)
+
+
+def test_a_member_that_prepares_is_not_answered_even_when_healthy() -> None:
+    made = plan(instances=[IN_GROUP], checks=[check()], healthy=["c-1"], **PREPARED)
+    assert made.changes == ()
+    made = plan(pools=[pool(admit_when=AdmitWhen.RUNNING)], instances=[IN_GROUP], checks=[check()], **PREPARED)
+    assert made.changes == ()
+
+
+def test_a_member_that_prepares_loses_its_record_and_keeps_its_check() -> None:
+    made = plan(instances=[IN_GROUP], records=[record()], checks=[check()], lifecycle_states={A: "RootVolumeReplaced"})
+    assert made.changes == (delete(record(), "Auto Scaling says RootVolumeReplaced"),)
+
+
+# WAIT ------------------------------------------------------------------------------------------------
+
+
+def test_a_member_that_waits_keeps_what_it_has() -> None:
+    made = plan(instances=[IN_GROUP], records=[record()], checks=[check()])
+    assert made.changes == ()
+    assert made.waiting == (waiting("Auto Scaling does not confirm it in group web-fleet"),)
+
+
+def test_a_member_that_waits_gets_nothing() -> None:
+    made = plan(instances=[instance(state="pending")])
+    assert made.changes == ()
+    assert made.waiting == (waiting("EC2 says pending"),)
+
+
+def test_a_member_that_waits_keeps_a_check_without_a_record() -> None:
+    assert plan(instances=[instance(state="pending")], checks=[check()]).changes == ()
+
+
+# WITHDRAW --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("what", "because"),
+    [
+        ({"instances": [instance(state="stopping")]}, "EC2 says stopping"),
+        ({"instances": [instance(state="terminated")]}, "EC2 says terminated"),
+        ({"instances": []}, "EC2 does not know the instance"),
+        ({"instances": [instance(pools=frozenset())]}, "its tag does not name pool web"),
+        (
+            {"instances": [IN_GROUP], "lifecycle_states": {A: "Terminating:Wait"}},
+            "Auto Scaling says Terminating:Wait",
+        ),
+        (
+            {"instances": [instance(spot=True)], "spot": {A: "marked-for-termination"}},
+            "its Spot request is marked-for-termination",
+        ),
+    ],
+)
+def test_a_member_that_goes_loses_its_record_and_then_its_check(what: dict[str, Any], because: str) -> None:
+    made = plan(records=[record()], checks=[check()], **what)
+    assert made.changes == (delete(record(), because), delete_check("c-1", because))
+    assert (made.waiting, made.findings) == ((), (EMPTY,))
+
+
+def test_a_member_that_went_loses_the_check_that_is_left() -> None:
+    made = plan(instances=[instance(state="terminated")], checks=[check()])
+    assert made.changes == (delete_check("c-1", "EC2 says terminated"),)
+
+
+def test_both_records_of_a_dualstack_member_go() -> None:
+    six = record(address="2001:db8::1", check_id="c-6")
+    made = plan(
+        pools=[pool(address=AddressType.DUALSTACK)],
+        instances=[instance(state="stopping")],
+        records=[record(), six],
+        checks=[check(), check("c-6", address="2001:db8::1")],
+    )
+    assert [change.record for change in made.change_records] == [record(), six]
+    assert {change.check_id for change in made.delete_checks} == {"c-1", "c-6"}
+
+
+# The guard -------------------------------------------------------------------------------------------
+
+FOUR = ("i-0a", "i-0b", "i-0c", "i-0d")
+
+
+def address_of(instance_id: str) -> str:
+    return f"192.0.2.{ord(instance_id[-1])}"
+
+
+def members(*instance_ids: str, **differs: Any) -> list[Instance]:
+    return [instance(each, public_ipv4=IPv4Address(address_of(each)), **differs) for each in instance_ids]
+
+
+def records_of(*instance_ids: str) -> list[Record]:
+    return [record(each, address_of(each), f"c-{each}") for each in instance_ids]
+
+
+def checks_of(*instance_ids: str) -> list[Check]:
+    return [check(f"c-{each}", each, address_of(each)) for each in instance_ids]
+
+
+def test_half_of_four_that_vanished_are_withdrawn() -> None:
+    made = plan(instances=members("i-0a", "i-0b"), records=records_of(*FOUR), checks=checks_of(*FOUR))
+    assert [change.instance_id for change in made.change_records] == ["i-0c", "i-0d"]
+    assert made.held == ()
+
+
+def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
+    made = plan(instances=members("i-0a"), records=records_of(*FOUR), checks=checks_of(*FOUR))
+    assert made.changes == ()
+    assert [(held.instance_id, held.record) for held in made.held] == [
+        (InstanceId(each), kept) for each, kept in zip(FOUR[1:], records_of(*FOUR[1:]), strict=True)
+    ]
+    assert made.held[0].because == (
+        "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
+        'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+    )
+    assert not made.settled
+
+
+def test_who_is_held_counts_as_in_dns_for_the_fallback() -> None:
+    made = plan(pools=[pool(fallback=IPv4Address("198.51.100.9"))], records=records_of(*FOUR), checks=checks_of(*FOUR))
+    assert (made.changes, len(made.held)) == ((), 4)
+
+
+def test_evidence_passes_beside_what_is_held() -> None:
+    five = (*FOUR, "i-0e")
+    made = plan(instances=members("i-0e", state="stopping"), records=records_of(*five), checks=checks_of(*five))
+    assert [change.instance_id for change in made.change_records] == ["i-0e"]
+    assert [held.instance_id for held in made.held] == list(FOUR)
+
+
+def test_evidence_passes_at_any_number() -> None:
+    made = plan(instances=members(*FOUR, state="stopping"), records=records_of(*FOUR), checks=checks_of(*FOUR))
+    assert (len(made.change_records), made.held) == (4, ())
+
+
+def test_admissions_go_on_while_withdrawals_are_held() -> None:
+    new = members("i-0e")
+    checks = [*checks_of(*FOUR), *checks_of("i-0e")]
+    made = plan(instances=new, records=records_of(*FOUR), checks=checks, healthy=["c-i-0e"])
+    assert [change.instance_id for change in made.changes if isinstance(change, PutRecord)] == ["i-0e"]
+    assert len(made.held) == 4
+
+
+def test_force_withdraws_what_the_guard_would_hold() -> None:
+    what = situation(records=records_of(*FOUR), checks=checks_of(*FOUR))
+    made = make_plan(what, Guard(50, force=True))
+    assert (len(made.change_records), len(made.delete_checks), made.held) == (4, 4, ())
+
+
+def test_who_lost_its_tag_is_held_with_its_record_and_loses_only_checks_no_record_names() -> None:
+    checks = [*checks_of(*FOUR), check("c-old", "i-0a", address_of("i-0a"), asks=OTHER_PATH)]
+    made = plan(instances=members(*FOUR, pools=frozenset()), records=records_of(*FOUR), checks=checks)
+    assert made.changes == (delete_check("c-old", "its tag does not name pool web"),)
+
+
+# LEAVE -----------------------------------------------------------------------------------------------
+
+
+def test_a_member_in_an_unknown_state_is_left_alone_and_reported() -> None:
+    strange = record(address="203.0.113.7", ttl=5, check_id="c-1")
+    made = plan(instances=[instance(state="resting")], records=[strange], checks=[check(), check("c-2", attempt=1)])
+    assert (made.changes, made.waiting) == ((), ())
+    assert made.findings == (finding(FindingKind.UNKNOWN_STATE, "EC2 state 'resting' is unknown to this version"),)
+
+
+def test_a_member_in_an_unknown_state_gets_nothing() -> None:
+    made = plan(instances=[IN_GROUP], lifecycle_states={A: "Resting"}, healthy=["c-1"])
+    assert made.changes == ()
+    assert made.findings == (
+        finding(FindingKind.UNKNOWN_STATE, "Auto Scaling state 'Resting' is unknown to this version"),
+        EMPTY,
+    )
+
+
+# Note [Stranger's address] ---------------------------------------------------------------------------
+
+STRANGE = record(address="203.0.113.7")
+NOT_ITS_OWN = "its record holds 203.0.113.7, and its own address is 192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"instances": [instance()]},
+        {"instances": [IN_GROUP], **PREPARED},
+        {"instances": [IN_GROUP]},
+        {"instances": [instance(state="pending")]},
+        {"instances": [instance(pools=frozenset())]},
+    ],
+    ids=["ADMIT", "PREPARE", "WAIT", "WAIT for EC2", "WITHDRAW for absence"],
+)
+def test_an_address_that_is_not_the_instances_own_goes_at_once(what: dict[str, Any]) -> None:
+    made = plan(records=[STRANGE], **what)
+    assert made.change_records == (delete(STRANGE, NOT_ITS_OWN, drift=STALE),)
+
+
+def test_an_address_that_is_not_the_instances_own_is_never_held() -> None:
+    strange = [record(each, "203.0.113.7", f"c-{each}") for each in FOUR]
+    made = plan(instances=members(*FOUR, pools=frozenset()), records=strange)
+    assert (len(made.change_records), made.held) == (4, ())
+
+
+def test_a_member_with_a_new_address_comes_back_through_the_gate() -> None:
+    moved = instance(public_ipv4=IPv4Address("192.0.2.9"))
+    made = plan(instances=[moved], records=[record()], checks=[check()])
+    assert creations(made) == [create(check(address="192.0.2.9"), "EC2 says running; it has no check")]
+    assert made.change_records == (
+        delete(record(), "its record holds 192.0.2.1, and its own address is 192.0.2.9", drift=STALE),
+    )
+    assert made.delete_checks == (delete_check("c-1", "no record needs it"),)
+    assert made.waiting == (waiting("Route 53 has not seen it yet", overdue=OVERDUE),)
+
+
+def test_a_new_address_that_is_known_to_be_healthy_replaces_the_old_in_one_plan() -> None:
+    moved = instance(public_ipv4=IPv4Address("192.0.2.9"))
+    checks = [check(), check("c-2", address="192.0.2.9")]
+    made = plan(instances=[moved], records=[record()], checks=checks, healthy=["c-2"])
+    assert [type(change) for change in made.change_records] == [DeleteRecord, PutRecord]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "because"),
+    [
+        (
+            record(values=("192.0.2.1", "203.0.113.7")),
+            "its record holds 192.0.2.1, 203.0.113.7, and its own address is 192.0.2.1",
+        ),
+        (record(values=()), "its record holds an alias, and its own address is 192.0.2.1"),
+        (record(multivalue=False), "its record is not multivalue any more"),
+        (record(address="2001:db8::1"), "the pool has no AAAA records any more"),
+    ],
+)
+def test_a_record_that_is_not_only_its_instances_address_goes(wrong: Record, because: str) -> None:
+    made = plan(instances=[instance()], records=[wrong])
+    assert made.change_records == (delete(wrong, because, drift=STALE),)
+
+
+def test_a_record_of_an_instance_that_lost_its_address_goes() -> None:
+    made = plan(instances=[instance(public_ipv4=None)], records=[record()], checks=[check()])
+    because = "its record holds 192.0.2.1, and EC2 says running without a public IPv4 address"
+    assert made.change_records == (delete(record(), because, drift=STALE),)
+
+
+# Seats -----------------------------------------------------------------------------------------------
+
+
+def crowd(size: int, first: int = 0, **differs: Any) -> list[Instance]:
+    return [
+        instance(f"i-{n:03}", public_ipv4=IPv4Address(f"192.0.2.{n}"), **differs) for n in range(first, first + size)
+    ]
+
+
+def seated(size: int, first: int = 0) -> list[Record]:
+    return [record(f"i-{n:03}", f"192.0.2.{n}", None) for n in range(first, first + size)]
+
+
+UNCHECKED = pool(check=None, admit_when=AdmitWhen.RUNNING)
+FULL = "app.example.com has 100 A records or members under way, and Route 53 takes no more"
+
+
+def test_the_oldest_launches_take_the_hundred_places() -> None:
+    late = crowd(5, launched=NOW)
+    made = plan(pools=[UNCHECKED], instances=[*late, *crowd(98, first=5)])
+    admitted = {change.instance_id for change in made.change_records}
+    assert len(admitted) == 100
+    assert [each.id for each in late if each.id in admitted] == ["i-000", "i-001"]
+    assert [(each.kind, each.instance_id, each.because) for each in made.findings] == [
+        (FindingKind.POOL_FULL, each, FULL) for each in ("i-002", "i-003", "i-004")
+    ]
+    assert made.rolls[0].standby == {"i-002", "i-003", "i-004"}
+
+
+def test_who_has_a_place_keeps_it_from_an_older_launch() -> None:
+    made = plan(
+        pools=[UNCHECKED],
+        instances=[*crowd(100, launched=NOW), *crowd(1, first=100)],
+        records=seated(100),
+    )
+    assert made.changes == ()
+    assert made.rolls[0].standby == {"i-100"}
+
+
+def test_who_waits_for_its_check_keeps_its_place_from_an_older_launch() -> None:
+    under_way = check("c-new", "i-100", "192.0.2.100", launched=NOW)
+    instances = [*crowd(99), *crowd(1, first=100, launched=NOW), *crowd(1, first=101)]
+    checks = [check(f"c-{n}", f"i-{n:03}", f"192.0.2.{n}") for n in range(99)]
+    records = [record(f"i-{n:03}", f"192.0.2.{n}", f"c-{n}") for n in range(99)]
+    made = plan(instances=instances, records=records, checks=[*checks, under_way])
+    assert made.changes == ()
+    assert made.rolls[0].standby == {"i-101"}
+
+
+def test_standby_has_no_check() -> None:
+    made = plan(instances=crowd(101))
+    assert len(made.create_checks) == 100
+
+
+def test_a_place_that_frees_is_given_in_the_same_plan() -> None:
+    gone = crowd(1, state="stopping")
+    made = plan(pools=[UNCHECKED], instances=[*gone, *crowd(100, first=1)], records=seated(100))
+    assert [(type(change), change.instance_id) for change in made.change_records] == [
+        (DeleteRecord, "i-000"),
+        (PutRecord, "i-100"),
+    ]
+
+
+def test_foreign_multivalue_records_take_places_too() -> None:
+    theirs = [record(address=f"198.51.100.{n}", identifier=f"theirs-{n}") for n in range(30)]
+    made = plan(pools=[UNCHECKED], instances=crowd(80), records=theirs)
+    assert len(made.change_records) == 70
+    assert len(made.rolls[0].standby) == 10
+
+
+def test_more_foreign_records_than_places_leave_none() -> None:
+    theirs = [record(address=f"198.51.100.{n}", identifier=f"theirs-{n}") for n in range(100)]
+    made = plan(pools=[replace(UNCHECKED, fallback=IPv4Address("203.0.113.1"))], instances=crowd(1), records=theirs)
+    assert made.changes == ()
+
+
+def test_a_record_that_is_held_keeps_its_place() -> None:
+    made = plan(pools=[UNCHECKED], instances=crowd(1, first=100), records=seated(100))
+    assert (made.changes, len(made.held)) == ((), 100)
+
+
+def test_each_family_has_its_own_hundred_places() -> None:
+    both = [
+        replace(each, ipv6=IPv6Address(f"2001:db8::{n:x}") if n < 50 else None) for n, each in enumerate(crowd(100))
+    ]
+    made = plan(pools=[replace(UNCHECKED, address=AddressType.DUALSTACK)], instances=both)
+    assert len(made.change_records) == 150
+
+
+# What is foreign -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("theirs", "whose"),
+    [
+        (record(identifier=None, multivalue=False), "A record"),
+        (record(identifier="blue", multivalue=False), "A record 'blue'"),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60), "CNAME record"),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), "blue", 60), "CNAME record 'blue'"),
+    ],
+)
+def test_a_foreign_record_that_no_multivalue_record_can_stand_beside_is_reported_and_left(
+    theirs: Record, whose: str
+) -> None:
+    made = plan(pools=[pool(fallback=IPv4Address("198.51.100.9"))], instances=[instance()], records=[theirs])
+    because = (
+        f"app.example.com has a {whose} that is not ours and not multivalue; remove it or give the pool another name"
+    )
+    assert made.changes == ()
+    assert made.findings == (finding(FindingKind.FOREIGN_RECORD_IN_THE_WAY, because, None),)
+    assert made.waiting == (waiting(because),)
+
+
+def test_foreign_records_of_other_types_stand_in_nobodys_way() -> None:
+    text = Record(NAME, "TXT", ('"v=spf1 -all"',), ttl=60)
+    six = record(address="2001:db8::9", identifier=None, multivalue=False)
+    made = plan(instances=[instance()], records=[text, six], checks=[check()], healthy=["c-1"])
+    assert made.changes == (put(record(), "EC2 says running; Route 53 sees it healthy"),)
+
+
+def test_a_foreign_multivalue_record_is_left_beside_ours() -> None:
+    theirs = record(address="198.51.100.1", identifier="theirs")
+    assert plan(instances=[instance()], records=[theirs, record()], checks=[check(), foreign_check()]).settled
+
+
+# The fallback ----------------------------------------------------------------------------------------
+
+SORRY = pool(fallback=IPv4Address("198.51.100.9"))
+
+
+def put_fallback(right: Record) -> PutRecord:
+    return PutRecord(WEB, ZONE, None, right, MISSING_RECORD, "no member is in DNS")
+
+
+def delete_fallback(wrong: Record, because: str) -> DeleteRecord:
+    return DeleteRecord(WEB, ZONE, None, wrong, ORPHAN, because)
+
+
+def test_an_empty_pool_answers_with_its_fallback() -> None:
+    made = plan(pools=[SORRY])
+    assert made.changes == (put_fallback(fallback()),)
+    assert made.findings == ()
+
+
+def test_a_fallback_that_is_there_needs_nothing() -> None:
+    assert plan(pools=[SORRY], records=[fallback()]).settled
+
+
+def test_the_fallback_comes_with_the_last_members_going() -> None:
+    made = plan(pools=[SORRY], instances=[instance(state="stopping")], records=[record()], checks=[check()])
+    assert made.change_records == (delete(record(), "EC2 says stopping"), put_fallback(fallback()))
+
+
+def test_the_fallback_goes_with_the_first_members_coming() -> None:
+    made = plan(pools=[SORRY], instances=[instance()], records=[fallback()], checks=[check()], healthy=["c-1"])
+    assert made.change_records == (
+        delete_fallback(fallback(), "a member is in DNS"),
+        put(record(), "EC2 says running; Route 53 sees it healthy"),
+    )
+
+
+@pytest.mark.parametrize("wrong", [fallback("203.0.113.7"), fallback(ttl=5), fallback(check_id=CheckId("c-1"))])
+def test_a_fallback_that_was_edited_is_corrected(wrong: Record) -> None:
+    assert plan(pools=[SORRY], records=[wrong]).changes == (put_fallback(fallback()),)
+
+
+def test_a_fallback_of_another_family_is_replaced() -> None:
+    six = fallback("2001:db8::9")
+    made = plan(pools=[replace(SORRY, address=AddressType.DUALSTACK)], records=[six])
+    assert made.changes == (delete_fallback(six, "the pool has no such fallback"), put_fallback(fallback()))
+
+
+def test_a_fallback_that_is_not_wanted_any_more_goes() -> None:
+    made = plan(records=[fallback()])
+    assert made.changes == (delete_fallback(fallback(), "the pool has no such fallback"),)
+    assert made.findings == (EMPTY,)
+
+
+def test_the_fallback_is_no_member() -> None:
+    made = plan(pools=[SORRY], records=[fallback()])
+    assert made.rolls == (Roll(WEB, NAME, *([frozenset()] * 4)),)
+
+
+# Whose checks ----------------------------------------------------------------------------------------
+
+
+def test_a_check_of_another_pool_of_the_stack_is_left_to_that_pools_pass() -> None:
+    other = check("c-api", pool_name="api")
+    assert plan(checks=[other], declared=frozenset({WEB, PoolName("api")})).changes == ()
+    assert plan(checks=[other], declared=frozenset({WEB, PoolName("api")}), swept=True).changes == ()
+
+
+def test_a_check_of_no_declared_pool_goes_only_after_a_sweep() -> None:
+    other = check("c-old", pool_name="old")
+    assert plan(checks=[other]).changes == ()
+    assert plan(checks=[other], swept=True).changes == (
+        DeleteCheck(None, A, CheckId("c-old"), ORPHAN_CHECK, "its pool is not declared any more"),
+    )
+
+
+def test_a_foreign_check_is_never_deleted() -> None:
+    assert plan(checks=[foreign_check()], swept=True).changes == ()
+
+
+def test_a_roll_says_who_is_where() -> None:
+    made = plan(
+        instances=[instance(), instance("i-0b", public_ipv4=None), instance("i-0c", pools=frozenset())],
+        records=[record(), record("i-0c", "192.0.2.1")],
+        checks=[check()],
+    )
+    assert made.rolls == (
+        Roll(
+            pool=WEB,
+            record_name=NAME,
+            members=frozenset({A, InstanceId("i-0b")}),
+            in_dns=frozenset({A, InstanceId("i-0c")}),
+            pending=frozenset({InstanceId("i-0b")}),
+            standby=frozenset(),
+        ),
+    )
+
+
+def test_changes_come_in_the_order_of_their_making() -> None:
+    api = pool("api", record_name="api.example.com", admit_when=AdmitWhen.RUNNING)
+    both = frozenset({WEB, PoolName("api")})
+    made = plan(
+        pools=[pool(), api],
+        instances=[instance(state="stopping"), instance("i-0b", pools=both)],
+        records=[record()],
+        checks=[check()],
+    )
+    assert [type(change) for change in made.changes] == [CreateCheck, CreateCheck, DeleteRecord, PutRecord, DeleteCheck]
+
+
+def test_the_check_that_is_asked_for_has_sni_where_there_is_a_host() -> None:
+    asks = replace(OTHER_PATH, protocol="https", host="app.example.com", search_string="ready")
+    (creation,) = plan(pools=[pool(check=asks)], instances=[instance()]).create_checks
+    assert creation.config == CheckConfig(
+        kind="HTTPS_STR_MATCH",
+        address=IPv4Address("192.0.2.1"),
+        port=80,
+        host="app.example.com",
+        path="/health",
+        search_string="ready",
+        enable_sni=True,
+    )

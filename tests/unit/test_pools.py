@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fleet53.model import AddressType, AdmitWhen, CheckSettings, IPAddress, Pool, PoolName, RecordType, ZoneId
+from fleet53.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
+
+WEB = "/fleet53/fleet53/pools/web"
+PLAIN: dict[str, Any] = {"hosted_zone_id": "Z0123456789ABC", "record_name": "app.example.com"}
+URL_FORMS = "one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
+REGIONS = (
+    "at least 3 different ones of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, sa-east-1, us-east-1, "
+    "us-west-1, us-west-2"
+)
+
+
+def declare(**keys: Any) -> str:
+    return json.dumps(PLAIN | keys)
+
+
+def read(text: str) -> Pool:
+    pool = read_pool(WEB, text)
+    assert isinstance(pool, Pool), pool
+    return pool
+
+
+def fault(text: str) -> str:
+    found = read_pool(WEB, text)
+    assert isinstance(found, PoolFault), found
+    assert (found.name, found.parameter) == ("web", WEB)
+    return found.because
+
+
+def test_the_least_a_pool_says_is_its_zone_and_its_name() -> None:
+    assert read(declare()) == Pool(
+        name=PoolName("web"),
+        zone_id=ZoneId("Z0123456789ABC"),
+        record_name="app.example.com",
+        ttl=60,
+        address=AddressType.PUBLIC_IPV4,
+        check=CheckSettings("http", 80, None, "/", interval=30, failure_threshold=3, search_string=None, regions=None),
+        admit_when=AdmitWhen.HEALTHY,
+        fallback=None,
+    )
+
+
+def test_the_example_of_the_contract_is_the_same_pool() -> None:
+    text = """
+    {"hosted_zone_id": "Z0123456789ABC", "record_name": "app.example.com", "ttl": 60, "address": "public-ipv4",
+     "health_check": {"url": "http://:80/", "interval": 30, "failure_threshold": 3, "search_string": null,
+                      "regions": null},
+     "admit_when": "healthy", "fallback": null}
+    """
+    assert read(text) == read(declare())
+
+
+def test_every_setting_is_read() -> None:
+    regions = ["us-east-1", "eu-west-1", "sa-east-1"]
+    asks = {
+        "url": "https://app.example.com:8443/health?deep=1",
+        "interval": 10,
+        "failure_threshold": 1,
+        "search_string": "ready",
+        "regions": regions,
+    }
+    text = declare(ttl=5, address="dualstack", health_check=asks, admit_when="running", fallback="2001:db8::9")
+    assert read(text) == Pool(
+        name=PoolName("web"),
+        zone_id=ZoneId("Z0123456789ABC"),
+        record_name="app.example.com",
+        ttl=5,
+        address=AddressType.DUALSTACK,
+        check=CheckSettings("https", 8443, "app.example.com", "/health?deep=1", 10, 1, "ready", frozenset(regions)),
+        admit_when=AdmitWhen.RUNNING,
+        fallback=IPv6Address("2001:db8::9"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("App.Example.COM.", "app.example.com"),
+        ("*.example.com", "*.example.com"),
+        ("example.com", "example.com"),
+        ("_sip.example.com", "_sip.example.com"),
+        ("xn--bcher-kva.example.com", "xn--bcher-kva.example.com"),
+        (f"{'a' * 63}.example.com", f"{'a' * 63}.example.com"),
+    ],
+)
+def test_a_record_name_is_compared_lower_case_and_without_the_trailing_dot(written: str, meant: str) -> None:
+    assert read(declare(record_name=written)).record_name == meant
+    assert normal_name(written) == meant
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol", "host", "port", "path"),
+    [
+        ("http://:80/", "http", None, 80, "/"),
+        ("http://", "http", None, 80, "/"),
+        ("http://:8080", "http", None, 8080, "/"),
+        ("http://app.example.com", "http", "app.example.com", 80, "/"),
+        ("http://App.Example.com:8080/a/b?c=d", "http", "app.example.com", 8080, "/a/b?c=d"),
+        ("https://", "https", None, 443, "/"),
+        ("https://app.example.com/health", "https", "app.example.com", 443, "/health"),
+        ("https://:8443/?x", "https", None, 8443, "/?x"),
+        ("tcp://:5432", "tcp", None, 5432, None),
+        ("tcp://:65535", "tcp", None, 65535, None),
+    ],
+)
+def test_a_url_is_a_protocol_a_host_header_a_port_and_a_path(
+    url: str, protocol: str, host: str | None, port: int, path: str | None
+) -> None:
+    asks = read(declare(health_check={"url": url})).check
+    assert asks is not None
+    assert (asks.protocol, asks.host, asks.port, asks.path) == (protocol, host, port, path)
+
+
+def test_all_eight_regions_are_the_same_as_none() -> None:
+    every = ["us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-southeast-1", "ap-southeast-2", "sa-east-1"]
+    asks = read(declare(health_check={"regions": [*every, "ap-northeast-1"]})).check
+    assert asks is not None
+    assert asks.regions is None
+
+
+def test_a_pool_without_a_check_admits_whoever_runs() -> None:
+    pool = read(declare(health_check=None, admit_when="running", address="private-ipv4"))
+    assert (pool.check, pool.admit_when, pool.address) == (None, AdmitWhen.RUNNING, AddressType.PRIVATE_IPV4)
+
+
+@pytest.mark.parametrize(
+    ("address", "fallback", "meant"),
+    [
+        ("public-ipv4", "198.51.100.9", IPv4Address("198.51.100.9")),
+        ("ipv6", "2001:db8::9", IPv6Address("2001:db8::9")),
+        ("dualstack", "198.51.100.9", IPv4Address("198.51.100.9")),
+        ("dualstack", "2001:DB8::9", IPv6Address("2001:db8::9")),
+    ],
+)
+def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallback: str, meant: IPAddress) -> None:
+    assert read(declare(address=address, fallback=fallback)).fallback == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "because"),
+    [
+        ("", "not JSON (Invalid JSON: EOF while parsing a value at line 1 column 0): ''"),
+        ("web", "not JSON (Invalid JSON: expected value at line 1 column 1): 'web'"),
+        ("[]", "Input should be an object"),
+        ("null", "Input should be an object"),
+        ('"Z1"', "Input should be an object"),
+        ("{}", "hosted_zone_id is missing; record_name is missing"),
+        (declare(colour="red"), "colour='red' is an unknown key"),
+        (declare(TTL=60), "TTL=60 is an unknown key"),
+        (declare(health_check={"port": 80}), "health_check.port=80 is an unknown key"),
+        (
+            declare(hosted_zone_id="/hostedzone/Z1"),
+            "hosted_zone_id='/hostedzone/Z1' is refused: String should match pattern '^Z[A-Z0-9]{1,31}$'",
+        ),
+        (
+            declare(hosted_zone_id="Z" + "1" * 32),
+            f"hosted_zone_id='Z{'1' * 32}' is refused: String should match pattern '^Z[A-Z0-9]{{1,31}}$'",
+        ),
+        (declare(hosted_zone_id=None), "hosted_zone_id=None is refused: Input should be a valid string"),
+        (
+            declare(record_name="a..example.com"),
+            "record_name='a..example.com' is refused: a DNS name such as app.example.com or *.example.com",
+        ),
+        (
+            declare(record_name="a.*.example.com"),
+            "record_name='a.*.example.com' is refused: a DNS name such as app.example.com or *.example.com",
+        ),
+        (
+            declare(record_name=""),
+            "record_name='' is refused: a DNS name such as app.example.com or *.example.com",
+        ),
+        (
+            declare(record_name=f"{'a' * 64}.example.com"),
+            (f"record_name='{'a' * 64}.example.com' is refused: a DNS name such as app.example.com or *.example.com"),
+        ),
+        (
+            declare(record_name="a." * 127 + "ab"),
+            f"record_name='{'a.' * 127}ab' is refused: String should have at most 255 characters",
+        ),
+        (declare(ttl="60"), "ttl='60' is refused: Input should be a valid integer"),
+        (declare(ttl=60.5), "ttl=60.5 is refused: Input should be a valid integer"),
+        (declare(ttl=True), "ttl=True is refused: Input should be a valid integer"),
+        (declare(ttl=None), "ttl=None is refused: Input should be a valid integer"),
+        (declare(ttl=0), "ttl=0 is refused: Input should be greater than or equal to 1"),
+        (declare(ttl=86_401), "ttl=86401 is refused: Input should be less than or equal to 86400"),
+        (
+            declare(address="public"),
+            "address='public' is refused: Input should be 'public-ipv4', 'ipv6', 'dualstack' or 'private-ipv4'",
+        ),
+        (
+            declare(health_check="http://:80/"),
+            "health_check='http://:80/' is refused: Input should be an object",
+        ),
+        (
+            declare(health_check={"url": "ftp://:21/"}),
+            f"health_check.url='ftp://:21/' is refused: {URL_FORMS}",
+        ),
+        (declare(health_check={"url": ":80"}), f"health_check.url=':80' is refused: {URL_FORMS}"),
+        (declare(health_check={"url": "http://:0/"}), f"health_check.url='http://:0/' is refused: {URL_FORMS}"),
+        (
+            declare(health_check={"url": "http://:65536/"}),
+            f"health_check.url='http://:65536/' is refused: {URL_FORMS}",
+        ),
+        (
+            declare(health_check={"url": "http://:http/"}),
+            f"health_check.url='http://:http/' is refused: {URL_FORMS}",
+        ),
+        (
+            declare(health_check={"url": "http://user@app.example.com/"}),
+            f"health_check.url='http://user@app.example.com/' is refused: {URL_FORMS}",
+        ),
+        (
+            declare(health_check={"url": "http://:80/#top"}),
+            f"health_check.url='http://:80/#top' is refused: {URL_FORMS}",
+        ),
+        (
+            declare(health_check={"url": "http://[::1]/"}),
+            f"health_check.url='http://[::1]/' is refused: {URL_FORMS}",
+        ),
+        (declare(health_check={"url": "http://[/"}), f"health_check.url='http://[/' is refused: {URL_FORMS}"),
+        (declare(health_check={"url": "tcp://"}), f"health_check.url='tcp://' is refused: {URL_FORMS}"),
+        (declare(health_check={"url": "tcp://:80/"}), f"health_check.url='tcp://:80/' is refused: {URL_FORMS}"),
+        (
+            declare(health_check={"url": "tcp://app.example.com:80"}),
+            f"health_check.url='tcp://app.example.com:80' is refused: {URL_FORMS}",
+        ),
+        (
+            declare(health_check={"url": "http://:80/" + "a" * 255}),
+            f"health_check.url='http://:80/{'a' * 255}' is refused: a path of at most 255 characters",
+        ),
+        (
+            declare(health_check={"url": "http://:80/" + "a" * 502}),
+            f"health_check.url='http://:80/{'a' * 502}' is refused: String should have at most 512 characters",
+        ),
+        (declare(health_check={"interval": 20}), "health_check.interval=20 is refused: Input should be 10 or 30"),
+        (
+            declare(health_check={"failure_threshold": 0}),
+            "health_check.failure_threshold=0 is refused: Input should be greater than or equal to 1",
+        ),
+        (
+            declare(health_check={"failure_threshold": 11}),
+            "health_check.failure_threshold=11 is refused: Input should be less than or equal to 10",
+        ),
+        (
+            declare(health_check={"search_string": ""}),
+            "health_check.search_string='' is refused: String should have at least 1 character",
+        ),
+        (
+            declare(health_check={"search_string": "a" * 256}),
+            f"health_check.search_string='{'a' * 256}' is refused: String should have at most 255 characters",
+        ),
+        (
+            declare(health_check={"regions": ["us-east-1", "us-west-1", "us-east-1"]}),
+            f"health_check.regions=['us-east-1', 'us-west-1', 'us-east-1'] is refused: {REGIONS}",
+        ),
+        (
+            declare(health_check={"regions": ["us-east-1", "us-west-1", "eu-central-1"]}),
+            f"health_check.regions=['us-east-1', 'us-west-1', 'eu-central-1'] is refused: {REGIONS}",
+        ),
+        (
+            declare(health_check={"regions": "all"}),
+            "health_check.regions='all' is refused: Input should be a valid array",
+        ),
+        (
+            declare(health_check={"url": "tcp://:80", "search_string": "ready"}),
+            (
+                "health_check={'url': 'tcp://:80', 'search_string': 'ready'} is refused: "
+                "search_string needs an http or https url: a tcp check reads no body"
+            ),
+        ),
+        (declare(admit_when="soon"), "admit_when='soon' is refused: Input should be 'healthy' or 'running'"),
+        (
+            declare(health_check=None),
+            'admit_when must be "running" where health_check is null: nothing tells health',
+        ),
+        (
+            declare(address="private-ipv4"),
+            'health_check must be null where address is "private-ipv4": Route 53\'s checkers are outside the VPC',
+        ),
+        (
+            declare(fallback="sorry.example.com"),
+            "fallback='sorry.example.com' is refused: an IPv4 or IPv6 address",
+        ),
+        (declare(fallback=7), "fallback=7 is refused: Input should be a valid string"),
+        (declare(fallback="2001:db8::9"), "fallback must be an address for A, as public-ipv4 has"),
+        (
+            declare(address="ipv6", fallback="198.51.100.9"),
+            "fallback must be an address for AAAA, as ipv6 has",
+        ),
+        (
+            declare(ttl=0, health_check={"interval": 5}, colour="red"),
+            (
+                "colour='red' is an unknown key; ttl=0 is refused: Input should be greater than or equal to 1; "
+                "health_check.interval=5 is refused: Input should be 10 or 30"
+            ),
+        ),
+    ],
+)
+def test_every_fault_names_the_parameter_the_key_and_the_value(text: str, because: str) -> None:
+    assert fault(text) == f"{WEB}: {because}"
+
+
+def test_an_ipv6_address_of_one_link_is_no_fallback() -> None:
+    assert fault(declare(address="ipv6", fallback="fe80::1%eth0")) == (
+        f"{WEB}: fallback='fe80::1%eth0' is refused: an IPv4 or IPv6 address"
+    )
+
+
+def test_a_long_text_is_cut_in_the_message() -> None:
+    assert len(fault("x" * 4000)) < 200
+
+
+@pytest.mark.parametrize("name", ["Web", "web_1", "", "a" * 33, "wéb", "web\n"])
+def test_a_pools_name_has_its_own_alphabet(name: str) -> None:
+    found = read_pool(f"/fleet53/fleet53/pools/{name}", declare())
+    assert isinstance(found, PoolFault)
+    assert found.because == (
+        f"/fleet53/fleet53/pools/{name}: a pool's name is 1 to 32 of a-z, 0-9 and '-', not {name!r}"
+    )
+
+
+@pytest.mark.parametrize("name", ["a", "0", "-", "web-1", "a" * 32])
+def test_a_pools_name_may_be_as_short_as_one_character(name: str) -> None:
+    pool = read_pool(f"/fleet53/fleet53/pools/{name}", declare())
+    assert isinstance(pool, Pool)
+    assert pool.name == name
+
+
+def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
+    declared = read_pools(
+        {"/p/web": declare(), "/p/api": declare(record_name="APP.example.com."), "/p/cms": declare(record_name="cms")}
+    )
+    assert [pool.name for pool in declared.pools] == ["api", "cms"]
+    assert declared.faults == (
+        PoolFault(PoolName("web"), "/p/web", "/p/web: record_name='app.example.com' is already that of pool api"),
+    )
+
+
+def test_a_faulty_pool_stops_no_other_and_holds_no_name() -> None:
+    declared = read_pools({"/p/api": declare(ttl=0), "/p/web": declare()})
+    assert [pool.name for pool in declared.pools] == ["web"]
+    assert [found.name for found in declared.faults] == ["api"]
+
+
+def test_no_parameter_is_no_pool() -> None:
+    assert read_pools({}).pools == ()
+
+
+@pytest.mark.parametrize(
+    ("address", "record_type"),
+    [(IPv4Address("192.0.2.1"), RecordType.A), (IPv6Address("2001:db8::1"), RecordType.AAAA)],
+)
+def test_a_record_type_holds_a_family(address: IPAddress, record_type: RecordType) -> None:
+    assert record_type_of(address) is record_type
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+URLS = st.from_regex(r"(https?|tcp)://[a-z\[\]:.%@0-9]{0,8}(:[0-9]{1,6})?(/[^#]{0,4})?", fullmatch=True)
+ADDRESSES = st.ip_addresses().map(str)
+CHECKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "url": URLS | JSON,
+        "interval": st.sampled_from([10, 30]) | JSON,
+        "failure_threshold": st.integers(0, 11) | JSON,
+        "search_string": st.text() | JSON,
+        "regions": st.lists(st.sampled_from(["us-east-1", "us-west-1", "us-west-2", "mars"])) | JSON,
+    },
+)
+DECLARATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "hosted_zone_id": st.just("Z1ABC") | JSON,
+        "record_name": st.from_regex(r"(\*\.)?[a-zA-Z.]{1,12}", fullmatch=True) | JSON,
+        "ttl": st.integers(-1, 90_000) | JSON,
+        "address": st.sampled_from(AddressType) | JSON,
+        "health_check": CHECKS | JSON,
+        "admit_when": st.sampled_from(AdmitWhen) | JSON,
+        "fallback": ADDRESSES | JSON,
+        "more": JSON,
+    },
+)
+
+
+def pool_or_reason(text: str) -> Pool | str:
+    found = read_pool(WEB, text)
+    return found if isinstance(found, Pool) else found.because
+
+
+@given(st.text() | JSON.map(json.dumps) | DECLARATIONS.map(json.dumps))
+@example("[" * 100_000)
+@example('{"ttl": NaN}')
+@example('"\\ud800"')
+def test_any_text_gives_a_pool_or_a_fault(text: str) -> None:
+    assert pool_or_reason(text)
+
+
+@given(DECLARATIONS)
+def test_a_pool_that_is_read_keeps_the_rules_between_its_settings(keys: dict[str, Any]) -> None:
+    pool = pool_or_reason(json.dumps(PLAIN | keys))
+    if isinstance(pool, str):
+        return
+    assert pool.check is not None or pool.admit_when is AdmitWhen.RUNNING
+    assert pool.address is not AddressType.PRIVATE_IPV4 or pool.check is None
+    assert pool.fallback is None or record_type_of(pool.fallback) in pool.address.record_types
+    assert pool.record_name == normal_name(pool.record_name)

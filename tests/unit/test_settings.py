@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from fleet53.errors import SettingsError
+from fleet53.identity import Owner
+from fleet53.model import ZoneId
+from fleet53.settings import Settings, read_settings
+
+ENVIRONMENT = {
+    "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
+    "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
+    "FLEET53_POOL_TAG_KEY": "fleet53:pool",
+    "FLEET53_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
+    "FLEET53_ZONE_IDS": "Z0123456789ABC,Z0123456789DEF",
+    "FLEET53_MAX_WITHDRAW_PERCENT": "50",
+    "FLEET53_ADMIT_TIMEOUT": "900",
+}
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    assert read_settings(ENVIRONMENT | {"AWS_REGION": "eu-west-1", "FLEET53_SOMETHING_ELSE": "1"}) == Settings(
+        owner=Owner("fleet53.eu-west-1.123456789012"),
+        pools_path="/fleet53/fleet53/pools",
+        pool_tag_key="fleet53:pool",
+        queue_url="https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
+        zone_ids=(ZoneId("Z0123456789ABC"), ZoneId("Z0123456789DEF")),
+        max_withdraw_percent=50,
+        admit_timeout=900,
+    )
+
+
+def test_no_zone_at_all_is_no_zone() -> None:
+    assert read_settings(ENVIRONMENT | {"FLEET53_ZONE_IDS": ""}).zone_ids == ()
+
+
+def test_every_problem_is_named_in_one_message() -> None:
+    broken = ENVIRONMENT | {
+        "FLEET53_OWNER": "a/b",
+        "FLEET53_POOLS_PATH": "pools/",
+        "FLEET53_POOL_TAG_KEY": "",
+        "FLEET53_MAX_WITHDRAW_PERCENT": "101",
+        "FLEET53_ADMIT_TIMEOUT": "soon",
+    }
+    del broken["FLEET53_QUEUE_URL"]
+    with pytest.raises(SettingsError) as caught:
+        read_settings(broken)
+    assert str(caught.value).split("; ") == [
+        "FLEET53_OWNER='a/b': String should match pattern '^[^/]+$'",
+        "FLEET53_POOLS_PATH='pools/': String should match pattern '^/.*[^/]$'",
+        "FLEET53_POOL_TAG_KEY='': String should have at least 1 character",
+        "FLEET53_QUEUE_URL=None: Field required",
+        "FLEET53_MAX_WITHDRAW_PERCENT='101': Input should be less than or equal to 100",
+        "FLEET53_ADMIT_TIMEOUT='soon': Input should be a valid integer, unable to parse string as an integer",
+    ]
+
+
+def test_an_owner_too_long_for_a_set_identifier_is_refused() -> None:
+    assert read_settings(ENVIRONMENT | {"FLEET53_OWNER": "s" * 108}).owner == Owner("s" * 108)
+    with pytest.raises(SettingsError, match=r"FLEET53_OWNER='s{109}': String should have at most 108 characters"):
+        read_settings(ENVIRONMENT | {"FLEET53_OWNER": "s" * 109})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("FLEET53_MAX_WITHDRAW_PERCENT", "-1"),
+        ("FLEET53_ADMIT_TIMEOUT", "0"),
+        ("FLEET53_POOLS_PATH", "/fleet53/pools/"),
+        ("FLEET53_POOLS_PATH", "/"),
+    ],
+)
+def test_a_value_out_of_range_is_named(key: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{key}='{value}': "):
+        read_settings(ENVIRONMENT | {key: value})

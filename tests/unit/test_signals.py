@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fleet53.errors import NotUnderstoodError
+from fleet53.model import InstanceId, PoolName
+from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
+
+EVENTS = Path(__file__).parents[2] / "events"
+TAG = "fleet53:pool"
+AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
+ID = InstanceId("i-0a1b2c3d4e5f60001")
+WEB = PoolName("web")
+
+
+def about_it(because: str) -> InstanceSignal:
+    return InstanceSignal(frozenset({ID}), because, AT)
+
+
+def about_all(because: str) -> PoolSignal:
+    return PoolSignal(None, because, AT)
+
+
+READ: dict[str, Signal] = {
+    "ec2-instance-pending": about_it("EC2 said pending"),
+    "ec2-instance-running": about_it("EC2 said running"),
+    "ec2-instance-stopping": about_it("EC2 said stopping"),
+    "ec2-instance-stopped": about_it("EC2 said stopped"),
+    "ec2-instance-shutting-down": about_it("EC2 said shutting-down"),
+    "ec2-instance-terminated": about_it("EC2 said terminated"),
+    "ec2-spot-interruption-terminate": about_it("Spot warned of an interruption"),
+    "ec2-spot-interruption-stop": about_it("Spot warned of an interruption"),
+    "ec2-spot-interruption-hibernate": about_it("Spot warned of an interruption"),
+    "ec2-rebalance-recommendation": Ignored("aws.ec2 'EC2 Instance Rebalance Recommendation' is no signal"),
+    "autoscaling-launch-action": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
+    "autoscaling-launch-action-into-warm-pool": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
+    "autoscaling-launch-action-from-warm-pool": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
+    "autoscaling-terminate-action": about_it("Auto Scaling sent EC2 Instance-terminate Lifecycle Action"),
+    "autoscaling-terminate-action-into-warm-pool": about_it(
+        "Auto Scaling sent EC2 Instance-terminate Lifecycle Action"
+    ),
+    "autoscaling-terminate-action-from-warm-pool": about_it(
+        "Auto Scaling sent EC2 Instance-terminate Lifecycle Action"
+    ),
+    "autoscaling-launch-successful": about_it("Auto Scaling sent EC2 Instance Launch Successful"),
+    "autoscaling-terminate-successful": about_it("Auto Scaling sent EC2 Instance Terminate Successful"),
+    "autoscaling-launch-unsuccessful": Ignored("aws.autoscaling 'EC2 Instance Launch Unsuccessful' is no signal"),
+    "tag-change-pool-tag-added": about_all("tag fleet53:pool changed"),
+    "tag-change-pool-tag-removed": about_all("tag fleet53:pool changed"),
+    "tag-change-other-key": Ignored("aws.tag 'Tag Change on Resource' is not about fleet53:pool"),
+    "parameter-store-pool-created": PoolSignal(frozenset({WEB}), "parameter of pool web: Create", AT, sweep=True),
+    "parameter-store-pool-updated": PoolSignal(frozenset({WEB}), "parameter of pool web: Update", AT, sweep=True),
+    "parameter-store-pool-deleted": PoolSignal(frozenset({WEB}), "parameter of pool web: Delete", AT, sweep=True),
+    # No rule sends this one: the rule's pattern holds the path of the stack's pools.
+    "parameter-store-other-parameter": PoolSignal(
+        frozenset({PoolName("host")}), "parameter of pool host: Update", AT, sweep=True
+    ),
+    "cloudtrail-associate-address-with-instance": about_it("CloudTrail recorded AssociateAddress"),
+    "cloudtrail-associate-address-with-interface": about_all(
+        "CloudTrail recorded AssociateAddress, which names no instance"
+    ),
+    "cloudtrail-disassociate-address": about_all("CloudTrail recorded DisassociateAddress, which names no instance"),
+    "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby"),
+    "cloudtrail-exit-standby": about_it("CloudTrail recorded ExitStandby"),
+    "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),
+    "fleet53-reconcile": PoolSignal(frozenset({WEB}), "i-0a1b2c3d4e5f60001 waits for its health check"),
+    "fleet53-reconcile-all": PoolSignal(None, "the stack was updated", sweep=True),
+}
+
+
+def event(source: str, kind: str, detail: Any, **more: Any) -> str:
+    return json.dumps({"source": source, "detail-type": kind, "detail": detail, **more})
+
+
+def call(name: str, parameters: Any, **more: Any) -> str:
+    detail = {"eventName": name, "requestParameters": parameters, **more}
+    return event("aws.ec2", "AWS API Call via CloudTrail", detail)
+
+
+def reconcile(**detail: Any) -> str:
+    return event("fleet53", "Reconcile", {"pools": ["web"], "because": "a test", **detail})
+
+
+def test_every_event_has_its_row() -> None:
+    audits = {"audit-one-pool", "audit-repair", "audit-repair-by-force", "audit-report"}  # input of the audit
+    assert {path.stem for path in EVENTS.glob("*.json")} == READ.keys() | audits
+
+
+@pytest.mark.parametrize("name", READ)
+def test_an_event_reads_as_what_it_is_about(name: str) -> None:
+    assert read_signal((EVENTS / f"{name}.json").read_text(), TAG) == READ[name]
+
+
+def test_another_tag_key_is_as_good() -> None:
+    changed = event("aws.tag", "Tag Change on Resource", {"changed-tag-keys": ["Name", "pool"]})
+    assert read_signal(changed, "pool") == PoolSignal(None, "tag pool changed")
+
+
+def test_a_call_about_several_instances_is_about_all_of_them() -> None:
+    assert read_signal(call("EnterStandby", {"instanceIds": ["i-0a", "i-0b"]}), TAG) == InstanceSignal(
+        frozenset({InstanceId("i-0a"), InstanceId("i-0b")}), "CloudTrail recorded EnterStandby"
+    )
+
+
+def test_a_call_that_failed_changed_nothing() -> None:
+    failed = call("DetachInstances", None, errorCode="ValidationError")
+    assert read_signal(failed, TAG) == Ignored("DetachInstances failed with ValidationError")
+
+
+def test_another_call_is_no_signal() -> None:
+    assert read_signal(call("RunInstances", {}), TAG) == Ignored(
+        "aws.ec2 'AWS API Call via CloudTrail': RunInstances is no signal"
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        ("2026-11-20T10:00:00Z", AT),
+        ("2026-11-20T12:00:00+02:00", AT),
+        ("2026-11-20T10:00:00", AT),
+        ("this morning", None),
+        (1795168800, None),
+        (None, None),
+    ],
+)
+def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at: datetime | None) -> None:
+    state = {"instance-id": "i-0a", "state": "running"}
+    read = read_signal(event("aws.ec2", "EC2 Instance State-change Notification", state, time=time), TAG)
+    assert read == InstanceSignal(frozenset({InstanceId("i-0a")}), "EC2 said running", at)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "not JSON (Expecting value: line 1 column 1 (char 0)): ''"),
+        ("{]", "not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)): '{]'"),
+        ("[]", "not an event, which is a JSON object: '[]'"),
+        ('"web"', "not an event, which is a JSON object: '\"web\"'"),
+        ("{}", "event: source is None, not a text"),
+        ('{"source": ""}', "event: source is '', not a text"),
+        ('{"source": "aws.ec2"}', "event: detail-type is None, not a text"),
+        ('{"source": "aws.ec2", "detail-type": 7}', "event: detail-type is 7, not a text"),
+        (
+            '{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}',
+            "aws.ec2 'EC2 Instance State-change Notification': detail is None, not an object",
+        ),
+        (
+            event("aws.ec2", "EC2 Instance State-change Notification", {"state": "running"}),
+            "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a text",
+        ),
+        (
+            event("aws.ec2", "EC2 Spot Instance Interruption Warning", {"instance-id": 5}),
+            "aws.ec2 'EC2 Spot Instance Interruption Warning': instance-id is 5, not a text",
+        ),
+        (
+            event("aws.autoscaling", "EC2 Instance Launch Successful", {}),
+            "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is None, not a text",
+        ),
+        (
+            event("aws.tag", "Tag Change on Resource", {"changed-tag-keys": "fleet53:pool"}),
+            "aws.tag 'Tag Change on Resource': detail.changed-tag-keys is 'fleet53:pool', not a list",
+        ),
+        (
+            event("aws.ssm", "Parameter Store Change", {"operation": "Update"}),
+            "aws.ssm 'Parameter Store Change': name is None, not a text",
+        ),
+        (
+            event("aws.ec2", "AWS API Call via CloudTrail", {}),
+            "aws.ec2 'AWS API Call via CloudTrail': eventName is None, not a text",
+        ),
+        (
+            call("EnterStandby", None),
+            "aws.ec2 'AWS API Call via CloudTrail': EnterStandby with requestParameters None names no instances",
+        ),
+        (
+            call("DetachInstances", {"instanceIds": []}),
+            (
+                "aws.ec2 'AWS API Call via CloudTrail': DetachInstances with requestParameters {'instanceIds': []} "
+                "names no instances"
+            ),
+        ),
+        (reconcile(because=None), "fleet53 'Reconcile': because is None, not a text"),
+        (reconcile(pools=None), "fleet53 'Reconcile': detail.pools is None, not a list of names or '*'"),
+        (reconcile(pools="web"), "fleet53 'Reconcile': detail.pools is 'web', not a list of names or '*'"),
+        (reconcile(pools=[]), "fleet53 'Reconcile': detail.pools is [], not a list of names or '*'"),
+        (reconcile(pools=[1]), "fleet53 'Reconcile': detail.pools is [1], not a list of names or '*'"),
+        (
+            reconcile(attempt="2"),
+            "fleet53 'Reconcile': detail.attempt='2', detail.since={}, not a number from 0 and an object",
+        ),
+        (
+            reconcile(since=[]),
+            "fleet53 'Reconcile': detail.attempt=0, detail.since=[], not a number from 0 and an object",
+        ),
+    ],
+)
+def test_what_cannot_be_understood_is_named_with_its_value(body: str, message: str) -> None:
+    with pytest.raises(NotUnderstoodError) as caught:
+        read_signal(body, TAG)
+    assert str(caught.value) == message
+
+
+def test_a_long_text_is_cut_in_the_message() -> None:
+    with pytest.raises(NotUnderstoodError) as caught:
+        read_signal("x" * 100_000, TAG)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_attempt_below_zero_is_not_understood() -> None:
+    with pytest.raises(NotUnderstoodError, match="attempt=-20"):
+        read_signal(reconcile(attempt=-20), TAG)
+
+
+def test_json_of_any_depth_is_not_understood_rather_than_too_deep() -> None:
+    with pytest.raises(NotUnderstoodError):
+        read_signal("[" * 100_000, TAG)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+KINDS = st.sampled_from(
+    [
+        (json.loads(path.read_text()).get("source"), json.loads(path.read_text()).get("detail-type"))
+        for path in sorted(EVENTS.glob("*.json"))
+    ]
+)
+FIELDS = st.sampled_from(
+    [
+        *("instance-id", "EC2InstanceId", "changed-tag-keys", "name", "eventName", "requestParameters"),
+        *("errorCode", "pools", "because", "attempt", "since", "state", "operation"),
+    ]
+)
+VALUES = JSON | st.sampled_from(
+    ["AssociateAddress", "EnterStandby", "*", ["web"], {"instanceIds": [None]}, {"i-0a": "2026-11-20T10:00:00"}]
+)
+
+
+def signal_or_reason(body: str) -> Signal | str:
+    try:
+        return read_signal(body, TAG)
+    except NotUnderstoodError as error:
+        return str(error)
+
+
+@given(st.text())
+@example("NaN")
+@example("1" * 5000)
+@example('"\\ud800"')
+def test_any_text_is_read_or_not_understood(body: str) -> None:
+    assert signal_or_reason(body)
+
+
+@given(KINDS, st.dictionaries(FIELDS, VALUES) | JSON, JSON)
+def test_any_event_is_read_or_not_understood(kind: tuple[str, str], detail: object, time: object) -> None:
+    assert signal_or_reason(json.dumps({"source": kind[0], "detail-type": kind[1], "detail": detail, "time": time}))
+
+
+def test_the_shortest_message_says_nothing_it_need_not() -> None:
+    assert reconcile_message(frozenset({PoolName("web"), PoolName("api")}), "a test") == {
+        "source": "fleet53",
+        "detail-type": "Reconcile",
+        "detail": {"pools": ["api", "web"], "because": "a test"},
+    }
+
+
+NAMES = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True).map(PoolName)
+TIMES = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=2))))
+
+
+@given(
+    pools=st.none() | st.frozensets(NAMES, min_size=1),
+    because=st.text(min_size=1),
+    sweep=st.booleans(),
+    force=st.booleans(),
+    attempt=st.integers(min_value=0, max_value=1000),
+    since=st.dictionaries(st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True).map(InstanceId), TIMES),
+)
+def test_a_message_to_ourselves_reads_back(
+    pools: frozenset[PoolName] | None,
+    because: str,
+    *,
+    sweep: bool,
+    force: bool,
+    attempt: int,
+    since: dict[InstanceId, datetime],
+) -> None:
+    message = reconcile_message(pools, because, sweep=sweep, force=force, attempt=attempt, since=since)
+    expected = PoolSignal(pools, because, None, sweep=sweep or pools is None, force=force, attempt=attempt, since=since)
+    assert read_signal(json.dumps(message), TAG) == expected

@@ -1,0 +1,230 @@
+"""Random worlds for the planner's properties: pools, a fleet, and a Route 53 account in any state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+
+from fleet53.identity import FALLBACK
+from fleet53.model import AddressType, AdmitWhen, InstanceId, PoolName, Record
+from fleet53.situation import Situation, Stray
+from tests.unit.account import Account, place
+from tests.unit.build import (
+    HTTP,
+    LAUNCHED,
+    NOW,
+    OTHER_PATH,
+    OWNER,
+    ZONE,
+    check,
+    foreign_check,
+    instance,
+    pool,
+    record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from fleet53.model import Check, CheckId, Instance, Pool
+    from tests.unit.account import Place
+
+NAMES: Final = {"web": "app.example.com", "api": "api.example.com", "gone": "old.example.com"}
+IDS: Final = tuple(f"i-{n:02}" for n in range(4))
+GHOSTS: Final = ("i-98", "i-99")  # instances that EC2 does not know
+STRANGERS: Final = {4: "203.0.113.7", 6: "2001:db8:ffff::7"}
+FALLBACKS: Final = {4: "198.51.100.9", 6: "2001:db8::9999"}
+KINDS: Final = {
+    AddressType.PUBLIC_IPV4: (None, ip_address(FALLBACKS[4])),
+    AddressType.IPV6: (None, ip_address(FALLBACKS[6])),
+    AddressType.DUALSTACK: (None, ip_address(FALLBACKS[4]), ip_address(FALLBACKS[6])),
+}
+STATES: Final = ("running", "running", "running", "pending", "stopping", "stopped", "terminated", "resting")
+LIFECYCLES: Final = (
+    *("no group", "no group", "no group", "InService", "InService", "Pending", "Pending:Wait"),
+    *("Terminating:Wait", "RootVolumeReplaced", "Standby", "Resting", None),
+)
+TAGS: Final = tuple(frozenset(map(PoolName, names)) for names in (["web"], ["web", "api"], ["web"], ["api"], []))
+
+
+def own_address(instance_id: str, version: int) -> str:
+    n = int(instance_id.removeprefix("i-"))
+    return f"192.0.2.{n}" if version == 4 else f"2001:db8::{n:x}"
+
+
+@dataclass
+class World:
+    """What there is. Only the account changes."""
+
+    pools: tuple[Pool, ...]
+    instances: tuple[Instance, ...]
+    lifecycle_states: dict[InstanceId, str]
+    spot: dict[InstanceId, str]
+    account: Account
+    first_healthy: frozenset[CheckId]
+
+    def look(
+        self, healthy: Iterable[CheckId] | None = None, arrange: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+    ) -> Situation:
+        """Return the situation after a sweep; without `healthy` every check is. `arrange` is the order of listings."""
+        records = arrange(list(self.account.records.items()))
+        names = {each.record_name for each in self.pools}
+        checks = arrange(list(self.account.checks.items()))
+        return Situation(
+            owner=OWNER,
+            pools=tuple(arrange(self.pools)),
+            declared=frozenset(each.name for each in self.pools),
+            instances={each.id: each for each in arrange(self.instances)},
+            lifecycle_states=self.lifecycle_states,
+            spot=self.spot,
+            records={
+                each.name: tuple(one for _, one in records if one.name == each.record_name) for each in self.pools
+            },
+            strays=tuple(
+                Stray(ZONE, one)
+                for _, one in records
+                if OWNER.holder(one.identifier) is not None and one.name not in names
+            ),
+            checks=dict(checks),
+            healthy=dict.fromkeys(self.account.checks if healthy is None else healthy, True),
+            swept=True,
+        )
+
+
+# One draw decides many things: hypothesis spends its time on draws, not on what they choose.
+POOLS: Final = st.sampled_from(
+    [
+        (kind, asks, when, ttl, fallback)
+        for kind, fallbacks in KINDS.items()
+        for asks in (HTTP, OTHER_PATH, None)
+        for when in (AdmitWhen if asks else [AdmitWhen.RUNNING])
+        for ttl in (60, 5)
+        for fallback in fallbacks
+    ]
+)
+MEMBERS: Final = st.sampled_from(
+    list(product(STATES, (LAUNCHED, NOW), TAGS, (True, True, False), (True, False), LIFECYCLES))
+)
+CHECKS: Final = st.sampled_from(
+    list(
+        product(
+            [*IDS, *GHOSTS],
+            (4, 4, 6),
+            (False, False, False, True),
+            (HTTP, OTHER_PATH),
+            ("web", "web", "api", "gone"),
+            (LAUNCHED, NOW),
+            (0, 0, 1),
+            (False, False, False, True),
+        )
+    )
+)
+RECORDS: Final = st.sampled_from(
+    list(
+        product(
+            [*IDS, *IDS, *GHOSTS, FALLBACK],
+            (4, 4, 6),
+            (False, False, False, True),
+            (*NAMES.values(), NAMES["web"]),
+            (60, 60, 5),
+        )
+    )
+)
+
+
+@st.composite
+def pools(draw: st.DrawFn, name: str) -> Pool:
+    kind, asks, when, ttl, fallback = draw(POOLS)
+    return pool(name, record_name=NAMES[name], ttl=ttl, address=kind, check=asks, admit_when=when, fallback=fallback)
+
+
+@st.composite
+def checks_of_ours(draw: st.DrawFn, check_id: str) -> Check:
+    holder, version, strange, asks, pool_name, launched, attempt, edited = draw(CHECKS)
+    address = STRANGERS[version] if strange else own_address(holder, version)
+    return check(
+        check_id,
+        holder,
+        address,
+        asks=asks,
+        pool_name=pool_name,
+        launched=launched,
+        attempt=attempt,
+        edited=edited,
+    )
+
+
+@st.composite
+def records_of_ours(draw: st.DrawFn, checks: Sequence[str]) -> Record:
+    holder, version, strange, name, ttl = draw(RECORDS)
+    if holder == FALLBACK:
+        return record(holder, FALLBACKS[version], None, name=name, ttl=ttl)
+    address = STRANGERS[version] if strange else own_address(holder, version)
+    return record(holder, address, draw(st.sampled_from([*checks, "c-dead", None])), name=name, ttl=ttl)
+
+
+@st.composite
+def foreign_records(draw: st.DrawFn, name: str) -> list[Record]:
+    theirs = record(name=name, address="198.51.100.77", check_id="c-theirs")
+    six = replace(theirs, type="AAAA", values=("2001:db8::77",))
+    return draw(
+        st.sampled_from(
+            [
+                [],
+                [],
+                [Record(name, "TXT", ('"theirs"',), ttl=60)],
+                [replace(theirs, identifier="theirs"), replace(six, identifier="blue")],
+                [replace(theirs, identifier=None, multivalue=False)],
+                [Record(name, "CNAME", ("elsewhere.example.com",), ttl=60)],
+            ]
+        )
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    chosen = (draw(pools("web")), *([draw(pools("api"))] if draw(st.booleans()) else []))
+    fleet, lifecycles = [], {}
+    for each in IDS:
+        state, launched, tags, has_4, has_6, lifecycle = draw(MEMBERS)
+        fleet.append(
+            instance(
+                each,
+                state=state,
+                launched=launched,
+                pools=tags,
+                public_ipv4=ip_address(own_address(each, 4)) if has_4 else None,
+                ipv6=ip_address(own_address(each, 6)) if has_6 else None,
+                group=None if lifecycle == "no group" else "web-fleet",
+            )
+        )
+        lifecycles[InstanceId(each)] = lifecycle
+    checks = {}
+    for n in range(draw(st.integers(0, 6))):
+        made = draw(checks_of_ours(f"c-{n}"))
+        checks[made.reference] = made
+    check_ids = [each.id for each in checks.values()]
+    records: dict[Place, Record] = {}
+    for one in draw(st.lists(records_of_ours([*check_ids, "c-theirs"]), max_size=10)):
+        records[place(ZONE, one)] = one
+    for name in NAMES.values():
+        for theirs in draw(foreign_records(name)):
+            if not theirs.multivalue:  # nothing of ours can stand beside it
+                same = {"A", "AAAA"} if theirs.type == "CNAME" else {theirs.type}
+                records = {at: one for at, one in records.items() if one.name != name or one.type not in same}
+            records[place(ZONE, theirs)] = theirs
+    marked = draw(st.sets(st.sampled_from(IDS), max_size=1))
+    return World(
+        pools=chosen,
+        instances=tuple(fleet),
+        lifecycle_states={
+            each: state for each, state in lifecycles.items() if state is not None and state != "no group"
+        },
+        spot={InstanceId(each): "marked-for-termination" for each in marked},
+        account=Account(records, {each.id: each for each in (*checks.values(), foreign_check())}),
+        first_healthy=frozenset(draw(st.sets(st.sampled_from(check_ids)))) if check_ids else frozenset(),
+    )
