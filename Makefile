@@ -23,7 +23,7 @@ lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
 
 test: $(READY)  ## set up what is needed, then run every test with branch coverage
-	@$(BIN)/pytest --cov --cov-branch
+	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
 
 fix: $(READY)  ## format, and apply safe fixes (the only target that changes files)
 	@$(BIN)/ruff format

@@ -42,7 +42,9 @@ def delete(wrong: Record, pool: PoolName | None = WEB, zone_id: ZoneId = ZONE) -
 
 
 def delete_check(check_id: str, pool: PoolName | None = WEB) -> DeleteCheck:
-    return DeleteCheck(pool, InstanceId("i-0a"), CheckId(check_id), FindingKind.ORPHAN_CHECK, "a test")
+    return DeleteCheck(
+        pool, InstanceId("i-0a"), CheckId(check_id), IPv4Address("192.0.2.1"), FindingKind.ORPHAN_CHECK, "a test"
+    )
 
 
 def bare(instance_id: str = "i-0a", address: str = "192.0.2.1", name: str = "app.example.com") -> Record:
@@ -81,7 +83,7 @@ def test_every_change_is_one_line_of_the_log() -> None:
         ("info", "check created", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
         ("info", "record deleted", named | {"instance_id": "i-0b", "address": "192.0.2.2", "check_id": "c-2"}),
         ("info", "record put", named | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
-        ("info", "check deleted", common | {"instance_id": "i-0a", "check_id": "c-2"}),
+        ("info", "check deleted", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-2"}),
     ]
 
 

@@ -73,8 +73,10 @@ def delete(wrong: Record, because: str, *, drift: FindingKind = ORPHAN, instance
     return DeleteRecord(WEB, ZONE, instance_id, wrong, drift, because)
 
 
-def delete_check(check_id: str, because: str, *, instance_id: InstanceId = A) -> DeleteCheck:
-    return DeleteCheck(WEB, instance_id, CheckId(check_id), ORPHAN_CHECK, because)
+def delete_check(
+    check_id: str, because: str, *, instance_id: InstanceId = A, address: str = "192.0.2.1"
+) -> DeleteCheck:
+    return DeleteCheck(WEB, instance_id, CheckId(check_id), IPv4Address(address), ORPHAN_CHECK, because)
 
 
 def waiting(because: str, check_id: str | None = None, overdue: FindingKind | None = None) -> Waiting:
@@ -514,7 +516,7 @@ def test_force_withdraws_what_the_guard_would_hold() -> None:
 def test_who_lost_its_tag_is_held_with_its_record_and_loses_only_checks_no_record_names() -> None:
     checks = [*checks_of(*FOUR), check("c-old", "i-0a", address_of("i-0a"), asks=OTHER_PATH)]
     made = plan(instances=members(*FOUR, pools=frozenset()), records=records_of(*FOUR), checks=checks)
-    assert made.changes == (delete_check("c-old", "its tag does not name pool web"),)
+    assert made.changes == (delete_check("c-old", "its tag does not name pool web", address=address_of("i-0a")),)
 
 
 # LEAVE -----------------------------------------------------------------------------------------------
@@ -801,7 +803,9 @@ def test_a_check_of_no_declared_pool_goes_only_after_a_sweep() -> None:
     other = check("c-old", pool_name="old")
     assert plan(checks=[other]).changes == ()
     assert plan(checks=[other], swept=True).changes == (
-        DeleteCheck(None, A, CheckId("c-old"), ORPHAN_CHECK, "its pool is not declared any more"),
+        DeleteCheck(
+            None, A, CheckId("c-old"), IPv4Address("192.0.2.1"), ORPHAN_CHECK, "its pool is not declared any more"
+        ),
     )
 
 

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet53.model import AddressType, AdmitWhen, CheckSettings, IPAddress, Pool, PoolName, RecordType, ZoneId
+from fleet53.model import (
+    AddressType,
+    AdmitWhen,
+    CheckSettings,
+    FindingKind,
+    IPAddress,
+    Pool,
+    PoolName,
+    RecordType,
+    ZoneId,
+)
 from fleet53.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
 
 WEB = "/fleet53/fleet53/pools/web"
@@ -33,7 +43,7 @@ def read(text: str) -> Pool:
 def fault(text: str) -> str:
     found = read_pool(WEB, text)
     assert isinstance(found, PoolFault), found
-    assert (found.name, found.parameter) == ("web", WEB)
+    assert (found.name, found.kind) == ("web", FindingKind.INVALID_POOL)
     return found.because
 
 
@@ -342,7 +352,7 @@ def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
     )
     assert [pool.name for pool in declared.pools] == ["api", "cms"]
     assert declared.faults == (
-        PoolFault(PoolName("web"), "/p/web", "/p/web: record_name='app.example.com' is already that of pool api"),
+        PoolFault(PoolName("web"), "/p/web: record_name='app.example.com' is already that of pool api"),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fleet53.model import Record
 
 OLD = "old.example.com"
-FAULT = PoolFault(PoolName("api"), "/p/api", "/p/api: ttl is missing")
+FAULT = PoolFault(PoolName("api"), "/p/api: ttl is missing")
 
 
 def stray(holder: str = "i-0a", address: str = "192.0.2.1", **differs: Any) -> Record:

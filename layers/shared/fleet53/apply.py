@@ -192,6 +192,7 @@ def describe(change: Change) -> dict[str, Any]:
                 "change": "check deleted",
                 "pool": change.pool,
                 "instance_id": change.instance_id,
+                "address": str(change.address),
                 "check_id": change.check_id,
                 "because": change.because,
             }

@@ -81,6 +81,11 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> dict[
         *_unknown_pools(situation, scope),
     ]
     used, limit = aws.route53.check_limit()
+    if plan.create_checks and used >= limit:
+        because = (
+            f"the account has all {limit} health checks it may have, and {len(plan.create_checks)} more are needed"
+        )
+        findings.append(Finding(FindingKind.CHECK_QUOTA, because))
     queued = _queue_repair(order, findings, aws) if order.repair else 0
     return {
         "owner": settings.owner.name,

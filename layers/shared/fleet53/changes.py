@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Finding,
         FindingKind,
         InstanceId,
+        IPAddress,
         PoolName,
         Record,
         RecordType,
@@ -77,11 +78,12 @@ class DeleteRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCheck:
-    """Delete a check that no record names once the plan's records are changed."""
+    """Delete a check that no record names once the plan's records are changed. `address` is what it asked."""
 
     pool: PoolName | None
     instance_id: InstanceId
     check_id: CheckId
+    address: IPAddress | None
     drift: FindingKind
     because: str
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet53.errors import ZoneUnreadableError
@@ -12,11 +12,11 @@ from fleet53.pools import Declared, PoolFault, read_pools
 from fleet53.situation import Situation, Stray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
-    from fleet53.model import CheckId, Instance, Pool, PoolName, Record
+    from fleet53.model import CheckId, Instance, Pool, PoolName, Record, ZoneId
     from fleet53.settings import Settings
 
 
@@ -60,28 +60,31 @@ class Gathered:
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     """Read pools, instances and records; checks too where the scope says so (else `add_checks`, where they matter)."""
     declared = read_pools(aws.parameters.read())
-    readable, faults, unreadable = _check_zones(declared, scope, aws)
-    records, strays, unread = _read_records(readable, declared, scope, settings, aws)
-    pools = tuple(pool for pool in readable if pool.name in records)
+    pools, faults = _check_zones(declared, scope, aws)
+    reader = _RecordReader(declared, settings, aws)
+    records, more_faults = reader.sweep(pools) if scope.sweep else reader.read(pools)
+    faults += more_faults
     situation = Situation(
         owner=settings.owner,
-        pools=pools,
+        pools=tuple(pool for pool in pools if pool.name in records),
         declared=frozenset(pool.name for pool in declared.pools) | {fault.name for fault in declared.faults},
         faults=faults,
         instances=aws.ec2.tagged(),
         records=records,
-        strays=strays,
+        strays=tuple(reader.strays),
         swept=scope.sweep,
     )
     owned = (record for found in records.values() for record in found)
-    holders = _holders(situation, [*owned, *(stray.record for stray in strays)])
+    holders = _holders(situation, [*owned, *(stray.record for stray in reader.strays)])
     situation = _add_states(_add_instances(situation, holders, aws), aws)
-    if scope.checks or scope.sweep:
+    if scope.sweep or (scope.checks and situation.pools):
         situation = add_checks(situation, aws)
-    invalid = (
-        Finding(FindingKind.INVALID_POOL, fault.because, fault.name) for fault in faults if scope.covers(fault.name)
+    found = (
+        Finding(fault.kind, fault.because, fault.name, record_name=fault.record_name)
+        for fault in faults
+        if scope.covers(fault.name)
     )
-    return Gathered(situation, (*invalid, *unreadable, *unread))
+    return Gathered(situation, (*found, *reader.findings))
 
 
 def add_checks(situation: Situation, aws: Aws) -> Situation:
@@ -98,72 +101,77 @@ def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, 
     return replace(situation, healthy=aws.health.read(wanted, now=now)) if wanted else situation
 
 
-def _check_zones(
-    declared: Declared, scope: Scope, aws: Aws
-) -> tuple[tuple[Pool, ...], tuple[PoolFault, ...], tuple[Finding, ...]]:
-    """Return the pools of the scope whose zone is readable and holds their name, the faulty ones, and findings.
+def _check_zones(declared: Declared, scope: Scope, aws: Aws) -> tuple[tuple[Pool, ...], tuple[PoolFault, ...]]:
+    """Return the pools of the scope whose zone is readable and holds their name, and all pools that are faulty.
 
-    A sweep looks at every pool, because a pool that is faulty now may own what would else be nobody's.
+    A sweep looks at every pool, because one that is faulty now may own what else would be nobody's.
     """
     readable: list[Pool] = []
     faults = list(declared.faults)
-    findings: list[Finding] = []
     for pool in declared.pools:
         if not (scope.covers(pool.name) or scope.sweep):
             continue
         try:
             zone = aws.route53.zone(pool.zone_id)
         except ZoneUnreadableError as error:
-            if scope.covers(pool.name):
-                findings.append(_zone_finding(pool, error))
+            faults.append(_unreadable(pool, error))
             continue
         if not zone.holds(pool.record_name):
             because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
-            faults.append(PoolFault(pool.name, pool.name, because))
+            faults.append(PoolFault(pool.name, because))
         elif scope.covers(pool.name):
             readable.append(pool)
-    return tuple(readable), tuple(faults), tuple(findings)
+    return tuple(readable), tuple(faults)
 
 
-def _read_records(
-    pools: tuple[Pool, ...], declared: Declared, scope: Scope, settings: Settings, aws: Aws
-) -> tuple[dict[PoolName, tuple[Record, ...]], tuple[Stray, ...], tuple[Finding, ...]]:
-    """Return the records at each pool's name, our records at names of no pool (on a sweep), and findings.
+def _unreadable(pool: Pool, error: ZoneUnreadableError) -> PoolFault:
+    return PoolFault(pool.name, str(error), FindingKind.ZONE_UNREADABLE, pool.record_name)
 
-    A pool whose zone cannot be read is missing from the first.
-    """
-    records: dict[PoolName, tuple[Record, ...]] = {}
-    findings: list[Finding] = []
-    if not scope.sweep:
+
+@dataclass(slots=True)
+class _RecordReader:
+    """Reads the records of pools. `strays` and `findings` come of a sweep."""
+
+    declared: Declared
+    settings: Settings
+    aws: Aws
+    strays: list[Stray] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def read(self, pools: Iterable[Pool]) -> tuple[dict[PoolName, tuple[Record, ...]], tuple[PoolFault, ...]]:
+        """Return the records at each pool's name, and the pools whose zone cannot be read."""
+        records: dict[PoolName, tuple[Record, ...]] = {}
+        faults: list[PoolFault] = []
         for pool in pools:
             try:
-                records[pool.name] = aws.route53.records_at(pool.zone_id, pool.record_name)
+                records[pool.name] = self.aws.route53.records_at(pool.zone_id, pool.record_name)
             except ZoneUnreadableError as error:
-                findings.append(_zone_finding(pool, error))
-        return records, (), tuple(findings)
-    strays: list[Stray] = []
-    claimed = {(pool.zone_id, pool.record_name) for pool in declared.pools}
-    for zone_id in sorted({*settings.zone_ids, *(pool.zone_id for pool in pools)}):
-        here = [pool for pool in pools if pool.zone_id == zone_id]
-        try:
-            found = aws.route53.records_in(zone_id)
-        except ZoneUnreadableError as error:
-            findings.extend(_zone_finding(pool, error) for pool in here)
-            if not here:
-                findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
-            continue
-        for pool in here:
-            records[pool.name] = tuple(record for record in found if record.name == pool.record_name)
-        strays.extend(
-            Stray(zone_id, record)
-            for record in found
-            if settings.owner.holder(record.identifier) is not None and (zone_id, record.name) not in claimed
-        )
-    return records, tuple(strays), tuple(findings)
+                faults.append(_unreadable(pool, error))
+        return records, tuple(faults)
 
+    def sweep(self, pools: Collection[Pool]) -> tuple[dict[PoolName, tuple[Record, ...]], tuple[PoolFault, ...]]:
+        """Do the same by reading whole zones, those of the settings too, and note what no pool claims."""
+        records: dict[PoolName, tuple[Record, ...]] = {}
+        faults: list[PoolFault] = []
+        for zone_id in sorted({*self.settings.zone_ids, *(pool.zone_id for pool in pools)}):
+            here = [pool for pool in pools if pool.zone_id == zone_id]
+            try:
+                found = self.aws.route53.records_in(zone_id)
+            except ZoneUnreadableError as error:
+                faults += (_unreadable(pool, error) for pool in here)
+                if not any(pool.zone_id == zone_id for pool in self.declared.pools):
+                    self.findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
+                continue
+            for pool in here:
+                records[pool.name] = tuple(record for record in found if record.name == pool.record_name)
+            self._note_strays(zone_id, found)
+        return records, tuple(faults)
 
-def _zone_finding(pool: Pool, error: ZoneUnreadableError) -> Finding:
-    return Finding(FindingKind.ZONE_UNREADABLE, str(error), pool.name, record_name=pool.record_name)
+    def _note_strays(self, zone_id: ZoneId, records: Iterable[Record]) -> None:
+        claimed = {pool.record_name for pool in self.declared.pools if pool.zone_id == zone_id}
+        for record in records:
+            if self.settings.owner.holder(record.identifier) is not None and record.name not in claimed:
+                self.strays.append(Stray(zone_id, record))
 
 
 def _holders(situation: Situation, records: Iterable[Record]) -> set[InstanceId]:

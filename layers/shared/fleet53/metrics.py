@@ -99,7 +99,7 @@ def emit(measurements: Iterable[Measurement], owner: Owner) -> None:
     for measurement in measurements:
         place = measurement.pool, measurement.kind
         if place not in lines:
-            lines[place] = EphemeralMetrics()
+            lines[place] = EphemeralMetrics(service="")  # no dimension beyond these
             lines[place].add_dimension("Owner", owner.name)
             for name, value in (("Pool", measurement.pool), ("Kind", measurement.kind)):
                 if value is not None:

@@ -75,4 +75,5 @@ def _unneeded_checks(situation: Situation, kept: Collection[CheckId]) -> Iterato
             because = "its pool is not declared any more"
         else:
             continue
-        yield DeleteCheck(pool, reference.instance_id, check.id, FindingKind.ORPHAN_CHECK, because)
+        address = check.config.address
+        yield DeleteCheck(pool, reference.instance_id, check.id, address, FindingKind.ORPHAN_CHECK, because)

@@ -15,6 +15,7 @@ from fleet53.model import (
     AddressType,
     AdmitWhen,
     CheckSettings,
+    FindingKind,
     IPAddress,
     Pool,
     PoolName,
@@ -36,11 +37,15 @@ _PORTS: Final = range(1, 65536)
 
 @dataclass(frozen=True, slots=True)
 class PoolFault:
-    """A pool that cannot be used. It is no removed pool: its records stay as they are."""
+    """A pool that cannot be served now. It is no removed pool: its records stay as they are.
+
+    `kind` is the finding it is reported as: its declaration is invalid, or its zone unreadable.
+    """
 
     name: PoolName
-    parameter: str
     because: str
+    kind: FindingKind = FindingKind.INVALID_POOL
+    record_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ def read_pools(parameters: Mapping[str, str]) -> Declared:
             pools.append(read)
         else:
             because = f"{parameter}: record_name={read.record_name!r} is already that of pool {holder}"
-            faults.append(PoolFault(read.name, parameter, because))
+            faults.append(PoolFault(read.name, because))
     return Declared(tuple(pools), tuple(faults))
 
 
@@ -180,12 +185,12 @@ def read_pool(parameter: str, text: str) -> Pool | PoolFault:
     name = PoolName(parameter.rpartition("/")[2])
     if POOL_NAME.fullmatch(name) is None:
         because = f"{parameter}: a pool's name is 1 to 32 of a-z, 0-9 and '-', not {name!r}"
-        return PoolFault(name, parameter, because)
+        return PoolFault(name, because)
     try:
         return _Declaration.model_validate_json(text).pool(name)
     except ValidationError as error:
         because = "; ".join(_explain(fault, text) for fault in error.errors(include_url=False))
-        return PoolFault(name, parameter, f"{parameter}: {because}")
+        return PoolFault(name, f"{parameter}: {because}")
 
 
 def record_type_of(address: IPAddress) -> RecordType:

@@ -117,7 +117,7 @@ def find_scopes(signals: Signals, aws: Aws) -> dict[MessageId, Scope | None]:
     """Return what each signal concerns; None is nothing, and costs no call to Route 53.
 
     An instance's tag names its pools. An id that EC2 does not know concerns all pools, because any of them may
-    still answer with its address.
+    still answer with its address. Of an instance that leaves, a check may be left without a record.
     """
     asked = {
         instance_id
@@ -131,10 +131,12 @@ def find_scopes(signals: Signals, aws: Aws) -> dict[MessageId, Scope | None]:
         if isinstance(signal, PoolSignal):
             scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep)
         elif signal.instance_ids - known.keys():
-            scopes[message] = Scope()
+            scopes[message] = Scope(checks=True)
         else:
-            pools = frozenset(pool for instance_id in signal.instance_ids for pool in known[instance_id].pools)
-            scopes[message] = Scope(pools) if pools else None
+            instances = [known[instance_id] for instance_id in signal.instance_ids]
+            pools = frozenset(pool for instance in instances for pool in instance.pools)
+            leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
+            scopes[message] = Scope(pools, checks=leaving) if pools else None
     return scopes
 
 
@@ -184,7 +186,8 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
             _report_refusals(applied, outcome)
             return
         refused = {pool for refusal in applied.refused for pool in refusal.pools}
-        scope = Scope(frozenset(pool for pool in refused if pool is not None), sweep=None in refused)
+        pools = frozenset(pool for pool in refused if pool is not None)
+        scope = Scope(pools, checks=True, sweep=None in refused)
 
 
 def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from fleet53.errors import OutOfTimeError, TryLaterError
 
@@ -20,7 +21,7 @@ _TRIES: Final = 8
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
 _SERVER_ERROR: Final = 500
-_UNREACHED: Final = (ConnectionError, HTTPClientError)
+_UNREACHED: Final = (exceptions.ConnectionError, HTTPClientError)
 _THROTTLED: Final = frozenset({"Throttling", "ThrottlingException"})
 _BUSY: Final = "PriorRequestNotComplete"
 

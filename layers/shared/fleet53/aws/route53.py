@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from fleet53.aws.patience import Patience
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
-_UNREADABLE: Final = frozenset({"NoSuchHostedZone", "AccessDenied", "InvalidInput"})
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
@@ -175,10 +174,8 @@ def _reason(error: ClientError) -> str:
     return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
 
 
-def _unreadable(zone_id: ZoneId, error: ClientError) -> Exception:
-    if error.response["Error"]["Code"] in _UNREADABLE:
-        return ZoneUnreadableError(zone_id, _reason(error))
-    return error
+def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
+    return ZoneUnreadableError(zone_id, _reason(error))
 
 
 def _read_name(listed: str) -> str:

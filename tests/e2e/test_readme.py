@@ -1,0 +1,177 @@
+"""README.md and docs/design.md say nothing of the repository that is not so."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+import pytest
+from botocore import xform_name
+from click import Context
+from samtranslator.yaml_helper import yaml_parse
+
+from fleet53.audit import read_order
+from fleet53.membership import AUTO_SCALING, EC2
+from fleet53.model import FindingKind, Pool
+from fleet53.pools import read_pool
+from lab.world import Lab
+from tests.e2e.markdown import Page, spans_in
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+README: Final = Page.read(ROOT / "README.md")
+PAGES: Final = {name: Page.read(ROOT / name) for name in ("README.md", "docs/design.md")}
+TEMPLATE: Final[dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+CODE: Final = ("docs", "events", "examples", "functions", "lab", "layers", "tests", "tools")
+"""The folders that hold what is ours."""
+
+AWS_WORDS: Final = {"CallerReference", "SetIdentifier", "CreateHealthCheck", "DeleteHealthCheck"}
+"""Names of Route 53's that the pages write in the same form as ours."""
+
+GLOBAL_OPTIONS: Final = {"--output", "--profile", "--query", "--region"}
+"""Options that every command of the AWS CLI takes (its user guide, global options)."""
+
+
+def metrics() -> set[str]:
+    """Return every name of a metric or dimension that the code writes."""
+    sources = [ROOT / "layers/shared/fleet53/metrics.py", *ROOT.glob("functions/*/*.py")]
+    constants = chain.from_iterable(ast.walk(ast.parse(source.read_text(encoding="utf-8"))) for source in sources)
+    texts = {node.value for node in constants if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {text for text in texts if re.fullmatch(r"[A-Z]\w+", text)}
+
+
+def allowed_values() -> set[str]:
+    """Return every word that a parameter of the template may hold."""
+    return {str(value) for each in TEMPLATE["Parameters"].values() for value in each.get("AllowedValues", [])}
+
+
+def named(pattern: str) -> list[tuple[str, str]]:
+    """Return the code spans of a form with the page that each is on; it is an error if there are none."""
+    found = [(page, span) for page, each in PAGES.items() for span in each.spans() if re.fullmatch(pattern, span)]
+    assert found
+    return found
+
+
+def test_every_make_target_shown_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    shown = [words[1] for words in README.commands() if words[0] == "make"]
+    shown += [span.split()[1] for _page, span in named(r"make [a-z-]+")]
+    assert {"demo", "lab", "check", "test"} <= set(shown)
+    assert set(shown) - targets == set()
+
+
+def test_every_parameter_in_the_table_has_the_default_that_it_says() -> None:
+    rows = README.table("parameter")
+    assert rows
+    for names, default, *_ in rows:
+        for name in spans_in(names):
+            said = spans_in(default) or [""]  # "none" in plain words is the empty text
+            assert (name, str(TEMPLATE["Parameters"][name]["Default"])) == (name, said[0])
+
+
+def test_every_value_given_to_deploy_is_one_that_its_parameter_takes() -> None:
+    (given,) = [words[2] for words in README.commands() if words[:2] == ["make", "deploy"]]
+    values = dict(each.split("=", 1) for each in given.removeprefix("PARAMETERS=").split())
+    without_default = {name for name, each in TEMPLATE["Parameters"].items() if "Default" not in each}
+    assert without_default <= values.keys()
+    for name, value in values.items():
+        assert re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value), name
+
+
+def test_every_name_in_camel_case_is_of_the_template_a_metric_or_aws() -> None:
+    ours = {*TEMPLATE["Parameters"], *TEMPLATE["Outputs"], *TEMPLATE["Resources"], *metrics()}
+    spans = named(r"[A-Z][a-z0-9]+([A-Z][a-z0-9]*)+")
+    assert [span for span in spans if span[1] not in ours | AWS_WORDS] == []
+
+
+def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> None:
+    known = {*FindingKind, *allowed_values(), *EC2, *AUTO_SCALING}
+    assert [span for span in named(r"[a-z0-9]+(-[a-z0-9]+)+") if span[1] not in known] == []
+
+
+def test_the_table_of_kinds_holds_each_kind_of_finding_once() -> None:
+    kinds = [kind for names, *_ in README.table("kind") for kind in spans_in(names)]
+    assert sorted(kinds) == sorted(FindingKind)
+
+
+def test_every_path_named_exists() -> None:
+    pattern = rf"(?<![\w./<-])(?:{'|'.join(CODE)})/[\w./-]*\w"
+    found = {path for page in PAGES.values() for path in re.findall(pattern, page.text)}
+    assert found
+    assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
+
+
+def test_every_file_named_without_its_folder_exists() -> None:
+    ours = {path.name for folder in CODE for path in (ROOT / folder).rglob("*")} | {p.name for p in ROOT.iterdir()}
+    assert [span for span in named(r"[\w-]+\.(py|yaml|toml|md|json)") if span[1] not in ours] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    links = PAGES[page].links()
+    assert links
+    folder = (ROOT / page).parent
+    assert [link for link in links if not (folder / link.partition("#")[0]).exists()] == []
+
+
+def test_every_event_shown_is_one_that_the_audit_takes() -> None:
+    shown = [event for _page, event in named(r"\{.*\}")]
+    shown += [value for words in README.commands() for name, value in pairwise(words) if name == "--event"]
+    for event in shown:
+        read_order(json.loads(event))  # it raises for what it does not take
+
+
+def test_every_pool_shown_is_valid_and_lies_where_the_stack_looks() -> None:
+    shown = [
+        (words[words.index("--name") + 1], words[words.index("--value") + 1])
+        for words in README.commands()
+        if words[:3] == ["aws", "ssm", "put-parameter"]
+    ]
+    assert shown
+    for parameter, text in shown:
+        assert parameter.startswith("/fleet53/fleet53/pools/")
+        assert isinstance(read_pool(parameter, text), Pool)
+
+
+def test_the_report_shown_has_the_form_of_a_real_one() -> None:
+    (shown,) = [json.loads(block) for block in README.blocks("json")]
+    with Lab() as lab:
+        lab.fleet.launch(events=False)
+        report = lab.audit()
+    assert shown.keys() == report.keys()
+    assert shown["pools"][0].keys() == report["pools"][0].keys()
+    missing = next(each for each in report["findings"] if each["kind"] == "missing-check")
+    assert all(each.keys() == missing.keys() and each["kind"] in set(FindingKind) for each in shown["findings"])
+    assert shown["summary"].keys() == {each["kind"] for each in shown["findings"]}
+    assert shown["quotas"].keys() == report["quotas"].keys()
+
+
+def test_every_aws_command_names_an_operation_and_options_that_it_has() -> None:
+    shown = [words for words in README.commands() if words[0] == "aws"]
+    assert shown
+    for _aws, service, command, *words in shown:
+        model = boto3.client(service, region_name="eu-west-1").meta.service_model  # type: ignore[call-overload]
+        operations = {xform_name(name, "-"): name for name in model.operation_names}
+        members = model.operation_model(operations[command]).input_shape.members
+        options = {f"--{xform_name(name, '-')}" for name in members} | GLOBAL_OPTIONS
+        assert [word for word in words if word.startswith("--") and word not in options] == []
+
+
+def test_every_sam_command_exists_with_its_options_and_names_a_function() -> None:
+    shown = [words[1:] for words in README.commands() if words[0] == "sam"]
+    assert shown
+    for words in shown:
+        command: Any = importlib.import_module("samcli.cli.main").cli
+        while hasattr(command, "get_command"):
+            # An empty context has SAM import nothing, and answer with a command that has no options.
+            command = command.get_command(Context(command, obj=True), words.pop(0))
+        assert command is not None
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert [word for word in words if word.startswith("--") and word not in options] == []
+        if command.name == "invoke":
+            assert TEMPLATE["Resources"][words[0]]["Type"] == "AWS::Serverless::Function"

@@ -1,0 +1,23 @@
+"""Behaviour through the real handlers, in the lab, against a Route 53 that refuses what Route 53 refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.world import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MONDAY_NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
+"""When every test begins: at a full minute, because CloudWatch gathers datapoints by the minute."""
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """Return a stack of its own with one pool, `web`, that answers at app.example.com."""
+    with Lab(start=MONDAY_NOON) as lab:
+        yield lab

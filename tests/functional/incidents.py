@@ -1,0 +1,66 @@
+"""What happens to a run from outside, at a chosen moment between two of its calls to Route 53."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pytest
+
+    from lab.world import Lab
+
+
+def wait_in_lab_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every `time.sleep` move the lab's clock instead of waiting."""
+    monkeypatch.setattr(time, "sleep", lab.clock.advance)
+
+
+def before_each(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[Mapping[str, Any]], object]
+) -> None:
+    """Do `act`, given the parameters, before Route 53 answers a call of `operation`; it may refuse by raising."""
+    answer = lab.route53.call
+
+    def interrupted(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        if asked == operation:
+            act(parameters)
+        return answer(asked, parameters)
+
+    monkeypatch.setattr(lab.route53, "call", interrupted)
+
+
+def meanwhile(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], object]) -> None:
+    """Do `act` once, just before Route 53 answers the next call of `operation`."""
+    acts = [act]
+
+    def act_once(_parameters: Mapping[str, Any]) -> None:
+        if acts:
+            acts.pop()()
+
+    before_each(lab, monkeypatch, operation, act_once)
+
+
+def answer_otherwise(
+    lab: Lab,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    change: Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]],
+) -> None:
+    """Let `change` turn each answer to `operation`, given its parameters, into another; it may raise instead."""
+    answer = lab.route53.call
+
+    def changed(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        answered = answer(asked, parameters)
+        return change(parameters, answered) if asked == operation else answered
+
+    monkeypatch.setattr(lab.route53, "call", changed)
+
+
+def set_timeout(lab: Lab, function: str, seconds: int) -> None:
+    """Give a function another time-out, as a person does in the console."""
+    functions = lab.deployment.functions
+    functions[function] = replace(functions[function], timeout=seconds)

@@ -1,0 +1,482 @@
+"""The audit: what it is asked, what it finds, what it reports, and what it has repaired."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.views import (
+    READS,
+    admitted,
+    audit,
+    check_of,
+    checks,
+    checks_of,
+    create_check,
+    delete_check,
+    delete_record,
+    edit_check,
+    findings,
+    in_dns,
+    kinds,
+    launched,
+    log_lines,
+    put_record,
+    record_of,
+    records,
+    see_healthy,
+    signal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OWNER = "fleet53.eu-west-1.123456789012"
+
+
+def queued(lab: Lab) -> list[dict[str, Any]]:
+    """Take the messages that can be received now out of the signals queue."""
+    sqs, url = lab.client("sqs"), lab.deployment.queue_url("Signals")
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(message["Body"]) for message in messages]
+
+
+def address_record(address: str, **settings: Any) -> dict[str, Any]:
+    """Return an A record set at the first pool's name."""
+    values = [{"Value": address}]
+    return {"Name": "app.example.com", "Type": "A", "TTL": 60, "ResourceRecords": values} | settings
+
+
+# -- what it is asked
+
+
+def test_an_empty_order_reports_and_queues_nothing(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    report = audit(lab, {})
+
+    assert kinds(report) == {"missing-record": 1}
+    assert report["in_sync"] is False
+    assert report["queued"] == 0
+    assert queued(lab) == []
+
+
+def test_a_repair_queues_one_signal_for_the_pools_that_drifted(lab: Lab) -> None:
+    lab.put_pool("api")
+    lab.put_pool("idle")
+    web, api = admitted(lab, 1) + admitted(lab, 1, name="api.example.com", pools=("api",))
+    delete_record(lab, record_of(lab, web))
+    delete_record(lab, record_of(lab, api, "api.example.com"))
+    report = audit(lab, {"repair": True})
+
+    assert report["queued"] == 1
+    (message,) = queued(lab)
+    assert (message["source"], message["detail-type"]) == ("fleet53", "Reconcile")
+    assert message["detail"]["pools"] == ["api", "web"]
+    assert message["detail"]["because"] == "the audit found missing-record"
+
+
+def test_a_repair_makes_the_drift_go(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    audit(lab, {"repair": True})
+    lab.settle()
+
+    assert in_dns(lab) == {web}
+    assert audit(lab)["in_sync"] is True
+
+
+def test_a_repair_queues_nothing_where_nothing_drifted(lab: Lab) -> None:
+    admitted(lab, 1)
+    report = audit(lab, {"repair": True})
+
+    assert (report["in_sync"], report["queued"], queued(lab)) == (True, 0, [])
+
+
+def vanished(lab: Lab) -> tuple[str, ...]:
+    """Bring four instances into DNS and let EC2 know three of them no more."""
+    members = admitted(lab, 4)
+    for instance_id in members[1:]:
+        lab.fleet.forget(instance_id)
+    return members
+
+
+def test_withdrawals_that_the_guard_holds_are_reported_as_held_and_not_queued(lab: Lab) -> None:
+    members = vanished(lab)
+    report = audit(lab, {"repair": True})
+
+    held = findings(report, "withdrawal-held")
+    assert {each["instance_id"] for each in held} == set(members[1:])
+    assert all(each["held"] is True for each in held)
+    assert held[0]["because"].startswith("EC2 does not know the instance; held by the guard: 3 of 4 members")
+    assert report["queued"] == 0
+    assert in_dns(lab) == set(members)
+
+
+def test_force_passes_the_guard(lab: Lab) -> None:
+    members = vanished(lab)
+    report = audit(lab, {"repair": True, "force": True})
+    lab.settle()
+
+    assert report["queued"] == 1
+    assert in_dns(lab) == {members[0]}
+    assert audit(lab)["in_sync"] is True
+
+
+def test_pools_narrow_the_report_and_the_repair(lab: Lab) -> None:
+    lab.put_pool("api")
+    web, api = admitted(lab, 1) + admitted(lab, 1, name="api.example.com", pools=("api",))
+    delete_record(lab, record_of(lab, web))
+    delete_record(lab, record_of(lab, api, "api.example.com"))
+    report = audit(lab, {"pools": ["api"], "repair": True})
+    lab.settle()
+
+    assert [pool["name"] for pool in report["pools"]] == ["api"]
+    assert {each["pool"] for each in report["findings"]} == {"api"}
+    assert in_dns(lab, "api.example.com") == {api}
+    assert in_dns(lab) == set()
+
+
+@pytest.mark.parametrize(
+    ("order", "fault"),
+    [
+        ({"repiar": True}, "repiar=True: Extra inputs are not permitted"),
+        ({"repair": "yes"}, "repair='yes': Input should be a valid boolean"),
+        ({"repair": True, "force": 1}, "force=1: Input should be a valid boolean"),
+        ({"force": True}, "force=True: the guard is passed only by a repair"),
+        ({"pools": []}, "pools=[]: List should have at least 1 item"),
+        ({"pools": "web"}, "pools='web': Input should be a valid list"),
+        ({"pools": ["web", 7]}, "pools.1=7: Input should be a valid string"),
+        ([], "input=[]: Input should be"),
+    ],
+)
+def test_an_order_that_cannot_be_read_is_refused_with_the_key_and_the_value(lab: Lab, order: Any, fault: str) -> None:
+    invocation = lab.invoke("AuditFunction", order)
+
+    assert type(invocation.error).__name__ == "NotUnderstoodError"
+    assert str(invocation.error).startswith(fault)
+    assert lab.route53.calls == []
+    assert queued(lab) == []
+
+
+# -- what it reports
+
+
+def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
+    first, second = admitted(lab, 2)
+    lab.report_health(second, 0)
+    (third,) = launched(lab, 1)
+    lab.route53.reset_calls()
+    stray = create_check(lab, "foreign")
+    edit_check(lab, check_of(lab, first), Port=81)
+    report = audit(lab)
+
+    assert stray in checks(lab)
+    assert report.pop("at") == lab.invocations[-1].at.isoformat(timespec="seconds")
+    (because,) = {each.pop("because") for each in report["findings"]}
+    assert because == f"its check {check_of(lab, first)} was edited by hand"
+    assert third not in in_dns(lab)
+    assert report == {
+        "owner": OWNER,
+        "in_sync": False,
+        "pools": [
+            {
+                "name": "web",
+                "record_name": "app.example.com",
+                "members": 3,
+                "in_dns": 2,
+                "healthy": 1,
+                "pending": 1,
+                "standby": 0,
+            }
+        ],
+        "findings": [
+            {
+                "kind": "check-mismatch",
+                "pool": "web",
+                "instance_id": first,
+                "record_name": None,
+                "health_check_id": check_of(lab, first),
+                "held": False,
+            }
+        ],
+        "summary": {"check-mismatch": 1},
+        "quotas": {"health_checks": {"used": 4, "limit": 200}},
+        "queued": 0,
+    }
+
+
+def test_the_report_is_logged_as_it_is_returned(lab: Lab) -> None:
+    report = audit(lab)
+
+    (line,) = log_lines(lab, "audit")
+    assert line["report"] == report
+
+
+def test_the_report_says_when_all_is_well(lab: Lab) -> None:
+    admitted(lab, 2)
+    report = audit(lab)
+
+    assert report["in_sync"] is True
+    assert (report["findings"], report["summary"]) == ([], {})
+    (pool,) = report["pools"]
+    assert (pool["members"], pool["in_dns"], pool["healthy"], pool["pending"], pool["standby"]) == (2, 2, 2, 0, 0)
+
+
+def test_an_audit_makes_no_write_to_route_53_whatever_it_finds(lab: Lab) -> None:
+    first, second, third = admitted(lab, 3)
+    delete_record(lab, record_of(lab, first))
+    delete_check(lab, check_of(lab, second))
+    edit_check(lab, check_of(lab, third), Port=81)
+    lab.fleet.terminate(first, events=False)
+    lab.fleet.launch(events=False)
+    lab.put_pool("bad", ttl=0)
+    lab.route53.reset_calls()
+    lab.audit({"repair": True, "force": True})
+
+    assert {call.operation for call in lab.route53.calls} <= READS
+
+
+# -- what it finds
+
+
+def test_a_record_deleted_by_hand_is_a_missing_record(lab: Lab) -> None:
+    first, _ = admitted(lab, 2)
+    delete_record(lab, record_of(lab, first))
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["pool"], finding["instance_id"]) == ("missing-record", "web", first)
+    assert finding["record_name"] == "app.example.com"
+    assert finding["health_check_id"] == check_of(lab, first)
+    assert finding["because"] == "EC2 says running; Route 53 sees it healthy"
+
+
+def test_a_launch_whose_event_was_lost_is_a_missing_check(lab: Lab) -> None:
+    admitted(lab, 1)
+    lost = lab.fleet.launch(events=False)
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("missing-check", lost)
+    assert finding["because"] == "EC2 says running; it has no check"
+
+
+def test_a_ttl_edited_by_hand_is_a_stale_record(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    put_record(lab, record_of(lab, web) | {"TTL": 300})
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("stale-record", web)
+    assert finding["because"] == "its record has TTL 300 s, not 60 s"
+
+
+def test_an_address_edited_by_hand_is_a_stale_record(lab: Lab) -> None:
+    first, _ = admitted(lab, 2)
+    put_record(lab, record_of(lab, first) | {"ResourceRecords": [{"Value": "52.95.9.9"}]})
+
+    finding = findings(audit(lab), "stale-record")[0]
+    assert finding["instance_id"] == first
+    assert finding["because"] == f"its record holds 52.95.9.9, and its own address is {lab.fleet.address(first)}"
+
+
+def test_the_record_and_the_check_of_an_instance_that_stopped_unheard_are_orphans(lab: Lab) -> None:
+    first, _ = admitted(lab, 2)
+    check = check_of(lab, first)
+    lab.fleet.stop(first, events=False)
+    report = audit(lab)
+
+    assert kinds(report) == {"orphan-record": 1, "orphan-check": 1}
+    (record,), (orphan,) = findings(report, "orphan-record"), findings(report, "orphan-check")
+    assert (record["instance_id"], record["because"]) == (first, "EC2 says stopped")
+    assert (orphan["instance_id"], orphan["health_check_id"]) == (first, check)
+
+
+def test_what_is_left_of_a_pool_that_is_gone_is_orphans_without_a_pool(lab: Lab) -> None:
+    lab.put_pool("old")
+    (old,) = admitted(lab, 1, name="old.example.com", pools=("old",))
+    lab.client("ssm").delete_parameter(Name="/fleet53/fleet53/pools/old")
+    report = audit(lab)
+
+    (record,), (check,) = findings(report, "orphan-record"), findings(report, "orphan-check")
+    assert (record["pool"], record["record_name"], record["instance_id"]) == (None, "old.example.com", old)
+    assert record["because"] == "no pool has the name old.example.com"
+    assert (check["pool"], check["because"]) == (None, "its pool is not declared any more")
+
+
+def test_a_check_deleted_by_hand_is_a_dead_reference_of_its_record(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    check = check_of(lab, web)
+    delete_check(lab, check)
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("dead-check-reference", web)
+    assert finding["because"] == f"its record names check {check}, which is gone"
+
+
+def test_a_check_edited_by_hand_is_a_mismatch(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    edit_check(lab, check_of(lab, web), ResourcePath="/other")
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("check-mismatch", web)
+
+
+def test_a_foreign_simple_record_at_the_pools_name_is_in_the_way(lab: Lab) -> None:
+    put_record(lab, address_record("198.18.0.1"))
+    launched(lab, 1)
+
+    (finding,) = findings(audit(lab), "foreign-record-in-the-way")
+    assert (finding["pool"], finding["record_name"]) == ("web", "app.example.com")
+    assert finding["because"].startswith("app.example.com has a A record that is not ours and not multivalue")
+
+
+def test_an_instance_whose_tag_names_no_pool_is_reported_with_the_names_there_are(lab: Lab) -> None:
+    lab.put_pool("api")
+    mistyped = lab.fleet.launch(("wbe",))
+    report = audit(lab)
+
+    (finding,) = findings(report, "unknown-pool")
+    assert (finding["pool"], finding["instance_id"]) == ("wbe", mistyped)
+    assert finding["because"] == "its tag names pool 'wbe', which is not declared (declared: api, web)"
+    assert report["in_sync"] is True
+
+
+def test_a_pool_without_members_in_dns_and_without_fallback_is_empty(lab: Lab) -> None:
+    (finding,) = audit(lab)["findings"]
+
+    assert (finding["kind"], finding["pool"], finding["record_name"]) == ("empty-pool", "web", "app.example.com")
+    assert finding["because"] == "app.example.com has no member in DNS and no fallback: it is answered negatively"
+
+
+def test_a_pool_whose_fallback_answers_is_not_empty(lab: Lab) -> None:
+    lab.put_pool("web", fallback="198.18.0.53")
+    lab.settle()
+
+    assert lab.answers("app.example.com") == {"198.18.0.53"}
+    assert audit(lab)["findings"] == []
+
+
+def test_an_instance_without_an_address_is_reported_once_the_time_to_admit_has_passed(lab: Lab) -> None:
+    admitted(lab, 1)
+    bare = lab.fleet.launch(public=False)
+    lab.settle()
+    assert kinds(audit(lab)) == {}
+    lab.clock.advance(901)
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("no-address", bare)
+    assert finding["because"].startswith("running without a public IPv4 address, 90")
+
+
+def test_an_instance_that_is_never_healthy_is_reported_once_the_time_to_admit_has_passed(lab: Lab) -> None:
+    admitted(lab, 1)
+    (sick,) = launched(lab, 1)
+    lab.report_health(sick, 0)
+    lab.clock.advance(850)
+    lab.report_health(sick, 0)
+    assert kinds(audit(lab)) == {}
+    lab.clock.advance(60)
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("not-healthy-in-time", sick)
+    assert finding["health_check_id"] == check_of(lab, sick)
+    assert finding["because"].startswith("Route 53 does not see it healthy, 91")
+
+
+def test_a_state_that_this_version_does_not_know_is_reported_and_left_alone(lab: Lab) -> None:
+    lab.fleet.create_group("web")
+    (web,) = admitted(lab, 1, group="web")
+    lab.fleet.set_lifecycle_state(web, "Hovering")
+    report = audit(lab, {"repair": True})
+
+    (finding,) = report["findings"]
+    assert (finding["kind"], finding["instance_id"]) == ("unknown-state", web)
+    assert finding["because"] == "Auto Scaling state 'Hovering' is unknown to this version"
+    assert (report["in_sync"], report["queued"]) == (True, 0)
+    signal(lab)
+    assert in_dns(lab) == {web}
+    assert len(checks_of(lab, web)) == 1
+
+
+def test_a_zone_that_no_pool_uses_any_more_is_reported_if_it_cannot_be_read(lab: Lab) -> None:
+    other = lab.create_zone("example.net")
+    lab.put_pool("web", hosted_zone_id=other, record_name="app.example.net")
+    lab.route53.deny(lab.zone_id)
+
+    (finding,) = findings(audit(lab), "zone-unreadable")
+    assert finding["pool"] is None
+    assert finding["because"].startswith(f"hosted zone {lab.zone_id}: AccessDenied")
+
+
+# -- what it leaves alone
+
+
+def test_foreign_records_and_checks_are_no_findings_and_stay(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    other_stack = address_record(
+        "198.18.0.1", SetIdentifier="other.eu-west-1.123456789012/i-0a1b", MultiValueAnswer=True
+    )
+    put_record(lab, other_stack)
+    foreign = create_check(lab, "fleet53/0000ffff/4b5e57f6/i-0a1b/0123456789ab")
+    report = audit(lab, {"repair": True})
+    signal(lab)
+
+    assert report["findings"] == []
+    assert foreign in checks(lab)
+    assert len(records(lab)) == 2
+    assert in_dns(lab) == {web}
+
+
+# -- the schedule
+
+
+def test_a_lost_event_is_repaired_by_the_schedule(lab: Lab) -> None:
+    (first,) = admitted(lab, 1)
+    second = lab.fleet.launch(events=False)
+    lab.run(900, step=30)
+    assert len(checks_of(lab, second)) == 1
+    see_healthy(lab, [second])
+    lab.run(900, step=30)
+
+    assert in_dns(lab) == {first, second}
+
+
+def test_a_lost_termination_is_repaired_by_the_schedule(lab: Lab) -> None:
+    first, second = admitted(lab, 2)
+    lab.fleet.terminate(second, events=False)
+    lab.run(900, step=30)
+
+    assert in_dns(lab) == {first}
+    assert checks_of(lab, second) == []
+
+
+@pytest.fixture
+def reporting() -> Iterator[Lab]:
+    """Return a stack whose schedule only reports."""
+    with Lab({"AuditMode": "report"}, start=MONDAY_NOON) as lab:
+        yield lab
+
+
+def test_a_schedule_that_only_reports_repairs_nothing(reporting: Lab) -> None:
+    first, second = admitted(reporting, 2)
+    reporting.fleet.terminate(second, events=False)
+    reporting.run(1800, step=30)
+
+    assert in_dns(reporting) == {first, second}
+    reports: list[Mapping[str, Any]] = [line["report"] for line in log_lines(reporting, "audit")]
+    assert [report["summary"] for report in reports] == [{"orphan-check": 1, "orphan-record": 1}] * 2
+    assert [report["queued"] for report in reports] == [0, 0]
+
+
+def test_a_member_that_waits_to_be_seen_healthy_is_no_drift(lab: Lab) -> None:
+    admitted(lab, 1)
+    launched(lab, 1)
+    report = audit(lab, {"repair": True})
+
+    assert (report["in_sync"], report["findings"], report["queued"]) == (True, [], 0)
+    assert report["pools"][0]["pending"] == 1

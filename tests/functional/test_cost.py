@@ -1,0 +1,167 @@
+"""What a signal costs of Route 53's five requests a second."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.views import (
+    READS,
+    admitted,
+    audit,
+    calls,
+    checks,
+    in_dns,
+    launched,
+    see_healthy,
+    signal,
+    state_change,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from lab.world import Lab
+
+
+@pytest.mark.parametrize("tags", [{}, {"Name": "database"}, {"fleet53": "web", "pool": "web"}])
+def test_an_event_about_an_unrelated_instance_costs_no_call(lab: Lab, tags: dict[str, str]) -> None:
+    admitted(lab, 1)
+    lab.route53.reset_calls()
+
+    unrelated = lab.fleet.launch(pools=(), tags=tags)
+    lab.settle()
+    lab.fleet.stop(unrelated)
+    lab.settle()
+    lab.fleet.terminate(unrelated)
+    lab.settle()
+
+    assert calls(lab) == {}
+
+
+def test_a_change_of_another_tag_costs_no_call(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.route53.reset_calls()
+    detail = {"changed-tag-keys": ["Name"], "service": "ec2", "resource-type": "instance", "tags": {"Name": "one"}}
+
+    lab.send(json.dumps(lab.bus.event("aws.tag", "Tag Change on Resource", detail, (web,))))
+    lab.settle()
+
+    assert calls(lab) == {}
+
+
+def test_an_event_of_a_steady_member_costs_one_call(lab: Lab) -> None:
+    web = admitted(lab, 5)
+    lab.route53.reset_calls()
+
+    lab.send(state_change(lab, web[0], "running"))
+    lab.settle()
+
+    assert calls(lab) == {"ListResourceRecordSets": 1}
+
+
+def test_a_burst_of_events_of_a_steady_pool_costs_one_call(lab: Lab) -> None:
+    web = admitted(lab, 5)
+    lab.route53.reset_calls()
+
+    for instance_id in web * 4:
+        lab.send(state_change(lab, instance_id, "running"))
+    lab.settle()
+
+    assert calls(lab) == {"ListResourceRecordSets": 1}
+
+
+def test_a_burst_of_twenty_launches_costs_twenty_creations_and_at_most_five_other_calls(lab: Lab) -> None:
+    admitted(lab, 1)
+    lab.route53.reset_calls()
+
+    web = admitted(lab, 20)
+
+    assert len(in_dns(lab)) == 21
+    cost = calls(lab)
+    assert cost.pop("CreateHealthCheck") == 20
+    assert cost["GetHealthCheckStatus"] == 0
+    assert cost.total() <= 5
+    assert len(web) == 20
+
+
+def test_in_a_cold_function_the_burst_also_reads_the_zone(lab: Lab) -> None:
+    admitted(lab, 20)
+
+    cost = calls(lab)
+    assert cost.pop("CreateHealthCheck") == 20
+    assert cost.pop("GetHostedZone") == 1
+    assert cost.total() <= 5
+
+
+def test_a_burst_of_twenty_terminations_costs_twenty_deletions_and_at_most_three_other_calls(lab: Lab) -> None:
+    web = admitted(lab, 20)
+    lab.route53.reset_calls()
+
+    for instance_id in web:
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+
+    assert checks(lab) == {}
+    cost = calls(lab)
+    assert cost.pop("DeleteHealthCheck") == 20
+    assert cost.total() <= 3
+
+
+def test_looking_again_at_members_that_are_not_healthy_yet_makes_nothing(lab: Lab) -> None:
+    web = launched(lab, 12)
+    see_healthy(lab, web, percent=0)
+    lab.route53.reset_calls()
+
+    wait(lab, 300)
+
+    assert set(calls(lab)) <= READS
+    assert in_dns(lab) == set()
+
+
+def test_a_member_that_is_never_healthy_is_looked_at_less_and_less_often(lab: Lab) -> None:
+    web = launched(lab, 1)
+    see_healthy(lab, web, percent=0)
+    lab.route53.reset_calls()
+
+    lab.run(840, step=15)
+    early = calls(lab)["ListResourceRecordSets"]
+    lab.run(1800, step=15)
+    late = calls(lab)["ListResourceRecordSets"] - early
+
+    assert 4 <= early <= 8
+    assert 2 <= late <= 6
+
+
+def test_the_audit_of_a_fleet_writes_nothing_whatever_it_finds_and_is_asked(lab: Lab) -> None:
+    web = admitted(lab, 4)
+    lab.fleet.terminate(web[0], events=False)
+    lab.fleet.launch(events=False)
+    lab.put_pool_text("bad", "no JSON")
+    lab.route53.reset_calls()
+
+    for payload in ({}, {"repair": True}, {"repair": True, "force": True}, {"pools": ["web"]}):
+        assert audit(lab, payload)["in_sync"] is False
+
+    assert set(calls(lab)) == {"GetHostedZone", "ListResourceRecordSets", "ListHealthChecks", "GetAccountLimit"}
+
+
+def test_an_audit_costs_four_calls_when_cold_and_three_when_warm(lab: Lab) -> None:
+    admitted(lab, 3)
+    lab.route53.reset_calls()
+
+    audit(lab)
+    assert calls(lab).total() == 4
+    audit(lab)
+
+    assert calls(lab).total() == 7
+
+
+def test_a_sweep_of_a_fleet_in_order_costs_one_call_a_zone_and_one_for_the_checks(lab: Lab) -> None:
+    admitted(lab, 3)
+    lab.route53.reset_calls()
+
+    signal(lab)
+
+    assert calls(lab) == {"ListResourceRecordSets": 1, "ListHealthChecks": 1}

@@ -1,0 +1,219 @@
+"""What a test sees of the lab, and what it does to it again and again.
+
+Reading here costs no call that `lab.route53.calls` would count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.health import every_check
+from lab.world import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pytest
+
+    from lab.world import Lab
+
+OWNER: Final = "fleet53.eu-west-1.123456789012"
+READS: Final = frozenset(
+    {
+        "GetHostedZone",
+        "ListResourceRecordSets",
+        "ListHealthChecks",
+        "GetHealthCheckStatus",
+        "GetAccountLimit",
+    }
+)
+"""The operations of Route 53 that fleet53 uses and that change nothing."""
+
+
+# -- what is in Route 53
+
+
+def records(lab: Lab, name: str = RECORD, record_type: str = "A") -> dict[str, dict[str, Any]]:
+    """Return the record sets at a name by SetIdentifier; the one without any is at the empty text."""
+    return {str(each.get("SetIdentifier", "")): dict(each) for each in lab.route53.records(name, record_type)}
+
+
+def record_of(lab: Lab, instance_id: str, name: str = RECORD, record_type: str = "A") -> dict[str, Any]:
+    """Return our stack's record set of an instance; it is an error if there is none."""
+    return records(lab, name, record_type)[f"{OWNER}/{instance_id}"]
+
+
+def in_dns(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
+    """Return the ids of the instances that have a record of our stack at a name; the fallback is none."""
+    prefix = f"{OWNER}/i-"
+    return {
+        identifier.removeprefix(f"{OWNER}/")
+        for identifier in records(lab, name, record_type)
+        if identifier.startswith(prefix)
+    }
+
+
+def values(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
+    """Return every value in the record sets at a name, healthy or not."""
+    return {
+        value["Value"]
+        for record in lab.route53.records(name, record_type)
+        for value in record.get("ResourceRecords", [])
+    }
+
+
+def checks(lab: Lab) -> dict[str, dict[str, Any]]:
+    """Return every health check of the account by its id."""
+    return {str(each["Id"]): each for each in every_check(lab.route53)}
+
+
+def checks_of(lab: Lab, instance_id: str) -> list[str]:
+    """Return the ids of the health checks whose CallerReference names the instance."""
+    return [key for key, each in checks(lab).items() if f"/{instance_id}/" in each["CallerReference"]]
+
+
+def check_of(lab: Lab, instance_id: str) -> str:
+    """Return the id of the one health check of an instance; it is an error if it has none or several."""
+    (check,) = checks_of(lab, instance_id)
+    return check
+
+
+# -- what was asked of Route 53
+
+
+def calls(lab: Lab) -> Counter[str]:
+    """Return how often each operation of Route 53 was asked for since `lab.route53.reset_calls()`."""
+    return Counter(call.operation for call in lab.route53.calls)
+
+
+def batches(lab: Lab) -> list[list[tuple[str, str]]]:
+    """Return the granted change batches in order, each as pairs of action and the end of its SetIdentifier."""
+    return [
+        [
+            (change["Action"], change["ResourceRecordSet"].get("SetIdentifier", "").rpartition("/")[2])
+            for change in call.parameters["ChangeBatch"]["Changes"]
+        ]
+        for call in lab.route53.calls
+        if call.operation == "ChangeResourceRecordSets" and call.code is None
+    ]
+
+
+# -- what fleet53 said
+
+
+def log_lines(lab: Lab, message: str) -> list[dict[str, Any]]:
+    """Return the structured log lines of all functions with this message, in order."""
+    return [line for each in lab.invocations for line in each.logs if line.get("message") == message]
+
+
+def audit(lab: Lab, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Invoke the audit and return its report, having seen that it wrote nothing to Route 53."""
+    before = len(lab.route53.calls)
+    report = lab.audit(payload or {})
+    assert {call.operation for call in lab.route53.calls[before:]} <= READS
+    return report
+
+
+def findings(report: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Return the findings of one kind in an audit's report."""
+    return [each for each in report["findings"] if each["kind"] == kind]
+
+
+def kinds(report: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many findings of each kind an audit's report has."""
+    return dict(Counter(each["kind"] for each in report["findings"]))
+
+
+# -- what happens
+
+
+def launched(lab: Lab, count: int, **options: Any) -> tuple[str, ...]:
+    """Launch instances, let their events be handled, and return their ids. They have checks and no records."""
+    instance_ids = tuple(lab.fleet.launch(**options) for _ in range(count))
+    lab.settle()
+    return instance_ids
+
+
+def see_healthy(lab: Lab, instance_ids: Iterable[str], percent: float = 100) -> None:
+    """Let Route 53 see the instances' checks healthy, and time pass until the next timer."""
+    for instance_id in instance_ids:
+        lab.report_health(instance_id, percent)
+    wait(lab)
+
+
+def wait(lab: Lab, seconds: float = 31) -> None:
+    """Let time pass in one leap, and what is due then happen. The default is one timer and a bit."""
+    lab.run(seconds, step=seconds)
+
+
+def admitted(lab: Lab, count: int, name: str = RECORD, **options: Any) -> tuple[str, ...]:
+    """Launch instances, let Route 53 see them healthy, and return their ids once DNS holds them all."""
+    instance_ids = launched(lab, count, **options)
+    see_healthy(lab, instance_ids)
+    assert set(instance_ids) <= in_dns(lab, name)
+    return instance_ids
+
+
+def signal(lab: Lab, *pools: str, **detail: Any) -> None:
+    """Queue fleet53's own message about pools, all of them if none is named, and let it be handled."""
+    body = {"pools": list(pools) or "*", "because": "a test asks"} | detail
+    lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": body}))
+    lab.settle()
+
+
+def state_change(lab: Lab, instance_id: str, state: str) -> str:
+    """Return the body of an EC2 state-change event, as EventBridge queues it."""
+    detail = {"instance-id": instance_id, "state": state}
+    return json.dumps(lab.bus.event("aws.ec2", "EC2 Instance State-change Notification", detail))
+
+
+def intercept(
+    lab: Lab,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    act: Callable[[Mapping[str, Any]], dict[str, Any] | None],
+) -> None:
+    """Do `act` with the parameters of each request for an operation, before Route 53 answers it.
+
+    Where `act` returns an answer, that one is given instead.
+    """
+    answer = lab.route53.call
+
+    def call(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        instead = act(parameters) if asked == operation else None
+        return answer(asked, parameters) if instead is None else instead
+
+    monkeypatch.setattr(lab.route53, "call", call)
+
+
+# -- what a person does in the console
+
+
+def put_record(lab: Lab, record: Mapping[str, Any], action: str = "UPSERT") -> None:
+    """Change one record set by hand."""
+    batch = {"Changes": [{"Action": action, "ResourceRecordSet": dict(record)}]}
+    lab.route53.call("ChangeResourceRecordSets", {"HostedZoneId": lab.zone_id, "ChangeBatch": batch})
+
+
+def delete_record(lab: Lab, record: Mapping[str, Any]) -> None:
+    """Delete one record set by hand."""
+    put_record(lab, record, "DELETE")
+
+
+def create_check(lab: Lab, reference: str, address: str = "52.94.0.1", **config: Any) -> str:
+    """Create a health check that fleet53 did not make, and return its id."""
+    settings = {"Type": "HTTP", "IPAddress": address, "Port": 80} | config
+    made = lab.route53.call("CreateHealthCheck", {"CallerReference": reference, "HealthCheckConfig": settings})
+    return str(made["HealthCheck"]["Id"])
+
+
+def edit_check(lab: Lab, check_id: str, **config: Any) -> None:
+    """Change a health check by hand."""
+    lab.route53.call("UpdateHealthCheck", {"HealthCheckId": check_id} | config)
+
+
+def delete_check(lab: Lab, check_id: str) -> None:
+    """Delete a health check by hand."""
+    lab.route53.call("DeleteHealthCheck", {"HealthCheckId": check_id})

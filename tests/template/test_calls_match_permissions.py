@@ -1,0 +1,88 @@
+"""Each function may do exactly what its code does: what it calls in a story that needs every call."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.views import admitted, launched, see_healthy
+from tests.template.iam import iam_actions
+from tests.template.stack import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BY_LAMBDA: Mapping[str, set[str]] = {
+    "ReconcilerFunction": {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    },
+    "AuditFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
+}
+"""What Lambda itself does with a function's role (Lambda Developer Guide, with-sqs and execution role)."""
+
+
+def record(lab: Lab, function: str, actions: set[str]) -> None:
+    """Add to `actions` the IAM action of every call that a warm function's own clients make from now on."""
+    module, _, _ = lab.deployment.functions[function].handler.rpartition(".")
+    clients = sys.modules[module].clients
+
+    def note(model: Any, **_: object) -> None:
+        actions.add(f"{model.service_model.service_name}:{model.name}")
+
+    for service in fields(clients):
+        client = getattr(clients, service.name)
+        if hasattr(client, "meta"):
+            client.meta.events.register("before-call", note)
+
+
+def tell(lab: Lab) -> None:
+    """Do what makes the functions use every call they have."""
+    lab.put_pool("api", hosted_zone_id=lab.create_zone("example.net"), record_name="api.example.net")
+    lab.fleet.create_group("web")
+    first, _, spot = (*admitted(lab, 1), *admitted(lab, 1, group="web"), *admitted(lab, 1, spot=True))
+    asked, late = launched(lab, 2)
+    lab.fleet.terminate(first)
+    lab.settle()
+    lab.clock.advance(31)
+    lab.settle()
+    see_healthy(lab, [asked, late, spot])
+    lab.send("no event")
+    lab.settle()
+    lab.fleet.launch(events=False)
+    lab.audit({"repair": True})
+    lab.settle()
+
+
+@pytest.fixture(scope="module")
+def called() -> Mapping[str, set[str]]:
+    """Return the IAM actions of the calls that each function made."""
+    actions: defaultdict[str, set[str]] = defaultdict(set)
+    with Lab(start=MONDAY_NOON) as lab:
+        lab.send("no event")
+        lab.settle()
+        lab.audit()
+        for function in BY_LAMBDA:
+            record(lab, function, actions[function])
+        tell(lab)
+        assert [invocation.error for invocation in lab.invocations if invocation.error] == []
+    return actions
+
+
+@pytest.mark.parametrize("function", BY_LAMBDA)
+def test_a_function_may_do_all_that_its_code_does(called: Mapping[str, set[str]], function: str) -> None:
+    assert called[function] | BY_LAMBDA[function] <= iam_actions(stack(), function)
+
+
+@pytest.mark.parametrize("function", BY_LAMBDA)
+def test_a_function_may_do_nothing_that_its_code_does_not(called: Mapping[str, set[str]], function: str) -> None:
+    assert iam_actions(stack(), function) <= called[function] | BY_LAMBDA[function]
