@@ -17,6 +17,8 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from lab import dig
+from lab.clients import asking_server
+from lab.hooks import launch_hook, terminate_hook
 from lab.live import Live
 from lab.world import RECORD, Lab
 
@@ -29,6 +31,10 @@ INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended."""
 PATIENCE: Final = 40.0
 """Real seconds that a step may take to come true."""
+GROUP: Final = "web-fleet"
+GROUP_SIZE: Final = 4
+GROUP_PATIENCE: Final = 90.0
+CLIENTS: Final = 20
 
 
 class NotTrueError(Exception):
@@ -97,9 +103,19 @@ class Stage:
             lines.append(f"{name:6}{state:8}{address:12}{self._health(address):15}{record:10}{dns}")
         return tuple(lines)
 
-    def wait(self, expected: str, true: Callable[[], bool]) -> float:
-        """Wait until something is true, telling every change; return how many of the lab's seconds it took."""
-        began, give_up = self.lab.clock.now(), time.monotonic() + PATIENCE
+    def wait(
+        self,
+        expected: str,
+        true: Callable[[], bool],
+        *,
+        state: Callable[[], tuple[str, ...]] | None = None,
+        patience: float = PATIENCE,
+    ) -> float:
+        """Wait until something is true, telling every change of `state`; return how many of the lab's seconds it took.
+
+        `patience` is in real seconds.
+        """
+        began, give_up = self.lab.clock.now(), time.monotonic() + patience
         told: tuple[str, ...] = ()
         spinner = Spinner("dots", Text(f"waiting: {expected}", style="dim"))
         # While a handler runs, sys.stdout is its own: the spinner must not take it, too.
@@ -109,15 +125,15 @@ class Stage:
                 self._refuse_early(self.answer())
                 passed = (self.lab.clock.now() - began).total_seconds()
                 done = true()
-                state = self.state()
-                for line in state:
+                seen = (state or self.state)()
+                for line in seen:
                     if line not in told:
                         self.console.print(Text(f"  {passed:4.0f} s  {line}", style="dim"), soft_wrap=True)
-                told = state
+                told = seen
                 if done:
                     return passed
                 if time.monotonic() > give_up:
-                    raise NotTrueError(f"expected: {expected}\nseen: {'; '.join(state)}{self._failures()}")
+                    raise NotTrueError(f"expected: {expected}\nseen: {'; '.join(seen)}{self._failures()}")
                 time.sleep(0.1)
 
     def _health(self, address: str) -> str:
@@ -227,6 +243,69 @@ def the_audit_repairs(stage: Stage) -> None:
     report = _invoke_audit(lab, name, b"{}")
     _expect("the next audit finds nothing", true=report["in_sync"], seen=report["findings"])
     stage.come_true("a second audit finds nothing to do")
+
+
+def a_group_is_refreshed(stage: Stage) -> None:
+    """Show that clients never notice how a whole Auto Scaling group is replaced."""
+    stage.step("6. A group is replaced under load")
+    stage.say(
+        f"An Auto Scaling group of {GROUP_SIZE} joins the pool. Its lifecycle hooks, fleet53-launch and "
+        "fleet53-terminate, are fleet53's to complete: an instance goes into service when Route 53 sees it healthy, "
+        "and it is terminated when no resolver can hold its address any more."
+    )
+    lab, live = stage.lab, stage.live
+    lab.fleet.create_group(GROUP, GROUP_SIZE, hooks=[launch_hook(), terminate_hook()])
+    stage.wait(
+        "the group is in DNS",
+        lambda: len(_in_service(lab) & stage.answer()) == GROUP_SIZE,
+        state=lambda: _progress(stage),
+        patience=GROUP_PATIENCE,
+    )
+    old = _in_service(lab)
+    stage.say(
+        f"Now {CLIENTS} clients connect, again and again. They ask the DNS server, keep an answer for its TTL, and "
+        "take one of its addresses. Meanwhile an instance refresh replaces the group, two at a time."
+    )
+    server = live.name_server
+    clients = lab.clients(CLIENTS, ask=asking_server(server.host, server.port, RECORD))
+    lab.client("autoscaling").start_instance_refresh(
+        AutoScalingGroupName=GROUP, Preferences={"MinHealthyPercentage": 50, "InstanceWarmup": 0}
+    )
+    took = stage.wait(
+        "every instance of the group is a new one, and in DNS",
+        lambda: _refreshed(lab) and len((_in_service(lab) - old) & stage.answer()) == GROUP_SIZE,
+        state=lambda: _progress(stage),
+        patience=GROUP_PATIENCE,
+    )
+    stage.ask()
+    _expect("no client ever got an address that did not answer", true=not clients.failures, seen=clients.failures[:3])
+    _expect("clients were always told an address", true=not clients.unanswered, seen=clients.unanswered)
+    stage.come_true(
+        f"{took:.0f} s, {clients.questions} DNS queries and {clients.connections} connections later the group is new, "
+        "and no client ever got an address that did not answer"
+    )
+
+
+def _in_service(lab: Lab) -> set[str]:
+    """Return the addresses of the group's instances that are in service."""
+    running = lab.fleet.running_addresses()
+    states = lab.fleet.members(GROUP)
+    return {address for each, address in running.items() if states.get(each) == "InService"}
+
+
+def _refreshed(lab: Lab) -> bool:
+    described = lab.client("autoscaling").describe_instance_refreshes(AutoScalingGroupName=GROUP)
+    return bool(described["InstanceRefreshes"][0]["Status"] == "Successful")
+
+
+def _progress(stage: Stage) -> tuple[str, ...]:
+    """Return a line that counts the group's instances by what becomes of them."""
+    states = stage.lab.fleet.members(GROUP).values()
+    coming = sum(state.startswith("Pending") for state in states)
+    going = sum(state.startswith("Terminat") for state in states)
+    serving = sum(state == "InService" for state in states)
+    answered = len(_in_service(stage.lab) & stage.answer())
+    return (f"{serving} in service, {answered} of them answered; {coming} coming, {going} going",)
 
 
 def _invoke_audit(lab: Lab, name: str, payload: bytes) -> dict[str, Any]:

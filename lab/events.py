@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab import cloud, moto_gaps
@@ -19,11 +19,13 @@ class Bus:
 
     PutEvents refuses sources that begin with `aws.`, and moto's own delivery drops the account and draws
     another id. So an AWS service's event is matched here, by moto's own patterns, and sent on unchanged.
+    `told` keeps every event in order, whether a rule matched it or not.
     """
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     invoke: Callable[[str, Any], Any]
+    told: list[dict[str, Any]] = field(default_factory=list)
 
     def event(
         self, source: str, detail_type: str, detail: dict[str, Any], resources: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class Bus:
 
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""
+        self.told.append(event)
         matched = [rule for rule in moto_gaps.event_rules() if _matches(rule, event)]
         for rule in matched:
             for target in rule.targets:

@@ -8,17 +8,22 @@ an event to come about, and `events=False` loses it, as best-effort delivery may
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lab import cloud, moto_gaps
+from lab.scaling import AutoScaling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lab.events import Bus
+    from lab.hooks import Hook
 
 POOL_TAG: Final = "fleet53:pool"
-GROUP_TAG: Final = "aws:autoscaling:groupName"
+
+WARNING: Final = timedelta(minutes=2)
+"""How long before it takes a Spot instance back EC2 warns (EC2 User Guide, spot-instance-termination-notices)."""
 
 _IMAGE: Final = "ami-12c6146b"  # one that moto knows
 _ARN: Final = f"arn:aws:ec2:{cloud.REGION}:{cloud.ACCOUNT}:instance/"
@@ -30,6 +35,23 @@ _PASSED_THROUGH: Final = {
     ("", "running"): ("pending", "running"),
 }
 """States that EC2 passes on its way and moto leaps over (EC2 User Guide, instance lifecycle)."""
+
+
+_INTERRUPTED: Final = {
+    # What the Spot request says at once, what two minutes later (EC2 User Guide, spot-request-status).
+    "terminate": (("instance-terminated-no-capacity", "closed"), ("instance-terminated-no-capacity", "closed")),
+    "stop": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
+    "hibernate": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPool:
+    """A warm pool of `size` instances, kept Stopped, Running or Hibernated; `reuse` takes them back on scale-in."""
+
+    size: int
+    state: str = "Stopped"
+    reuse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +67,14 @@ class Fleet:
 
     bus: Bus
     _seen: dict[str, _Seen] = field(default_factory=dict)
+    _interruptions: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    _holders: dict[str, str] = field(default_factory=dict)
+    scaling: AutoScaling = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")
 
@@ -101,11 +127,14 @@ class Fleet:
         self.emit_changes(lost=not events)
 
     def terminate(self, instance_id: str, *, events: bool = True) -> None:
-        """Terminate an instance: it loses its addresses and leaves its Auto Scaling group."""
-        group = self.group_of(instance_id)
+        """Terminate an instance: it loses its addresses.
+
+        A group whose processes run sees it in its own time and replaces it; any other the instance leaves at once.
+        """
+        group = None if self.scaling.drives(instance_id) else self.group_of(instance_id)
         self._ec2.terminate_instances(InstanceIds=[instance_id])
         if group is not None:
-            moto_gaps.leave_group(instance_id)
+            self.scaling.drop(instance_id)
         self.emit_changes(lost=not events)
         if group is not None and events:
             self._emit_activity("EC2 Instance Terminate Successful", group, instance_id)
@@ -150,23 +179,69 @@ class Fleet:
         """Change a running instance's automatic address, of which AWS emits no event."""
         moto_gaps.put_public_address(instance_id, address)
 
-    def create_group(self, name: str) -> None:
-        """Create an empty Auto Scaling group of any size."""
+    def create_group(
+        self,
+        name: str,
+        desired: int | None = None,
+        *,
+        hooks: Sequence[Hook] = (),
+        pools: Sequence[str] = ("web",),
+        warm_pool: WarmPool | None = None,
+        health_grace_period: int = 0,
+        max_size: int = 1000,
+        retain: bool = False,
+        spot: bool = False,
+    ) -> None:
+        """Create an Auto Scaling group, which launches `desired` instances tagged for `pools` as time passes.
+
+        Without `desired` its processes are suspended: it holds what `launch` puts into it, in the states that
+        `set_lifecycle_state` says. The grace period is in seconds. With `retain` an instance whose terminate hook is
+        abandoned is kept (InstanceLifecyclePolicy).
+        """
         self._autoscaling.create_launch_configuration(
-            LaunchConfigurationName=name, ImageId=_IMAGE, InstanceType="t3.micro"
+            LaunchConfigurationName=name,
+            ImageId=_IMAGE,
+            InstanceType="t3.micro",
+            **({"SpotPrice": "0.1"} if spot else {}),
         )
+        tag = {"Key": POOL_TAG, "Value": " ".join(pools), "PropagateAtLaunch": True}
         self._autoscaling.create_auto_scaling_group(
             AutoScalingGroupName=name,
             LaunchConfigurationName=name,
             MinSize=0,
-            MaxSize=1000,
-            DesiredCapacity=0,
+            MaxSize=max_size,
+            DesiredCapacity=desired or 0,
             AvailabilityZones=[f"{cloud.REGION}a"],
+            HealthCheckGracePeriod=health_grace_period,
+            Tags=[tag] if pools else [],
+            LifecycleHookSpecificationList=[each.specification() for each in hooks],
+            InstanceLifecyclePolicy={
+                "RetentionTriggers": {"TerminateHookAbandon": "retain" if retain else "terminate"},
+            },
         )
+        if desired is None:
+            self._autoscaling.suspend_processes(AutoScalingGroupName=name)
+        if warm_pool is not None:
+            self._autoscaling.put_warm_pool(
+                AutoScalingGroupName=name,
+                MinSize=warm_pool.size,
+                MaxGroupPreparedCapacity=0,
+                PoolState=warm_pool.state,
+                InstanceReusePolicy={"ReuseOnScaleIn": warm_pool.reuse},
+            )
 
     def set_lifecycle_state(self, instance_id: str, state: str) -> None:
-        """Put an instance into a lifecycle state of its Auto Scaling group."""
+        """Put an instance into a lifecycle state of its Auto Scaling group, and let nothing more become of it."""
+        self.scaling.pose(instance_id)
         moto_gaps.put_lifecycle_state(instance_id, state)
+
+    def members(self, group: str) -> dict[str, str]:
+        """Return the lifecycle state of each instance of a group, warm ones too, oldest first."""
+        return {
+            str(each.instance_id): str(each.lifecycle_state)
+            for each in moto_gaps.members()
+            if each.auto_scaling_group_name == group
+        }
 
     def group_of(self, instance_id: str) -> str | None:
         """Return the Auto Scaling group that an instance is in, if it is in one."""
@@ -179,9 +254,31 @@ class Fleet:
         moto_gaps.put_spot_status(instance_id, code, state)
 
     def warn_of_interruption(self, instance_id: str, action: str = "terminate") -> None:
-        """Tell the world that Spot takes an instance back in two minutes."""
+        """Tell the world that Spot takes an instance back, which it does in two minutes (hibernation begins at once).
+
+        The Spot request says so, too, unless it says something else than `fulfilled` already.
+        """
+        if moto_gaps.spot_status_of(instance_id) == "fulfilled":
+            self.set_spot_status(instance_id, *_INTERRUPTED[action][0])
+        due = self.bus.now() + (timedelta() if action == "hibernate" else WARNING)
+        self._interruptions[instance_id] = (due, action)
         detail = {"instance-id": instance_id, "instance-action": action}
         self._emit("aws.ec2", "EC2 Spot Instance Interruption Warning", detail, instance_id)
+
+    def interrupt_due(self) -> None:
+        """Take back the Spot instances whose time has come."""
+        for instance_id, (due, action) in list(self._interruptions.items()):
+            if self.bus.now() < due:
+                continue
+            del self._interruptions[instance_id]
+            if moto_gaps.state_of(instance_id) != "running":
+                continue
+            self.set_spot_status(instance_id, *_INTERRUPTED[action][1])
+            if action == "terminate":
+                self._ec2.terminate_instances(InstanceIds=[instance_id])
+            else:
+                self._ec2.stop_instances(InstanceIds=[instance_id])
+            self.emit_changes()
 
     # -- what the world sees
 
@@ -199,16 +296,29 @@ class Fleet:
         return tuple(instance.id for instance in moto_gaps.instances())
 
     def running_addresses(self) -> dict[str, str]:
-        """Return the public address of every running instance that has one."""
+        """Return the public address of every running instance that has one, and is not about to boot again."""
         return {
             instance.id: instance.public_ip
             for instance in moto_gaps.instances()
-            if instance.state == "running" and instance.public_ip
+            if instance.state == "running" and instance.public_ip and instance.id not in self.scaling.machines.rebooting
         }
 
-    def emit_changes(self, *, lost: bool = False) -> None:
-        """Compare EC2 with what it was and emit an event for each change, or lose them all."""
+    def whose(self, address: str) -> tuple[str | None, str]:
+        """Return the instance that has an address, or had it last, and what EC2 and Auto Scaling say of that one."""
+        instance_id = self._holders.get(address)
+        if instance_id is None:
+            return None, "never an address of this fleet"
+        states = [moto_gaps.state_of(instance_id) or "unknown to EC2"]
+        states += [each.lifecycle_state for each in moto_gaps.members() if each.instance_id == instance_id]
+        return instance_id, ", ".join(states)
+
+    def emit_changes(self, of: Collection[str] | None = None, *, lost: bool = False) -> None:
+        """Compare EC2, or those instances, with what it was and emit an event for each change, or lose them all."""
         for instance in moto_gaps.instances():
+            if of is not None and instance.id not in of:
+                continue
+            if instance.public_ip:
+                self._holders[instance.public_ip] = instance.id
             before = self._seen.get(instance.id)
             after = _Seen(instance.state, moto_gaps.tags_of(instance), moto_gaps.elastic_address_of(instance))
             if before == after:

@@ -9,8 +9,8 @@ Missing in moto 5.2, and put right here while `filled()` is entered:
 - A public address is globally routable and belongs to one instance at a time; moto draws Elastic IPs
   from 127/8 and never looks whether an address is taken. Here they are dealt in order, so that a run can
   be repeated.
-- Auto Scaling replaces a lost instance in its own time; moto does it within TerminateInstances. The lab's
-  fleet says itself what a group does.
+- Auto Scaling launches and terminates in its own time, through hooks and warm pools; moto does it within the
+  request that asks for it. Here moto only holds the groups, and the lab's own Auto Scaling says what becomes of them.
 - Lambda runs a function's code; moto needs Docker for that. The lab runs the handler in this process.
 - DescribeSpotInstanceRequests filters by instance and by status code; moto refuses both.
 
@@ -26,15 +26,18 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from unittest.mock import patch
 
-from moto.autoscaling.models import AutoScalingBackend, autoscaling_backends
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
+from moto.autoscaling.responses import AutoScalingResponse
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.cloudwatch.models import cloudwatch_backends
-from moto.core.utils import utcnow
+from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
@@ -42,12 +45,18 @@ from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.events.models import events_backends
 
 from lab.cloud import ACCOUNT, REGION
+from lab.scaling_error import ScalingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 type Invoke = Callable[[str, Any], tuple[Any, bool]]
 """From a function's name and an event to its answer, and whether that answer is an error."""
+
+type Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""From an operation of Auto Scaling and its parameters to its answer."""
+
+GROUP_TAG: Final = "aws:autoscaling:groupName"
 
 
 class AddressPlan:
@@ -73,7 +82,7 @@ def _elastic_address(interface: Any) -> str | None:
     return None
 
 
-type _Gap = tuple[Any, str, Callable[..., Any]]
+type _Gap = tuple[Any, str, Any]
 """Whose attribute is replaced, its name, and by what."""
 
 
@@ -135,11 +144,70 @@ def _spot_gaps() -> list[_Gap]:
     return [(SpotInstanceRequest, "get_filter_value", filter_value)]
 
 
-def _auto_scaling_gaps() -> list[_Gap]:
-    def leave_to_the_fleet(_backend: Any, _instance_ids: list[str]) -> None:
+def _auto_scaling_gaps(scaling: Scaling) -> list[_Gap]:
+    update_as_moto = FakeAutoScalingGroup.update
+
+    def not_noticed_yet(_backend: Any, _instance_ids: list[str]) -> None:
         """Stand for an Auto Scaling that has not noticed yet."""
 
-    return [(AutoScalingBackend, "notify_terminate_instances", leave_to_the_fleet)]
+    def only_wish(group: Any, capacity: int | None) -> None:
+        group.desired_capacity = group.min_size if capacity is None else capacity
+
+    def update(group: Any, *, desired_capacity: int | None = None, **changes: Any) -> None:
+        wanted = group.desired_capacity if desired_capacity is None else desired_capacity
+        low, high = changes.get("min_size"), changes.get("max_size")
+        low, high = group.min_size if low is None else low, group.max_size if high is None else high
+        update_as_moto(group, desired_capacity=min(max(wanted, low), high), **changes)
+
+    def in_service(group: Any) -> list[Any]:
+        return [each for each in group.instance_states if not each.lifecycle_state.startswith("Warmed:")]
+
+    gaps: list[_Gap] = [
+        (AutoScalingBackend, "notify_terminate_instances", not_noticed_yet),
+        (FakeAutoScalingGroup, "set_desired_capacity", only_wish),
+        (FakeAutoScalingGroup, "update", update),
+        (FakeAutoScalingGroup, "instances", property(in_service)),
+    ]
+    for operation in scaling.operations:
+        name = camelcase_to_underscores(operation)
+        gaps.append((AutoScalingResponse, name, _answered(operation, scaling.answer, as_moto=None)))
+    for operation in scaling.before:
+        name = camelcase_to_underscores(operation)
+        as_moto = getattr(AutoScalingResponse, name)
+        gaps.append((AutoScalingResponse, name, _answered(operation, scaling.answer, as_moto)))
+    for operation in scaling.after:
+        name = camelcase_to_underscores(operation)
+        as_moto = getattr(AutoScalingResponse, name)
+        gaps.append((AutoScalingResponse, name, _followed(operation, scaling.answer, as_moto)))
+    return gaps
+
+
+def _answered(operation: str, answer: Answer, as_moto: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    """Return a request handler of moto's that lets the lab answer, or look first where `as_moto` answers."""
+
+    def respond(response: Any) -> Any:
+        answered = _refusing(operation, answer, response)
+        return ActionResult(answered) if as_moto is None else as_moto(response)
+
+    return respond
+
+
+def _followed(operation: str, answer: Answer, as_moto: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a request handler of moto's after which the lab learns of the request."""
+
+    def respond(response: Any) -> Any:
+        result = as_moto(response)
+        _refusing(operation, answer, response)
+        return result
+
+    return respond
+
+
+def _refusing(operation: str, answer: Answer, response: Any) -> dict[str, Any]:
+    try:
+        return answer(operation, dict(response._get_params()))  # noqa: SLF001 - moto's own way to them
+    except ScalingError as error:
+        raise AutoscalingClientError(error.code, error.message) from error
 
 
 def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
@@ -152,19 +220,35 @@ def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
     return [(LambdaFunction, "invoke", run)]
 
 
+class Scaling(Protocol):
+    """The lab's Auto Scaling, as moto's request handlers know it."""
+
+    operations: Sequence[str]
+    """What it answers itself."""
+    before: Sequence[str]
+    """What moto answers after it has looked at the request."""
+    after: Sequence[str]
+    """What it learns of when moto has answered."""
+
+    def answer(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request, or refuse it with a ScalingError."""
+        ...
+
+
 @contextlib.contextmanager
-def filled(invoke: Invoke) -> Iterator[None]:
-    """Let moto behave as AWS does in the points above; `invoke` runs a Lambda function."""
+def filled(invoke: Invoke, scaling: Scaling) -> Iterator[None]:
+    """Let moto behave as AWS does in the points above; `invoke` runs a function, `scaling` the groups."""
     gaps = [
         *_instance_gaps(),
         *_address_gaps(),
         *_spot_gaps(),
-        *_auto_scaling_gaps(),
+        *_auto_scaling_gaps(scaling),
         *_lambda_gaps(invoke),
     ]
     with contextlib.ExitStack() as stack:
         for owner, name, replacement in gaps:
-            stack.enter_context(patch.object(owner, name, replacement))
+            # Operations that moto lacks are added.
+            stack.enter_context(patch.object(owner, name, replacement, create=True))
         yield
 
 
@@ -198,6 +282,17 @@ def put_state(instance_id: str, name: str) -> None:
     """Put an instance into any of EC2's states."""
     state = instance(instance_id).instance_state
     state.name, state.code = name, _CODES[name]
+
+
+def state_of(instance_id: str) -> str | None:
+    """Return an instance's state; None if EC2 does not know it."""
+    found = next((each for each in instances() if each.id == instance_id), None)
+    return None if found is None else str(found.state)
+
+
+def remove_tag(instance_id: str, key: str) -> None:
+    """Take a tag from an instance, also one that only AWS may set."""
+    ec2_backends[ACCOUNT][REGION].delete_tags([instance_id], {key: None})
 
 
 def tags_of(each: Any) -> dict[str, str]:
@@ -237,6 +332,105 @@ def put_spot_status(instance_id: str, code: str, state: str) -> None:
             request.instance.spot_instance_request_id = request.id
             return
     raise LookupError(f"{instance_id} was not launched by a Spot request")
+
+
+def group_names() -> tuple[str, ...]:
+    """Return the names of all Auto Scaling groups."""
+    return tuple(autoscaling_backends[ACCOUNT][REGION].autoscaling_groups)
+
+
+def group(name: str) -> Any:
+    """Return an Auto Scaling group; a KeyError if there is none of that name."""
+    return autoscaling_backends[ACCOUNT][REGION].autoscaling_groups[name]
+
+
+def members() -> list[Any]:
+    """Return what Auto Scaling says of each instance that is in a group."""
+    groups = autoscaling_backends[ACCOUNT][REGION].autoscaling_groups.values()
+    return [member for each in groups for member in each.instance_states]
+
+
+def suspended_processes(of: Any) -> set[str]:
+    """Return the names of a group's suspended processes."""
+    return {str(each["ProcessName"]) for each in of.suspended_processes}
+
+
+def launch_into(of: Any) -> tuple[str, Any]:
+    """Launch a pending instance by a group's own configuration; return its id and its membership."""
+    if of.launch_config is not None and of.launch_config.spot_price:
+        return _launch_spot_into(of)
+    of.replace_autoscaling_group_instances(1, of.get_propagated_tags())
+    member = of.instance_states[-1]
+    put_state(member.instance_id, "pending")
+    return str(member.instance_id), member
+
+
+def _launch_spot_into(of: Any) -> tuple[str, Any]:
+    (request,) = ec2_backends[ACCOUNT][REGION].request_spot_instances(
+        price=of.launch_config.spot_price,
+        image_id=of.image_id,
+        count=1,
+        spot_instance_type="one-time",
+        valid_from=None,
+        valid_until=None,
+        launch_group=None,
+        availability_zone_group=None,
+        key_name="",
+        security_groups=[],
+        user_data=None,
+        instance_type=of.instance_type,
+        placement=None,
+        kernel_id=None,
+        ramdisk_id=None,
+        monitoring_enabled=False,
+        subnet_id="",
+    )
+    instance_id = str(request.instance.id)
+    put_spot_status(instance_id, "fulfilled", "active")
+    put_state(instance_id, "pending")
+    for key, value in of.get_propagated_tags().items():
+        instance(instance_id).add_tag(key, value)
+    return instance_id, join_group(instance_id, of.name)
+
+
+def join_group(instance_id: str, name: str) -> Any:
+    """Make an instance a member of a group, tagged as such; return its membership."""
+    of, joining = group(name), instance(instance_id)
+    joining.add_tag(GROUP_TAG, name)
+    joining.autoscaling_group = of
+    member = InstanceState(joining, autoscaling_group=of)
+    of.instance_states.append(member)
+    return member
+
+
+def reuses(pool: Any) -> bool:
+    """Tell whether a warm pool takes instances back when its group scales in."""
+    return bool((pool.instance_reuse_policy or {}).get("ReuseOnScaleIn"))
+
+
+def warm_pool_state(of: Any) -> str:
+    """Return the state that a group's warm pool keeps instances in; what a deleted one was to hold is stopped."""
+    return "Stopped" if of.warm_pool is None else str(of.warm_pool.pool_state)
+
+
+def most_prepared(pool: Any) -> int:
+    """Return a warm pool's MaxGroupPreparedCapacity; -1 stands for the group's largest size."""
+    return -1 if pool.max_group_prepared_capacity is None else int(pool.max_group_prepared_capacity)
+
+
+def warm_pool_size(of: Any) -> int:
+    """Return how many instances a group's warm pool holds (PutWarmPool, MaxGroupPreparedCapacity)."""
+    most = most_prepared(of.warm_pool)
+    prepared = of.max_size if most == -1 else most
+    return max(int(of.warm_pool.min_size), prepared - int(of.desired_capacity))
+
+
+def spot_status_of(instance_id: str) -> str | None:
+    """Return the status code of an instance's Spot request; None if it was launched by none."""
+    for request in ec2_backends[ACCOUNT][REGION].spot_instance_requests.values():
+        if request.instance.id == instance_id:
+            return str(request._status_code)  # noqa: SLF001 - moto has no other way in
+    return None
 
 
 def put_lifecycle_state(instance_id: str, state: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from lab import cloud, moto_gaps
 from lab.checkers import Checkers
+from lab.clients import Clients, asking_route53, over_http
 from lab.clock import Clock
 from lab.deploy import STACK, deploy
 from lab.dns import answer
@@ -22,7 +23,9 @@ from lab.pools import Pools
 from lab.route53 import Route53
 from lab.route53_checks import REGIONS
 from lab.route53_http import serve
+from lab.scaling_api import ScalingApi
 from lab.servers import Endpoint, Servers
+from lab.serving import Serving
 from lab.sources import Poller, Timer, drain
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from lab.clients import Ask
     from lab.functions import Invocation
 
 TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
@@ -65,6 +69,7 @@ class Lab:
         self._requests_per_second = requests_per_second
         self._stack = contextlib.ExitStack()
         self._random = random.Random(_SEED)
+        self._crowds: list[Clients] = []
         self.clock = Clock(start)
 
     def __enter__(self) -> Self:
@@ -77,16 +82,18 @@ class Lab:
             stack.callback(server.close)
             self.route53_url = server.url
             stack.enter_context(cloud.empty_cloud(server.url))
-            stack.enter_context(moto_gaps.filled(self._invoke))
+            self.bus = Bus(self.clock.now, self._new_id, self._start)
+            self.fleet = Fleet(self.bus)
+            self.scaling = self.fleet.scaling
+            stack.enter_context(moto_gaps.filled(self._invoke, ScalingApi(self.scaling)))
             self.zone_id = self.create_zone(ZONE)
             defaults = {"HostedZoneId": self.zone_id, "RecordName": RECORD}
             self.deployment = deploy(self._template, defaults | self._parameters, self._stack_name)
             self.functions = Functions(self.deployment, speed=lambda: self.clock.speed)
-            self.bus = Bus(self.clock.now, self._new_id, self.functions.invoke)
-            self.fleet = Fleet(self.bus)
             self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
             self.servers = stack.enter_context(Servers())
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
+            self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
             self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
             self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
@@ -151,6 +158,23 @@ class Lab:
         """Return the addresses in DNS's answer for a name."""
         return set(answer(self.route53, name, record_type, self._random).values)
 
+    def clients(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Clients:
+        """Let clients connect to a name in every turn of the world from now on, and return them.
+
+        They ask Route 53 for the name's A records unless `ask` says whom else.
+        """
+        source = random.Random(seed)
+        clients = Clients(
+            count=count,
+            ask=ask or asking_route53(self.route53, name, "A", source),
+            connect=over_http(self.servers.place) if self._with_servers else self.serving.refusal,
+            whose=self.fleet.whose,
+            now=self.clock.now,
+            source=source,
+        )
+        self._crowds.append(clients)
+        return clients
+
     # -- how time passes
 
     def settle(self) -> int:
@@ -158,11 +182,17 @@ class Lab:
         return drain(self.pollers)
 
     def turn(self) -> None:
-        """Do what the world does by itself and is due now: servers boot, checkers probe, health is published."""
+        """Do what the world does by itself and is due now: groups scale, servers boot, checkers probe, health shows."""
+        self.fleet.interrupt_due()
+        self.scaling.advance()
         if self._with_servers:
             self.servers.follow(self.fleet, self._endpoints(), self.clock.now())
             self.checkers.probe_due()
+        else:
+            self.serving.follow()
         self.health.publish_due()
+        for crowd in self._crowds:
+            crowd.turn()
 
     def work(self) -> None:
         """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
@@ -208,6 +238,13 @@ class Lab:
                 self.route53.observe(check, region, succeeded, status)
         self.health.publish()
 
+    def report_serving(self) -> None:
+        """Let every region see of every check whether the instance at its address serves now."""
+        for check in every_check(self.route53):
+            refused = self.serving.refusal(str(check["HealthCheckConfig"].get("IPAddress")))
+            if self.route53.percent_healthy(check["Id"]) != (100 if refused is None else 0):
+                self.report_health(check["Id"], 100 if refused is None else 0)
+
     def _endpoints(self) -> set[Endpoint]:
         """Return what the pools' health checks want of an instance; what is no valid pool wants nothing."""
         found = set()
@@ -226,6 +263,9 @@ class Lab:
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def _start(self, name: str, event: Any) -> Any:
+        return self.functions.invoke(name, event)
 
     def _invoke(self, name: str, event: Any) -> tuple[Any, bool]:
         return self.functions.answer(name, event)
