@@ -322,6 +322,7 @@ STORY: Final = (
     a_started_server_comes_back,
     a_broken_server_is_not_answered,
     the_audit_repairs,
+    a_group_is_refreshed,
 )
 
 PROLOGUE: Final = """\

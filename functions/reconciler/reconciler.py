@@ -14,9 +14,10 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import AWS_ERRORS, Patience
-from fleet53.errors import NotUnderstoodError, TryLaterError
+from fleet53.errors import NotUnderstoodError
 from fleet53.metrics import Measurement, emit, measure_run
-from fleet53.reconcile import Run, reconcile
+from fleet53.passes import Run
+from fleet53.reconcile import reconcile
 from fleet53.settings import read_settings
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, read_signal
 
@@ -51,8 +52,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
     try:
         outcome = reconcile(signals, Run(settings, aws, logger, _now))
-    except (TryLaterError, *AWS_ERRORS) as error:
-        returned |= dict.fromkeys(signals, str(error))
+    except Exception as error:  # whatever it is, the messages come again in seconds, not after the time-out
+        logger.exception("run broke off")
+        returned |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
     else:
         returned |= outcome.retry
         measured += measure_run(outcome, signals.values(), now=_now())

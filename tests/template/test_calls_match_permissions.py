@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.hooks import launch_hook, terminate_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.views import admitted, launched, see_healthy
+from tests.functional.views import admitted, launched, see_healthy, signal
 from tests.template.iam import iam_actions
 from tests.template.stack import stack
 
@@ -61,13 +62,33 @@ def tell(lab: Lab) -> None:
     lab.fleet.launch(events=False)
     lab.audit({"repair": True})
     lab.settle()
+    tell_of_hooks(lab)
+
+
+def tell_of_hooks(lab: Lab) -> None:
+    """Do what makes the functions complete, keep alive and look for lifecycle actions, and mark a member."""
+    lab.fleet.create_group("hooked", 3, hooks=(launch_hook(heartbeat=30), terminate_hook(heartbeat=30)))
+    for _ in range(20):
+        lab.run(5, step=5)
+        lab.report_serving()
+    one, broken, _ = lab.fleet.members("hooked")
+    lab.serving.break_(broken)
+    lab.client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=one, ShouldDecrementDesiredCapacity=False
+    )
+    lab.run(10, step=5)
+    lab.audit()
+    signal(lab)
+    for _ in range(60):
+        lab.run(15, step=15)
+        lab.report_serving()
 
 
 @pytest.fixture(scope="module")
 def called() -> Mapping[str, set[str]]:
     """Return the IAM actions of the calls that each function made."""
     actions: defaultdict[str, set[str]] = defaultdict(set)
-    with Lab(start=MONDAY_NOON) as lab:
+    with Lab({"ReplaceUnhealthyAfter": "5"}, start=MONDAY_NOON) as lab:
         lab.send("no event")
         lab.settle()
         lab.audit()

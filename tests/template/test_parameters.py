@@ -29,6 +29,7 @@ PARAMETERS = {
     "PoolTagKey",
     "RecordName",
     "RecordTTL",
+    "ReplaceUnhealthyAfter",
     "UnhealthyLaunchResult",
 }
 
@@ -64,6 +65,7 @@ GOOD = {
     "PoolTagKey": ["fleet53:pool", "dns/pool"],
     "RecordName": ["app.example.com", "*.example.com", "_x.a-b.example.com"],
     "RecordTTL": ["1", "60", "86400"],
+    "ReplaceUnhealthyAfter": ["0", "10", "1440"],
     "UnhealthyLaunchResult": ["CONTINUE", "ABANDON"],
 }
 
@@ -119,6 +121,7 @@ BAD = {
         "a..b.com",
     ],
     "RecordTTL": ["0", "86401", "60s"],
+    "ReplaceUnhealthyAfter": ["", "-1", "1441", "10m"],
     "UnhealthyLaunchResult": ["continue"],
 }
 

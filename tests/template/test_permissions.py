@@ -7,6 +7,8 @@ from tests.template.stack import Stack, stack
 
 READS = {
     "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
     "cloudwatch:GetMetricData",
     "ec2:DescribeInstances",
     "ec2:DescribeSpotInstanceRequests",
@@ -36,6 +38,9 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
     assert iam_actions(stack(), "ReconcilerFunction") == {
         *READS,
         *OWN_LOGS,
+        "autoscaling:CompleteLifecycleAction",
+        "autoscaling:RecordLifecycleActionHeartbeat",
+        "autoscaling:SetInstanceHealth",
         "route53:ChangeResourceRecordSets",
         "route53:CreateHealthCheck",
         "route53:DeleteHealthCheck",
@@ -65,6 +70,13 @@ def test_only_actions_that_take_no_resource_are_allowed_on_any(function: str) ->
         "CreateChecks" if function == "ReconcilerFunction" else "ReadQuotas",
     }
     assert set(unbound) == expected
+
+
+def test_any_group_of_this_account_and_region_may_be_told_to_go_on_and_no_other() -> None:
+    statement = _statement(stack(), "ReconcilerFunction", "CompleteHooksAndMarkUnhealthy")
+    assert statement["Resource"] == (
+        "arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:*:autoScalingGroupName/*"
+    )
 
 
 def test_one_name_in_one_zone_may_be_changed_and_only_its_addresses() -> None:

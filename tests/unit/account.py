@@ -26,7 +26,8 @@ class Account:
     """Records, checks and burned references, with Route 53's rules about them.
 
     `answers` is how many calls it answers before it is out of reach; `room` how many checks it may hold;
-    `refuses` are the record values in whose batches it finds fault.
+    `creations` is how many creations of checks are left of the day's. `refuses` are the record values in whose
+    batches it finds fault. `silence` is what the adapter raises when there is no answer in time.
     """
 
     records: dict[Place, Record] = field(default_factory=dict)
@@ -34,6 +35,8 @@ class Account:
     burned: set[str] = field(default_factory=set)
     answers: int = 1_000_000
     room: int = 1_000_000
+    creations: int = 1_000_000
+    silence: type[TryLaterError] = TryLaterError
     refuses: Collection[str] = ()
     refuses_checks_of: Collection[str] = ()
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -45,6 +48,8 @@ class Account:
 
     def create_check(self, reference: str, config: CheckConfig) -> CheckId:
         self._answer("create check", reference)
+        if self.made >= self.creations:
+            raise self.silence("Throttling: Rate exceeded")
         if str(config.address) in self.refuses_checks_of:
             raise CheckRefusedError(f"{config.address} is not routable")
         for known in self.checks.values():
@@ -84,7 +89,7 @@ class Account:
 
     def _answer(self, *call: Any) -> None:
         if len(self.calls) >= self.answers:
-            raise TryLaterError("out of reach")
+            raise self.silence("out of reach")
         self.calls.append(call)
 
     @property
@@ -104,3 +109,6 @@ class Logbook:
 
     def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
         self.lines.append(("warning", msg, extra))
+
+    def exception(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        self.lines.append(("exception", msg, extra))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.guard import Guard
 from fleet53.identity import FALLBACK, Owner
+from fleet53.lifecycle import Action, Result, Transition
 from fleet53.model import (
     Check,
     CheckConfig,
@@ -23,6 +24,7 @@ from fleet53.model import (
     RecordType,
     ZoneId,
 )
+from fleet53.settings import Settings
 from fleet53.situation import Situation
 
 if TYPE_CHECKING:
@@ -89,6 +91,34 @@ def check(
     references = OWNER.references(PoolName(pool_name), InstanceId(instance_id), launched, record_type, config)
     reference = next(islice(references, attempt, None))
     return Check(CheckId(check_id), reference, replace(config, disabled=True) if edited else config)
+
+
+def action(instance_id: str = "i-0a", transition: Transition = Transition.TERMINATING, **differs: Any) -> Action:
+    """Return a member of group web-fleet that waits since NOW at our hook of the transition."""
+    usual = Action(
+        group="web-fleet",
+        hook="fleet53-launch" if transition is Transition.LAUNCHING else "fleet53-terminate",
+        instance_id=InstanceId(instance_id),
+        transition=transition,
+        at=NOW,
+        beat=NOW,
+    )
+    return replace(usual, **differs)
+
+
+def settings() -> Settings:
+    return Settings(
+        owner=OWNER,
+        pools_path="/fleet53/fleet53/pools",
+        pool_tag_key="fleet53:pool",
+        queue_url="https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
+        zone_ids=(ZONE,),
+        max_withdraw_percent=50,
+        admit_timeout=timedelta(minutes=15),
+        hook_prefix="fleet53",
+        unhealthy_launch_result=Result.CONTINUE,
+        replace_unhealthy_after=timedelta(),
+    )
 
 
 def foreign_check(check_id: str = "c-theirs") -> Check:

@@ -8,7 +8,7 @@ import pytest
 
 from fleet53.apply import Applied, Refusal, apply
 from fleet53.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
-from fleet53.errors import TryLaterError
+from fleet53.errors import OutOfTimeError, TryLaterError
 from fleet53.model import CheckConfig, CheckId, Finding, FindingKind, InstanceId, PoolName, RecordType, ZoneId
 from tests.unit.account import Account, Logbook, place
 from tests.unit.build import HTTP, ZONE, check, fallback, record
@@ -123,6 +123,32 @@ def test_a_full_account_stops_further_checks_and_nothing_else() -> None:
     assert [call[1] for call in account.calls if call[0] == "create check"] == ["r-i-0a", "r-i-0b"]
     assert [(each.kind, each.instance_id) for each in made.findings] == [(FindingKind.CHECK_QUOTA, "i-0b")]
     assert [each.identifier for each in account.records.values()] == [bare("i-0a").identifier]
+
+
+def test_when_the_days_creations_are_used_up_it_is_reported_and_the_rest_goes_on() -> None:
+    gone = record("i-0z", "192.0.2.26", "c-26")
+    account = replace(Account.of([(ZONE, gone)], [check("c-26", "i-0z")]), creations=1)
+    one, two, three = create("i-0a"), create("i-0b", "192.0.2.2"), create("i-0c", "192.0.2.3")
+    records = tuple(put(bare(new.key.instance_id), new_check=new.key) for new in (one, two, three))
+    made = run(Plan((one, two, three), (delete(gone), *records), (delete_check("c-26"),)), account)
+    because = "a test; its check for 192.0.2.2 could not be made: Throttling: Rate exceeded"
+    assert made.findings == [Finding(FindingKind.CHECK_QUOTA, because, WEB, InstanceId("i-0b"))]
+    assert [call[:2] for call in account.calls] == [
+        ("create check", "r-i-0a"),
+        ("create check", "r-i-0b"),
+        ("change records", ZONE),
+        ("delete check", "c-26"),
+    ]
+    assert [each.identifier for each in account.records.values()] == [bare("i-0a").identifier]
+
+
+def test_a_creation_that_runs_out_of_time_is_no_quota_and_ends_the_run() -> None:
+    gone = bare("i-0z", "192.0.2.26")
+    account = replace(Account.of([(ZONE, gone)], []), creations=1, silence=OutOfTimeError)
+    with pytest.raises(OutOfTimeError):
+        run(Plan((create("i-0a"), create("i-0b")), (delete(gone),)), account)
+    assert [call[:2] for call in account.calls] == [("create check", "r-i-0a"), ("create check", "r-i-0b")]
+    assert list(account.records.values()) == [gone]
 
 
 # Batches -----------------------------------------------------------------------------------------

@@ -353,7 +353,7 @@ def test_an_unhealthy_instance_is_replaced(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("respect", "state"), [(True, "InService"), (False, "Terminating")])
-def test_the_grace_period_is_respected_unless_told_otherwise(lab: Lab, respect: bool, state: str) -> None:  # noqa: FBT001 - a table
+def test_the_grace_period_is_respected_unless_told_otherwise(lab: Lab, respect: bool, state: str) -> None:
     (young,) = in_service(lab, 1, health_grace_period=300)
     lab.client("autoscaling").set_instance_health(
         InstanceId=young, HealthStatus="Unhealthy", ShouldRespectGracePeriod=respect

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord, Roll, Waiting
+from fleet53.hooks import Complete
+from fleet53.lifecycle import Result
 from fleet53.metrics import Measurement, emit, measure_audit, measure_run
 from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
-from fleet53.reconcile import Outcome
+from fleet53.outcome import Outcome
 from fleet53.signals import InstanceSignal, PoolSignal
-from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, fallback, record
+from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 
 if TYPE_CHECKING:
     import pytest
@@ -92,6 +94,20 @@ def test_findings_are_counted_by_pool_and_kind() -> None:
     assert measure_run(outcome, [], now=NOW) == [
         Measurement("Findings", 2, "web", "no-address"),
         Measurement("Findings", 1, None, "zone-unreadable"),
+    ]
+
+
+def test_completed_hooks_are_counted_by_result() -> None:
+    outcome = Outcome(
+        completed=[
+            Complete(action("i-0a"), Result.CONTINUE, "one"),
+            Complete(action("i-0b"), Result.CONTINUE, "two"),
+            Complete(action("i-0c"), Result.ABANDON, "three"),
+        ]
+    )
+    assert measure_run(outcome, [], now=NOW) == [
+        Measurement("HooksCompleted", 2, kind="CONTINUE"),
+        Measurement("HooksCompleted", 1, kind="ABANDON"),
     ]
 
 

@@ -365,6 +365,13 @@ def test_a_member_that_prepares_gets_a_check_and_no_record() -> None:
     made = plan(instances=[IN_GROUP], **PREPARED)
     assert creations(made) == [create(check(), "Auto Scaling says Pending:Wait; it has no check")]
     assert made.change_records == ()
+    assert made.waiting == (waiting("Route 53 has not seen it yet", overdue=OVERDUE),)
+
+
+def test_a_member_that_prepares_waits_for_its_health_and_then_for_auto_scaling() -> None:
+    made = plan(instances=[IN_GROUP], checks=[check()], unhealthy=["c-1"], **PREPARED)
+    assert made.waiting == (waiting("Route 53 does not see it healthy", "c-1", OVERDUE),)
+    made = plan(instances=[IN_GROUP], checks=[check()], healthy=["c-1"], **PREPARED)
     assert made.waiting == (waiting("Auto Scaling says Pending:Wait"),)
 
 
@@ -827,8 +834,143 @@ def test_a_roll_says_who_is_where() -> None:
             in_dns=frozenset({A, InstanceId("i-0c")}),
             pending=frozenset({InstanceId("i-0b")}),
             standby=frozenset(),
+            ready=frozenset({A}),
         ),
     )
+
+
+# Who is ready ----------------------------------------------------------------------------------------
+
+
+def ready(**what: Any) -> frozenset[InstanceId]:
+    (roll,) = plan(**what).rolls
+    return roll.ready
+
+
+def test_a_member_in_dns_is_ready() -> None:
+    assert ready(instances=[instance()], records=[record()], checks=[check()]) == {A}
+
+
+def test_a_member_in_dns_stays_ready_while_its_new_check_is_proven() -> None:
+    asks = pool(check=OTHER_PATH)
+    assert ready(pools=[asks], instances=[instance()], records=[record()], checks=[check()]) == {A}
+
+
+def test_a_member_that_prepares_is_ready_when_route_53_sees_it_healthy() -> None:
+    assert ready(instances=[IN_GROUP], checks=[check()], healthy=["c-1"], **PREPARED) == {A}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"checks": []},
+        {"checks": None},
+        {"checks": [check()]},
+        {"checks": [check()], "unhealthy": ["c-1"]},
+        {"checks": [check(asks=OTHER_PATH)], "healthy": ["c-1"]},
+    ],
+)
+def test_a_member_that_prepares_is_not_ready_before_the_pools_check_has_seen_it_healthy(what: dict[str, Any]) -> None:
+    assert ready(instances=[IN_GROUP], **what, **PREPARED) == frozenset()
+
+
+@pytest.mark.parametrize("checks", [[], [check()]])
+def test_with_admit_when_running_a_member_is_ready_whatever_its_health(checks: list[Check]) -> None:
+    at_once = pool(admit_when=AdmitWhen.RUNNING)
+    assert ready(pools=[at_once], instances=[IN_GROUP], checks=checks, **PREPARED) == {A}
+
+
+def test_with_admit_when_running_a_member_is_not_ready_while_nobody_knows_whether_it_has_a_check() -> None:
+    assert ready(pools=[pool(admit_when=AdmitWhen.RUNNING)], instances=[IN_GROUP], checks=None, **PREPARED) == set()
+
+
+def test_without_a_check_a_member_is_ready_at_once() -> None:
+    unchecked = pool(check=None, admit_when=AdmitWhen.RUNNING)
+    assert ready(pools=[unchecked], instances=[IN_GROUP], checks=None, **PREPARED) == {A}
+
+
+@pytest.mark.parametrize(
+    "lifecycle_states",
+    [{}, {A: "Pending"}, {A: "Terminating:Wait"}, {A: "Standby"}, {A: "Warmed:Pending:Wait"}, {A: "Resting"}],
+)
+def test_a_member_that_is_not_to_be_served_is_not_ready_though_healthy(
+    lifecycle_states: dict[InstanceId, str],
+) -> None:
+    what: dict[str, Any] = {"instances": [IN_GROUP], "checks": [check()], "healthy": ["c-1"]}
+    assert ready(**what, lifecycle_states=lifecycle_states) == frozenset()
+
+
+@pytest.mark.parametrize("state", ["pending", "stopping", "terminated"])
+def test_a_member_that_does_not_run_is_not_ready(state: str) -> None:
+    assert ready(instances=[instance(state=state)], checks=[check()], healthy=["c-1"]) == frozenset()
+
+
+def test_who_is_in_another_pool_is_not_ready_in_this_one() -> None:
+    other = instance(pools=frozenset({PoolName("api")}))
+    assert ready(instances=[other], records=[record()], checks=[check()], healthy=["c-1"]) == frozenset()
+
+
+def test_standby_of_a_full_pool_is_ready_for_its_record_need_not_be_waited_for() -> None:
+    newest = instance("i-100", public_ipv4=IPv4Address("192.0.2.100"), group="web-fleet", launched=NOW)
+    made = plan(
+        pools=[UNCHECKED],
+        instances=[*crowd(100), newest],
+        records=seated(100),
+        lifecycle_states={InstanceId("i-100"): "Pending:Wait"},
+    )
+    assert made.rolls[0].standby == {"i-100"}
+    assert "i-100" in made.rolls[0].ready
+
+
+def test_standby_is_ready_though_its_pool_wants_health() -> None:
+    newest = instance("i-100", public_ipv4=IPv4Address("192.0.2.100"), group="web-fleet", launched=NOW)
+    made = plan(instances=[*crowd(100), newest], lifecycle_states={InstanceId("i-100"): "Pending:Wait"})
+    assert made.rolls[0].ready == {"i-100"}
+
+
+def test_a_member_without_an_address_is_not_ready() -> None:
+    assert ready(instances=[replace(IN_GROUP, public_ipv4=None)], **PREPARED) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "healthy", "expected"),
+    [
+        ("192.0.2.1", "2001:db8::1", ["c-1", "c-6"], {A}),
+        ("192.0.2.1", "2001:db8::1", ["c-1"], set()),
+        ("192.0.2.1", "2001:db8::1", ["c-6"], set()),
+        ("192.0.2.1", None, ["c-1"], {A}),
+        (None, "2001:db8::1", ["c-6"], {A}),
+        (None, "2001:db8::1", [], set()),
+        (None, None, ["c-1", "c-6"], set()),
+    ],
+)
+def test_a_dualstack_member_is_ready_when_each_family_it_has_is_healthy(
+    four: str | None, six: str | None, healthy: list[str], expected: set[InstanceId]
+) -> None:
+    member = replace(
+        IN_GROUP,
+        public_ipv4=IPv4Address(four) if four else None,
+        ipv6=IPv6Address(six) if six else None,
+    )
+    checks = [check(), check("c-6", address="2001:db8::1")]
+    both = pool(address=AddressType.DUALSTACK)
+    assert ready(pools=[both], instances=[member], checks=checks, healthy=healthy, **PREPARED) == expected
+
+
+@pytest.mark.parametrize(
+    "theirs", [record(identifier=None, multivalue=False), Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60)]
+)
+def test_a_member_that_a_foreign_record_keeps_out_is_not_ready(theirs: Record) -> None:
+    what: dict[str, Any] = {"checks": [check()], "healthy": ["c-1"], **PREPARED}
+    assert ready(instances=[IN_GROUP], records=[theirs], **what) == frozenset()
+
+
+def test_a_foreign_record_in_the_way_leaves_those_in_dns_ready() -> None:
+    theirs = Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60)
+    assert ready(instances=[instance()], records=[theirs, record()], checks=[check()]) == {A}
+
+
+# The plan as a whole ---------------------------------------------------------------------------------
 
 
 def test_changes_come_in_the_order_of_their_making() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from fleet53.errors import SettingsError
 from fleet53.identity import Owner
+from fleet53.lifecycle import Result
 from fleet53.model import ZoneId
 from fleet53.settings import Settings, read_settings
 
@@ -15,6 +18,9 @@ ENVIRONMENT = {
     "FLEET53_ZONE_IDS": "Z0123456789ABC,Z0123456789DEF",
     "FLEET53_MAX_WITHDRAW_PERCENT": "50",
     "FLEET53_ADMIT_TIMEOUT": "900",
+    "FLEET53_HOOK_PREFIX": "fleet53",
+    "FLEET53_UNHEALTHY_LAUNCH_RESULT": "ABANDON",
+    "FLEET53_REPLACE_UNHEALTHY_AFTER": "10",
 }
 
 
@@ -26,7 +32,10 @@ def test_settings_are_read_from_the_environment() -> None:
         queue_url="https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
         zone_ids=(ZoneId("Z0123456789ABC"), ZoneId("Z0123456789DEF")),
         max_withdraw_percent=50,
-        admit_timeout=900,
+        admit_timeout=timedelta(minutes=15),
+        hook_prefix="fleet53",
+        unhealthy_launch_result=Result.ABANDON,
+        replace_unhealthy_after=timedelta(minutes=10),
     )
 
 
@@ -41,6 +50,9 @@ def test_every_problem_is_named_in_one_message() -> None:
         "FLEET53_POOL_TAG_KEY": "",
         "FLEET53_MAX_WITHDRAW_PERCENT": "101",
         "FLEET53_ADMIT_TIMEOUT": "soon",
+        "FLEET53_HOOK_PREFIX": "",
+        "FLEET53_UNHEALTHY_LAUNCH_RESULT": "continue",
+        "FLEET53_REPLACE_UNHEALTHY_AFTER": "-1",
     }
     del broken["FLEET53_QUEUE_URL"]
     with pytest.raises(SettingsError) as caught:
@@ -52,7 +64,14 @@ def test_every_problem_is_named_in_one_message() -> None:
         "FLEET53_QUEUE_URL=None: Field required",
         "FLEET53_MAX_WITHDRAW_PERCENT='101': Input should be less than or equal to 100",
         "FLEET53_ADMIT_TIMEOUT='soon': Input should be a valid integer, unable to parse string as an integer",
+        "FLEET53_HOOK_PREFIX='': String should have at least 1 character",
+        "FLEET53_UNHEALTHY_LAUNCH_RESULT='continue': Input should be 'CONTINUE' or 'ABANDON'",
+        "FLEET53_REPLACE_UNHEALTHY_AFTER='-1': Input should be greater than or equal to 0",
     ]
+
+
+def test_nobody_is_replaced_where_the_minutes_are_none() -> None:
+    assert read_settings(ENVIRONMENT | {"FLEET53_REPLACE_UNHEALTHY_AFTER": "0"}).replace_unhealthy_after == timedelta()
 
 
 def test_an_owner_too_long_for_a_set_identifier_is_refused() -> None:
@@ -66,6 +85,9 @@ def test_an_owner_too_long_for_a_set_identifier_is_refused() -> None:
     [
         ("FLEET53_MAX_WITHDRAW_PERCENT", "-1"),
         ("FLEET53_ADMIT_TIMEOUT", "0"),
+        ("FLEET53_ADMIT_TIMEOUT", "999999999999999"),
+        ("FLEET53_REPLACE_UNHEALTHY_AFTER", "-1"),
+        ("FLEET53_REPLACE_UNHEALTHY_AFTER", "999999999999999"),
         ("FLEET53_POOLS_PATH", "/fleet53/pools/"),
         ("FLEET53_POOLS_PATH", "/"),
     ],

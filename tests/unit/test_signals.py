@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.errors import NotUnderstoodError
+from fleet53.lifecycle import Action, Transition
 from fleet53.model import InstanceId, PoolName
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
 
@@ -18,10 +19,17 @@ TAG = "fleet53:pool"
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ID = InstanceId("i-0a1b2c3d4e5f60001")
 WEB = PoolName("web")
+LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
 
 
 def about_it(because: str) -> InstanceSignal:
     return InstanceSignal(frozenset({ID}), because, AT)
+
+
+def about_action(transition: Transition, token: str, *, warm: bool = False) -> InstanceSignal:
+    hook = "fleet53-launch" if transition is Transition.LAUNCHING else "fleet53-terminate"
+    waits = Action("web-fleet", hook, ID, transition, at=AT, beat=AT, token=token, warm=warm)
+    return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,))
 
 
 def about_all(because: str) -> PoolSignal:
@@ -39,15 +47,15 @@ READ: dict[str, Signal] = {
     "ec2-spot-interruption-stop": about_it("Spot warned of an interruption"),
     "ec2-spot-interruption-hibernate": about_it("Spot warned of an interruption"),
     "ec2-rebalance-recommendation": Ignored("aws.ec2 'EC2 Instance Rebalance Recommendation' is no signal"),
-    "autoscaling-launch-action": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
-    "autoscaling-launch-action-into-warm-pool": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
-    "autoscaling-launch-action-from-warm-pool": about_it("Auto Scaling sent EC2 Instance-launch Lifecycle Action"),
-    "autoscaling-terminate-action": about_it("Auto Scaling sent EC2 Instance-terminate Lifecycle Action"),
-    "autoscaling-terminate-action-into-warm-pool": about_it(
-        "Auto Scaling sent EC2 Instance-terminate Lifecycle Action"
+    "autoscaling-launch-action": about_action(LAUNCHING, "87654321-4321-4321-4321-21098765000a"),
+    "autoscaling-launch-action-into-warm-pool": about_action(
+        LAUNCHING, "87654321-4321-4321-4321-21098765000b", warm=True
     ),
-    "autoscaling-terminate-action-from-warm-pool": about_it(
-        "Auto Scaling sent EC2 Instance-terminate Lifecycle Action"
+    "autoscaling-launch-action-from-warm-pool": about_action(LAUNCHING, "87654321-4321-4321-4321-21098765000c"),
+    "autoscaling-terminate-action": about_action(TERMINATING, "87654321-4321-4321-4321-21098765000d"),
+    "autoscaling-terminate-action-into-warm-pool": about_action(TERMINATING, "87654321-4321-4321-4321-21098765000e"),
+    "autoscaling-terminate-action-from-warm-pool": about_action(
+        TERMINATING, "87654321-4321-4321-4321-21098765000f", warm=True
     ),
     "autoscaling-launch-successful": about_it("Auto Scaling sent EC2 Instance Launch Successful"),
     "autoscaling-terminate-successful": about_it("Auto Scaling sent EC2 Instance Terminate Successful"),
@@ -88,6 +96,34 @@ def reconcile(**detail: Any) -> str:
     return event("fleet53", "Reconcile", {"pools": ["web"], "because": "a test", **detail})
 
 
+def lifecycle(
+    kind: str = "EC2 Instance-terminate Lifecycle Action", time: object = AT.isoformat(), **detail: Any
+) -> str:
+    usual = {
+        "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+        "AutoScalingGroupName": "web-fleet",
+        "LifecycleHookName": "fleet53-terminate",
+        "EC2InstanceId": "i-0a1b2c3d4e5f60001",
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+    }
+    return event("aws.autoscaling", kind, usual | detail, time=time)
+
+
+def written(**differs: Any) -> str:
+    """Return a message to ourselves with one action, of which something differs."""
+    usual = {
+        "group": "web-fleet",
+        "hook": "fleet53-launch",
+        "instance_id": "i-0a1b2c3d4e5f60001",
+        "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+        "at": "2026-11-20T10:00:00+00:00",
+        "beat": "2026-11-20T10:00:00+00:00",
+        "token": None,
+        "warm": False,
+    }
+    return reconcile(actions=[usual | differs])
+
+
 def test_every_event_has_its_row() -> None:
     audits = {"audit-one-pool", "audit-repair", "audit-repair-by-force", "audit-report"}  # input of the audit
     assert {path.stem for path in EVENTS.glob("*.json")} == READ.keys() | audits
@@ -96,6 +132,108 @@ def test_every_event_has_its_row() -> None:
 @pytest.mark.parametrize("name", READ)
 def test_an_event_reads_as_what_it_is_about(name: str) -> None:
     assert read_signal((EVENTS / f"{name}.json").read_text(), TAG) == READ[name]
+
+
+# Origin and Destination stand only in events of groups with a warm pool (Auto Scaling User Guide, event reference).
+@pytest.mark.parametrize(
+    ("transition", "ends", "warm"),
+    [
+        (LAUNCHING, {}, False),
+        (LAUNCHING, {"Origin": "EC2"}, False),
+        (LAUNCHING, {"Origin": "EC2", "Destination": "AutoScalingGroup"}, False),
+        (LAUNCHING, {"Origin": "WarmPool", "Destination": "AutoScalingGroup"}, False),
+        (LAUNCHING, {"Origin": "EC2", "Destination": "WarmPool"}, True),
+        (LAUNCHING, {"Destination": "WarmPool"}, True),
+        (TERMINATING, {}, False),
+        (TERMINATING, {"Destination": "EC2"}, False),
+        (TERMINATING, {"Origin": "AutoScalingGroup", "Destination": "EC2"}, False),
+        (TERMINATING, {"Origin": "AutoScalingGroup", "Destination": "WarmPool"}, False),
+        (TERMINATING, {"Origin": "WarmPool", "Destination": "EC2"}, True),
+        (TERMINATING, {"Origin": "WarmPool"}, True),
+        (LAUNCHING, {"Origin": None, "Destination": 5}, False),
+    ],
+)
+def test_only_who_never_serves_on_its_way_is_warm(transition: Transition, ends: dict[str, Any], *, warm: bool) -> None:
+    signal = read_signal(lifecycle(LifecycleTransition=transition.value, **ends), TAG)
+    assert isinstance(signal, InstanceSignal)
+    assert [(each.transition, each.warm) for each in signal.actions] == [(transition, warm)]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (lifecycle(time=None), "time is missing or no time, and the drain counts from it"),
+        (lifecycle(time="this morning"), "time is missing or no time, and the drain counts from it"),
+        (
+            lifecycle(LifecycleTransition="autoscaling:EC2_INSTANCE_RESTING"),
+            (
+                "the transition is 'autoscaling:EC2_INSTANCE_RESTING', not autoscaling:EC2_INSTANCE_LAUNCHING "
+                "or autoscaling:EC2_INSTANCE_TERMINATING"
+            ),
+        ),
+        (lifecycle(LifecycleTransition=None), "LifecycleTransition is None, not a text"),
+        (lifecycle(AutoScalingGroupName=""), "AutoScalingGroupName is '', not a text"),
+        (lifecycle(LifecycleHookName=5), "LifecycleHookName is 5, not a text"),
+        (lifecycle(EC2InstanceId=None), "EC2InstanceId is None, not a text"),
+        (lifecycle(LifecycleActionToken=[]), "LifecycleActionToken is [], not a text"),
+    ],
+)
+def test_an_action_that_cannot_be_completed_is_not_understood(body: str, message: str) -> None:
+    with pytest.raises(NotUnderstoodError) as caught:
+        read_signal(body, TAG)
+    assert str(caught.value) == f"aws.autoscaling 'EC2 Instance-terminate Lifecycle Action': {message}"
+
+
+def test_an_action_of_the_audit_reads_without_a_token() -> None:
+    signal = read_signal(written(), TAG)
+    assert signal == PoolSignal(
+        frozenset({WEB}),
+        "a test",
+        actions=(Action("web-fleet", "fleet53-launch", ID, LAUNCHING, at=AT, beat=AT),),
+    )
+
+
+def test_an_action_that_says_the_least_reads_like_one_that_says_all() -> None:
+    least = json.loads(written())
+    for key in ("token", "warm"):
+        del least["detail"]["actions"][0][key]
+    assert read_signal(json.dumps(least), TAG) == read_signal(written(), TAG)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (reconcile(actions=None), "detail.actions is None, not a list of objects"),
+        (reconcile(actions="i-0a"), "detail.actions is 'i-0a', not a list of objects"),
+        (reconcile(actions={}), "detail.actions is {}, not a list of objects"),
+        (reconcile(actions=["i-0a"]), "detail.actions is ['i-0a'], not a list of objects"),
+        (reconcile(actions=[{}, None]), "detail.actions is [{}, None], not a list of objects"),
+        (reconcile(actions=[{}]), "detail.actions: at and beat are times, not {}"),
+        (written(group=None), "group is None, not a text"),
+        (written(hook=""), "hook is '', not a text"),
+        (written(instance_id=["i-0a"]), "instance_id is ['i-0a'], not a text"),
+        (written(token=5), "token is 5, not a text"),
+        (written(token=""), "token is '', not a text"),
+        (
+            written(transition="launch"),
+            (
+                "the transition is 'launch', not autoscaling:EC2_INSTANCE_LAUNCHING "
+                "or autoscaling:EC2_INSTANCE_TERMINATING"
+            ),
+        ),
+    ],
+)
+def test_actions_that_cannot_be_read_are_named(body: str, message: str) -> None:
+    with pytest.raises(NotUnderstoodError) as caught:
+        read_signal(body, TAG)
+    assert str(caught.value) == f"fleet53 'Reconcile': {message}"
+
+
+@pytest.mark.parametrize("key", ["at", "beat"])
+@pytest.mark.parametrize("time", [None, "soon", 1795168800, ""])
+def test_an_action_without_its_times_is_not_understood(key: str, time: object) -> None:
+    with pytest.raises(NotUnderstoodError, match=rf"detail\.actions: at and beat are times, not .*'{key}': {time!r}"):
+        read_signal(written(**{key: time}), TAG)
 
 
 def test_another_tag_key_is_as_good() -> None:
@@ -238,11 +376,15 @@ KINDS = st.sampled_from(
 FIELDS = st.sampled_from(
     [
         *("instance-id", "EC2InstanceId", "changed-tag-keys", "name", "eventName", "requestParameters"),
-        *("errorCode", "pools", "because", "attempt", "since", "state", "operation"),
+        *("errorCode", "pools", "because", "attempt", "since", "state", "operation", "actions"),
+        *("LifecycleActionToken", "AutoScalingGroupName", "LifecycleHookName", "LifecycleTransition", "Origin"),
     ]
 )
 VALUES = JSON | st.sampled_from(
-    ["AssociateAddress", "EnterStandby", "*", ["web"], {"instanceIds": [None]}, {"i-0a": "2026-11-20T10:00:00"}]
+    [
+        *("AssociateAddress", "EnterStandby", "*", ["web"], {"instanceIds": [None]}, {"i-0a": "2026-11-20T10:00:00"}),
+        *(*Transition, "WarmPool", [{}], json.loads(written())["detail"]["actions"]),
+    ]
 )
 
 
@@ -276,6 +418,18 @@ def test_the_shortest_message_says_nothing_it_need_not() -> None:
 
 NAMES = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True).map(PoolName)
 TIMES = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=2))))
+INSTANCE_IDS = st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True).map(InstanceId)
+ACTIONS = st.builds(
+    Action,
+    group=st.text(min_size=1),
+    hook=st.text(min_size=1),
+    instance_id=INSTANCE_IDS,
+    transition=st.sampled_from(Transition),
+    at=TIMES,
+    beat=TIMES,
+    token=st.none() | st.text(min_size=1),
+    warm=st.booleans(),
+)
 
 
 @given(
@@ -284,7 +438,8 @@ TIMES = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=2
     sweep=st.booleans(),
     force=st.booleans(),
     attempt=st.integers(min_value=0, max_value=1000),
-    since=st.dictionaries(st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True).map(InstanceId), TIMES),
+    since=st.dictionaries(INSTANCE_IDS, TIMES),
+    actions=st.lists(ACTIONS, max_size=3),
 )
 def test_a_message_to_ourselves_reads_back(
     pools: frozenset[PoolName] | None,
@@ -294,7 +449,9 @@ def test_a_message_to_ourselves_reads_back(
     force: bool,
     attempt: int,
     since: dict[InstanceId, datetime],
+    actions: list[Action],
 ) -> None:
-    message = reconcile_message(pools, because, sweep=sweep, force=force, attempt=attempt, since=since)
-    expected = PoolSignal(pools, because, None, sweep=sweep or pools is None, force=force, attempt=attempt, since=since)
+    said: dict[str, Any] = {"force": force, "attempt": attempt, "since": since}
+    message = reconcile_message(pools, because, sweep=sweep, actions=actions, **said)
+    expected = PoolSignal(pools, because, None, sweep=sweep or pools is None, actions=tuple(actions), **said)
     assert read_signal(json.dumps(message), TAG) == expected

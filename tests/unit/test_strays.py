@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fleet53.model import Record
 
 OLD = "old.example.com"
+A = InstanceId("i-0a")
 FAULT = PoolFault(PoolName("api"), "/p/api: ttl is missing")
 
 
@@ -27,8 +28,8 @@ def plan(*strays: Record, guard: Guard = GUARD, **what: Any) -> Plan:
     return make_plan(situation(pools=(), strays=found, swept=True, **what), guard)
 
 
-def delete(wrong: Record, because: str, instance_id: str = "i-0a") -> DeleteRecord:
-    return DeleteRecord(None, ZONE, InstanceId(instance_id), wrong, FindingKind.ORPHAN_RECORD, because)
+def delete(wrong: Record, because: str, instance_id: InstanceId | None = A) -> DeleteRecord:
+    return DeleteRecord(None, ZONE, instance_id, wrong, FindingKind.ORPHAN_RECORD, because)
 
 
 def test_a_record_at_a_name_of_no_pool_is_withdrawn_and_then_its_check() -> None:
@@ -38,9 +39,9 @@ def test_a_record_at_a_name_of_no_pool_is_withdrawn_and_then_its_check() -> None
     assert made.held == ()
 
 
-def test_a_fallback_at_a_name_of_no_pool_is_withdrawn() -> None:
+def test_a_fallback_at_a_name_of_no_pool_is_withdrawn_and_is_no_instances() -> None:
     left = fallback(name=OLD)
-    assert plan(left).change_records == (delete(left, "no pool has the name old.example.com", "fallback"),)
+    assert plan(left).change_records == (delete(left, "no pool has the name old.example.com", None),)
 
 
 def test_many_that_rest_on_absence_are_held_by_the_guard_with_their_checks() -> None:
@@ -76,7 +77,7 @@ def test_an_address_that_is_not_its_instances_own_passes_the_guard_and_a_faulty_
     instances = [instance(f"i-{n}", state="terminated", public_ipv4=None) for n in range(4)]
     made = plan(*strays, instances=instances, faults=(FAULT,))
     because = "its record holds 203.0.113.7, which is no address of its instance (terminated)"
-    assert made.change_records == tuple(delete(each, because, f"i-{n}") for n, each in enumerate(strays))
+    assert made.change_records == tuple(delete(each, because, InstanceId(f"i-{n}")) for n, each in enumerate(strays))
     assert made.held == ()
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +11,7 @@ from fleet53.model import InstanceId, PoolName
 from fleet53.signals import InstanceSignal, PoolSignal
 from fleet53.timers import DELAYS, first_heard, set_timers
 from tests.unit.build import LAUNCHED, NOW
+from tests.unit.scaling import Box
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 WEB, API = PoolName("web"), PoolName("api")
 A, B = InstanceId("i-0a"), InstanceId("i-0b")
 EARLIER = NOW - timedelta(minutes=5)
-
-
-@dataclass
-class Box:
-    """A queue that keeps what it is sent, with its delay in seconds."""
-
-    sent: list[tuple[Mapping[str, Any], int]] = field(default_factory=list)
-
-    def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
-        self.sent.append((message["detail"], delay))
 
 
 def waits(*instance_ids: InstanceId, pool: PoolName = WEB) -> dict[PoolName, list[Waiting]]:

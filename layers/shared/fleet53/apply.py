@@ -7,7 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fleet53.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
-from fleet53.errors import BatchRefusedError, CheckQuotaError, CheckRefusedError, ReferenceBurnedError
+from fleet53.errors import (
+    BatchRefusedError,
+    CheckQuotaError,
+    CheckRefusedError,
+    OutOfTimeError,
+    ReferenceBurnedError,
+    TryLaterError,
+)
 from fleet53.model import Finding, FindingKind
 
 if TYPE_CHECKING:
@@ -32,6 +39,10 @@ class Log(Protocol):
 
     def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
         """Write what was not done, and why."""
+        ...
+
+    def exception(self, msg: object, *, extra: Mapping[str, object]) -> None:
+        """Write what nobody expected, with its traceback."""
         ...
 
 
@@ -80,7 +91,7 @@ def apply(plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = Fa
 def _create_checks(
     changes: Iterable[CreateCheck], route53: Route53, log: Log, applied: Applied
 ) -> dict[CheckKey, CheckId]:
-    """Create checks and return their ids. One that is refused stops no other, but a full account stops them all."""
+    """Create checks and return their ids. A refused one stops no other, a quota that is used up stops them all."""
     created: dict[CheckKey, CheckId] = {}
     for change in changes:
         try:
@@ -88,7 +99,10 @@ def _create_checks(
         except CheckRefusedError as error:
             applied.findings.append(_check_finding(FindingKind.CHECK_REFUSED, change, str(error)))
             continue
-        except CheckQuotaError as error:
+        except OutOfTimeError:
+            raise
+        except (CheckQuotaError, TryLaterError) as error:
+            # One that is throttled every time has used up the day's creations, which Route 53 says in the same words.
             applied.findings.append(_check_finding(FindingKind.CHECK_QUOTA, change, str(error)))
             break
         created[change.key] = check_id

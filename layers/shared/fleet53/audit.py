@@ -11,10 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.changes import CreateCheck, DeleteCheck
 from fleet53.errors import NotUnderstoodError
-from fleet53.gather import Scope, gather
+from fleet53.gather import Scope, gather, waiting_actions
 from fleet53.guard import Guard
+from fleet53.hooks import PROPAGATION
+from fleet53.lifecycle import Transition
 from fleet53.model import Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
+from fleet53.replacement import find_replacements
 from fleet53.signals import reconcile_message
 
 if TYPE_CHECKING:
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 _NO_TIMER: Final = 1
 """The attempt of a repair's signal: the audit itself comes again, so it starts no timer (Note [One timer a member])."""
+
+
+_HOOK_GRACE: Final = timedelta(minutes=2)
+"""How much later than due a hook may be completed before it is called stuck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,9 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> dict[
         *gathered.findings,
         *plan.findings,
         *_drift(plan),
-        *_overdue(plan, now=now, patience=timedelta(seconds=settings.admit_timeout)),
+        *_overdue(plan, now=now, patience=settings.admit_timeout),
+        *_stuck_hooks(situation, settings, aws, now=now),
+        *_replacements(situation, plan, settings, aws, now=now),
         *_unknown_pools(situation, scope),
     ]
     used, limit = aws.route53.check_limit()
@@ -136,6 +145,27 @@ def _overdue(plan: Plan, *, now: datetime, patience: timedelta) -> Iterator[Find
         if waiting.overdue is not None and waited > patience:
             because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
             yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
+
+
+def _stuck_hooks(situation: Situation, settings: Settings, aws: Aws, *, now: datetime) -> Iterator[Finding]:
+    """Yield a finding for each member that waits at a hook of ours for longer than the hook has reason to hold it."""
+    for action in waiting_actions(situation, aws):
+        pools = [pool for pool in situation.pools if pool.name in situation.instances[action.instance_id].pools]
+        drain = PROPAGATION + timedelta(seconds=max((pool.ttl for pool in pools), default=0))
+        reason = settings.admit_timeout if action.transition is Transition.LAUNCHING else drain
+        waited = now - action.at
+        if waited > reason + _HOOK_GRACE:
+            for pool in pools:
+                because = f"it waits at hook {action.hook} of {action.group} for {waited.total_seconds():.0f} s"
+                yield Finding(FindingKind.STUCK_HOOK, because, pool.name, action.instance_id, drift=True)
+
+
+def _replacements(
+    situation: Situation, plan: Plan, settings: Settings, aws: Aws, *, now: datetime
+) -> Iterator[Finding]:
+    for replacement in find_replacements(situation, plan, settings, aws, now=now):
+        because = f"{replacement.because}, so its group should replace it"
+        yield Finding(FindingKind.UNHEALTHY_FOR_LONG, because, replacement.pool, replacement.instance_id, drift=True)
 
 
 def _unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:

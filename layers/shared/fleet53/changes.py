@@ -110,7 +110,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """Who is where in a pool, as DNS and EC2 stand before the plan."""
+    """Who is where in a pool, as DNS and EC2 stand before the plan.
+
+    `ready` are the members that nothing but Auto Scaling keeps out of DNS, and those that need not wait for DNS.
+    """
 
     pool: PoolName
     record_name: str
@@ -118,6 +121,7 @@ class Roll:
     in_dns: frozenset[InstanceId]
     pending: frozenset[InstanceId]
     standby: frozenset[InstanceId]
+    ready: frozenset[InstanceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

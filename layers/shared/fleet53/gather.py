@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.errors import ZoneUnreadableError
 from fleet53.identity import FALLBACK
+from fleet53.lifecycle import Action, Transition
 from fleet53.model import Finding, FindingKind, InstanceId
 from fleet53.pools import Declared, PoolFault, read_pools
 from fleet53.situation import Situation, Stray
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
@@ -57,6 +58,13 @@ class Gathered:
     findings: tuple[Finding, ...]
 
 
+_HELD_BY: Final = {
+    "Pending:Wait": (Transition.LAUNCHING,),
+    "Warmed:Pending:Wait": (Transition.LAUNCHING, Transition.TERMINATING),
+}
+"""Which hooks hold an instance in these states; in every other one that waits, a terminate hook."""
+
+
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     """Read pools, instances and records; checks too where the scope says so (else `add_checks`, where they matter)."""
     declared = read_pools(aws.parameters.read())
@@ -99,6 +107,24 @@ def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, 
     """Return the situation with what Route 53 sees of `check_ids`."""
     wanted = frozenset(check_ids)
     return replace(situation, healthy=aws.health.read(wanted, now=now)) if wanted else situation
+
+
+def waiting_actions(situation: Situation, aws: Aws) -> Iterator[Action]:
+    """Yield the lifecycle actions at which members of the pass's pools wait for us, as Auto Scaling shows them.
+
+    The scaling activity tells since when. Without the event there is no token, and no telling whether an instance on
+    its way into the warm pool comes from a launch or from the group: it waits at one of the hooks, the other is over.
+    """
+    for instance in situation.instances.values():
+        state = situation.lifecycle_states.get(instance.id, "")
+        if instance.group is None or not state.endswith(":Wait"):
+            continue
+        for hook, transition in aws.autoscaling.hooks(instance.group):
+            if transition in _HELD_BY.get(state, (Transition.TERMINATING,)):
+                began = aws.autoscaling.activity_starts(instance.group).get(instance.id, instance.launched)
+                returns = state == "Warmed:Pending:Wait" and transition is Transition.TERMINATING
+                warm = state.startswith("Warmed:") and not returns
+                yield Action(instance.group, hook, instance.id, transition, began, beat=began, warm=warm)
 
 
 def _check_zones(declared: Declared, scope: Scope, aws: Aws) -> tuple[tuple[Pool, ...], tuple[PoolFault, ...]]:

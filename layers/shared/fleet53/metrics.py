@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fleet53.identity import Owner
     from fleet53.model import InstanceId
-    from fleet53.reconcile import Outcome
+    from fleet53.outcome import Outcome
     from fleet53.signals import InstanceSignal, PoolSignal
 
 
@@ -52,6 +52,8 @@ def measure_run(
             measured += _one_change("Admitted", "SecondsToAdmit", change, heard, now)
         elif isinstance(change, DeleteRecord) and change.instance_id is not None:
             measured += _one_change("Withdrawn", "SecondsToWithdraw", change, heard, now)
+    for result, count in Counter(step.result.value for step in outcome.completed).items():
+        measured.append(Measurement("HooksCompleted", count, kind=result))
     for pool, findings in outcome.findings.items():
         for kind, count in Counter(finding.kind.value for finding in findings).items():
             measured.append(Measurement("Findings", count, pool, kind))

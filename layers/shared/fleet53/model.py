@@ -227,6 +227,8 @@ class FindingKind(StrEnum):
     CHECK_QUOTA = "check-quota"
     CHECK_REFUSED = "check-refused"
     CHANGE_REFUSED = "change-refused"
+    STUCK_HOOK = "stuck-hook"
+    UNHEALTHY_FOR_LONG = "unhealthy-for-long"
 
 
 @dataclass(frozen=True, slots=True)

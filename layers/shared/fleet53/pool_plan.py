@@ -60,19 +60,21 @@ class PoolPlan:
     _deletions: list[DeleteRecord] = field(default_factory=list, init=False)
     _puts: list[PutRecord] = field(default_factory=list, init=False)
     _standby: set[InstanceId] = field(default_factory=set, init=False)
+    _unready: set[InstanceId] = field(default_factory=set, init=False)
+    _verdicts: dict[InstanceId, Verdict] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Decide everything: members by membership, seekers by seat, then the fallback."""
         self.checks = PoolChecks(self.situation.owner, self.pool, self.situation.checks)
         owned = self._owned()
         holders = {instance_id for instance_id, _ in owned}
-        verdicts = {
+        self._verdicts = {
             instance_id: self.situation.verdict(instance_id, self.pool.name)
             for instance_id in sorted(holders | self.situation.tagged_for(self.pool.name))
         }
-        held = self._held_by_guard(verdicts, holders)
+        held = self._held_by_guard(holders)
         seekers: list[_Seeker] = []
-        for instance_id, verdict in verdicts.items():
+        for instance_id, verdict in self._verdicts.items():
             for record_type in RecordType:
                 record = owned.get((instance_id, record_type))
                 match verdict.membership:
@@ -102,6 +104,11 @@ class PoolPlan:
             in_dns=in_dns,
             pending=frozenset(waiting.instance_id for waiting in self.waiting) - in_dns,
             standby=frozenset(self._standby),
+            ready=frozenset(
+                instance_id
+                for instance_id, verdict in self._verdicts.items()
+                if verdict.membership in {Membership.ADMIT, Membership.PREPARE} and instance_id not in self._unready
+            ),
         )
 
     # What there is at the name
@@ -149,8 +156,9 @@ class PoolPlan:
 
     # Members that stay out, or as they are
 
-    def _held_by_guard(self, verdicts: dict[InstanceId, Verdict], holders: set[InstanceId]) -> dict[InstanceId, str]:
+    def _held_by_guard(self, holders: set[InstanceId]) -> dict[InstanceId, str]:
         """Return the members whose withdrawal the guard holds, with the reason."""
+        verdicts = self._verdicts
         absent = [
             instance_id
             for instance_id in holders
@@ -202,6 +210,8 @@ class PoolPlan:
         elif address is None:
             wanted = _address_words(self.pool.address, record_type)
             self._wait(instance, f"running without {wanted}", overdue=FindingKind.NO_ADDRESS)
+            if all(instance.address(self.pool.address, each) is None for each in self.pool.address.record_types):
+                self._unready.add(instance.id)
         elif record is not None and verdict.membership is Membership.ADMIT:
             self._renew(instance, record_type, record, address)
         else:
@@ -253,6 +263,7 @@ class PoolPlan:
         if blocker is not None:
             self.findings.append(self._finding(FindingKind.FOREIGN_RECORD_IN_THE_WAY, blocker))
             for seeker in seekers:
+                self._unready.add(seeker.instance.id)
                 self._wait(seeker.instance, blocker)
             return
         taken = sum(record.type == record_type for record in (*self.standing, *self._foreign()))
@@ -285,18 +296,12 @@ class PoolPlan:
             drift = FindingKind.MISSING_CHECK
             self._create_check(instance, record_type, seeker.address, drift, f"{because}; it has no check")
         record = self._record(record_type, str(seeker.address), instance.id, check.id if check else None)
-        if seeker.verdict.membership is Membership.PREPARE:
-            self._wait(instance, because)
-        elif not self.checks.wanted:
-            self._put(instance.id, record, because, admits=True)
-        elif not self.checks.known:
+        needs_health = self.checks.wanted and self.pool.admit_when is AdmitWhen.HEALTHY
+        if self.checks.wanted and not self.checks.known:
+            self._unready.add(instance.id)
             self._wait(instance, "its check is not read yet")
-        elif self.pool.admit_when is AdmitWhen.RUNNING:
-            new_check = None if check else CheckKey(self.pool.name, instance.id, record_type)
-            self._put(instance.id, record, because, new_check=new_check, admits=True)
-        elif check is not None and self.situation.healthy.get(check.id):
-            self._put(instance.id, record, f"{because}; Route 53 sees it healthy", admits=True)
-        else:
+        elif needs_health and not (check and self.situation.healthy.get(check.id)):
+            self._unready.add(instance.id)
             seen = check is not None and check.id in self.situation.healthy
             self._wait(
                 instance,
@@ -304,6 +309,13 @@ class PoolPlan:
                 check_id=check.id if check else None,
                 overdue=FindingKind.NOT_HEALTHY_IN_TIME,
             )
+        elif seeker.verdict.membership is Membership.PREPARE:
+            self._wait(instance, because)
+        else:
+            if needs_health:
+                because = f"{because}; Route 53 sees it healthy"
+            new_check = None if check or not self.checks.wanted else CheckKey(self.pool.name, instance.id, record_type)
+            self._put(instance.id, record, because, new_check=new_check, admits=True)
 
     def _decide_fallback(self) -> None:
         """Answer with the fallback exactly while no member is in DNS: its batch is that of the members' change."""

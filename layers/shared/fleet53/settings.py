@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.errors import SettingsError
 from fleet53.identity import Owner
+from fleet53.lifecycle import Result
 from fleet53.model import ZoneId
 
 if TYPE_CHECKING:
@@ -21,7 +23,11 @@ _LONGEST_OWNER: Final = 108
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One stack's settings. `admit_timeout` in seconds; `zone_ids` are the zones that pools may use."""
+    """One stack's settings.
+
+    `zone_ids` are those pools may use, `admit_timeout` is how long a launch may take, `replace_unhealthy_after` how
+    long a member may be unhealthy before its group should replace it (0 for ever).
+    """
 
     owner: Owner
     pools_path: str
@@ -29,7 +35,10 @@ class Settings:
     queue_url: str
     zone_ids: tuple[ZoneId, ...]
     max_withdraw_percent: int
-    admit_timeout: int
+    admit_timeout: timedelta
+    hook_prefix: str
+    unhealthy_launch_result: Result
+    replace_unhealthy_after: timedelta
 
 
 class _Environment(BaseModel):
@@ -41,7 +50,10 @@ class _Environment(BaseModel):
     queue_url: Annotated[str, Field(min_length=1)]
     zone_ids: str
     max_withdraw_percent: Annotated[int, Field(ge=0, le=100)]
-    admit_timeout: Annotated[int, Field(ge=1)]
+    admit_timeout: Annotated[int, Field(ge=1, le=7200)]
+    hook_prefix: Annotated[str, Field(min_length=1)]
+    unhealthy_launch_result: Result
+    replace_unhealthy_after: Annotated[int, Field(ge=0, le=1440)]
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -62,5 +74,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         queue_url=read.queue_url,
         zone_ids=tuple(ZoneId(zone_id) for zone_id in read.zone_ids.split(",") if zone_id),
         max_withdraw_percent=read.max_withdraw_percent,
-        admit_timeout=read.admit_timeout,
+        admit_timeout=timedelta(seconds=read.admit_timeout),
+        hook_prefix=read.hook_prefix,
+        unhealthy_launch_result=read.unhealthy_launch_result,
+        replace_unhealthy_after=timedelta(minutes=read.replace_unhealthy_after),
     )

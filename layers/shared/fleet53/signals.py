@@ -8,21 +8,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.errors import NotUnderstoodError
+from fleet53.lifecycle import Action, Transition
 from fleet53.model import InstanceId, PoolName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ALL: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceSignal:
-    """Something may have changed about instances; their tags say which pools that concerns."""
+    """Something may have changed about instances; their tags say which pools that concerns.
+
+    `actions` are the lifecycle actions that wait for somebody to complete them.
+    """
 
     instance_ids: frozenset[InstanceId]
     because: str
     at: datetime | None = None
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class PoolSignal:
     """Something may have changed about pools: `pools`, or all where it is None.
 
     `sweep`, `force`: see Scope and Guard. `attempt` counts the looks of a timer, from 1; 0 is no timer.
-    `since` is when the members that wait were first heard of.
+    `since` is when the members that wait were first heard of; `actions` are as in InstanceSignal.
     """
 
     pools: frozenset[PoolName] | None
@@ -40,6 +45,7 @@ class PoolSignal:
     force: bool = False
     attempt: int = 0
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,9 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
             return _about_instance(detail, "instance-id", f"EC2 said {detail.get('state')}", at, what)
         case "aws.ec2", "EC2 Spot Instance Interruption Warning":
             return _about_instance(detail, "instance-id", "Spot warned of an interruption", at, what)
-        case "aws.autoscaling", (
-            "EC2 Instance-launch Lifecycle Action"
-            | "EC2 Instance-terminate Lifecycle Action"
-            | "EC2 Instance Launch Successful"
-            | "EC2 Instance Terminate Successful"
-        ):
+        case "aws.autoscaling", "EC2 Instance-launch Lifecycle Action" | "EC2 Instance-terminate Lifecycle Action":
+            return _about_action(detail, at, what)
+        case "aws.autoscaling", "EC2 Instance Launch Successful" | "EC2 Instance Terminate Successful":
             return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what)
         case "aws.tag", "Tag Change on Resource":
             return _about_tags(detail, pool_tag_key, at, what)
@@ -100,6 +103,7 @@ def reconcile_message(
     force: bool = False,
     attempt: int = 0,
     since: Mapping[InstanceId, datetime] | None = None,
+    actions: Iterable[Action] = (),
 ) -> dict[str, Any]:
     """Return the message that `read_signal` reads as this PoolSignal."""
     detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
@@ -111,6 +115,8 @@ def reconcile_message(
         detail["attempt"] = attempt
     if since:
         detail["since"] = {instance_id: at.isoformat() for instance_id, at in since.items()}
+    if written := [_write_action(action) for action in actions]:
+        detail["actions"] = written
     return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
 
 
@@ -118,6 +124,70 @@ def _about_instance(
     detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str
 ) -> InstanceSignal:
     return InstanceSignal(frozenset({InstanceId(_text(detail, key, what))}), because, at)
+
+
+def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> InstanceSignal:
+    """Read a lifecycle action. Origin and Destination are missing where the group has no warm pool."""
+    if at is None:
+        raise NotUnderstoodError(f"{what}: time is missing or no time, and the drain counts from it")
+    transition = _transition(_text(detail, "LifecycleTransition", what), what)
+    launching = transition is Transition.LAUNCHING
+    action = Action(
+        group=_text(detail, "AutoScalingGroupName", what),
+        hook=_text(detail, "LifecycleHookName", what),
+        instance_id=InstanceId(_text(detail, "EC2InstanceId", what)),
+        transition=transition,
+        at=at,
+        beat=at,
+        token=_text(detail, "LifecycleActionToken", what),
+        warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
+    )
+    because = f"Auto Scaling waits at hook {action.hook}"
+    return InstanceSignal(frozenset({action.instance_id}), because, at, (action,))
+
+
+def _write_action(action: Action) -> dict[str, Any]:
+    return {
+        "group": action.group,
+        "hook": action.hook,
+        "instance_id": action.instance_id,
+        "transition": action.transition.value,
+        "at": action.at.isoformat(),
+        "beat": action.beat.isoformat(),
+        "token": action.token,
+        "warm": action.warm,
+    }
+
+
+def _read_actions(written: object, what: str) -> tuple[Action, ...]:
+    if not isinstance(written, list) or not all(isinstance(each, dict) for each in written):
+        raise NotUnderstoodError(f"{what}: detail.actions is {written!r}, not a list of objects")
+    actions = []
+    for each in written:
+        at, beat = _time(each.get("at")), _time(each.get("beat"))
+        if at is None or beat is None:
+            raise NotUnderstoodError(f"{what}: detail.actions: at and beat are times, not {each!r}")
+        actions.append(
+            Action(
+                group=_text(each, "group", what),
+                hook=_text(each, "hook", what),
+                instance_id=InstanceId(_text(each, "instance_id", what)),
+                transition=_transition(_text(each, "transition", what), what),
+                at=at,
+                beat=beat,
+                token=_text(each, "token", what) if each.get("token") is not None else None,
+                warm=each.get("warm") is True,
+            )
+        )
+    return tuple(actions)
+
+
+def _transition(text: str, what: str) -> Transition:
+    try:
+        return Transition(text)
+    except ValueError:
+        known = " or ".join(Transition)
+        raise NotUnderstoodError(f"{what}: the transition is {text!r}, not {known}") from None
 
 
 def _about_tags(detail: Mapping[str, Any], pool_tag_key: str, at: datetime | None, what: str) -> Signal:
@@ -173,6 +243,7 @@ def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> P
         force=detail.get("force") is True,
         attempt=attempt,
         since={instance_id: moment for instance_id, moment in heard.items() if moment is not None},
+        actions=_read_actions(detail.get("actions", []), what),
     )
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.changes import DeleteRecord, Plan
+from fleet53.identity import FALLBACK
 from fleet53.membership import EC2, Membership
 from fleet53.model import FindingKind, InstanceId
 
@@ -29,10 +30,12 @@ def plan_strays(situation: Situation, guard: Guard) -> Plan:
         strays = list(group)
         absent: list[DeleteRecord] = []
         for stray in strays:
-            holder = InstanceId(situation.owner.holder(stray.record.identifier) or "")
-            gone = _positively_gone(situation.instances.get(holder), stray.record)
+            holder = situation.owner.holder(stray.record.identifier)
+            instance_id = InstanceId(holder) if holder is not None and holder != FALLBACK else None
+            instance = situation.instances.get(instance_id) if instance_id is not None else None
+            gone = _positively_gone(instance, stray.record)
             because = gone or f"no pool has the name {name}"
-            deletion = DeleteRecord(None, stray.zone_id, holder, stray.record, FindingKind.ORPHAN_RECORD, because)
+            deletion = DeleteRecord(None, stray.zone_id, instance_id, stray.record, FindingKind.ORPHAN_RECORD, because)
             (deletions if gone else absent).append(deletion)
         holders = len({stray.record.identifier for stray in strays})
         leaving = len({deletion.record.identifier for deletion in absent})

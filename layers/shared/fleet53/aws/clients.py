@@ -63,7 +63,7 @@ class Clients:
         route53 = Route53(self.route53, patience, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
-            autoscaling=AutoScaling(self.autoscaling),
+            autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
             route53=route53,
             health=Health(self.cloudwatch, route53),
             parameters=PoolParameters(self.ssm, settings.pools_path),

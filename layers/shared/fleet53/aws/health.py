@@ -29,6 +29,7 @@ MOST_ASKED: Final = 10
 """How many checks without a datapoint Route 53 itself is asked about in one pass."""
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
+_LEAST_COVERED: Final = 0.8
 _WINDOW: Final = timedelta(minutes=10)
 
 
@@ -41,20 +42,38 @@ class Health:
 
     def percentages(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, float]:
         """Return the newest share of checkers (percent) that see each check healthy; none without a datapoint."""
-        newest: dict[CheckId, float] = {}
+        series = self._series(check_ids, now - _WINDOW, now + _PERIOD)
+        return {check_id: values[0] for check_id, values in series.items() if values}
+
+    def unhealthy_throughout(
+        self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
+    ) -> frozenset[CheckId]:
+        """Return the checks that no datapoint of the whole `window` up to now shows healthy.
+
+        A window with many gaps says nothing.
+        """
+        fewest = _LEAST_COVERED * (window / _PERIOD)
+        return frozenset(
+            check_id
+            for check_id, values in self._series(check_ids, now - window, now).items()
+            if len(values) >= fewest and max(values) <= HEALTHY_ABOVE
+        )
+
+    def _series(self, check_ids: Iterable[CheckId], start: datetime, end: datetime) -> dict[CheckId, list[float]]:
+        """Return each check's datapoints, the newest first."""
+        series: dict[CheckId, list[float]] = {}
         for ids in batched(sorted(check_ids), _QUERIES, strict=False):
             names = {f"m{place}": check_id for place, check_id in enumerate(ids)}
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=[_query(name, check_id) for name, check_id in names.items()],
-                StartTime=now - _WINDOW,
-                EndTime=now + _PERIOD,
+                StartTime=start,
+                EndTime=end,
                 ScanBy="TimestampDescending",
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    if result["Values"]:
-                        newest.setdefault(names[result["Id"]], result["Values"][0])
-        return newest
+                    series.setdefault(names[result["Id"]], []).extend(result["Values"])
+        return series
 
     def seen(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
         """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""

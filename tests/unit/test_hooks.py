@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet53.aws.queue import MAX_DELAY
+from fleet53.hooks import Complete, Hold, Standing, decide, keep_alive
+from fleet53.lifecycle import Action, Result, Transition
+from tests.unit.build import NOW, action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CONTINUE, ABANDON = Result.CONTINUE, Result.ABANDON
+LAUNCH, END = action(transition=Transition.LAUNCHING), action()
+GONE = Standing(pooled=True, drain=timedelta(seconds=120))
+IN_DNS = replace(GONE, in_dns=True)
+READY = Standing(pooled=True, ready=True)
+NOT_READY = Standing(pooled=True)
+NOWHERE = Standing(pooled=False)
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def look(
+    waits: Action, standing: Standing, *, after: float = 0, unhealthy_result: Result = CONTINUE
+) -> Complete | Hold:
+    """Decide so many seconds after the action, with an AdmitTimeout of 900 s."""
+    return decide(
+        waits,
+        standing,
+        now=waits.at + seconds(after),
+        admit_timeout=seconds(900),
+        unhealthy_result=unhealthy_result,
+    )
+
+
+# Who may go on ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("waits", [LAUNCH, END, replace(LAUNCH, warm=True), replace(END, warm=True)])
+@pytest.mark.parametrize("standing", [NOWHERE, replace(NOWHERE, in_dns=True)])
+def test_an_instance_of_no_pool_goes_on_at_once(waits: Action, standing: Standing) -> None:
+    step = look(waits, standing, unhealthy_result=ABANDON)
+    assert step == Complete(waits, CONTINUE, "the instance is in no pool")
+
+
+@pytest.mark.parametrize("transition", Transition)
+def test_an_instance_that_was_only_in_the_warm_pool_goes_on_at_once(transition: Transition) -> None:
+    warm = action(transition=transition, warm=True)
+    expected = Complete(warm, CONTINUE, "an instance of the warm pool is never registered")
+    assert look(warm, NOT_READY, unhealthy_result=ABANDON) == expected
+    assert look(warm, NOT_READY, after=900, unhealthy_result=ABANDON) == expected
+
+
+def test_a_launch_goes_on_as_soon_as_it_is_ready() -> None:
+    assert look(LAUNCH, READY, unhealthy_result=ABANDON) == Complete(LAUNCH, CONTINUE, "it is ready to be admitted")
+
+
+def test_a_launch_that_is_ready_late_still_goes_on_as_a_good_one() -> None:
+    step = look(LAUNCH, READY, after=5000, unhealthy_result=ABANDON)
+    assert step == Complete(LAUNCH, CONTINUE, "it is ready to be admitted")
+
+
+def test_a_launch_that_is_not_ready_is_looked_at_every_half_minute() -> None:
+    held = Hold(LAUNCH, seconds(30), "Route 53 does not see it healthy yet")
+    assert look(LAUNCH, NOT_READY) == held
+    assert look(LAUNCH, NOT_READY, after=870) == held
+
+
+def test_the_last_look_at_a_launch_is_when_admit_timeout_is_over() -> None:
+    assert look(LAUNCH, NOT_READY, after=899) == Hold(LAUNCH, seconds(1), "Route 53 does not see it healthy yet")
+
+
+@pytest.mark.parametrize("result", Result)
+@pytest.mark.parametrize("after", [900, 901, 100_000])
+def test_a_launch_that_was_not_ready_in_time_gets_the_result_of_the_settings(result: Result, after: float) -> None:
+    because = "it was not healthy within AdmitTimeout (900 s)"
+    assert look(LAUNCH, NOT_READY, after=after, unhealthy_result=result) == Complete(LAUNCH, result, because)
+
+
+def test_a_launch_does_not_wait_for_a_drain() -> None:
+    assert isinstance(look(LAUNCH, replace(IN_DNS, ready=True)), Complete)
+
+
+@pytest.mark.parametrize(
+    ("after", "delay", "gives_up"), [(0, 5, False), (29, 5, False), (30, 30, False), (599, 30, False), (600, 600, True)]
+)
+def test_an_end_waits_as_long_as_its_record_may_be_in_dns_and_leaves_it_to_the_hook_after_ten_minutes(
+    after: float, delay: float, gives_up: bool
+) -> None:
+    because = "its record is not known to be gone"
+    assert look(END, IN_DNS, after=after) == Hold(END, seconds(delay), because, gives_up=gives_up)
+
+
+def test_who_gave_up_records_no_heartbeat() -> None:
+    given_up = Hold(END, seconds(600), "a test", gives_up=True)
+    assert keep_alive(given_up, seconds(300), now=NOW) == given_up
+
+
+def test_an_end_waits_for_the_rest_of_its_drain() -> None:
+    because = "resolvers may still hold its address"
+    assert look(END, GONE) == Hold(END, seconds(120), because)
+    assert look(END, GONE, after=119) == Hold(END, seconds(1), because)
+
+
+@pytest.mark.parametrize("after", [120, 121, 100_000])
+def test_an_end_goes_on_when_its_drain_has_passed(after: float) -> None:
+    because = "its record is gone, and the drain of 120 s has passed"
+    assert look(END, GONE, after=after, unhealthy_result=ABANDON) == Complete(END, CONTINUE, because)
+
+
+def test_an_end_is_not_hurried_by_being_ready() -> None:
+    assert isinstance(look(END, replace(GONE, ready=True), after=119), Hold)
+
+
+def test_the_drain_counts_from_the_event_and_not_from_the_last_heartbeat() -> None:
+    assert isinstance(look(replace(END, beat=NOW + seconds(100)), GONE, after=120), Complete)
+
+
+@pytest.mark.parametrize("waits", [LAUNCH, END])
+def test_an_action_from_the_future_is_held(waits: Action) -> None:
+    assert isinstance(look(waits, replace(GONE, ready=False), after=-5), Hold)
+
+
+@pytest.mark.parametrize("waits", [LAUNCH, END])
+def test_an_action_from_the_end_of_the_calendar_breaks_nothing(waits: Action) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    never = replace(waits, at=last, beat=last)
+    step = decide(never, GONE, now=NOW, admit_timeout=seconds(900), unhealthy_result=CONTINUE)
+    assert isinstance(step, Hold)
+    assert not keep_alive(step, seconds(3600), now=NOW).heartbeat
+
+
+# Keeping the hook alive ------------------------------------------------------------------------------
+
+
+def kept(delay: float, timeout: float, *, since_beat: float) -> Hold:
+    """Keep alive an action whose heartbeat timeout began so many seconds ago."""
+    waits = replace(END, beat=NOW - seconds(since_beat))
+    return keep_alive(Hold(waits, seconds(delay), "a test"), seconds(timeout), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("delay", "timeout", "since_beat"),
+    [(120, 3600, 0), (120, 3600, 3470), (30, 3600, 3560), (5, 60, 45), (30, 60, 20), (10, 30, 10), (1, 30, 19)],
+)
+def test_there_is_no_heartbeat_while_the_next_look_is_ten_seconds_before_the_hooks_own_end(
+    delay: float, timeout: float, since_beat: float
+) -> None:
+    waits = replace(END, beat=NOW - seconds(since_beat))
+    assert kept(delay, timeout, since_beat=since_beat) == Hold(waits, seconds(delay), "a test")
+
+
+@pytest.mark.parametrize(
+    ("delay", "timeout", "since_beat"),
+    [(120, 3600, 3471), (30, 3600, 3561), (5, 60, 46), (30, 60, 21), (10, 30, 11), (1, 30, 20), (30, 3600, 3605)],
+)
+def test_there_is_a_heartbeat_where_the_next_look_could_come_too_late(
+    delay: float, timeout: float, since_beat: float
+) -> None:
+    expected = Hold(replace(END, beat=NOW), seconds(delay), "a test", heartbeat=True)
+    assert kept(delay, timeout, since_beat=since_beat) == expected
+
+
+@pytest.mark.parametrize(
+    ("timeout", "delay"),
+    [(30, 10), (31, 11), (60, 40), (919, 899), (920, 900), (3600, 900), (7200, 900)],
+)
+def test_the_next_look_comes_in_time_for_the_next_heartbeat(timeout: float, delay: float) -> None:
+    assert kept(86_460, timeout, since_beat=0).delay == seconds(delay)
+
+
+def test_a_heartbeat_changes_when_the_timeout_began_and_not_since_when_it_waits() -> None:
+    after = kept(120, 60, since_beat=50).action
+    assert (after.at, after.beat) == (END.at, NOW)
+
+
+# Lives -----------------------------------------------------------------------------------------------
+
+DELAYS_OF_DELIVERY = st.lists(st.floats(0, 8), min_size=1, max_size=5)
+HEARTBEATS = st.integers(30, 7200)
+
+
+def live(
+    waits: Action,
+    standing: Callable[[datetime], Standing],
+    *,
+    timeout: int,
+    admit_timeout: int,
+    late: Sequence[float],
+) -> tuple[datetime, Result]:
+    """Look at an action as the delays say, a bit late each time; return when it was completed, and how.
+
+    Fails where the hook's own timeout passes first.
+    """
+    now, looks = waits.at + seconds(late[0]), 0
+    while True:
+        looks += 1
+        assert now < waits.beat + seconds(timeout)
+        step = decide(
+            waits, standing(now), now=now, admit_timeout=seconds(admit_timeout), unhealthy_result=Result.ABANDON
+        )
+        if isinstance(step, Complete):
+            return now, step.result
+        hold = keep_alive(step, seconds(timeout), now=now)
+        assert hold.heartbeat == (hold.action.beat == now != waits.beat)
+        delay = min(ceil(hold.delay.total_seconds()), MAX_DELAY)
+        assert delay >= 1
+        now += seconds(delay + late[looks % len(late)])
+        waits = hold.action
+
+
+@given(
+    ttl=st.integers(1, 3600) | st.just(86_400),
+    share=st.floats(0, 1),
+    timeout=HEARTBEATS,
+    late=DELAYS_OF_DELIVERY,
+)
+def test_an_end_is_completed_when_its_drain_has_passed_and_never_by_the_hooks_own_timeout(
+    ttl: int, share: float, timeout: int, late: list[float]
+) -> None:
+    drain = seconds(ttl + 60)
+    withdrawn = END.at + min(share * drain, seconds(300))
+    stands: dict[str, Any] = {"pooled": True, "drain": drain}
+    completed, result = live(
+        END,
+        lambda now: Standing(**stands, in_dns=now < withdrawn),
+        timeout=timeout,
+        admit_timeout=1,
+        late=late,
+    )
+    assert END.at + drain <= completed <= END.at + drain + seconds(60)
+    assert result is Result.CONTINUE
+
+
+@given(admit_timeout=st.integers(30, 7200), timeout=HEARTBEATS, late=DELAYS_OF_DELIVERY)
+def test_a_launch_that_never_gets_healthy_is_completed_at_admit_timeout_and_never_by_the_hooks_own(
+    admit_timeout: int, timeout: int, late: list[float]
+) -> None:
+    completed, result = live(LAUNCH, lambda _: NOT_READY, timeout=timeout, admit_timeout=admit_timeout, late=late)
+    deadline = LAUNCH.at + seconds(admit_timeout)
+    assert deadline <= completed <= deadline + seconds(60)
+    assert result is Result.ABANDON
+
+
+@given(healthy_after=st.integers(0, 899), timeout=HEARTBEATS, late=DELAYS_OF_DELIVERY)
+def test_a_launch_that_gets_healthy_is_completed_within_a_minute(
+    healthy_after: int, timeout: int, late: list[float]
+) -> None:
+    healthy = LAUNCH.at + seconds(healthy_after)
+    completed, result = live(
+        LAUNCH, lambda now: READY if now >= healthy else NOT_READY, timeout=timeout, admit_timeout=900, late=late
+    )
+    assert healthy <= completed <= healthy + seconds(60)
+    assert result is Result.CONTINUE or completed >= LAUNCH.at + seconds(900)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from fleet53.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
+from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.outcome import Outcome
+from fleet53.plan import make_plan
+from tests.unit.build import GUARD, HTTP, ZONE, check, fallback, instance, pool, record, situation
+
+WEB, API = PoolName("web"), PoolName("api")
+A, B = InstanceId("i-0a"), InstanceId("i-0b")
+MISSING, ORPHAN = FindingKind.MISSING_RECORD, FindingKind.ORPHAN_RECORD
+UNREADABLE = Finding(FindingKind.ZONE_UNREADABLE, "a test", WEB)
+
+WAITS = situation(instances=[instance(), instance("i-0b")], records=[record()], checks=[check()])
+SERVES = situation(
+    instances=[instance(), instance("i-0b")],
+    records=[record()],
+    checks=[check(), check("c-2", "i-0b")],
+    healthy=["c-1", "c-2"],
+)
+
+
+def test_a_plan_is_taken_in_with_what_it_was_made_from() -> None:
+    outcome = Outcome()
+    outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
+    assert outcome.declared == {WEB}
+    assert outcome.pools == {WEB: pool()}
+    assert outcome.instances == WAITS.instances
+    assert outcome.ready == {WEB: {A}}
+    assert outcome.rolls[WEB].in_dns == {A}
+    assert [each.instance_id for each in outcome.waiting[WEB]] == [B]
+    assert outcome.findings == {WEB: [UNREADABLE]}
+
+
+def test_a_later_plan_says_who_waits_and_who_is_ready_and_the_first_who_was_in_dns() -> None:
+    outcome = Outcome()
+    outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
+    later = replace(SERVES, records={WEB: ()})
+    outcome.note(later, make_plan(later, GUARD), ())
+    assert (outcome.waiting, outcome.findings) == ({}, {})
+    assert outcome.ready == {WEB: {A, B}}
+    assert outcome.rolls[WEB].in_dns == {A}
+
+
+def test_a_plan_of_other_pools_leaves_what_was_said_of_these() -> None:
+    outcome = Outcome()
+    outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
+    other = situation(pools=[pool("api", record_name="api.example.com")])
+    outcome.note(other, make_plan(other, GUARD), ())
+    assert outcome.rolls.keys() == outcome.pools.keys() == {WEB, API}
+    assert outcome.waiting.keys() == {WEB}
+    assert outcome.findings[WEB] == [UNREADABLE]
+    assert outcome.instances == WAITS.instances
+
+
+def test_who_is_in_dns_after_the_run_is_who_was_and_who_came_without_who_went() -> None:
+    outcome = Outcome()
+    outcome.note(WAITS, make_plan(WAITS, GUARD), ())
+    assert outcome.in_dns(WEB) == {A}
+    put = PutRecord(WEB, ZONE, B, record("i-0b"), MISSING, "a test", admits=True)
+    outcome.made.append(put)
+    assert outcome.in_dns(WEB) == {A, B}
+    outcome.made.append(DeleteRecord(WEB, ZONE, A, record(), ORPHAN, "a test"))
+    assert outcome.in_dns(WEB) == {B}
+    outcome.made.append(DeleteRecord(WEB, ZONE, B, record("i-0b"), ORPHAN, "a test"))
+    assert outcome.in_dns(WEB) == set()
+    outcome.made.append(put)
+    assert outcome.in_dns(WEB) == {B}
+
+
+def test_changes_of_other_pools_of_checks_and_of_the_fallback_are_no_members_coming_or_going() -> None:
+    outcome = Outcome()
+    outcome.note(WAITS, make_plan(WAITS, GUARD), ())
+    config = CheckConfig.of(HTTP, IPv4Address("192.0.2.2"))
+    outcome.made += [
+        CreateCheck(CheckKey(WEB, B, RecordType.A), config, ("r",), FindingKind.MISSING_CHECK, "a test"),
+        DeleteRecord(API, ZONE, A, record(), ORPHAN, "a test"),
+        PutRecord(API, ZONE, B, record("i-0b"), MISSING, "a test", admits=True),
+        PutRecord(WEB, ZONE, None, fallback(), MISSING, "a test"),
+        DeleteRecord(None, ZONE, A, record(), ORPHAN, "a test"),
+    ]
+    assert outcome.in_dns(WEB) == {A}

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet53.model import CheckId, InstanceId, PoolName
+from fleet53.plan import make_plan
+from fleet53.replacement import Replacement, find_replacements, to_replace
+from tests.unit.build import GUARD, NOW, check, instance, record, settings, situation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from fleet53.aws.clients import Aws
+
+
+def ids(*numbers: int) -> frozenset[InstanceId]:
+    return frozenset(InstanceId(f"i-{n:02}") for n in numbers)
+
+
+def chosen(
+    size: int, unhealthy: Iterable[int], *, for_long: Iterable[int] | None = None, leaving: Iterable[int] = ()
+) -> list[str]:
+    """Return whom to replace among members 0 to `size` - 1; the unhealthy are so for long unless told."""
+    unhealthy = tuple(unhealthy)
+    return list(
+        to_replace(
+            in_dns=ids(*range(size)),
+            unhealthy=ids(*unhealthy),
+            for_long=ids(*(unhealthy if for_long is None else for_long)),
+            leaving=ids(*leaving),
+        )
+    )
+
+
+# A third ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "most"), [(1, 0), (2, 0), (3, 1), (4, 1), (5, 1), (6, 2), (8, 2), (9, 3), (10, 3), (100, 33)]
+)
+def test_no_more_than_a_third_is_replaced_at_once(size: int, most: int) -> None:
+    assert len(chosen(size, range(size - 1))) == most
+
+
+def test_fewer_than_a_third_are_all_replaced() -> None:
+    assert chosen(9, [4, 7]) == ["i-04", "i-07"]
+
+
+def test_the_first_ids_go_first_so_that_two_passes_choose_the_same() -> None:
+    assert chosen(6, [5, 1, 3, 2]) == ["i-01", "i-02"]
+
+
+def test_who_leaves_already_counts_towards_the_third() -> None:
+    assert chosen(9, [1, 2, 3, 4], leaving=[1]) == ["i-02", "i-03"]
+    assert chosen(9, [1, 2, 3, 4], leaving=[1, 2]) == ["i-03"]
+    assert chosen(9, [1, 2, 3, 4], leaving=[1, 2, 3]) == []
+    assert chosen(9, [1, 2, 3, 4], leaving=[5, 6, 7, 8]) == []
+
+
+def test_who_leaves_without_a_record_counts_too() -> None:
+    assert chosen(3, [1], leaving=[40]) == []
+
+
+def test_who_leaves_already_is_not_marked_again() -> None:
+    assert chosen(9, [1], leaving=[1]) == []
+
+
+# Never the fleet for its check -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 100])
+def test_when_all_are_unhealthy_nobody_is_replaced(size: int) -> None:
+    assert chosen(size, range(size)) == []
+
+
+def test_when_all_are_unhealthy_but_only_one_for_long_nobody_is_replaced() -> None:
+    assert chosen(9, range(9), for_long=[4]) == []
+
+
+def test_a_pool_with_nobody_in_dns_replaces_nobody() -> None:
+    assert chosen(0, []) == []
+
+
+def test_who_is_healthy_again_is_not_replaced() -> None:
+    assert chosen(9, [1], for_long=[1, 2]) == ["i-01"]
+
+
+def test_who_is_not_unhealthy_for_long_is_not_replaced() -> None:
+    assert chosen(9, [1, 2], for_long=[2]) == ["i-02"]
+
+
+MEMBERS = st.frozensets(st.integers(0, 29).map(lambda n: InstanceId(f"i-{n:02}")), max_size=30)
+
+
+@given(in_dns=MEMBERS, unhealthy=MEMBERS, for_long=MEMBERS, leaving=MEMBERS)
+def test_those_replaced_and_those_leaving_are_never_more_than_a_third(
+    in_dns: frozenset[InstanceId],
+    unhealthy: frozenset[InstanceId],
+    for_long: frozenset[InstanceId],
+    leaving: frozenset[InstanceId],
+) -> None:
+    unhealthy &= in_dns
+    replaced = to_replace(in_dns=in_dns, unhealthy=unhealthy, for_long=for_long, leaving=leaving)
+    assert not replaced or 3 * (len(replaced) + len(leaving)) <= len(in_dns)
+    assert set(replaced) <= for_long & unhealthy - leaving
+    assert not replaced or in_dns - unhealthy
+
+
+# Who is unhealthy ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Cloud:
+    """CloudWatch and Auto Scaling as replacement asks them; a check in neither list has no datapoint."""
+
+    healthy: Collection[str] = ()
+    unhealthy: Collection[str] = ()
+    long_unhealthy: Collection[str] = ()
+    marked: Collection[str] = ()
+    asked: int = 0
+
+    @property
+    def aws(self) -> Aws:
+        return cast("Aws", self)
+
+    @property
+    def health(self) -> Cloud:
+        return self
+
+    @property
+    def autoscaling(self) -> Cloud:
+        return self
+
+    def seen(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
+        assert now == NOW
+        self.asked += 1
+        known = {each: each in self.healthy for each in check_ids}
+        return {each: good for each, good in known.items() if good or each in self.unhealthy}
+
+    def unhealthy_throughout(
+        self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
+    ) -> frozenset[CheckId]:
+        assert (window, now) == (timedelta(minutes=10), NOW)
+        return frozenset(each for each in check_ids if each in self.long_unhealthy)
+
+    def marked_unhealthy(self, instance_ids: Iterable[InstanceId]) -> frozenset[InstanceId]:
+        return frozenset(each for each in instance_ids if each in self.marked)
+
+
+def found(cloud: Cloud, *, minutes: int = 10, states: dict[str, str] | None = None) -> list[Replacement]:
+    """Return the replacements in a pool of six in service, of which some are in another state."""
+    members = [f"i-{n}" for n in range(6)]
+    records = [record(each, f"192.0.2.{n}", f"c-{n}") for n, each in enumerate(members)]
+    what = situation(
+        instances=[instance(each, group="web-fleet") for each in members],
+        records=records,
+        checks=[check(f"c-{n}", each, f"192.0.2.{n}") for n, each in enumerate(members)],
+        lifecycle_states=dict.fromkeys(members, "InService") | (states or {}),
+    )
+    asked = replace(settings(), replace_unhealthy_after=timedelta(minutes=minutes))
+    return list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW))
+
+
+ONE: dict[str, Any] = {"unhealthy": ["c-1"], "long_unhealthy": ["c-1"]}
+
+
+def test_a_member_that_was_unhealthy_for_long_is_to_be_replaced() -> None:
+    assert found(Cloud(healthy=["c-0"], **ONE)) == [
+        Replacement(PoolName("web"), InstanceId("i-1"), "Route 53 sees it unhealthy for 10 minutes")
+    ]
+
+
+def test_nobody_is_replaced_and_nothing_is_asked_where_the_setting_is_off() -> None:
+    cloud = Cloud(**ONE)
+    assert found(cloud, minutes=0) == []
+    assert cloud.asked == 0
+
+
+def test_a_member_without_a_datapoint_is_neither_unhealthy_nor_replaced() -> None:
+    assert found(Cloud(long_unhealthy=["c-1"])) == []
+
+
+@pytest.mark.parametrize("state", ["Pending:Wait", "Standby", "Terminating:Wait", "Detached"])
+def test_only_a_member_in_service_is_replaced(state: str) -> None:
+    assert found(Cloud(**ONE), states={"i-1": state}) == []
+
+
+def test_a_member_that_its_group_does_not_confirm_is_not_replaced() -> None:
+    cloud = Cloud(**ONE)
+    what = situation(
+        instances=[instance("i-1"), *(instance(f"i-{n}") for n in (2, 3, 4))],
+        records=[record(f"i-{n}", "192.0.2.1", f"c-{n}") for n in (1, 2, 3, 4)],
+        checks=[check(f"c-{n}", f"i-{n}") for n in (1, 2, 3, 4)],
+    )
+    asked = replace(settings(), replace_unhealthy_after=timedelta(minutes=10))
+    assert list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW)) == []
+
+
+def test_those_marked_and_those_terminating_are_leaving() -> None:
+    three = ["c-1", "c-2", "c-3"]
+    cloud = Cloud(unhealthy=three, long_unhealthy=three)
+    assert [each.instance_id for each in found(cloud)] == ["i-1", "i-2"]
+    cloud.marked = ["i-1"]
+    assert [each.instance_id for each in found(cloud)] == ["i-2"]
+    assert found(cloud, states={"i-5": "Terminating:Wait"}) == []

@@ -1,0 +1,440 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fleet53.changes import DeleteRecord, PutRecord, Roll
+from fleet53.hooks import Complete, Standing
+from fleet53.lifecycle import Action, Result, Transition
+from fleet53.model import FindingKind, InstanceId, PoolName
+from fleet53.outcome import Outcome
+from fleet53.passes import Run
+from fleet53.settle import settle_hooks, standing
+from fleet53.signals import InstanceSignal, PoolSignal, read_signal
+from tests.unit.account import Logbook
+from tests.unit.build import NAME, NOW, ZONE, action, instance, pool, record, settings
+from tests.unit.scaling import HOUR, Box, Scaling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet53.aws.clients import Aws
+
+WEB, API = PoolName("web"), PoolName("api")
+A, B, C = InstanceId("i-0a"), InstanceId("i-0b"), InstanceId("i-0c")
+LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+BUSY = "An error occurred (ResourceContentionFault) when calling the CompleteLifecycleAction operation: {} is busy"
+
+
+@dataclass
+class Scene:
+    """A run at NOW plus `after` seconds, with all that it talks to."""
+
+    after: float = 0
+    autoscaling: Scaling = field(default_factory=Scaling)
+    queue: Box = field(default_factory=Box)
+    log: Logbook = field(default_factory=Logbook)
+
+    def settle(
+        self, outcome: Outcome, signals: Mapping[str, InstanceSignal | PoolSignal] | None = None, *actions: Action
+    ) -> Scene:
+        """Settle `signals`, or an event for each of `actions`, in messages m0, m1 and so on."""
+        told = signals or {f"m{n}": event(each) for n, each in enumerate(actions)}
+        now = NOW + timedelta(seconds=self.after)
+        run = Run(settings(), cast("Aws", self), self.log, lambda: now)
+        settle_hooks(told, run, outcome)
+        return self
+
+    @property
+    def lines(self) -> list[tuple[object, object]]:
+        """What the log says, and of whom."""
+        return [(message, fields["instance_id"]) for _, message, fields in self.log.lines]
+
+
+def event(*actions: Action) -> InstanceSignal:
+    return InstanceSignal(frozenset(each.instance_id for each in actions), "Auto Scaling waits", NOW, actions)
+
+
+def roll(name: PoolName, in_dns: frozenset[InstanceId] = frozenset()) -> Roll:
+    return Roll(name, NAME, members=frozenset(), in_dns=in_dns, pending=frozenset(), standby=frozenset())
+
+
+def passed(
+    *names: str, in_dns: str = "", ready: str = "", ttl: int = 60, tagged: tuple[str, ...] = ("web",)
+) -> Outcome:
+    """Return the outcome of a pass of these pools, which have the same members in DNS and ready."""
+    pools = [PoolName(each) for each in names or ("web",)]
+    holders = frozenset(map(InstanceId, in_dns.split()))
+    tags = frozenset(map(PoolName, tagged))
+    return Outcome(
+        declared=frozenset({WEB, API}),
+        pools={each: pool(each, ttl=ttl) for each in pools},
+        instances={each: instance(each, pools=tags) for each in (A, B, C)},
+        rolls={each: roll(each, holders) for each in pools},
+        ready=dict.fromkeys(pools, frozenset(map(InstanceId, ready.split()))),
+    )
+
+
+def deletion(instance_id: InstanceId, name: PoolName = WEB) -> DeleteRecord:
+    gone = record(instance_id)
+    return DeleteRecord(name, ZONE, instance_id, gone, FindingKind.ORPHAN_RECORD, "a test")
+
+
+def admission(instance_id: InstanceId, name: PoolName = WEB) -> PutRecord:
+    return PutRecord(name, ZONE, instance_id, record(instance_id), FindingKind.MISSING_RECORD, "a test", admits=True)
+
+
+# How an instance stands ------------------------------------------------------------------------------
+
+DRAIN = timedelta(seconds=120)
+
+
+def test_an_instance_that_ec2_does_not_know_is_in_no_pool() -> None:
+    assert standing(InstanceId("i-99"), passed()).pooled is False
+
+
+@pytest.mark.parametrize("tagged", [(), ("none-such",)])
+def test_an_instance_whose_tag_names_no_declared_pool_is_in_none(tagged: tuple[str, ...]) -> None:
+    assert standing(A, passed(tagged=tagged)).pooled is False
+
+
+def test_a_member_without_a_record_is_not_in_dns() -> None:
+    assert standing(A, passed()) == Standing(pooled=True, in_dns=False, ready=False, drain=DRAIN)
+
+
+def test_a_member_with_a_record_is_in_dns() -> None:
+    assert standing(A, passed(in_dns="i-0a")).in_dns is True
+    assert standing(A, passed(in_dns="i-0b")).in_dns is False
+
+
+def test_a_record_that_the_run_took_out_is_gone_and_one_that_it_put_is_there() -> None:
+    outcome = passed(in_dns="i-0a")
+    outcome.made += [deletion(A), admission(B)]
+    assert [standing(each, outcome).in_dns for each in (A, B)] == [False, True]
+
+
+def test_who_has_a_record_in_one_of_its_pools_is_in_dns() -> None:
+    outcome = passed("web", "api", tagged=("web", "api"))
+    outcome.rolls[API] = roll(API, frozenset({A}))
+    assert standing(A, outcome).in_dns is True
+
+
+def test_the_record_of_another_pool_that_is_taken_out_leaves_this_ones() -> None:
+    outcome = passed("web", "api", in_dns="i-0a", tagged=("web", "api"))
+    outcome.made.append(deletion(A, API))
+    assert standing(A, outcome).in_dns is True
+
+
+def test_who_is_in_a_pool_that_was_not_passed_may_be_in_dns() -> None:
+    assert standing(A, passed("web", tagged=("web", "api"))).in_dns is True
+    assert standing(A, passed("web", tagged=("api",))).in_dns is True
+
+
+def test_a_member_is_ready_when_all_its_pools_say_so() -> None:
+    assert standing(A, passed(ready="i-0a")).ready is True
+    assert standing(A, passed(ready="i-0b")).ready is False
+    assert standing(A, passed("web", ready="i-0a", tagged=("web", "api"))).ready is False
+    outcome = passed("web", "api", ready="i-0a", tagged=("web", "api"))
+    assert standing(A, outcome).ready is True
+    outcome.ready[API] = frozenset()
+    assert standing(A, outcome).ready is False
+
+
+def test_the_drain_is_the_longest_ttl_of_its_pools_and_a_minute() -> None:
+    outcome = passed("web", "api", ttl=10, tagged=("web", "api"))
+    outcome.pools[API] = pool("api", ttl=300)
+    assert standing(A, outcome).drain == timedelta(seconds=360)
+    outcome.instances[B] = instance(B, pools=frozenset({WEB}))
+    assert standing(B, outcome).drain == timedelta(seconds=70)
+
+
+# Whose hooks -----------------------------------------------------------------------------------------
+
+
+def test_a_hook_of_somebody_else_is_never_touched() -> None:
+    scene = Scene().settle(passed(ready="i-0a"), None, action(transition=LAUNCHING, hook="their-launch"))
+    assert (scene.autoscaling.completed, scene.queue.sent, scene.log.lines) == ([], [], [])
+    scene = Scene().settle(passed(in_dns="i-0a"), None, action(hook="their-terminate"))
+    assert (scene.autoscaling.beats, scene.queue.sent, scene.log.lines) == ([], [], [])
+
+
+# Completing ------------------------------------------------------------------------------------------
+
+
+def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> None:
+    waits, outcome = action(transition=LAUNCHING, token="a-token"), passed(ready="i-0a")
+    scene = Scene().settle(outcome, None, waits)
+    assert scene.autoscaling.completed == [(waits, Result.CONTINUE)]
+    assert outcome.completed == [Complete(waits, Result.CONTINUE, "it is ready to be admitted")]
+    fields = {
+        "instance_id": "i-0a",
+        "group": "web-fleet",
+        "hook": "fleet53-launch",
+        "transition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+        "result": "CONTINUE",
+        "because": "it is ready to be admitted",
+    }
+    assert scene.log.lines == [("info", "hook completed", fields)]
+    assert scene.queue.sent == []
+
+
+def test_an_end_whose_drain_has_passed_is_completed() -> None:
+    scene = Scene(after=120).settle(passed(), None, action())
+    assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
+
+
+def test_an_instance_that_is_gone_is_completed_at_once() -> None:
+    scene = Scene().settle(passed(), None, action("i-99"))
+    assert [(each.instance_id, result) for each, result in scene.autoscaling.completed] == [("i-99", Result.CONTINUE)]
+
+
+def test_a_hook_that_was_over_is_logged_once_and_counts_as_nothing_completed() -> None:
+    outcome = passed(ready="i-0a")
+    scene = Scene(autoscaling=Scaling(over={"i-0a"})).settle(outcome, None, action(transition=LAUNCHING))
+    ((level, message, fields),) = scene.log.lines
+    assert (level, message) == ("info", "hook was over")
+    assert fields["because"] == "No active Lifecycle Action found with instance ID i-0a"
+    assert (fields["instance_id"], fields["hook"], fields["result"]) == ("i-0a", "fleet53-launch", "CONTINUE")
+    assert (outcome.completed, outcome.retry, scene.queue.sent) == ([], {}, [])
+
+
+# Each action once ------------------------------------------------------------------------------------
+
+
+def test_an_action_that_several_signals_bring_is_settled_once_as_the_first_of_them_says() -> None:
+    first = action(at=NOW - timedelta(seconds=60), token="first")
+    scene = Scene(after=60).settle(passed(), None, action(token="second"), first, action(token="third"))
+    assert scene.autoscaling.completed == [(first, Result.CONTINUE)]
+
+
+def test_an_action_that_was_told_and_found_is_settled_as_it_was_told() -> None:
+    outcome = passed(ready="i-0a")
+    outcome.actions.append(action(transition=LAUNCHING, at=NOW - timedelta(seconds=5)))
+    told = action(transition=LAUNCHING, token="a-token")
+    assert Scene().settle(outcome, None, told).autoscaling.completed == [(told, Result.CONTINUE)]
+
+
+def test_an_action_that_a_sweep_found_is_settled_too() -> None:
+    outcome = passed()
+    outcome.actions += [action(), action()]
+    scene = Scene(after=120).settle(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
+
+
+def test_two_hooks_of_an_instance_are_two_actions() -> None:
+    scene = Scene(after=120).settle(passed(), None, action(), action(hook="fleet53-second"))
+    assert [each.hook for each, _ in scene.autoscaling.completed] == ["fleet53-terminate", "fleet53-second"]
+
+
+def test_what_comes_again_is_left_for_then() -> None:
+    outcome = passed(ready="i-0a")
+    outcome.retry["m0"] = "Route 53 is out of reach"
+    scene = Scene().settle(outcome, None, action(transition=LAUNCHING), action("i-0b"))
+    assert scene.autoscaling.completed == []
+    assert [message["actions"][0]["instance_id"] for message, _ in scene.queue.sent] == ["i-0b"]
+    assert outcome.retry == {"m0": "Route 53 is out of reach"}
+
+
+def test_what_comes_again_is_settled_where_another_message_brings_it_too() -> None:
+    outcome = passed(ready="i-0a")
+    outcome.retry["m0"] = "Route 53 is out of reach"
+    second = action(transition=LAUNCHING, token="second")
+    scene = Scene().settle(outcome, None, action(transition=LAUNCHING, token="first"), second)
+    assert scene.autoscaling.completed == [(second, Result.CONTINUE)]
+
+
+# Holding ---------------------------------------------------------------------------------------------
+
+
+def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
+    scene = Scene(after=20).settle(passed(), None, action(token="a-token"))
+    assert (scene.autoscaling.completed, scene.autoscaling.beats) == ([], [])
+    assert scene.queue.sent == [
+        (
+            {
+                "pools": ["web"],
+                "because": "resolvers may still hold its address",
+                "attempt": 1,
+                "actions": [
+                    {
+                        "group": "web-fleet",
+                        "hook": "fleet53-terminate",
+                        "instance_id": "i-0a",
+                        "transition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                        "at": "2026-11-20T10:00:00+00:00",
+                        "beat": "2026-11-20T10:00:00+00:00",
+                        "token": "a-token",
+                        "warm": False,
+                    }
+                ],
+            },
+            100,
+        )
+    ]
+
+
+@pytest.mark.parametrize(("after", "delay"), [(119.001, 1), (119.999999, 1), (118.5, 2), (0, 120)])
+def test_a_delay_is_whole_seconds_and_never_too_short(after: float, delay: int) -> None:
+    assert [sent[1] for sent in Scene(after=after).settle(passed(), None, action()).queue.sent] == [delay]
+
+
+def sent_to(scene: Scene) -> list[tuple[list[str], list[str], int]]:
+    """Return each message's pools, the instances of its actions, and its delay in seconds."""
+    return [
+        (message["pools"], [each["instance_id"] for each in message["actions"]], delay)
+        for message, delay in scene.queue.sent
+    ]
+
+
+def test_those_that_wait_in_the_same_pools_share_a_message_that_comes_when_the_first_is_due() -> None:
+    late = action("i-0b", at=NOW - timedelta(seconds=50))
+    scene = Scene().settle(passed(), None, action(), late, action("i-0c"))
+    assert sent_to(scene) == [(["web"], ["i-0b", "i-0a", "i-0c"], 70)]
+
+
+def test_those_that_wait_in_different_pools_have_messages_of_their_own() -> None:
+    outcome = passed("web", "api")
+    outcome.instances[B] = instance(B, pools=frozenset({API}))
+    outcome.instances[C] = instance(C, pools=frozenset({WEB, API}))
+    scene = Scene().settle(outcome, None, action(), action("i-0b"), action("i-0c", transition=LAUNCHING))
+    assert sorted(sent_to(scene)) == [
+        (["api"], ["i-0b"], 120),
+        (["api", "web"], ["i-0c"], 30),
+        (["web"], ["i-0a"], 120),
+    ]
+
+
+def test_a_message_names_only_declared_pools() -> None:
+    scene = Scene().settle(passed(tagged=("web", "none-such")), None, action())
+    assert [message["pools"] for message, _ in scene.queue.sent] == [["web"]]
+
+
+def test_who_may_still_be_in_dns_is_looked_at_soon() -> None:
+    assert sent_to(Scene(after=0).settle(passed(in_dns="i-0a"), None, action())) == [(["web"], ["i-0a"], 5)]
+
+
+def test_a_held_action_reads_back_as_it_was() -> None:
+    waits = action(transition=LAUNCHING, token="a-token")
+    sent = Scene().settle(passed(), None, waits).queue.sent
+    assert [message["because"] for message, _ in sent] == ["Route 53 does not see it healthy yet"]
+    assert Scene().settle(passed(), read_back(sent)).queue.sent == sent
+
+
+def read_back(sent: list[tuple[Mapping[str, Any], int]]) -> dict[str, PoolSignal]:
+    """Return the messages as the next run reads them."""
+    found = {}
+    for n, (detail, _) in enumerate(sent):
+        signal = read_signal(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": detail}), "pool")
+        assert isinstance(signal, PoolSignal)
+        found[f"m{n}"] = signal
+    return found
+
+
+def test_a_hook_that_the_group_has_no_more_is_logged_once_and_left() -> None:
+    outcome = passed(in_dns="i-0a")
+    scene = Scene(autoscaling=Scaling(timeouts={})).settle(outcome, None, action())
+    fields = {
+        "instance_id": "i-0a",
+        "group": "web-fleet",
+        "hook": "fleet53-terminate",
+        "transition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "because": "the group has no such hook of ours",
+    }
+    assert scene.log.lines == [("info", "hook is gone", fields)]
+    assert (scene.queue.sent, outcome.retry) == ([], {})
+
+
+def test_a_hook_of_the_other_transition_is_not_the_one() -> None:
+    other = Scaling(timeouts={("fleet53-terminate", LAUNCHING): HOUR})
+    assert Scene(autoscaling=other).settle(passed(), None, action()).lines == [("hook is gone", "i-0a")]
+
+
+# Heartbeats ------------------------------------------------------------------------------------------
+
+
+def half_minute_hooks() -> Scaling:
+    return Scaling(timeouts={("fleet53-terminate", TERMINATING): timedelta(seconds=30)})
+
+
+def test_a_heartbeat_is_recorded_and_remembered_where_the_drain_outlasts_the_hook() -> None:
+    scene = Scene(after=20, autoscaling=half_minute_hooks()).settle(passed(), None, action())
+    assert scene.autoscaling.beats == [action()]
+    ((message, delay),) = scene.queue.sent
+    (waits,) = message["actions"]
+    assert (waits["at"], waits["beat"], delay) == ("2026-11-20T10:00:00+00:00", "2026-11-20T10:00:20+00:00", 10)
+
+
+def test_there_is_no_heartbeat_before_it_is_needed() -> None:
+    scene = Scene(after=5, autoscaling=half_minute_hooks()).settle(passed(), None, action())
+    assert scene.autoscaling.beats == []
+    assert [delay for _, delay in scene.queue.sent] == [10]
+
+
+def test_there_is_no_heartbeat_before_it_is_needed_where_the_queue_cannot_delay_for_so_long() -> None:
+    outcome = passed(ttl=7200)
+    first = Scene(after=1).settle(outcome, None, action())
+    second = Scene(after=901).settle(outcome, None, action())  # the next look is 900 s later, the hook's end 2,699 s
+    assert first.autoscaling.beats == second.autoscaling.beats == []
+
+
+def test_a_heartbeat_for_a_hook_that_is_over_ends_the_wait_and_is_logged() -> None:
+    over = replace(half_minute_hooks(), over={"i-0a"})
+    scene = Scene(after=20, autoscaling=over).settle(passed(), None, action())
+    assert scene.lines == [("hook was over", "i-0a")]
+    assert scene.log.lines[0][2]["because"] == "No active Lifecycle Action found with instance ID i-0a"
+    assert scene.queue.sent == []
+
+
+# Errors ----------------------------------------------------------------------------------------------
+
+
+def test_an_error_returns_its_message_and_stops_no_other() -> None:
+    outcome = passed(ready="i-0a i-0b i-0c")
+    waits = [action(each, LAUNCHING) for each in (A, B, C)]
+    scene = Scene(autoscaling=Scaling(fails={"i-0b"})).settle(outcome, None, *waits)
+    assert [each.instance_id for each, _ in scene.autoscaling.completed] == ["i-0a", "i-0c"]
+    assert outcome.retry == {"m1": BUSY.format("i-0b")}
+    warnings = [line for line in scene.log.lines if line[0] == "warning"]
+    assert [(message, fields["instance_id"], fields["because"]) for _, message, fields in warnings] == [
+        ("hook not settled", "i-0b", BUSY.format("i-0b"))
+    ]
+
+
+def test_a_heartbeat_that_fails_returns_its_message_and_the_others_are_held() -> None:
+    outcome, failing = passed(), replace(half_minute_hooks(), fails={"i-0a"})
+    scene = Scene(after=20, autoscaling=failing).settle(outcome, None, action(), action("i-0b"))
+    assert outcome.retry.keys() == {"m0"}
+    assert sent_to(scene) == [(["web"], ["i-0b"], 10)]
+
+
+def test_hooks_that_cannot_be_read_return_the_message_too() -> None:
+    outcome = passed()
+    scene = Scene(autoscaling=Scaling(fails={"other-fleet"}))
+    scene.settle(outcome, None, action(group="other-fleet"), action("i-0b"))
+    assert outcome.retry == {"m0": BUSY.format("other-fleet")}
+    assert sent_to(scene) == [(["web"], ["i-0b"], 120)]
+
+
+def test_an_error_with_what_a_sweep_found_returns_nothing() -> None:
+    outcome = passed(ready="i-0a")
+    outcome.actions.append(action(transition=LAUNCHING))
+    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).settle(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    assert scene.lines == [("hook not settled", "i-0a")]
+    assert outcome.retry == {}
+
+
+def test_a_message_with_one_action_that_fails_returns_and_the_rest_of_it_is_done() -> None:
+    outcome = passed(ready="i-0a i-0b")
+    both = {"m0": PoolSignal(frozenset({WEB}), "a timer", actions=(action(A, LAUNCHING), action(B, LAUNCHING)))}
+    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).settle(outcome, both)
+    assert [each.instance_id for each, _ in scene.autoscaling.completed] == ["i-0b"]
+    assert outcome.retry.keys() == {"m0"}
+
+
+def test_signals_without_an_action_settle_nothing() -> None:
+    scene = Scene().settle(passed(), {"m0": InstanceSignal(frozenset({A}), "EC2 said running", NOW)})
+    assert (scene.autoscaling.completed, scene.queue.sent, scene.log.lines) == ([], [], [])

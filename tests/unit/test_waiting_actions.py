@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from fleet53.gather import waiting_actions
+from fleet53.lifecycle import Action, Transition
+from fleet53.model import InstanceId
+from tests.unit.build import LAUNCHED, NOW, action, instance, situation
+from tests.unit.scaling import HOUR, Scaling
+
+if TYPE_CHECKING:
+    from fleet53.aws.clients import Aws
+    from fleet53.model import Instance
+
+LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+IN_GROUP = instance(group="web-fleet")
+
+
+@dataclass
+class Cloud:
+    autoscaling: Scaling = field(default_factory=Scaling)
+
+
+def found(state: str | None, scaling: Scaling | None = None, member: Instance = IN_GROUP) -> list[Action]:
+    """Return the actions of one member in a lifecycle state."""
+    what = situation(instances=[member], lifecycle_states={} if state is None else {member.id: state})
+    return list(waiting_actions(what, cast("Aws", Cloud(scaling or Scaling()))))
+
+
+@pytest.mark.parametrize(
+    ("state", "transition", "warm"),
+    [
+        ("Pending:Wait", LAUNCHING, False),
+        ("Terminating:Wait", TERMINATING, False),
+        ("Warmed:Pending:Wait", LAUNCHING, True),
+        ("Warmed:Terminating:Wait", TERMINATING, True),
+    ],
+)
+def test_a_member_that_waits_is_found_at_the_hook_of_its_transition(
+    state: str, transition: Transition, *, warm: bool
+) -> None:
+    assert action(transition=transition, at=LAUNCHED, beat=LAUNCHED, warm=warm) in found(state)
+
+
+def test_a_member_that_waits_to_return_to_the_warm_pool_is_found_at_its_terminate_hook_and_drains() -> None:
+    assert action(transition=TERMINATING, at=LAUNCHED, beat=LAUNCHED) in found("Warmed:Pending:Wait")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        "Pending",
+        "Pending:Proceed",
+        "InService",
+        "Standby",
+        "Terminating",
+        "Terminating:Proceed",
+        "Warmed:Stopped",
+    ],
+)
+def test_a_member_that_does_not_wait_has_no_action(state: str | None) -> None:
+    assert found(state) == []
+
+
+def test_an_instance_of_no_group_has_no_action() -> None:
+    assert found("Pending:Wait", member=instance()) == []
+
+
+def test_it_waits_since_its_scaling_activity_began() -> None:
+    began = NOW - timedelta(seconds=40)
+    (waits,) = found("Terminating:Wait", Scaling(starts={InstanceId("i-0a"): began}))
+    assert (waits.at, waits.beat, waits.token) == (began, began, None)
+
+
+def test_a_group_with_no_hook_of_ours_has_no_action() -> None:
+    assert found("Pending:Wait", Scaling(timeouts={})) == []
+
+
+def test_each_hook_of_the_transition_is_an_action() -> None:
+    two = Scaling(timeouts={("fleet53-a", LAUNCHING): HOUR, ("fleet53-b", LAUNCHING): HOUR})
+    assert [each.hook for each in found("Pending:Wait", two)] == ["fleet53-a", "fleet53-b"]
