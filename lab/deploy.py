@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from lab.template import Template
+
 STACK: Final = "fleet53"
 
+_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -39,6 +42,7 @@ class Function:
 class EventSource:
     """An SQS event source mapping; `window` is in seconds."""
 
+    logical_id: str
     function: str
     queue_arn: str
     queue_url: str
@@ -70,6 +74,10 @@ class Deployment:
     resources: dict[str, str]
     outputs: dict[str, str]
     created_by: dict[str, str]
+    stack_id: str
+    custom: dict[str, dict[str, Any]]
+    """The properties of each custom resource."""
+    deletion_order: tuple[str, ...]
 
     def queue_url(self, logical_id: str) -> str:
         """Return the URL of the stack's queue with this logical id."""
@@ -79,15 +87,36 @@ class Deployment:
 def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
     """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
     template = read_template(path)
-    cloudformation = cloud.client("cloudformation")
-    cloudformation.create_stack(
+    cloud.client("cloudformation").create_stack(
         StackName=stack_name,
         TemplateBody=json.dumps(template.for_moto),
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=_listed(parameters),
+        Capabilities=_CAPABILITIES,
     )
+    return _deployment(template, stack_name, "CREATE_COMPLETE")
+
+
+def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
+    """Update the stack of the template at `path` to other parameters; what is not given gets its default."""
+    template = read_template(path)
+    cloud.client("cloudformation").update_stack(
+        StackName=stack_name,
+        TemplateBody=json.dumps(template.for_moto),
+        Parameters=_listed(parameters),
+        Capabilities=_CAPABILITIES,
+    )
+    return _deployment(template, stack_name, "UPDATE_COMPLETE")
+
+
+def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+
+
+def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
+    """Make what moto does not, and return the stack as it stands."""
+    cloudformation = cloud.client("cloudformation")
     (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-    if described["StackStatus"] != "CREATE_COMPLETE":
+    if described["StackStatus"] != wanted:
         raise TemplateError(f"the stack is {described['StackStatus']}: {described.get('StackStatusReason')}")
     summaries = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
     resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
@@ -105,7 +134,7 @@ def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -
         stack_name=stack_name,
         functions=functions,
         event_sources=tuple(
-            _event_source(properties[name], functions)
+            _event_source(name, properties[name], functions)
             for name, each in kept.items()
             if each["Type"] == "AWS::Lambda::EventSourceMapping"
         ),
@@ -117,6 +146,9 @@ def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -
         resources=resources,
         outputs={each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])},
         created_by=dict.fromkeys(resources, "moto") | {name: BY_LAB[each["Type"]] for name, each in kept.items()},
+        stack_id=described["StackId"],
+        custom={name: properties[name] for name, each in kept.items() if each["Type"].startswith("Custom::")},
+        deletion_order=template.deletion_order,
     )
 
 
@@ -141,12 +173,13 @@ def _logical_id(functions: Mapping[str, Function], name_or_arn: str) -> str | No
     return None
 
 
-def _event_source(properties: Mapping[str, Any], functions: Mapping[str, Function]) -> EventSource:
+def _event_source(name: str, properties: Mapping[str, Any], functions: Mapping[str, Function]) -> EventSource:
     arn = properties["EventSourceArn"]
     function = _logical_id(functions, properties["FunctionName"])
     if not arn.startswith("arn:aws:sqs:") or function is None:
         raise TemplateError(f"the lab maps queues to the template's functions, not {arn} to {function}")
     return EventSource(
+        logical_id=name,
         function=function,
         queue_arn=arn,
         queue_url=cloud.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"],

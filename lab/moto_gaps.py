@@ -11,7 +11,10 @@ Missing in moto 5.2, and put right here while `filled()` is entered:
   be repeated.
 - Auto Scaling launches and terminates in its own time, through hooks and warm pools; moto does it within the
   request that asks for it. Here moto only holds the groups, and the lab's own Auto Scaling says what becomes of them.
-- Lambda runs a function's code; moto needs Docker for that. The lab runs the handler in this process.
+- Lambda runs a function's code; moto needs Docker for that. The lab runs the handler in this process, and moto need
+  not understand the code: it takes a template's inline code for an archive when the stack is updated.
+- Fn::GetAtt gives a parameter's Value (CloudFormation, AWS::SSM::Parameter); moto knows none of its attributes.
+- A parameter that a resource names in Fn::Sub changes the resource with it; moto looks for Ref only.
 - DescribeSpotInstanceRequests filters by instance and by status code; moto refuses both.
 
 The functions below `filled()` reach what AWS does on its own and moto has no API for: a Spot status, a
@@ -33,6 +36,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.awslambda.models import LambdaFunction
+from moto.cloudformation import parsing
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.cloudwatch.models import cloudwatch_backends
@@ -43,8 +47,10 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.events.models import events_backends
+from moto.ssm.models import Parameter
 
 from lab.cloud import ACCOUNT, REGION
+from lab.dependencies import references
 from lab.scaling_error import ScalingError
 
 if TYPE_CHECKING:
@@ -210,6 +216,13 @@ def _refusing(operation: str, answer: Answer, response: Any) -> dict[str, Any]:
         raise AutoscalingClientError(error.code, error.message) from error
 
 
+def _stack_gaps() -> list[_Gap]:
+    def attribute(parameter: Any, name: str) -> str:
+        return str({"Type": parameter.parameter_type, "Value": parameter.value}[name])
+
+    return [(Parameter, "get_cfn_attribute", attribute), (parsing, "get_references_from_template", references)]
+
+
 def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
     def run(function: Any, body: str, _request_headers: Any, response_headers: Any) -> bytes:
         answer, failed = invoke(function.function_name, json.loads(body or "{}"))
@@ -217,7 +230,11 @@ def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
             response_headers["x-amz-function-error"] = "Unhandled"
         return json.dumps(answer).encode()
 
-    return [(LambdaFunction, "invoke", run)]
+    def keep_code(function: Any, _code: Any) -> dict[str, Any]:
+        configuration: dict[str, Any] = function.get_configuration()
+        return configuration
+
+    return [(LambdaFunction, "invoke", run), (LambdaFunction, "update_function_code", keep_code)]
 
 
 class Scaling(Protocol):
@@ -244,6 +261,7 @@ def filled(invoke: Invoke, scaling: Scaling) -> Iterator[None]:
         *_spot_gaps(),
         *_auto_scaling_gaps(scaling),
         *_lambda_gaps(invoke),
+        *_stack_gaps(),
     ]
     with contextlib.ExitStack() as stack:
         for owner, name, replacement in gaps:
@@ -468,6 +486,19 @@ def publish_metrics(namespace: str, data: list[dict[str, Any]], region: str = RE
 def creatable_types() -> set[str]:
     """Return the resource types that moto's CloudFormation creates."""
     return set(get_model_map())
+
+
+def put_stack_status(stack_name: str, status: str) -> None:
+    """Let CloudFormation say this of a stack: moto does at once what takes CloudFormation its time."""
+    cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name).status = status
+
+
+def delete_resource(stack_name: str, logical_id: str) -> None:
+    """Delete one resource of a stack; one that is gone, or that moto did not make, is passed over."""
+    resources = cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name).resource_map
+    made = resources._parsed_resources.pop(logical_id, None)  # noqa: SLF001 - moto deletes stacks only as a whole
+    if made is not None:
+        resources._delete_resource(made, resources._resource_json_map[logical_id])  # noqa: SLF001 - as above
 
 
 class StackValues:

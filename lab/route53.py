@@ -129,6 +129,11 @@ class Route53:
             finally:
                 self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), code))
 
+    def forget_calls(self) -> None:
+        """Forget the recorded calls, and grant as many as if there had been none."""
+        self.reset_calls()
+        self._granted.clear()
+
     def reset_calls(self) -> None:
         """Forget the recorded calls."""
         with self._lock:

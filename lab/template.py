@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from lab.dependencies import deletion_order
 from lab.moto_gaps import creatable_types
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ LAYER: Final = "AWS::Serverless::LayerVersion"
 
 BY_LAB: Final[dict[str, str]] = {
     "AWS::Lambda::EventSourceMapping": "polled by the lab",
+    "Custom::StackLifecycle": "asked by the lab",
     "AWS::Scheduler::Schedule": "fired by the lab's clock",
     "AWS::SQS::QueuePolicy": "set on the queue",
     "AWS::CloudWatch::Alarm": "put to CloudWatch",
@@ -49,6 +51,7 @@ class Template:
     for_lab: dict[str, dict[str, Any]]
     code: dict[str, Code]
     layers: tuple[Path, ...]
+    deletion_order: tuple[str, ...]
 
 
 class _NoManagedPolicies:
@@ -111,11 +114,12 @@ def _translated(path: Path, _modified: int) -> Template:
             unknown.append(f"{logical_id} ({kind})")
     if unknown:
         raise TemplateError(f"{path.name}: neither moto nor the lab can create {', '.join(sorted(unknown))}")
+    order = deletion_order(cloudformation["Resources"])
     absent = set(for_lab)
     cloudformation["Resources"] = {
         name: _without_dependencies_on(resource, absent) for name, resource in for_moto.items()
     }
-    return Template(cloudformation, for_lab, code, layers)
+    return Template(cloudformation, for_lab, code, layers, order)
 
 
 def read_template(path: Path) -> Template:

@@ -13,7 +13,8 @@ from lab import cloud, moto_gaps
 from lab.checkers import Checkers
 from lab.clients import Clients, asking_route53, over_http
 from lab.clock import Clock
-from lab.deploy import STACK, deploy
+from lab.custom_resource import AnswerUrls, CustomResource
+from lab.deploy import STACK, deploy, update
 from lab.dns import answer
 from lab.events import Bus
 from lab.fleet import Fleet
@@ -27,9 +28,10 @@ from lab.scaling_api import ScalingApi
 from lab.servers import Endpoint, Servers
 from lab.serving import Serving
 from lab.sources import Poller, Timer, drain
+from lab.template import TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -49,7 +51,9 @@ class Lab:
     Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test
     sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
     to them; without, `report_health` says what the checkers saw. Route 53 throttles only if
-    `requests_per_second` is given.
+    `requests_per_second` is given. So many instances as `running` says run before the stack is created.
+
+    The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
     """
 
     def __init__(
@@ -61,12 +65,14 @@ class Lab:
         start: datetime | None = None,
         stack_name: str = STACK,
         requests_per_second: int | None = None,
+        running: int = 0,
     ) -> None:
         self._parameters = dict(parameters or {})
         self._with_servers = servers
         self._template = template
         self._stack_name = stack_name
         self._requests_per_second = requests_per_second
+        self._already_running = running
         self._stack = contextlib.ExitStack()
         self._random = random.Random(_SEED)
         self._crowds: list[Clients] = []
@@ -87,8 +93,9 @@ class Lab:
             self.scaling = self.fleet.scaling
             stack.enter_context(moto_gaps.filled(self._invoke, ScalingApi(self.scaling)))
             self.zone_id = self.create_zone(ZONE)
-            defaults = {"HostedZoneId": self.zone_id, "RecordName": RECORD}
-            self.deployment = deploy(self._template, defaults | self._parameters, self._stack_name)
+            self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
+            self._parameters = {"HostedZoneId": self.zone_id, "RecordName": RECORD} | self._parameters
+            self.deployment = deploy(self._template, self._parameters, self._stack_name)
             self.functions = Functions(self.deployment, speed=lambda: self.clock.speed)
             self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
             self.servers = stack.enter_context(Servers())
@@ -97,6 +104,9 @@ class Lab:
             self.health = HealthMetrics(self.route53, self.clock.now)
             self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
             self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
+            self.answer_urls = stack.enter_context(AnswerUrls())
+            self.custom_resources = self._create_custom_resources()
+            self._make_first_pass()
             self._stack = stack.pop_all()
         return self
 
@@ -104,6 +114,31 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def _create_custom_resources(self) -> dict[str, CustomResource]:
+        created = {
+            logical_id: CustomResource(
+                logical_id=logical_id,
+                kind=f"Custom::{logical_id}",
+                properties=properties,
+                stack_id=self.deployment.stack_id,
+                functions=self.functions,
+                urls=self.answer_urls,
+            )
+            for logical_id, properties in self.deployment.custom.items()
+        }
+        for resource in created.values():
+            answer = resource.create()
+            if answer["Status"] != "SUCCESS":
+                raise TemplateError(f"the creation of {resource.logical_id} failed: {answer['Reason']}")
+        return created
+
+    def _make_first_pass(self) -> None:
+        """Let the reconciler handle what the creation queued, and forget how."""
+        self.settle()
+        self.invocations.clear()
+        self.functions.cold_start()
+        self.route53.forget_calls()
 
     # -- what an operator has
 
@@ -137,6 +172,36 @@ class Lab:
     def delete_pool(self, name: str) -> None:
         """Delete a pool."""
         self.pools.delete(name)
+
+    def update_stack(self, parameters: Mapping[str, str]) -> None:
+        """Change some of the stack's parameters, and ask its custom resources whose properties that changes."""
+        self._parameters |= parameters
+        self.deployment = update(self._template, self._parameters, self._stack_name)
+        self.functions.deployment = self.deployment
+        self.functions.cold_start()
+        self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
+        for logical_id, properties in self.deployment.custom.items():
+            if properties != self.custom_resources[logical_id].properties:
+                self.custom_resources[logical_id].update(properties)
+        self.pools.emit_changes()
+
+    def delete_stack(self, *, retain: Collection[str] = ()) -> str:
+        """Delete the stack as CloudFormation does, each resource before what it depends on; return its status.
+
+        It stops at a custom resource whose deletion fails, unless that is one of those to `retain`.
+        """
+        moto_gaps.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
+        for logical_id in self.deployment.deletion_order:
+            if logical_id in self.custom_resources and logical_id not in retain:
+                if self.custom_resources[logical_id].delete()["Status"] != "SUCCESS":
+                    moto_gaps.put_stack_status(self._stack_name, "DELETE_FAILED")
+                    return "DELETE_FAILED"
+                del self.custom_resources[logical_id]
+            self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
+            self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
+            moto_gaps.delete_resource(self._stack_name, logical_id)
+        self.client("cloudformation").delete_stack(StackName=self._stack_name)
+        return "DELETE_COMPLETE"
 
     def audit(self, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke the audit by hand and return its report; what it raised is raised here."""

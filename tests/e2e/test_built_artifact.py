@@ -116,7 +116,7 @@ def logged(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("name", ["ReconcilerFunction", "AuditFunction"])
+@pytest.mark.parametrize("name", ["ReconcilerFunction", "AuditFunction", "StackLifecycleFunction"])
 def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
     lab: Lab, environments: dict[str, dict[str, str]], name: str
 ) -> None:

@@ -28,6 +28,7 @@ BY_LAMBDA: Mapping[str, set[str]] = {
         "sqs:ReceiveMessage",
     },
     "AuditFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "StackLifecycleFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
 }
 """What Lambda itself does with a function's role (Lambda Developer Guide, with-sqs and execution role)."""
 
@@ -63,6 +64,9 @@ def tell(lab: Lab) -> None:
     lab.audit({"repair": True})
     lab.settle()
     tell_of_hooks(lab)
+    lab.custom_resources["StackLifecycle"].update({**lab.deployment.custom["StackLifecycle"], "Settings": "others"})
+    lab.clock.advance(301)  # by then nobody can be at work on the message that was returned
+    assert lab.delete_stack() == "DELETE_COMPLETE"
 
 
 def tell_of_hooks(lab: Lab) -> None:
@@ -92,6 +96,8 @@ def called() -> Mapping[str, set[str]]:
         lab.send("no event")
         lab.settle()
         lab.audit()
+        lab.custom_resources["StackLifecycle"].create()
+        lab.settle()
         for function in BY_LAMBDA:
             record(lab, function, actions[function])
         tell(lab)

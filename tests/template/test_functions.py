@@ -2,7 +2,7 @@ import pytest
 
 from tests.template.stack import source, stack
 
-FUNCTIONS = ["AuditFunction", "ReconcilerFunction"]
+FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction"]
 
 
 def test_these_are_all_functions() -> None:

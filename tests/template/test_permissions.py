@@ -17,6 +17,13 @@ READS = {
     "route53:ListResourceRecordSets",
     "ssm:GetParametersByPath",
 }
+FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction"]
+UNBOUND = {
+    "AuditFunction": {"SeeInstances", "SeeChecks", "ReadQuotas"},
+    "ReconcilerFunction": {"SeeInstances", "SeeChecks", "CreateChecks"},
+    "StackLifecycleFunction": {"SeeChecks"},
+}
+"""The statements about what takes no resource."""
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -53,7 +60,32 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
     }
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message() -> None:
+    assert iam_actions(stack(), "StackLifecycleFunction") == {
+        *OWN_LOGS,
+        "cloudformation:DescribeStacks",
+        "route53:ChangeResourceRecordSets",
+        "route53:DeleteHealthCheck",
+        "route53:ListHealthChecks",
+        "route53:ListResourceRecordSets",
+        "sqs:GetQueueAttributes",
+        "sqs:SendMessage",
+        "ssm:GetParametersByPath",
+    }
+
+
+def test_the_stacks_lifecycle_may_withdraw_what_the_reconciler_may_put_and_delete() -> None:
+    for sid in ("ChangeAllowedRecords", "DeleteChecks"):
+        allowed = _statement(stack(), "StackLifecycleFunction", sid)
+        assert allowed == _statement(stack(), "ReconcilerFunction", sid)
+
+
+def test_the_stacks_lifecycle_may_ask_about_its_own_stack_only() -> None:
+    asked = _statement(stack(), "StackLifecycleFunction", "SeeWhetherTheStackGoes")
+    assert asked["Resource"] == "AWS::StackId"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_statement_allows_named_actions_and_says_its_purpose(function: str) -> None:
     for statement in statements(stack(), function):
         assert statement["Effect"] == "Allow"
@@ -61,15 +93,10 @@ def test_every_statement_allows_named_actions_and_says_its_purpose(function: str
         assert "*" not in str(statement["Action"])
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_only_actions_that_take_no_resource_are_allowed_on_any(function: str) -> None:
     unbound = [statement["Sid"] for statement in statements(stack(), function) if statement["Resource"] == "*"]
-    expected = {
-        "SeeInstances",
-        "SeeChecks",
-        "CreateChecks" if function == "ReconcilerFunction" else "ReadQuotas",
-    }
-    assert set(unbound) == expected
+    assert set(unbound) == UNBOUND[function]
 
 
 def test_any_group_of_this_account_and_region_may_be_told_to_go_on_and_no_other() -> None:
@@ -110,7 +137,7 @@ def test_further_names_and_zones_may_be_changed_where_they_are_allowed() -> None
     assert names == ["\\052.example.com", "api.example.com", "\\052.api.example.com"]
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("further", ["", "Z2", "Z2, Z3"])
 def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str, further: str) -> None:
     of = stack(AllowedZoneIds=further)
@@ -118,7 +145,7 @@ def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str,
     assert _statement(of, function, "ReadAllowedZones")["Resource"] == changed
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_only_this_stacks_pools_may_be_read(function: str) -> None:
     assert _statement(stack(), function, "ReadPools")["Resource"] == [
         "arn:aws:ssm:eu-west-1:123456789012:parameter/fleet53/fleet53/pools",
@@ -126,20 +153,26 @@ def test_only_this_stacks_pools_may_be_read(function: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("function", "logs"), [("AuditFunction", "AuditLogs"), ("ReconcilerFunction", "ReconcilerLogs")]
-)
-def test_a_function_may_write_to_its_own_log_group_only(function: str, logs: str) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_write_to_its_own_log_group_only(function: str) -> None:
+    logs = function.replace("Function", "Logs")
     assert _statement(stack(), function, "WriteOwnLogs")["Resource"] == f"{logs}.Arn"
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_messages_may_be_sent_to_the_signals_queue_only(function: str) -> None:
     senders = [s for s in statements(stack(), function) if "sqs:SendMessage" in str(s["Action"])]
     assert [sender["Resource"] for sender in senders] == ["Signals.Arn"]
 
 
-@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
-def test_a_function_does_not_exist_before_it_may_read(function: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "policies"),
+    [
+        ("AuditFunction", ["GatherPolicy"]),
+        ("ReconcilerFunction", ["GatherPolicy", "WithdrawPolicy"]),
+        ("StackLifecycleFunction", ["WithdrawPolicy"]),
+    ],
+)
+def test_a_function_does_not_exist_before_it_may_read_and_withdraw(function: str, policies: list[str]) -> None:
     depends = stack().template["Resources"][function]["DependsOn"]
-    assert "GatherPolicy" in ([depends] if isinstance(depends, str) else depends)
+    assert ([depends] if isinstance(depends, str) else depends) == policies

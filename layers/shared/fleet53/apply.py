@@ -63,14 +63,16 @@ class Applied:
     findings: list[Finding] = field(default_factory=list)
 
 
-def apply(plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = False) -> Applied:
+def apply(
+    plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = False, applied: Applied | None = None
+) -> Applied:
     """Make the changes of `plan`. A refused batch stops neither the other batches nor the other zones.
 
     With `one_pool_a_batch` a refused pool also gets its withdrawals alone: no admission that Route 53 dislikes may
     keep an address in DNS. Raises TryLaterError where AWS does not answer in time; what was made stays made,
-    and making it again is harmless.
+    and making it again is harmless. An `applied` that is handed in then tells what that was.
     """
-    applied = Applied()
+    applied = Applied() if applied is None else applied
     created = _create_checks(plan.create_checks, route53, log, applied)
     resolved = list(_resolve(plan.change_records, created))
     for batch in _batches(resolved, one_pool_a_batch=one_pool_a_batch):

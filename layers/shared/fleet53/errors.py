@@ -28,6 +28,10 @@ class ZoneUnreadableError(Fleet53Error):
         super().__init__(f"hosted zone {zone_id}: {reason}")
 
 
+class ZoneGoneError(ZoneUnreadableError):
+    """A hosted zone that does not exist: whatever was in it is gone with it."""
+
+
 class BatchRefusedError(Fleet53Error):
     """Route 53 refused a whole change batch: read again, plan again."""
 

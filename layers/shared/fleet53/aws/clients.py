@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from fleet53.aws.autoscaling import AutoScaling
+from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
@@ -17,6 +18,7 @@ from fleet53.aws.route53 import Route53
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_route53 import Route53Client
@@ -66,6 +68,37 @@ class Clients:
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
             route53=route53,
             health=Health(self.cloudwatch, route53),
+            parameters=PoolParameters(self.ssm, settings.pools_path),
+            queue=Queue(self.sqs, settings.queue_url),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StackAws:
+    """All that a stack's lifecycle reads from and writes to."""
+
+    cloudformation: CloudFormation
+    route53: Route53
+    parameters: PoolParameters
+    queue: Queue
+
+
+@dataclass(slots=True)
+class StackClients:
+    """The clients of the function that answers CloudFormation."""
+
+    cloudformation: CloudFormationClient = field(
+        default_factory=lambda: boto3.client("cloudformation", config=_REGIONAL)
+    )
+    route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
+    ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
+    sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+
+    def connect(self, settings: Settings, patience: Patience) -> StackAws:
+        """Return the adapters for one invocation."""
+        return StackAws(
+            cloudformation=CloudFormation(self.cloudformation),
+            route53=Route53(self.route53, patience, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
         )

@@ -57,10 +57,14 @@ class Patience:
                 reason = str(error)
             pause = min(delay, _LONGEST_DELAY) * (0.5 + self.random())
             delay *= 2
-            if self.remaining() - pause < RESERVE:
-                raise OutOfTimeError(f"no time left to try again: {reason}")
-            self.sleep(pause)
+            self.wait(pause, f"to try again: {reason}")
         raise TryLaterError(f"tried {_TRIES} times: {reason}")
+
+    def wait(self, seconds: float, purpose: str) -> None:
+        """Wait for `seconds`, or raise OutOfTimeError, which names the purpose, when only the reserve would be left."""
+        if self.remaining() - seconds < RESERVE:
+            raise OutOfTimeError(f"no time left {purpose}")
+        self.sleep(seconds)
 
     def check_time(self) -> None:
         """Raise OutOfTimeError when only the reserve is left."""

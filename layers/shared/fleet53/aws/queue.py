@@ -27,6 +27,12 @@ class Queue:
             QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=min(delay, MAX_DELAY)
         )
 
+    def in_flight(self) -> int:
+        """Return about how many messages have been received and neither been deleted nor become visible again."""
+        name: Final = "ApproximateNumberOfMessagesNotVisible"
+        read = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        return int(read["Attributes"][name])
+
     def retry_in(self, receipt_handle: str, seconds: int) -> None:
         """Make a received message visible again after `seconds`."""
         self._client.change_message_visibility(

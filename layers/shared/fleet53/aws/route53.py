@@ -14,6 +14,7 @@ from fleet53.errors import (
     CheckQuotaError,
     CheckRefusedError,
     ReferenceBurnedError,
+    ZoneGoneError,
     ZoneUnreadableError,
 )
 from fleet53.model import CHECKER_REGIONS, Check, CheckConfig, CheckId, Record, RecordType, Zone, ZoneId
@@ -175,7 +176,8 @@ def _reason(error: ClientError) -> str:
 
 
 def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
-    return ZoneUnreadableError(zone_id, _reason(error))
+    gone = error.response["Error"]["Code"] == "NoSuchHostedZone"
+    return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, _reason(error))
 
 
 def _read_name(listed: str) -> str:

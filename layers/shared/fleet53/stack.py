@@ -1,0 +1,91 @@
+"""Stack: what CloudFormation asks of the stack's custom resource, and what it is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fleet53.signals import reconcile_message
+from fleet53.withdraw import withdraw
+from fleet53.withdrawal import describe_left
+
+if TYPE_CHECKING:
+    from fleet53.apply import Log
+    from fleet53.aws.clients import StackAws
+    from fleet53.aws.patience import Patience
+    from fleet53.settings import Settings
+
+_GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
+"""What CloudFormation says of a stack that is deleted, or whose creation is undone (DescribeStacks, StackStatus)."""
+_MAX_REASON: Final = 1000
+"""Characters of a reason: CloudFormation takes 4,096 bytes with everything around it."""
+
+
+_WAYS_ON: Final = (
+    "Not everything could be withdrawn; the log of this function names it. Delete the stack again to go on, or remove "
+    "what is left by hand first. A record under a name or in a zone that the stack's parameters do not allow any more "
+    "goes only by hand. To delete the stack and leave it: aws cloudformation delete-stack with --retain-resources and "
+    "this resource's logical id."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What CloudFormation asks: `kind` is Create, Update or Delete, `physical_id` is empty on Create.
+
+    `withdraws` is whether the stack's records and checks go with it.
+    """
+
+    kind: str
+    request_id: str
+    stack_id: str
+    logical_id: str
+    physical_id: str
+    withdraws: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request, in a sentence."""
+
+    succeeded: bool
+    because: str
+
+
+def serve(request: Request, settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Answer:
+    """Do what a request asks for. Raises an AWS error where not even that much could be found out."""
+    if request.kind != "Delete":
+        because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
+        aws.queue.send(reconcile_message(None, because))
+        return Answer(succeeded=True, because="a pass over all pools is queued")
+    if not request.withdraws:
+        return Answer(succeeded=True, because="records and checks are kept, as OnStackDelete says")
+    status = aws.cloudformation.status(request.stack_id)
+    if status not in _GOING:
+        # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
+        return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
+    return _withdraw(settings, aws, patience, log)
+
+
+def _withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Answer:
+    withdrawal = withdraw(settings, aws, patience, log)
+    if not withdrawal.reasons:
+        return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
+    left = describe_left(withdrawal.left) or "nobody could read what"
+    reasons = "; ".join(dict.fromkeys(withdrawal.reasons))
+    return Answer(succeeded=False, because=f"{_WAYS_ON} Left: {left}. Because: {reasons}")
+
+
+def write_answer(request: Request, answer: Answer) -> dict[str, str]:
+    """Return the body that answers a request.
+
+    The physical id never changes, so that CloudFormation never sees the resource replaced.
+    """
+    return {
+        "Status": "SUCCESS" if answer.succeeded else "FAILED",
+        "Reason": answer.because[:_MAX_REASON],
+        "PhysicalResourceId": request.physical_id or f"{request.stack_id}/{request.logical_id}",
+        "StackId": request.stack_id,
+        "RequestId": request.request_id,
+        "LogicalResourceId": request.logical_id,
+    }
