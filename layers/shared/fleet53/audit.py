@@ -186,7 +186,9 @@ def _queue_repair(order: Order, findings: Iterable[Finding], aws: Aws) -> int:
     named = frozenset(finding.pool for finding in drifted if finding.pool is not None)
     pools = None if any(finding.pool is None for finding in drifted) else named
     kinds = ", ".join(sorted({finding.kind.value for finding in drifted}))
-    message = reconcile_message(pools, f"the audit found {kinds}", sweep=True, force=order.force, attempt=_NO_TIMER)
+    message = reconcile_message(
+        pools, f"the audit found {kinds}", sweep=True, repair=True, force=order.force, attempt=_NO_TIMER
+    )
     aws.queue.send(message)
     return 1
 

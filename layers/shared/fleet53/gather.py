@@ -26,12 +26,14 @@ class Scope:
     """Which pools a pass is about: `pools`, or all where it is None.
 
     With `checks` the account's checks are read at once: a record that is to move to another check looks as it should
-    without them. A `sweep` also reads the zones whole, and so finds what no pool claims any more.
+    without them. A `sweep` also reads the zones whole, and so finds what no pool claims any more. A `repair` also has
+    groups replace members.
     """
 
     pools: frozenset[PoolName] | None = None
     checks: bool = False
     sweep: bool = False
+    repair: bool = False
 
     def covers(self, pool: PoolName) -> bool:
         """Whether the pass is about `pool`."""
@@ -47,6 +49,7 @@ class Scope:
             None if everything else pools,
             checks=any(scope.checks for scope in several),
             sweep=any(scope.sweep for scope in several),
+            repair=any(scope.repair for scope in several),
         )
 
 

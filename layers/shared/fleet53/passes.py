@@ -68,7 +68,7 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
         applied = apply(plan, run.aws.route53, run.log, one_pool_a_batch=alone)
         outcome.made += applied.made
         if scope.sweep:
-            _look_after_groups(gathered.situation, plan, run, outcome)
+            _look_after_groups(scope, gathered.situation, plan, run, outcome)
         for finding in applied.findings:
             outcome.findings.setdefault(finding.pool, []).append(finding)
         if not applied.refused:
@@ -93,14 +93,15 @@ def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Pl
     return make_plan(add_health(situation, awaited, aws, now=now), guard) if awaited else plan
 
 
-def _look_after_groups(situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
-    """Find the hooks whose event was lost, and have groups replace members that were unhealthy for too long.
+def _look_after_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
+    """Find the hooks whose event was lost; on a repair, have groups replace members that were unhealthy for too long.
 
     DNS is as it should be by now, and what fails here is tried again by the next sweep.
     """
     try:
         outcome.actions += waiting_actions(situation, run.aws)
-        _replace_unhealthy(situation, plan, run)
+        if scope.repair:
+            _replace_unhealthy(situation, plan, run)
     except AWS_ERRORS as error:
         run.log.warning("groups not looked after", extra={"because": str(error)})
 

@@ -63,7 +63,7 @@ def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
         if isinstance(signal, PoolSignal):
-            scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep)
+            scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep, repair=signal.repair)
         elif signal.instance_ids - known.keys():
             scopes[message] = Scope(checks=True)
         else:

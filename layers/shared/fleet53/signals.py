@@ -34,7 +34,7 @@ class InstanceSignal:
 class PoolSignal:
     """Something may have changed about pools: `pools`, or all where it is None.
 
-    `sweep`, `force`: see Scope and Guard. `attempt` counts the looks of a timer, from 1; 0 is no timer.
+    `sweep`, `repair`, `force`: see Scope and Guard. `attempt` counts the looks of a timer, from 1; 0 is no timer.
     `since` is when the members that wait were first heard of; `actions` are as in InstanceSignal.
     """
 
@@ -42,6 +42,7 @@ class PoolSignal:
     because: str
     at: datetime | None = None
     sweep: bool = False
+    repair: bool = False
     force: bool = False
     attempt: int = 0
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
@@ -100,6 +101,7 @@ def reconcile_message(
     because: str,
     *,
     sweep: bool = False,
+    repair: bool = False,
     force: bool = False,
     attempt: int = 0,
     since: Mapping[InstanceId, datetime] | None = None,
@@ -109,6 +111,8 @@ def reconcile_message(
     detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
     if sweep:
         detail["sweep"] = True
+    if repair:
+        detail["repair"] = True
     if force:
         detail["force"] = True
     if attempt:
@@ -240,6 +244,7 @@ def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> P
         because,
         at,
         sweep=pools is None or detail.get("sweep") is True,
+        repair=detail.get("repair") is True,
         force=detail.get("force") is True,
         attempt=attempt,
         since={instance_id: moment for instance_id, moment in heard.items() if moment is not None},

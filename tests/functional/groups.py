@@ -1,0 +1,162 @@
+"""Auto Scaling groups in a test: how time passes with them, and what was asked of their lifecycle actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from lab.events import Bus
+from lab.hooks import Hooks, launch_hook, terminate_hook
+from lab.route53_checks import REGIONS
+from lab.scaling_error import ScalingError
+from tests.functional.views import checks, in_dns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from lab.fleet import WarmPool
+    from lab.hooks import Hook
+    from lab.world import Lab
+
+GROUP: Final = "fleet"
+LAUNCH: Final = "EC2 Instance-launch Lifecycle Action"
+TERMINATE: Final = "EC2 Instance-terminate Lifecycle Action"
+may_deny: Final = pytest.mark.filterwarnings("ignore:.* with code AccessDenied does not match:UserWarning")
+"""For tests in which Auto Scaling denies access: no service's model has that error, and moto warns of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request about a lifecycle action; `refusal` is Auto Scaling's, None where the request was granted."""
+
+    at: datetime
+    hook: str
+    token: str | None
+    instance_id: str | None
+    result: str | None
+    refusal: str | None
+
+
+# -- how time passes
+
+
+def observe(lab: Lab) -> None:
+    """Let every region see of every check whether the instance at its address serves now, and publish it once."""
+    seen = {
+        check_id: lab.serving.refusal(str(check["HealthCheckConfig"]["IPAddress"])) is None
+        for check_id, check in checks(lab).items()
+    }
+    for check_id, serves in seen.items():
+        status = "Success: HTTP Status Code 200, OK" if serves else "Failure: Connection timed out."
+        for region in REGIONS:
+            lab.route53.observe(check_id, region, serves, status)
+    lab.health.publish()
+
+
+def pass_time(lab: Lab, seconds: float, step: float = 5) -> None:
+    """Let time pass, while the checkers see which instances serve."""
+    for _ in range(round(seconds / step)):
+        observe(lab)
+        lab.run(step, step=step)
+
+
+def in_service(
+    lab: Lab, count: int, *hooks: Hook, name: str = GROUP, warm_pool: WarmPool | None = None, **options: Any
+) -> list[str]:
+    """Create a group with these hooks, ours by default, and return its instances once DNS holds them all."""
+    hooked = hooks or (launch_hook(), terminate_hook())
+    lab.fleet.create_group(name, count, hooks=hooked, warm_pool=warm_pool, **options)
+    pass_time(lab, 120)
+    members = [each for each, state in lab.fleet.members(name).items() if state == "InService"]
+    assert len(members) == count
+    assert set(members) <= in_dns(lab)
+    return members
+
+
+# -- what an operator asks of a group
+
+
+def terminate(lab: Lab, instance_id: str, *, replace: bool = False) -> None:
+    """Have a group terminate an instance through its hooks, and with `replace` launch another instead."""
+    lab.client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=instance_id, ShouldDecrementDesiredCapacity=not replace
+    )
+
+
+def resize(lab: Lab, desired: int, name: str = GROUP) -> None:
+    """Have a group want this many instances."""
+    lab.client("autoscaling").set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=desired)
+
+
+def complete(lab: Lab, hook: str, instance_id: str) -> None:
+    """Complete an action as somebody else than fleet53 does."""
+    lab.client("autoscaling").complete_lifecycle_action(
+        AutoScalingGroupName=GROUP,
+        LifecycleHookName=hook,
+        LifecycleActionResult="CONTINUE",
+        InstanceId=instance_id,
+    )
+
+
+# -- what Auto Scaling says and was asked
+
+
+def state_of(lab: Lab, instance_id: str) -> str | None:
+    """Return an instance's lifecycle state in whatever group it is in."""
+    described = lab.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
+    return next((str(each["LifecycleState"]) for each in described["AutoScalingInstances"]), None)
+
+
+def events(lab: Lab, kind: str, instance_id: str | None = None) -> list[dict[str, Any]]:
+    """Return the events of a detail-type that were told, of one instance or of all."""
+    return [
+        event
+        for event in lab.bus.told
+        if event["detail-type"] == kind and instance_id in (None, event["detail"].get("EC2InstanceId"))
+    ]
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, operation: str, refuse: Callable[[], object]) -> list[Asked]:
+    """Return the requests for `complete` or `heartbeat` as it grows; `refuse` may raise a ScalingError first."""
+    asked: list[Asked] = []
+    as_the_lab = getattr(Hooks, operation)
+
+    def answer(hooks: Hooks, group: str, name: str, *rest: str | None) -> None:
+        result = rest[0] if operation == "complete" else None
+        token, instance_id = rest[-2:]
+        try:
+            refuse()
+            as_the_lab(hooks, group, name, *rest)
+        except ScalingError as error:
+            asked.append(Asked(hooks.now(), name, token, instance_id, result, str(error)))
+            raise
+        asked.append(Asked(hooks.now(), name, token, instance_id, result, None))
+
+    monkeypatch.setattr(Hooks, operation, answer)
+    return asked
+
+
+def completions(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """Return the requests to complete an action, as the list grows."""
+    return watch(monkeypatch, "complete", object)
+
+
+def heartbeats(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
+    """Return the requests to keep an action alive, as the list grows."""
+    return watch(monkeypatch, "heartbeat", object)
+
+
+def lose(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
+    """Lose every event of these detail-types from now on, as best-effort delivery may."""
+    as_told = Bus.deliver
+
+    def deliver(bus: Bus, event: dict[str, Any]) -> tuple[str, ...]:
+        if event["detail-type"] not in kinds:
+            return as_told(bus, event)
+        bus.told.append(event)
+        return ()
+
+    monkeypatch.setattr(Bus, "deliver", deliver)

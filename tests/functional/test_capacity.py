@@ -1,0 +1,173 @@
+"""More members than a name has places, and more checks than a day or an account allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.route53_error import Route53Error
+from tests.functional.groups import observe, pass_time
+from tests.functional.incidents import before_each, wait_in_lab_time
+from tests.functional.views import (
+    admitted,
+    audit,
+    batches,
+    calls,
+    checks,
+    checks_of,
+    create_check,
+    delete_check,
+    findings,
+    in_dns,
+    launched,
+    log_lines,
+    records,
+    signal,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from lab.world import Lab
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def settled(lab: Lab) -> None:
+    """Let Route 53 see every member healthy that has a check, and every timer come."""
+    for _ in range(4):
+        observe(lab)
+        wait(lab)
+
+
+def full(lab: Lab) -> tuple[set[str], set[str]]:
+    """Launch 120 members; return the 100 that DNS holds and the 20 that stand by."""
+    members = {lab.fleet.launch(events=False) for _ in range(120)}
+    lab.run(30, step=30)
+    signal(lab)
+    settled(lab)
+    serving = in_dns(lab)
+    return serving, members - serving
+
+
+# -- a hundred and twenty members of one name
+
+
+def test_of_120_members_100_serve_and_20_stand_by_without_a_check(lab: Lab) -> None:
+    serving, standby = full(lab)
+
+    assert (len(serving), len(standby)) == (100, 20)
+    assert len(checks(lab)) == 100
+    assert [checks_of(lab, each) for each in standby] == [[]] * 20
+    report = audit(lab)
+    assert report["in_sync"] is True
+    (pool,) = report["pools"]
+    assert (pool["members"], pool["in_dns"], pool["standby"], pool["pending"]) == (120, 100, 20, 0)
+    assert {each["instance_id"] for each in findings(report, "pool-full")} == standby
+
+
+def test_ten_go_ten_standbys_come_and_the_other_ninety_records_are_never_touched(lab: Lab) -> None:
+    serving, standby = full(lab)
+    go = set(sorted(serving)[:10])
+    before = records(lab)
+    lab.route53.reset_calls()
+
+    for instance_id in go:
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+    settled(lab)
+
+    come = in_dns(lab) - serving
+    assert len(come) == 10
+    assert come < standby
+    assert in_dns(lab) == serving - go | come
+    changed = [change for batch in batches(lab) for change in batch]
+    assert sorted(changed) == sorted([("DELETE", each) for each in go] + [("UPSERT", each) for each in come])
+    kept = {identifier for identifier in before if identifier.rpartition("/")[2] not in go}
+    assert len(kept) == 90
+    assert {key: records(lab)[key] for key in kept} == {key: before[key] for key in kept}
+    assert len(checks(lab)) == 100
+    assert audit(lab)["in_sync"] is True
+
+
+def test_an_unhealthy_member_is_not_exchanged_for_a_standby(lab: Lab) -> None:
+    serving, _ = full(lab)
+    lab.route53.reset_calls()
+
+    for instance_id in sorted(serving)[:10]:
+        lab.serving.break_(instance_id)
+    settled(lab)
+    signal(lab)
+
+    assert in_dns(lab) == serving
+    assert batches(lab) == []
+
+
+def test_standbys_that_go_change_nothing(lab: Lab) -> None:
+    serving, standby = full(lab)
+    lab.route53.reset_calls()
+
+    for instance_id in sorted(standby)[:5]:
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+
+    assert in_dns(lab) == serving
+    assert batches(lab) == []
+    assert audit(lab)["pools"][0]["standby"] == 15
+
+
+# -- a day's creations
+
+
+def test_when_the_days_creations_are_used_up_what_serves_stays_and_the_next_day_the_rest_comes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = set(admitted(lab, 3))
+    for number in range(997):
+        delete_check(lab, create_check(lab, f"foreign-{number}"))
+    wait_in_lab_time(lab, monkeypatch)
+    lab.route53.reset_calls()
+    start = lab.clock.now()
+
+    late = set(launched(lab, 2))
+    first = [each for each in lab.invocations if each.function == "ReconcilerFunction"][-1]
+    assert first.metric("Findings", Pool="web", Kind="check-quota") == [1.0]
+    assert first.error is None
+    pass_time(lab, HOUR, step=30)
+
+    assert in_dns(lab) == serving
+    assert len(checks(lab)) == 3
+    assert 1 <= calls(lab)["CreateHealthCheck"] <= 150
+    assert log_lines(lab, "message returned") == []
+    lab.clock.advance(DAY - (lab.clock.now() - start).total_seconds())
+    pass_time(lab, 2000, step=30)
+
+    assert in_dns(lab) == serving | late
+    assert len(checks(lab)) == 5
+
+
+def test_creations_that_are_throttled_for_hours_hold_up_no_withdrawal_and_no_other_call(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, stays = admitted(lab, 2)
+    throttling = True
+
+    def refuse(_parameters: Mapping[str, object]) -> None:
+        if throttling:
+            raise Route53Error("Throttling", "Rate exceeded")
+
+    before_each(lab, monkeypatch, "CreateHealthCheck", refuse)
+    wait_in_lab_time(lab, monkeypatch)
+    late = set(launched(lab, 3))
+    lab.fleet.terminate(goes)
+    lab.settle()
+    assert in_dns(lab) == {stays}
+    pass_time(lab, HOUR, step=30)
+    assert in_dns(lab) == {stays}
+    throttling = False
+    pass_time(lab, 2000, step=30)
+
+    assert in_dns(lab) == {stays} | late

@@ -1,0 +1,243 @@
+"""An instance that terminates leaves DNS at once, and goes when no resolver may send a client to it any more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.hooks import launch_hook, terminate_hook
+from tests.functional.groups import (
+    TERMINATE,
+    complete,
+    completions,
+    events,
+    heartbeats,
+    in_service,
+    lose,
+    pass_time,
+    state_of,
+    terminate,
+)
+from tests.functional.incidents import before_each
+from tests.functional.views import audit, checks_of, in_dns, log_lines, signal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.world import Lab
+
+
+def told_at(lab: Lab, instance_id: str) -> datetime:
+    """Return the time of the event that tells of an instance's terminate hook."""
+    (event,) = events(lab, TERMINATE, instance_id)
+    return datetime.fromisoformat(event["time"])
+
+
+def ec2_state(lab: Lab, instance_id: str) -> str:
+    return str(lab.fleet.describe(instance_id)["State"]["Name"])
+
+
+# -- with a hook of ours
+
+
+def test_the_record_and_its_check_go_at_once_while_the_instance_still_runs(lab: Lab) -> None:
+    goes, stays = in_service(lab, 2)
+
+    terminate(lab, goes)
+    lab.run(2)
+
+    assert state_of(lab, goes) == "Terminating:Wait"
+    assert ec2_state(lab, goes) == "running"
+    assert in_dns(lab) == {stays}
+    assert checks_of(lab, goes) == []
+    assert log_lines(lab, "record deleted")[-1]["because"] == "Auto Scaling says Terminating:Wait"
+
+
+@pytest.mark.parametrize(("ttl", "drain"), [(60, 120), (300, 360), (1800, 1860)])
+def test_the_hook_is_completed_a_ttl_and_a_minute_after_the_event_and_not_before(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, ttl: int, drain: int
+) -> None:
+    lab.put_pool("web", ttl=ttl)
+    goes, _ = in_service(lab, 2)
+    asked = completions(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(drain - 5, step=5)
+    assert state_of(lab, goes) == "Terminating:Wait"
+    assert asked == []
+    lab.run(15)
+
+    (one,) = asked
+    assert drain <= (one.at - told_at(lab, goes)).total_seconds() <= drain + 5
+    assert (one.result, one.token) == ("CONTINUE", events(lab, TERMINATE)[0]["detail"]["LifecycleActionToken"])
+    assert ec2_state(lab, goes) in {"shutting-down", "terminated"}
+
+
+def test_an_instance_of_two_pools_waits_for_the_longer_drain(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.put_pool("api", ttl=300)
+    goes, _ = in_service(lab, 2, pools=("web", "api"))
+    asked = completions(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(370, step=5)
+
+    (one,) = asked
+    assert 360 <= (one.at - told_at(lab, goes)).total_seconds() <= 366
+
+
+@pytest.mark.parametrize("heartbeat", [30, 60, 119])
+def test_a_hook_whose_own_time_is_shorter_than_the_drain_is_kept_alive_until_then(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, heartbeat: int
+) -> None:
+    goes, _ = in_service(lab, 2, terminate_hook(heartbeat=heartbeat))
+    beats, asked = heartbeats(monkeypatch), completions(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(118)
+    assert state_of(lab, goes) == "Terminating:Wait"
+    lab.run(10)
+
+    assert [one.result for one in asked] == ["CONTINUE"]
+    assert [one.refusal for one in asked] == [None]
+    assert 1 <= len(beats) <= 12
+    assert {one.refusal for one in beats} == {None}
+
+
+def test_a_hook_whose_own_time_is_longer_than_the_drain_is_not_kept_alive(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, _ = in_service(lab, 2)
+    beats = heartbeats(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(130, step=5)
+
+    assert beats == []
+
+
+def test_a_hook_is_not_completed_before_the_record_is_gone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, _ = in_service(lab, 2)
+    refusal = OSError("Route 53 does not answer")
+    refusing = True
+
+    def refuse(_parameters: Mapping[str, object]) -> None:
+        if refusing:
+            raise refusal
+
+    before_each(lab, monkeypatch, "ChangeResourceRecordSets", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.run(200, step=5)
+    assert goes in in_dns(lab)
+    assert asked == []
+    assert state_of(lab, goes) == "Terminating:Wait"
+    refusing = False
+    lab.run(400, step=5)
+
+    assert goes not in in_dns(lab)
+    assert [one.result for one in asked] == ["CONTINUE"]
+
+
+def test_where_the_record_went_late_the_drain_counts_from_then(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, _ = in_service(lab, 2)
+    asked = completions(monkeypatch)
+    lose(monkeypatch, TERMINATE)
+    terminate(lab, goes)
+    lab.run(300, step=5)
+    assert goes in in_dns(lab)
+    gone_at = lab.clock.now()
+    signal(lab)
+    assert goes not in in_dns(lab)
+    lab.run(110, step=5)
+    assert asked == []
+    assert ec2_state(lab, goes) == "running"
+    lab.run(30, step=5)
+
+    (one,) = asked
+    assert 120 <= (one.at - gone_at).total_seconds() <= 130
+
+
+def test_of_three_hooks_the_two_of_ours_are_completed_once_each_and_the_other_never(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = (terminate_hook(), terminate_hook("fleet53-second", heartbeat=60), terminate_hook("log-shipper"))
+    goes, _ = in_service(lab, 2, *hooks)
+    asked = completions(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(600, step=10)
+    assert Counter(one.hook for one in asked) == {"fleet53-terminate": 1, "fleet53-second": 1}
+    assert state_of(lab, goes) == "Terminating:Wait"
+    complete(lab, "log-shipper", goes)
+    lab.run(20, step=5)
+
+    assert ec2_state(lab, goes) == "terminated"
+
+
+def test_an_instance_that_scales_in_before_it_was_admitted_goes_after_the_drain(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.fleet.create_group("fleet", 1, hooks=(launch_hook(), terminate_hook()))
+    lab.run(12)
+    (goes,) = lab.fleet.members("fleet")
+    asked = completions(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(130, step=5)
+
+    assert [(one.hook, one.result) for one in asked if one.refusal is None] == [("fleet53-terminate", "CONTINUE")]
+    assert checks_of(lab, goes) == []
+
+
+def test_an_instance_whose_group_retains_it_stays_out_of_dns_though_it_runs(lab: Lab) -> None:
+    goes, stays = in_service(lab, 2, terminate_hook("log-shipper", heartbeat=60), retain=True)
+
+    terminate(lab, goes)
+    pass_time(lab, 1800, step=30)
+
+    assert (state_of(lab, goes), ec2_state(lab, goes)) == ("Terminating:Retained", "running")
+    assert in_dns(lab) == {stays}
+    assert checks_of(lab, goes) == []
+    assert audit(lab)["in_sync"] is True
+
+
+# -- without a hook of ours
+
+
+def test_in_a_group_without_hooks_the_record_goes_when_ec2_says_shutting_down(lab: Lab) -> None:
+    goes, stays = in_service(lab, 2, launch_hook())
+
+    terminate(lab, goes)
+    lab.run(3)
+
+    assert ec2_state(lab, goes) == "shutting-down"
+    assert in_dns(lab) == {stays}
+    assert log_lines(lab, "record deleted")[-1]["because"] == "EC2 says shutting-down"
+
+
+def test_in_a_group_without_hooks_a_pass_that_sees_terminating_withdraws(lab: Lab) -> None:
+    goes, stays = in_service(lab, 2, launch_hook())
+
+    terminate(lab, goes)
+    assert (state_of(lab, goes), ec2_state(lab, goes)) == ("Terminating", "running")
+    signal(lab, "web")
+
+    assert in_dns(lab) == {stays}
+    assert log_lines(lab, "record deleted")[-1]["because"] == "Auto Scaling says Terminating"
+
+
+def test_somebody_elses_hook_alone_withdraws_and_is_never_completed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, stays = in_service(lab, 2, terminate_hook("log-shipper"))
+    asked, beats = completions(monkeypatch), heartbeats(monkeypatch)
+
+    terminate(lab, goes)
+    lab.run(2)
+    assert in_dns(lab) == {stays}
+    lab.run(1800, step=30)
+
+    assert (asked, beats) == ([], [])
+    assert state_of(lab, goes) == "Terminating:Wait"
