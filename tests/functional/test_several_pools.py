@@ -149,6 +149,19 @@ def test_a_pool_that_is_given_another_name_in_dns_moves_there_and_leaves_nothing
     assert len(checks(lab)) == 2
 
 
+def test_a_pool_that_moves_to_another_zone_leaves_nothing_in_the_old_one(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    other = lab.create_zone("example.net")
+
+    lab.put_pool("web", hosted_zone_id=other, record_name="app.example.net")
+    lab.settle()
+    wait(lab)
+
+    assert in_dns(lab) == set()
+    assert in_dns(lab, "app.example.net") == {web}
+    assert len(checks_of(lab, web)) == 1
+
+
 def test_a_big_pool_that_is_given_another_name_in_dns_keeps_the_old_records_until_forced(lab: Lab) -> None:
     web = admitted(lab, 4)
 
