@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 """What CloudFormation says of a stack that is deleted, or whose creation is undone (DescribeStacks, StackStatus)."""
-_MAX_REASON: Final = 1000
-"""Characters of a reason: CloudFormation takes 4,096 bytes with everything around it."""
-
-
+_MAX_REASON: Final = 1500
+"""Characters of a reason: CloudFormation takes 4,096 bytes with all around it, and JSON doubles some characters."""
 _WAYS_ON: Final = (
     "Not everything could be withdrawn; the log of this function names it. Delete the stack again to go on, or remove "
     "what is left by hand first. A record under a name or in a zone that the stack's parameters do not allow any more "
@@ -83,7 +81,7 @@ def write_answer(request: Request, answer: Answer) -> dict[str, str]:
     """
     return {
         "Status": "SUCCESS" if answer.succeeded else "FAILED",
-        "Reason": answer.because[:_MAX_REASON],
+        "Reason": answer.because.encode("ascii", "replace").decode()[:_MAX_REASON],
         "PhysicalResourceId": request.physical_id or f"{request.stack_id}/{request.logical_id}",
         "StackId": request.stack_id,
         "RequestId": request.request_id,

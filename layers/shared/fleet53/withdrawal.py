@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 type Deletion = DeleteRecord | DeleteCheck
 
 _BECAUSE: Final = "its stack is deleted"
-_NAMED: Final = 10
+_NAMED: Final = 5
 """How many of the things that are left are named; the log names all."""
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudformation import CloudFormationClient
 
-MAX_BODY: Final = 4096
-"""The most bytes of an answer (CloudFormation User Guide, custom resource response objects)."""
 _PAUSES: Final = (1.0, 2.0, 4.0)
 """Seconds between the tries to answer; with a time-out each they take half a minute at most."""
 _TIMEOUT: Final = 5.0
