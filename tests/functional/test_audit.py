@@ -170,6 +170,7 @@ def test_an_order_that_cannot_be_read_is_refused_with_the_key_and_the_value(lab:
 
 def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
     first, second = admitted(lab, 2)
+    lab.clock.advance(60)  # into another minute: CloudWatch shows the average of each
     lab.report_health(second, 0)
     (third,) = launched(lab, 1)
     lab.route53.reset_calls()
