@@ -59,10 +59,11 @@ def stand_in(value: Any, defaults: Mapping[str, str]) -> str:
 def built_functions(template: Mapping[str, Any]) -> Iterator[Function]:
     """Yield each function of the built template."""
     defaults = {name: str(p["Default"]) for name, p in template["Parameters"].items() if "Default" in p}
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             properties = resource["Properties"]
-            variables = properties["Environment"]["Variables"]
+            variables = shared | properties["Environment"]["Variables"]
             environment = {name: stand_in(value, defaults) for name, value in variables.items()}
             folder = (BUILT / properties["CodeUri"]).resolve()
             yield Function(logical_id, properties["Handler"], folder, environment)
