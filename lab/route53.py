@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lab.route53_checks import Checks
 from lab.route53_error import Route53Error, invalid_input
 from lab.route53_names import InvalidNameError, Name, parse_name
-from lab.route53_page import page_size
+from lab.route53_page import page_by_id
 from lab.route53_records import Records
 
 if TYPE_CHECKING:
@@ -284,18 +284,14 @@ class Route53:
         return answer
 
     def _list_hosted_zones(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        size = page_size(parameters.get("MaxItems"), default=_MAX_ZONES_PAGE, most=_MAX_ZONES_PAGE)
-        marker = parameters.get("Marker") or ""
-        ids = sorted(zone_id for zone_id in self._zones if zone_id >= marker)
-        answer: dict[str, Any] = {
-            "HostedZones": [self._zones[zone_id].described() for zone_id in ids[:size]],
-            "Marker": marker,
-            "IsTruncated": len(ids) > size,
-            "MaxItems": str(size),
-        }
-        if len(ids) > size:
-            answer["NextMarker"] = ids[size]
-        return answer
+        return page_by_id(
+            self._zones,
+            lambda zone_id: self._zones[zone_id].described(),
+            parameters,
+            key="HostedZones",
+            default=_MAX_ZONES_PAGE,
+            most=_MAX_ZONES_PAGE,
+        )
 
     def _list_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self._zone(parameters["HostedZoneId"]).records.page(parameters)

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Any
 
 from lab.route53_error import Route53Error, invalid_input, no_such_health_check
-from lab.route53_page import page_size
+from lab.route53_page import page_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -183,18 +183,14 @@ class Checks:
 
     def page(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer ListHealthChecks: every check of the account, in the order of ids."""
-        size = page_size(parameters.get("MaxItems"), default=DEFAULT_PAGE, most=MAX_PAGE)
-        marker = parameters.get("Marker") or ""
-        ids = sorted(check_id for check_id in self._checks if check_id >= marker)
-        answer: dict[str, Any] = {
-            "HealthChecks": [self._checks[check_id].described() for check_id in ids[:size]],
-            "Marker": marker,
-            "IsTruncated": len(ids) > size,
-            "MaxItems": str(size),
-        }
-        if len(ids) > size:
-            answer["NextMarker"] = ids[size]
-        return answer
+        return page_by_id(
+            self._checks,
+            lambda check_id: self._checks[check_id].described(),
+            parameters,
+            key="HealthChecks",
+            default=DEFAULT_PAGE,
+            most=MAX_PAGE,
+        )
 
     def status(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetHealthCheckStatus."""

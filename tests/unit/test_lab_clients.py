@@ -10,26 +10,20 @@ import pytest
 
 from lab.clients import Clients, Failure, asking_server, over_http
 from lab.dns import Answer, NameServer
-from lab.world import Lab
+from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    from lab.world import Lab
 
-TEMPLATE = """
-Parameters: {HostedZoneId: {Type: String}, RecordName: {Type: String}}
-Resources:
-  Signals: {Type: "AWS::SQS::Queue"}
-"""
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    path = tmp_path / "template.yaml"
-    path.write_text(TEMPLATE)
-    with Lab(template=path) as lab:
+    with bare_lab(tmp_path) as lab:
         yield lab
 
 
@@ -195,9 +189,7 @@ def test_a_question_can_go_to_a_name_server(lab: Lab) -> None:
 
 
 def test_clients_fetch_a_page_of_a_lab_with_servers(tmp_path: Path) -> None:
-    path = tmp_path / "template.yaml"
-    path.write_text(TEMPLATE)
-    with Lab(template=path, servers=True) as lab:
+    with bare_lab(tmp_path, servers=True) as lab:
         lab.pools.put("web", {"health_check": {"url": "http://:80/"}})
         instance_id = lab.fleet.launch()
         lab.run(30, step=5)

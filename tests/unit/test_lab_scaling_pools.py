@@ -8,24 +8,18 @@ import pytest
 
 from lab.fleet import WarmPool
 from lab.hooks import launch_hook, terminate_hook
-from lab.world import Lab
+from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TEMPLATE = """
-Parameters: {HostedZoneId: {Type: String}, RecordName: {Type: String}}
-Resources:
-  Signals: {Type: "AWS::SQS::Queue"}
-"""
+    from lab.world import Lab
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
-    path = tmp_path / "template.yaml"
-    path.write_text(TEMPLATE)
-    with Lab(template=path) as lab:
+    with bare_lab(tmp_path) as lab:
         yield lab
 
 
