@@ -229,6 +229,11 @@ class FindingKind(StrEnum):
     CHANGE_REFUSED = "change-refused"
     STUCK_HOOK = "stuck-hook"
     UNHEALTHY_FOR_LONG = "unhealthy-for-long"
+    UNREACHABLE_BY_CHECKERS = "unreachable-by-checkers"
+    DUPLICATE_ADDRESS = "duplicate-address"
+    PROTECTED_RECORD = "protected-record"
+    ZONE_NOT_DELEGATED = "zone-not-delegated"
+    PUBLIC_CHECKS_IN_PRIVATE_ZONE = "public-checks-in-private-zone"
 
 
 @dataclass(frozen=True, slots=True)
