@@ -108,7 +108,7 @@ def _verdict(report: Report) -> Iterator[str]:
         yield f"NOT IN SYNC: {drift} drifted{f', {held} of them held by the guard' if held else ''}."
     if others:
         yield f"{_count(others, 'finding')} that no repair mends."
-    yield "A repair was queued." if report.queued else "Nothing was queued."
+    yield "A repair is queued." if report.queued else "Nothing is queued."
     if not report.whole:
         yield "Not all pools were looked at."
 
