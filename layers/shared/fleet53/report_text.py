@@ -1,4 +1,4 @@
-"""Readable: a report for people, as text for a terminal and as Markdown for a page. Pure.
+"""The report for people: as text for a terminal, and as Markdown for a page. Pure.
 
 What comes from outside (tags, names, the words of AWS) cannot leave its place: on a terminal no control character is
 passed on, and in Markdown nothing of it is markup.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tabulate import tabulate
 
-from fleet53.aws.health import HEALTHY_ABOVE
+from fleet53.model import HEALTHY_ABOVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -131,16 +131,10 @@ def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
     if len(pool.instances) <= ALL_LISTED:
         return list(pool.instances), "" if pool.instances else "Nobody."
     named = {finding.instance_id for finding in report.findings if finding.pool in {pool.name, None}}
-    troubled = [member for member in pool.instances if member.instance_id in named or not _well(member)]
+    troubled = [member for member in pool.instances if member.instance_id in named or not member.well]
     well = len(pool.instances) - len(troubled)
     more = "more " if troubled else ""
-    return troubled, f"{well} {more}in DNS and healthy, not listed." if well else ""
-
-
-def _well(member: MemberReport) -> bool:
-    if not member.check_ids:
-        return member.in_dns
-    return member.in_dns and member.percent_healthy is not None and member.percent_healthy > HEALTHY_ABOVE
+    return troubled, f"{well} {more}are well, in DNS or rightly out of it." if well else ""
 
 
 def _pool_row(pool: PoolReport) -> Row:

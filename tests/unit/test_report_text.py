@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from markdown_it import MarkdownIt
 
+from fleet53.membership import Membership
 from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
-from fleet53.readable import as_markdown, as_text
 from fleet53.report import Cost, MemberReport, PoolReport, Quota, Quotas, Report
+from fleet53.report_text import as_markdown, as_text
 from tests.unit.build import LAUNCHED, NOW
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def member(instance_id: str = "i-0a", **differs: Any) -> MemberReport:
         group="web-fleet",
         addresses=("52.94.0.1",),
         launched=LAUNCHED,
+        membership=Membership.ADMIT,
         in_dns=True,
         because="Auto Scaling says InService",
         check_ids=(CheckId("c-1"),),
@@ -208,23 +210,23 @@ def test_of_a_larger_pool_those_with_trouble_are_listed(form: Form) -> None:
     members = crowd(30)
     members[3] = replace(members[3], in_dns=False)
     members[4] = replace(members[4], percent_healthy=18.0)
-    members[5] = replace(members[5], percent_healthy=None)
+    members[5] = replace(members[5], membership=Membership.WITHDRAW)
     named = replace(FULL, instance_id=members[6].instance_id, because="named")
     said = form(report(named, pools=(pool(*members),)))
     rows = [line for line in said.splitlines() if "running" in line]
 
     assert [next(each for each in members if each.instance_id in row) for row in rows] == members[3:7]
-    assert "26 more in DNS and healthy, not listed." in said
+    assert "26 more are well, in DNS or rightly out of it." in said
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_of_a_larger_pool_that_is_well_nobody_is_listed(form: Form) -> None:
     members = crowd(21)
-    members[0] = replace(members[0], check_ids=(), percent_healthy=None)  # a pool without checks
+    members[0] = replace(members[0], in_dns=False, membership=Membership.WITHDRAW)  # it has stopped
     said = form(report(pools=(pool(*members),)))
 
     assert "i-00000" not in said
-    assert "21 in DNS and healthy, not listed." in said
+    assert "21 are well, in DNS or rightly out of it." in said
 
 
 @pytest.mark.parametrize("form", FORMS)
