@@ -174,6 +174,15 @@ def test_findings_that_say_the_same_are_told_once() -> None:
     assert said.count("EC2 says running\n") == 1
 
 
+def test_a_member_with_two_findings_that_say_the_same_is_named_once() -> None:
+    assert "missing-record, pool web: i-0a\n" in as_text(report(MISSING, replace(MISSING, check_id=CheckId("c-2"))))
+
+
+def test_no_word_is_broken_at_its_hyphen() -> None:
+    said = as_text(report(replace(FULL, because="awaits not-healthy-in-time " * 40)))
+    assert said.count("not-healthy-in-time") == 40
+
+
 def test_a_finding_without_an_instance_names_its_record_or_its_check() -> None:
     orphan = Finding(FindingKind.ORPHAN_CHECK, "no pool", check_id=CheckId("c-9"), drift=True)
     stray = Finding(FindingKind.ORPHAN_RECORD, "no pool", record_name="old.example.com", drift=True)
