@@ -7,10 +7,10 @@ READY := .venv/.ready
 export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded as they are: no byte code may lie in them.
 export PYTHONDONTWRITEBYTECODE := 1
-# Nothing here but `live` and `deploy` talks to AWS; boto3 wants to know a region all the same.
-export AWS_DEFAULT_REGION ?= eu-west-1
+# These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
+demo lab test check build: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab test fix check build live deploy
+.PHONY: help demo lab audit test fix check build live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -21,6 +21,14 @@ demo: $(READY)  ## set up what is needed, then tell the story of two servers
 
 lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
+
+ifeq ($(MAKECMDGOALS)$(STACK),audit)
+$(error Which stack? Say it: make audit STACK=fleet53)
+endif
+
+# Make hands STACK and EVENT to the shell as variables: no quote in them can end a word here.
+audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"repair": true}'
+	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
 test: $(READY)  ## set up what is needed, then run every test with branch coverage
 	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
