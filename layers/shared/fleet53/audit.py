@@ -146,15 +146,24 @@ def _replacements(
 
 
 def _queue_repair(order: Order, findings: Iterable[Finding], aws: Aws) -> int:
-    """Queue one signal for all pools that drifted, and return how many were queued."""
+    """Queue one signal for all pools that drifted, and return how many were queued.
+
+    What drifted and is no pool's needs a signal for all; an order for some pools never asks for that, least of all with
+    force.
+    """
     drifted = [finding for finding in findings if finding.drift and (order.force or not finding.held)]
-    if not drifted:
-        return 0
     named = frozenset(finding.pool for finding in drifted if finding.pool is not None)
-    pools = None if any(finding.pool is None for finding in drifted) else named
+    whole = order.pools is None and any(finding.pool is None for finding in drifted)
+    if not named and not whole:
+        return 0
     kinds = ", ".join(sorted({finding.kind.value for finding in drifted}))
     message = reconcile_message(
-        pools, f"the audit found {kinds}", sweep=True, repair=True, force=order.force, attempt=_NO_TIMER
+        None if whole else named,
+        f"the audit found {kinds}",
+        sweep=True,
+        repair=True,
+        force=order.force,
+        attempt=_NO_TIMER,
     )
     aws.queue.send(message)
     return 1
