@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the report on what the order asks for."""
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     aws = clients.connect(settings, patience)
-    report = audit(read_order(event), settings, aws, now=datetime.now(UTC))
+    report = audit(read_order(event), settings, aws, logger, now=datetime.now(UTC))
     logger.info("audit", extra={"report": report})
     emit(
         [

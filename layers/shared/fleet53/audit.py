@@ -17,6 +17,7 @@ from fleet53.hooks import PROPAGATION
 from fleet53.lifecycle import Transition
 from fleet53.model import Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
+from fleet53.reachability import find_unreachable
 from fleet53.replacement import find_replacements
 from fleet53.signals import reconcile_message
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from fleet53.apply import Log
     from fleet53.aws.clients import Aws
     from fleet53.changes import Change, Plan, Roll
     from fleet53.model import CheckId, InstanceId
@@ -71,7 +73,7 @@ def read_order(event: object) -> Order:
     return Order(pools, asked.repair, asked.force)
 
 
-def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> dict[str, Any]:
+def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> dict[str, Any]:
     """Return the report, and queue what drifted where the order says repair.
 
     Raises TryLaterError or an AWS error where not enough could be read to say anything.
@@ -88,6 +90,7 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> dict[
         *_stuck_hooks(situation, settings, aws, now=now),
         *_replacements(situation, plan, settings, aws, now=now),
         *_unknown_pools(situation, scope),
+        *find_unreachable(situation, aws, log),
     ]
     used, limit = aws.route53.check_limit()
     if plan.create_checks and used >= limit:
