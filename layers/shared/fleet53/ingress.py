@@ -73,8 +73,8 @@ class Opening:
 
     @property
     def all(self) -> bool:
-        """Whether every checker is let in."""
-        return self.whole == self.of
+        """Whether every checker is let in; where there is none, it is not."""
+        return self.any and self.whole == self.of
 
 
 def sources(groups: Iterable[SecurityGroup], port: int) -> Sources:
