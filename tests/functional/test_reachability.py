@@ -307,6 +307,11 @@ def test_groups_that_name_the_checkers_cost_two_calls_to_ec2_and_none_to_route_5
     assert calls(lab)["GetCheckerIpRanges"] == 0
 
 
+def test_the_checkers_list_of_the_other_family_is_not_looked_into(lab: Lab) -> None:
+    member(lab, lab.fleet.security_groups.checkers(6))
+    assert asked_of_ec2(lab) == {"DescribeSecurityGroups": 1, "DescribeManagedPrefixLists": 1}
+
+
 def test_what_several_groups_need_is_read_once(lab: Lab) -> None:
     groups = lab.fleet.security_groups
     own = groups.create_prefix_list("monitoring", ["203.0.113.0/24"])

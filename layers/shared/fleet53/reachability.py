@@ -16,7 +16,7 @@ from fleet53.aws.patience import AWS_ERRORS
 from fleet53.errors import TryLaterError
 from fleet53.ingress import Opening, is_everybody, opening, sources
 from fleet53.membership import Membership
-from fleet53.model import AddressType, Finding, FindingKind
+from fleet53.model import Finding, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -58,11 +58,9 @@ def find_unreachable(situation: Situation, aws: Aws, log: Log) -> Iterator[Findi
     says which region a checker's range belongs to.
     """
     members = tuple(_members(situation))
-    if not members:
-        return
     reads = _Reads(aws, log)
     groups = reads.groups({group for member in members for group in member.door.security_groups})
-    judged = {door: _judge(door, groups, reads) for door in {member.door: None for member in members}}
+    judged = {door: _judge(door, groups, reads) for door in dict.fromkeys(member.door for member in members)}
     for member in members:
         found = judged[member.door]
         if found is None or found.all or (member.some_regions and found.any):
@@ -74,7 +72,7 @@ def find_unreachable(situation: Situation, aws: Aws, log: Log) -> Iterator[Findi
 def _members(situation: Situation) -> Iterator[_Member]:
     """Yield the members that are or will be checked, with each address that has security groups."""
     for pool in situation.pools:
-        if pool.check is None or pool.address is AddressType.PRIVATE_IPV4:
+        if pool.check is None:
             continue
         for instance_id in sorted(situation.tagged_for(pool.name)):
             if situation.verdict(instance_id, pool.name).membership not in _LOOKED_AT:
