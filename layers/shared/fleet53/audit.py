@@ -18,6 +18,7 @@ from fleet53.lifecycle import Transition
 from fleet53.members import owned_checks, report_pools
 from fleet53.model import MAX_CHECK_CREATIONS, Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
+from fleet53.reachability import find_unreachable
 from fleet53.replacement import find_replacements
 from fleet53.report import Quota, Quotas, Report
 from fleet53.signals import reconcile_message
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from fleet53.apply import Log
     from fleet53.aws.clients import Aws
     from fleet53.changes import Plan
     from fleet53.settings import Settings
@@ -80,7 +82,7 @@ def read_order(event: object) -> Order:
     return Order(pools, asked.repair, asked.force, asked.format)
 
 
-def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> Report:
+def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
     """Return what was found, and queue what drifted where the order says repair.
 
     Raises TryLaterError or an AWS error where not enough could be read to say anything.
@@ -102,6 +104,7 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> Repor
         *_replacements(situation, plan, settings, aws, now=now),
         *find_unknown_pools(situation, scope),
         *find_used_up(plan, quotas),
+        *find_unreachable(situation, aws, log),
     )
     return Report(
         owner=settings.owner.name,
