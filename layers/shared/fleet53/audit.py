@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.changes import CreateCheck, DeleteCheck
 from fleet53.errors import NotUnderstoodError
+from fleet53.findings import find_duplicate_addresses, find_public_checks
 from fleet53.gather import Scope, gather, waiting_actions
 from fleet53.guard import Guard
 from fleet53.hooks import PROPAGATION
@@ -18,7 +19,9 @@ from fleet53.lifecycle import Transition
 from fleet53.model import Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
 from fleet53.replacement import find_replacements
+from fleet53.resolver import name_servers
 from fleet53.signals import reconcile_message
+from fleet53.zones import find_protected, find_undelegated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,6 +91,10 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> dict[
         *_stuck_hooks(situation, settings, aws, now=now),
         *_replacements(situation, plan, settings, aws, now=now),
         *_unknown_pools(situation, scope),
+        *find_protected(situation, aws),
+        *find_undelegated(situation, name_servers),
+        *find_public_checks(situation),
+        *find_duplicate_addresses(situation, plan),
     ]
     used, limit = aws.route53.check_limit()
     if plan.create_checks and used >= limit:
