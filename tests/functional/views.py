@@ -27,6 +27,7 @@ READS: Final = frozenset(
         "ListHealthChecks",
         "GetHealthCheckStatus",
         "GetAccountLimit",
+        "ListResourceRecordSetProtections",
     }
 )
 """The operations of Route 53 that fleet53 uses and that change nothing."""

@@ -37,6 +37,7 @@ def test_the_audit_may_write_nothing_but_a_message() -> None:
         *READS,
         *OWN_LOGS,
         "route53:GetAccountLimit",
+        "route53:ListResourceRecordSetProtections",
         "sqs:SendMessage",
     }
 
@@ -143,6 +144,13 @@ def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str,
     of = stack(AllowedZoneIds=further)
     changed = _statement(of, "ReconcilerFunction", "ChangeAllowedRecords")["Resource"]
     assert _statement(of, function, "ReadAllowedZones")["Resource"] == changed
+
+
+@pytest.mark.parametrize("further", ["", "Z2", "Z2, Z3"])
+def test_the_zones_whose_protections_may_be_read_are_those_that_may_be_changed(further: str) -> None:
+    of = stack(AllowedZoneIds=further)
+    changed = _statement(of, "ReconcilerFunction", "ChangeAllowedRecords")["Resource"]
+    assert _statement(of, "AuditFunction", "ReadProtections")["Resource"] == changed
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
