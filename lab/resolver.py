@@ -60,4 +60,5 @@ class Resolver:
             raise dns.resolver.NXDOMAIN(qnames=[query.question[0].name], responses={})  # type: ignore[no-untyped-call]
         response = dns.message.make_response(query)
         response.answer.append(dns.rrset.from_text(qname, _TTL, "IN", rdtype, *servers))
-        return dns.resolver.Answer(query.question[0].name, dns.rdatatype.NS, dns.rdataclass.IN, response)  # type: ignore[arg-type]
+        received = dns.message.from_wire(response.to_wire())
+        return dns.resolver.Answer(query.question[0].name, dns.rdatatype.NS, dns.rdataclass.IN, received)  # type: ignore[arg-type]
