@@ -2,7 +2,8 @@
 
 moto accepts much that Route 53 refuses, and what it accepts would hide the mistakes fleet53 can make. So the
 lab brings its own: tests/contract proves each rule here, and can prove the same rule on a real account. Not
-modelled: tags, traffic policies, DNSSEC, delegation sets that zones share, 10,000 records per zone (it is only told), 400 values per record.
+modelled: tags, traffic policies, DNSSEC, delegation sets that zones share, 10,000 records per zone (it is only
+told), 400 values per record.
 """
 
 from __future__ import annotations

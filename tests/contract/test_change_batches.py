@@ -2,7 +2,6 @@
 
 import pytest
 
-from lab.route53 import Route53
 from tests.contract.account import Account, refused
 
 

@@ -97,9 +97,8 @@ def test_a_token_of_somebody_elses_is_refused(account: Account) -> None:
 
 
 def test_an_unknown_zone_lists_no_protections(account: Account) -> None:
-    account.zone_id = "Z0000000000000"
     with refused("NoSuchHostedZone"):
-        account.protections()
+        account.client.list_resource_record_set_protections(HostedZoneId="Z0000000000000")
 
 
 def test_a_name_is_protected_once(account: Account) -> None:
@@ -119,9 +118,9 @@ def test_a_name_is_named_once_in_a_request(account: Account) -> None:
 
 
 def test_only_names_of_the_zone_are_protected(account: Account) -> None:
-    account.zone_name = "elsewhere.example."
+    elsewhere = {"RecordName": "web.elsewhere.example", "RecordType": "A"}
     with refused("InvalidResourceRecordSetProtectionBatch"):
-        account.protect("web")
+        account.client.create_resource_record_set_protections(HostedZoneId=account.zone_id, Protections=[elsewhere])
 
 
 def test_protections_are_deleted_all_or_none(account: Account) -> None:
