@@ -95,6 +95,14 @@ def test_protections_of_other_names_and_types_are_no_finding(lab: Lab) -> None:
     assert audit(lab)["findings"] == []
 
 
+def test_a_protection_of_the_same_name_in_another_zone_is_no_finding(lab: Lab) -> None:
+    twin = lab.create_zone("example.com")
+    lab.put_pool("api", hosted_zone_id=twin)
+    lab.route53.protect(twin, "app.example.com", "A", "frozen")
+
+    assert findings(audit(lab), "protected-record") == []
+
+
 def test_the_name_of_a_wildcard_pool_is_recognised(lab: Lab) -> None:
     lab.put_pool("web", record_name="*.example.com", fallback="198.18.0.53")
     lab.settle()

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from fleet53.findings import find_duplicate_addresses, find_public_checks
-from fleet53.model import AddressType, AdmitWhen, Record, Zone
+from fleet53.model import AddressType, AdmitWhen, PoolName, Record, Zone
 from fleet53.plan import make_plan
 from tests.unit.build import GUARD, NAME, ZONE, check, fallback, instance, pool, record, situation
 
@@ -86,9 +86,9 @@ def test_a_value_that_is_no_address_is_compared_as_it_stands() -> None:
 
 
 def test_the_same_address_in_two_pools_is_no_finding() -> None:
-    both = instance(pools=frozenset({"web", "api"}))
-    pools = [pool(**PRIVATE), pool("api", record_name="api.example.com", **PRIVATE)]
-    assert duplicates(situation(pools=pools, instances=[both])) == []
+    members = [instance(), instance("i-0b", pools=frozenset({PoolName("api")}))]
+    pools = [pool(), pool("api", record_name="api.example.com")]
+    assert duplicates(situation(pools=pools, instances=members)) == []
 
 
 # Private zones ---------------------------------------------------------------------------------------
