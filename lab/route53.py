@@ -2,7 +2,8 @@
 
 moto accepts much that Route 53 refuses, and what it accepts would hide the mistakes fleet53 can make. So the
 lab brings its own: tests/contract proves each rule here, and can prove the same rule on a real account. Not
-modelled: tags, traffic policies, DNSSEC, delegation sets, 10,000 records per zone, 400 values per record.
+modelled: tags, traffic policies, DNSSEC, delegation sets that zones share, 10,000 records per zone (it is only
+told), 400 values per record.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Route53", "Route53Error"]
 
-_NAME_SERVERS = ("ns-1.awsdns-01.org.", "ns-2.awsdns-02.net.", "ns-3.awsdns-03.co.uk.", "ns-4.awsdns-04.com.")
 _MAX_ZONES_PAGE = 100  # ListHostedZones
+_MAX_SETS_PER_ZONE = 10_000  # Developer Guide, "Quotas"; the lab does not enforce it
 _ONE_SECOND = timedelta(seconds=1)
 
 
@@ -51,6 +52,7 @@ class _Zone:
     reference: str
     config: Mapping[str, Any]
     vpc: Mapping[str, Any] | None
+    name_servers: tuple[str, ...]
     records: Records
 
     @property
@@ -108,6 +110,10 @@ class Route53:
             "GetHealthCheckStatus": self._checks.status,
             "GetAccountLimit": self._get_account_limit,
             "GetCheckerIpRanges": _get_checker_ip_ranges,
+            "GetHostedZoneLimit": self._get_hosted_zone_limit,
+            "CreateResourceRecordSetProtections": self._create_protections,
+            "DeleteResourceRecordSetProtections": self._delete_protections,
+            "ListResourceRecordSetProtections": self._list_protections,
         }
 
     @property
@@ -164,7 +170,8 @@ class Route53:
     def protect(self, zone_id: str, name: str, record_type: str, comment: str) -> None:
         """Put a resource record set protection on a name and type."""
         with self._lock:
-            self._zone(zone_id.removeprefix("/hostedzone/")).records.protect(name, record_type, comment)
+            zone = self._zone(zone_id.removeprefix("/hostedzone/"))
+            zone.records.protections.create([{"RecordName": name, "RecordType": record_type, "Comment": comment}])
 
     def observe(self, check_id: str, region: str, succeeded: bool, status: str) -> None:  # noqa: FBT001 - spoken in this order
         """Report what the checker of a region just saw; only its newest observation is kept."""
@@ -192,6 +199,12 @@ class Route53:
         with self._lock:
             zone = self._answering(parse_name(name))
             return str(zone.name) if zone else None
+
+    def name_servers(self, name: str) -> tuple[str, ...]:
+        """Return the name servers, with trailing dot, of the first public zone with this very name; none without."""
+        with self._lock:
+            zones = (zone for zone in self._zones.values() if not zone.private and zone.name == parse_name(name))
+            return next((zone.name_servers for zone in zones), ())
 
     def has_name(self, name: str) -> bool:
         """Tell whether DNS knows the name or a name below it: if not, the answer is NXDOMAIN."""
@@ -270,7 +283,8 @@ class Route53:
         vpc = parameters.get("VPC")
         asked = parameters.get("HostedZoneConfig") or {}
         config = {**asked, "PrivateZone": bool(vpc or asked.get("PrivateZone"))}
-        zone = _Zone(self._resource_id("Z"), name, reference, config, vpc, Records(name, _NAME_SERVERS))
+        servers = _name_servers(len(self._zones) + 1)
+        zone = _Zone(self._resource_id("Z"), name, reference, config, vpc, servers, Records(name, servers))
         self._zones[zone.id] = zone
         return {
             "HostedZone": zone.described(),
@@ -318,6 +332,30 @@ class Route53:
         limit = {"Type": parameters["Type"], "Value": self._checks.quota}
         return {"Limit": limit, "Count": len(self._checks)}
 
+    def _get_hosted_zone_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        zone = self._zone(parameters["HostedZoneId"])
+        if parameters["Type"] != "MAX_RRSETS_BY_ZONE":
+            raise invalid_input(f"The lab keeps no limit of type {parameters['Type']}")
+        return {"Limit": {"Type": parameters["Type"], "Value": _MAX_SETS_PER_ZONE}, "Count": len(zone.records)}
+
+    def _create_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._zone(parameters["HostedZoneId"]).records.protections.create(parameters.get("Protections") or ())
+        return {}
+
+    def _delete_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._zone(parameters["HostedZoneId"]).records.protections.delete(parameters.get("Protections") or ())
+        return {}
+
+    def _list_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return self._zone(parameters["HostedZoneId"]).records.protections.page(parameters)
+
+
+def _name_servers(number: int) -> tuple[str, ...]:
+    """Return four name servers that no zone with another number has, until there are 511 of them."""
+    host = number % 512
+    ends = ("com.", "net.", "org.", "co.uk.")
+    return tuple(f"ns-{host + 512 * place}.awsdns-{host // 8:02}.{end}" for place, end in enumerate(ends))
+
 
 def _get_checker_ip_ranges(_parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"CheckerIpRanges": [*checker_ranges.IPV4, *checker_ranges.IPV6]}
@@ -326,5 +364,5 @@ def _get_checker_ip_ranges(_parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _where(zone: _Zone) -> dict[str, Any]:
     """Return what places a zone: name servers if public, its VPC if private."""
     if not zone.private:
-        return {"DelegationSet": {"NameServers": [server.removesuffix(".") for server in _NAME_SERVERS]}}
+        return {"DelegationSet": {"NameServers": [server.removesuffix(".") for server in zone.name_servers]}}
     return {"VPC": dict(zone.vpc)} if zone.vpc else {}

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Self, override
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
+from moto.core.model import ServiceModel
 from moto.core.parse import RequestParserError, RestXMLParser
 from moto.core.serialize import RestXMLSerializer
-from moto.core.utils import get_service_model
 
+from lab import route53_model
 from lab.route53_error import Route53Error, invalid_input
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Protocol:
     """REST-XML by botocore's service model; the one place that knows moto's parser and serializer."""
 
     def __init__(self) -> None:
-        model = get_service_model("route53")
+        model = ServiceModel(route53_model.load(), "route53")
         self._operations = [model.operation_model(name) for name in model.operation_names]
         self._routes = [
             (operation.http["method"], _pattern(operation.http["requestUri"]), operation)

@@ -15,7 +15,7 @@ def page_size(text: str | None, *, default: int, most: int) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise invalid_input(f"MaxItems must be a whole number of at least 1, not {text!r}")
+        raise invalid_input(f"The size of a page must be a whole number of at least 1, not {text!r}")
     return min(int(text), most)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lab.route53_error import invalid_change_batch, invalid_input, no_such_health_check
 from lab.route53_names import InvalidNameError, Name, parse_name
 from lab.route53_page import page_size
+from lab.route53_protections import Protections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -63,12 +64,12 @@ class _Change(NamedTuple):
 
 
 class Records:
-    """The record sets of one zone: ``change`` takes a whole batch or nothing of it."""
+    """The record sets of one zone: ``change`` takes a whole batch or nothing of it, and nothing that is protected."""
 
     def __init__(self, zone: Name, name_servers: Sequence[str]) -> None:
         self._zone = zone
         self._sets: dict[Key, RecordSet] = {}
-        self._protections: dict[tuple[Name, str], str] = {}
+        self.protections = Protections(zone)
         soa = f"{name_servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
         for record_type, ttl, values in (("NS", 172800, name_servers), ("SOA", 900, (soa,))):
             self._sets[Key(zone, record_type, "")] = {
@@ -80,10 +81,6 @@ class Records:
 
     def __len__(self) -> int:
         return len(self._sets)
-
-    def protect(self, name: str, record_type: str, comment: str) -> None:
-        """Refuse from now on every batch that touches this name and type; the record need not exist yet."""
-        self._protections[parse_name(name), record_type] = comment
 
     def at(self, name: Name, record_type: str) -> tuple[RecordSet, ...]:
         """Return copies of the record sets of one name and type."""
@@ -159,10 +156,9 @@ class Records:
 
     def _protected(self, changes: Iterable[_Change]) -> Iterator[str]:
         for _, key, _ in changes:
-            comment = self._protections.get((key.name, key.type))
-            if comment is not None:
-                protected = _described(key._replace(set_identifier=""))
-                yield f"The resource record set {protected} is protected: {comment}"
+            refusal = self.protections.refusal(key.name, key.type)
+            if refusal is not None:
+                yield refusal
 
     def _faults(self, change: _Change, sets: Mapping[Key, RecordSet]) -> Iterator[str]:
         action, key, record_set = change

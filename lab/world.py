@@ -21,6 +21,7 @@ from lab.fleet import Fleet
 from lab.functions import Functions
 from lab.health import HealthMetrics, every_check
 from lab.pools import Pools
+from lab.resolver import Resolver
 from lab.route53 import Route53
 from lab.route53_checks import REGIONS
 from lab.route53_http import serve
@@ -92,6 +93,7 @@ class Lab:
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
             stack.enter_context(moto_gaps.filled(self._invoke, ScalingApi(self.scaling)))
+            self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
             self._parameters = {"HostedZoneId": self.zone_id, "RecordName": RECORD} | self._parameters

@@ -65,6 +65,23 @@ class Account:
     def identifiers(self) -> list[str]:
         return sorted(record["SetIdentifier"] for record in self.records())
 
+    def protect(self, *labels: str, record_type: str = "A", comment: str | None = None) -> None:
+        """Protect these names below the prefix."""
+        protections = [{"RecordName": self.name(label), "RecordType": record_type} for label in labels]
+        if comment is not None:
+            protections = [each | {"Comment": comment} for each in protections]
+        self.client.create_resource_record_set_protections(HostedZoneId=self.zone_id, Protections=protections)
+
+    def unprotect(self, *labels: str, record_type: str = "A") -> None:
+        """Delete the protections of these names below the prefix."""
+        keys = [{"RecordName": self.name(label), "RecordType": record_type} for label in labels]
+        self.client.delete_resource_record_set_protections(HostedZoneId=self.zone_id, Protections=keys)
+
+    def protections(self, **parameters: str) -> dict[str, Any]:
+        """Return a page of the zone's protections, whosever they are."""
+        page: dict[str, Any] = self.client.list_resource_record_set_protections(HostedZoneId=self.zone_id, **parameters)
+        return page
+
     def reference(self, label: str) -> str:
         return f"{self.prefix}-{label}"
 
@@ -85,6 +102,11 @@ class Account:
         self.client.delete_health_check(HealthCheckId=check["Id"])
 
     def clean_up(self) -> None:
+        suffix = f".{self.prefix}.{self.zone_name}"
+        for found in self.protections(StartRecordName=suffix.removeprefix("."))["ResourceRecordSetProtections"]:
+            if found["RecordName"].endswith(suffix):
+                key = {"RecordName": found["RecordName"], "RecordType": found["RecordType"]}
+                self.client.delete_resource_record_set_protections(HostedZoneId=self.zone_id, Protections=[key])
         for record in self.records():
             self.delete(record)
         for check_id in dict.fromkeys(self.check_ids):

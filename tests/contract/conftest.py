@@ -6,9 +6,11 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
+from lab import route53_model
 from lab.route53 import Route53
 from lab.route53_http import serve
 from tests.contract.account import Account
@@ -47,7 +49,9 @@ def _is_live(config: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def session() -> boto3.Session:
-    return boto3.Session()
+    core = botocore.session.get_session()
+    route53_model.extend(core.get_component("data_loader"))
+    return boto3.Session(botocore_session=core)
 
 
 @pytest.fixture

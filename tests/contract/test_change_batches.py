@@ -2,7 +2,6 @@
 
 import pytest
 
-from lab.route53 import Route53
 from tests.contract.account import Account, refused
 
 
@@ -262,32 +261,3 @@ def test_a_change_is_pending_and_then_in_sync(account: Account) -> None:
 def test_an_unknown_change_is_refused(account: Account) -> None:
     with refused("NoSuchChange"):
         account.client.get_change(Id="C0000000000000")
-
-
-@pytest.mark.fake_only(reason="a protection would outlive a test that is killed")
-def test_a_protected_name_and_type_refuses_the_whole_batch(account: Account, fake: Route53) -> None:
-    fake.protect(account.zone_id, account.name("web"), "A", "ask the network team")
-
-    with refused("InvalidChangeBatch", "ask the network team"):
-        account.create(account.member("api", "i-1"), account.member("web", "i-1"))
-
-    assert account.records() == []
-
-
-@pytest.mark.fake_only(reason="a protection would outlive a test that is killed")
-@pytest.mark.parametrize("action", ["DELETE", "UPSERT"])
-def test_a_protected_set_can_neither_be_replaced_nor_deleted(account: Account, fake: Route53, action: str) -> None:
-    account.create(account.member("web", "i-1"))
-    fake.protect(account.zone_id, account.name("web").upper(), "A", "frozen")
-
-    with refused("InvalidChangeBatch", account.name("web")):
-        account.change((action, account.member("web", "i-1")))
-
-
-@pytest.mark.fake_only(reason="a protection would outlive a test that is killed")
-def test_a_protection_covers_one_type(account: Account, fake: Route53) -> None:
-    fake.protect(account.zone_id, account.name("web"), "AAAA", "frozen")
-
-    account.create(account.member("web", "i-1"))
-
-    assert account.identifiers() == ["i-1"]

@@ -76,6 +76,37 @@ def test_a_zone_counts_its_record_sets(account: Account) -> None:
     assert after == before + 1
 
 
+def test_a_zone_tells_how_many_record_sets_it_has_and_may_have(account: Account) -> None:
+    account.create(account.member("web", "i-1"))
+    zone = account.client.get_hosted_zone(Id=account.zone_id)["HostedZone"]
+
+    answer = account.client.get_hosted_zone_limit(HostedZoneId=account.zone_id, Type="MAX_RRSETS_BY_ZONE")
+
+    assert answer["Count"] == zone["ResourceRecordSetCount"]
+    assert answer["Limit"]["Type"] == "MAX_RRSETS_BY_ZONE"
+    assert answer["Limit"]["Value"] >= 10_000
+
+
+def test_the_limit_of_an_unknown_zone_cannot_be_read(account: Account) -> None:
+    with refused("NoSuchHostedZone"):
+        account.client.get_hosted_zone_limit(HostedZoneId="Z0000000000000", Type="MAX_RRSETS_BY_ZONE")
+
+
+@making_zones
+def test_zones_of_the_same_name_have_name_servers_of_their_own(client: Any) -> None:
+    first = client.create_hosted_zone(Name="example.org", CallerReference="first")["DelegationSet"]["NameServers"]
+    second = client.create_hosted_zone(Name="example.org", CallerReference="second")["DelegationSet"]["NameServers"]
+
+    assert set(first) & set(second) == set()
+
+
+@making_zones
+def test_a_private_zone_is_delegated_to_nobody(client: Any) -> None:
+    zone = _zone(client, "example.net", VPC={"VPCRegion": "eu-west-1", "VPCId": "vpc-1"})["HostedZone"]
+
+    assert "DelegationSet" not in client.get_hosted_zone(Id=zone["Id"])
+
+
 @reading_as_dns
 def test_dns_reads_the_sets_of_one_name_and_type(account: Account, fake: Route53) -> None:
     account.create(account.member("web", "i-1"), account.member("web", "i-2"), account.member("*", "i-3"))

@@ -144,18 +144,44 @@ def test_the_audit_of_a_fleet_writes_nothing_whatever_it_finds_and_is_asked(lab:
     for payload in ({}, {"repair": True}, {"repair": True, "force": True}, {"pools": ["web"]}):
         assert audit(lab, payload)["in_sync"] is False
 
-    assert set(calls(lab)) == {"GetHostedZone", "ListResourceRecordSets", "ListHealthChecks", "GetAccountLimit"}
+    assert set(calls(lab)) == READS - {"GetHealthCheckStatus", "GetCheckerIpRanges"}
 
 
-def test_an_audit_costs_four_calls_when_cold_and_three_when_warm(lab: Lab) -> None:
+def test_an_audit_costs_six_calls_when_cold_and_five_when_warm(lab: Lab) -> None:
     admitted(lab, 3)
     lab.route53.reset_calls()
 
     audit(lab)
-    assert calls(lab).total() == 4
+    assert calls(lab).total() == 6
     audit(lab)
 
-    assert calls(lab).total() == 7
+    assert calls(lab).total() == 11
+
+
+def test_an_audit_of_another_pool_in_the_same_zone_costs_no_further_call(lab: Lab) -> None:
+    audit(lab)
+    lab.put_pool("api")
+    lab.route53.reset_calls()
+
+    audit(lab)
+
+    assert calls(lab).total() == 5
+
+
+def test_each_further_zone_costs_an_audit_a_page_a_look_for_protections_and_one_at_its_limit(lab: Lab) -> None:
+    lab.put_pool("api", hosted_zone_id=lab.create_zone("example.net"), record_name="api.example.net")
+    audit(lab)
+    lab.route53.reset_calls()
+
+    audit(lab)
+
+    assert calls(lab) == {
+        "ListResourceRecordSets": 2,
+        "ListResourceRecordSetProtections": 2,
+        "GetHostedZoneLimit": 2,
+        "ListHealthChecks": 1,
+        "GetAccountLimit": 1,
+    }
 
 
 def test_an_audit_costs_one_call_more_where_groups_let_in_some_addresses_only(lab: Lab) -> None:
@@ -165,13 +191,13 @@ def test_an_audit_costs_one_call_more_where_groups_let_in_some_addresses_only(la
     audit(lab)
     lab.route53.reset_calls()
     audit(lab)
-    assert calls(lab).total() == 3
+    assert calls(lab).total() == 5
 
     admitted(lab, 2, security_groups=[groups.create("office", ["203.0.113.0/24"])])
     lab.route53.reset_calls()
     audit(lab)
 
-    assert calls(lab).total() == 4
+    assert calls(lab).total() == 6
     assert calls(lab)["GetCheckerIpRanges"] == 1
 
 

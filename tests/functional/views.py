@@ -28,6 +28,8 @@ READS: Final = frozenset(
         "GetHealthCheckStatus",
         "GetAccountLimit",
         "GetCheckerIpRanges",
+        "GetHostedZoneLimit",
+        "ListResourceRecordSetProtections",
     }
 )
 """The operations of Route 53 that fleet53 uses and that change nothing."""

@@ -42,6 +42,8 @@ def test_the_audit_may_write_nothing_but_a_message() -> None:
         "ec2:GetManagedPrefixListEntries",
         "route53:GetAccountLimit",
         "route53:GetCheckerIpRanges",
+        "route53:GetHostedZoneLimit",
+        "route53:ListResourceRecordSetProtections",
         "sqs:SendMessage",
     }
 
@@ -148,6 +150,13 @@ def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str,
     of = stack(AllowedZoneIds=further)
     changed = _statement(of, "ReconcilerFunction", "ChangeAllowedRecords")["Resource"]
     assert _statement(of, function, "ReadAllowedZones")["Resource"] == changed
+
+
+@pytest.mark.parametrize("further", ["", "Z2", "Z2, Z3"])
+def test_the_zones_whose_limits_and_protections_may_be_read_are_those_that_may_be_changed(further: str) -> None:
+    of = stack(AllowedZoneIds=further)
+    changed = _statement(of, "ReconcilerFunction", "ChangeAllowedRecords")["Resource"]
+    assert _statement(of, "AuditFunction", "ReadLimitsAndProtections")["Resource"] == changed
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

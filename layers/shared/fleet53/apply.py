@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 from fleet53.errors import (
@@ -18,32 +18,17 @@ from fleet53.errors import (
 from fleet53.model import Finding, FindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fleet53.aws.route53 import Route53
     from fleet53.changes import Change, CheckKey, Plan, RecordChange
+    from fleet53.log import Log
     from fleet53.model import CheckId, PoolName, ZoneId
 
 MAX_ELEMENTS: Final = 1000
 """ResourceRecord elements of one batch, an UPSERT counting twice (Route 53 Developer Guide, Quotas)."""
 MAX_CHARACTERS: Final = 32_000
 """Characters of all values of one batch, an UPSERT counting twice (the same page)."""
-
-
-class Log(Protocol):
-    """A structured logger: a message, and its fields as `extra`."""
-
-    def info(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Write what was done."""
-        ...
-
-    def warning(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Write what was not done, and why."""
-        ...
-
-    def exception(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Write what nobody expected, with its traceback."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.cost import cost_of
+from fleet53.duplicates import find_duplicate_addresses
 from fleet53.errors import NotUnderstoodError
-from fleet53.findings import find_drift, find_overdue, find_unknown_pools, find_used_up
+from fleet53.findings import (
+    find_drift,
+    find_overdue,
+    find_public_checks,
+    find_unknown_pools,
+    find_used_up,
+)
 from fleet53.gather import Scope, gather, waiting_actions
 from fleet53.guard import Guard
 from fleet53.hooks import PROPAGATION
 from fleet53.lifecycle import Transition
 from fleet53.members import owned_checks, report_pools
-from fleet53.model import MAX_CHECK_CREATIONS, Finding, FindingKind, PoolName
+from fleet53.model import Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
+from fleet53.quotas import read_quotas
 from fleet53.reachability import find_unreachable
 from fleet53.replacement import find_replacements
-from fleet53.report import Quota, Quotas, Report
+from fleet53.report import Report
+from fleet53.resolver import name_servers
 from fleet53.signals import reconcile_message
+from fleet53.zones import find_protected, find_undelegated, own_name_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from fleet53.apply import Log
     from fleet53.aws.clients import Aws
     from fleet53.changes import Plan
+    from fleet53.log import Log
     from fleet53.settings import Settings
     from fleet53.situation import Situation
 
@@ -94,7 +105,7 @@ def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime
     healthy = {check_id: sight.healthy for check_id, sight in seen.items()}
     situation = replace(gathered.situation, healthy=healthy)
     plan = make_plan(situation, Guard(settings.max_withdraw_percent))
-    quotas = _quotas(aws, now=now)
+    quotas = read_quotas(settings, situation, aws, log, now=now)
     findings = (
         *gathered.findings,
         *plan.findings,
@@ -105,6 +116,10 @@ def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime
         *find_unknown_pools(situation, scope),
         *find_used_up(plan, quotas),
         *find_unreachable(situation, aws, log),
+        *find_protected(situation, aws, log),
+        *find_undelegated(situation, name_servers, partial(own_name_servers, aws=aws)),
+        *find_public_checks(situation),
+        *find_duplicate_addresses(situation, plan),
     )
     return Report(
         owner=settings.owner.name,
@@ -115,15 +130,6 @@ def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime
         cost=cost_of([check.config for check in ours.values()], in_account=quotas.health_checks.used),
         queued=_queue_repair(order, findings, aws) if order.repair else 0,
         whole=order.pools is None,
-    )
-
-
-def _quotas(aws: Aws, *, now: datetime) -> Quotas:
-    used, limit = aws.route53.check_limit()
-    return Quotas(
-        health_checks=Quota(used, limit),
-        check_creations=Quota(aws.usage.check_creations(now=now), MAX_CHECK_CREATIONS),
-        records={},
     )
 
 

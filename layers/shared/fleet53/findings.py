@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.changes import CreateCheck, DeleteCheck
-from fleet53.model import Finding, FindingKind
+from fleet53.model import AddressType, Finding, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +63,16 @@ def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
     if plan.create_checks and checks.used >= checks.limit:
         because = f"the account has all {checks.limit} health checks it may have, "
         yield Finding(FindingKind.CHECK_QUOTA, f"{because}and {len(plan.create_checks)} more are needed")
+
+
+def find_public_checks(situation: Situation) -> Iterator[Finding]:
+    """Yield a finding for each pool with a check in a private hosted zone."""
+    for pool in situation.pools:
+        zone = situation.zones[pool.zone_id]
+        if zone.private and pool.check is not None:
+            because = (
+                f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
+                f"ask public addresses ({pool.address}) from outside; right is a public zone, or "
+                f'"address": "{AddressType.PRIVATE_IPV4}" with "health_check": null'
+            )
+            yield Finding(FindingKind.PUBLIC_CHECKS_IN_PRIVATE_ZONE, because, pool.name, record_name=pool.record_name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
-    from fleet53.model import CheckId, Instance, Pool, PoolName, Record, ZoneId
+    from fleet53.model import CheckId, Instance, Pool, PoolName, Record, Zone, ZoneId
     from fleet53.settings import Settings
 
 
@@ -71,15 +71,17 @@ _HELD_BY: Final = {
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     """Read pools, instances and records; checks too where the scope says so (else `add_checks`, where they matter)."""
     declared = read_pools(aws.parameters.read())
-    pools, faults = _check_zones(declared, scope, aws)
+    pools, zones, faults = _check_zones(declared, scope, aws)
     reader = _RecordReader(declared, settings, aws)
     records, more_faults = reader.sweep(pools) if scope.sweep else reader.read(pools)
     faults += more_faults
+    readable = tuple(pool for pool in pools if pool.name in records)
     situation = Situation(
         owner=settings.owner,
-        pools=tuple(pool for pool in pools if pool.name in records),
+        pools=readable,
         declared=frozenset(pool.name for pool in declared.pools) | {fault.name for fault in declared.faults},
         faults=faults,
+        zones={pool.zone_id: zones[pool.zone_id] for pool in readable},
         instances=aws.ec2.tagged(),
         records=records,
         strays=tuple(reader.strays),
@@ -131,18 +133,21 @@ def waiting_actions(situation: Situation, aws: Aws) -> Iterator[Action]:
                 yield Action(instance.group, hook, instance.id, transition, began, beat=began, warm=warm)
 
 
-def _check_zones(declared: Declared, scope: Scope, aws: Aws) -> tuple[tuple[Pool, ...], tuple[PoolFault, ...]]:
-    """Return the pools of the scope whose zone is readable and holds their name, and all pools that are faulty.
+def _check_zones(
+    declared: Declared, scope: Scope, aws: Aws
+) -> tuple[tuple[Pool, ...], dict[ZoneId, Zone], tuple[PoolFault, ...]]:
+    """Return the pools of the scope whose zone is readable and holds their name, the zones, and all faulty pools.
 
     A sweep looks at every pool, because one that is faulty now may own what else would be nobody's.
     """
     readable: list[Pool] = []
+    zones: dict[ZoneId, Zone] = {}
     faults = list(declared.faults)
     for pool in declared.pools:
         if not (scope.covers(pool.name) or scope.sweep):
             continue
         try:
-            zone = aws.route53.zone(pool.zone_id)
+            zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
         except ZoneUnreadableError as error:
             faults.append(_unreadable(pool, error))
             continue
@@ -151,7 +156,7 @@ def _check_zones(declared: Declared, scope: Scope, aws: Aws) -> tuple[tuple[Pool
             faults.append(PoolFault(pool.name, because))
         elif scope.covers(pool.name):
             readable.append(pool)
-    return tuple(readable), tuple(faults)
+    return tuple(readable), zones, tuple(faults)
 
 
 def _unreadable(pool: Pool, error: ZoneUnreadableError) -> PoolFault:

@@ -149,11 +149,15 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A hosted zone. `name` is the domain it holds."""
+    """A hosted zone. `name` is the domain it holds; `name_servers` are those that answer for it, none if it is private.
+
+    They are written as names are.
+    """
 
     id: ZoneId
     name: str
     private: bool = False
+    name_servers: frozenset[str] = frozenset()
 
     def holds(self, record_name: str) -> bool:
         """Whether `record_name` is the zone's own name or lies below it."""
@@ -243,6 +247,15 @@ class Record:
     check_id: CheckId | None = None
     multivalue: bool = False
     listed: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A record set protection: while it exists Route 53 refuses every change of what has this name and type."""
+
+    name: str
+    type: str
+    comment: str | None = None
 
 
 class FindingKind(StrEnum):

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from fleet53.apply import Applied, Log
+    from fleet53.apply import Applied
     from fleet53.aws.clients import Aws
     from fleet53.changes import Change, Plan
     from fleet53.guard import Guard
+    from fleet53.log import Log
     from fleet53.model import PoolName
     from fleet53.outcome import Outcome
     from fleet53.settings import Settings

@@ -21,9 +21,9 @@ from fleet53.model import Finding, FindingKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from fleet53.apply import Log
     from fleet53.aws.clients import Aws
     from fleet53.ingress import Family, IPNetwork, PrefixList, PrefixListId, SecurityGroup
+    from fleet53.log import Log
     from fleet53.model import InstanceId, PoolName, SecurityGroupId
     from fleet53.situation import Situation
 

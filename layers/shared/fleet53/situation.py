@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.identity import Owner
-    from fleet53.model import Check, CheckId, Instance, InstanceId, Pool, PoolName, Record, ZoneId
+    from fleet53.model import Check, CheckId, Instance, InstanceId, Pool, PoolName, Record, Zone, ZoneId
     from fleet53.pools import PoolFault
 
 
@@ -27,16 +27,17 @@ class Stray:
 class Situation:
     """What is, at the time of a pass.
 
-    `pools` are those of the pass, `declared` the names of all declared pools, faulty ones too. `records` holds
-    every record at a pool's name, whosever it is. `checks` are all of the account, or None where they were
-    not read. `healthy` says what Route 53 sees of a check; a check that is missing there has no data yet.
-    `strays` are known only after a sweep. `whole` is whether the pass is about all pools.
+    `pools` are those of the pass, `zones` the hosted zones that they are in, `declared` the names of all declared
+    pools, faulty ones too. `records` holds every record at a pool's name, whosever it is. `checks` are all of the
+    account, or None where they were not read. `healthy` says what Route 53 sees of a check; a check that is missing
+    there has no data yet. `strays` are known only after a sweep. `whole` is whether the pass is about all pools.
     """
 
     owner: Owner
     pools: tuple[Pool, ...]
     declared: frozenset[PoolName]
     faults: tuple[PoolFault, ...] = ()
+    zones: Mapping[ZoneId, Zone] = field(default_factory=dict)
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     lifecycle_states: Mapping[InstanceId, str] = field(default_factory=dict)
     spot: Mapping[InstanceId, str] = field(default_factory=dict)

@@ -10,9 +10,9 @@ from fleet53.withdraw import withdraw
 from fleet53.withdrawal import describe_left
 
 if TYPE_CHECKING:
-    from fleet53.apply import Log
     from fleet53.aws.clients import StackAws
     from fleet53.aws.patience import Patience
+    from fleet53.log import Log
     from fleet53.settings import Settings
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})

@@ -19,9 +19,10 @@ from fleet53.withdrawal import Withdrawal, check_deletions, record_deletions, sa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet53.apply import Log, Refusal
+    from fleet53.apply import Refusal
     from fleet53.aws.clients import StackAws
     from fleet53.aws.patience import Patience
+    from fleet53.log import Log
     from fleet53.model import Record, ZoneId
     from fleet53.settings import Settings
 

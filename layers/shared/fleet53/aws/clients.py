@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from fleet53.aws.autoscaling import AutoScaling
@@ -34,6 +36,18 @@ if TYPE_CHECKING:
 _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """Route 53 is tried again by Patience, which knows how much time is left and counts every request."""
+_MODELS: Final = Path(__file__).parent / "models"
+"""What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
+
+One that knows it already is given the same again.
+"""
+
+
+def _make_route53() -> Route53Client:
+    """Return a client that has botocore's operations and those of _MODELS."""
+    session = botocore.session.get_session()
+    session.get_component("data_loader").search_paths.append(str(_MODELS))
+    return boto3.Session(botocore_session=session).client("route53", config=_ROUTE53)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,7 @@ class Clients:
 
     ec2: EC2Client = field(default_factory=lambda: boto3.client("ec2", config=_REGIONAL))
     autoscaling: AutoScalingClient = field(default_factory=lambda: boto3.client("autoscaling", config=_REGIONAL))
-    route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
+    route53: Route53Client = field(default_factory=_make_route53)
     cloudwatch: CloudWatchClient = field(
         default_factory=lambda: boto3.client("cloudwatch", region_name=REGION, config=_REGIONAL)
     )

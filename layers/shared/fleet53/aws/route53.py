@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -17,7 +18,7 @@ from fleet53.errors import (
     ZoneGoneError,
     ZoneUnreadableError,
 )
-from fleet53.model import CHECKER_REGIONS, Check, CheckConfig, CheckId, Record, RecordType, Zone, ZoneId
+from fleet53.model import CHECKER_REGIONS, Check, CheckConfig, CheckId, Protection, Record, RecordType, Zone, ZoneId
 from fleet53.pools import normal_name
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
+_PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
@@ -46,7 +48,7 @@ FEWEST_OBSERVATIONS: Final = 3
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
-    `zones` keeps what was read of hosted zones: a zone's name never changes.
+    `zones` keeps what was read of hosted zones: a zone's name and name servers never change.
     """
 
     def __init__(self, client: Route53Client, patience: Patience, zones: dict[ZoneId, Zone]) -> None:
@@ -58,11 +60,16 @@ class Route53:
         """Return the hosted zone, or raise ZoneUnreadableError."""
         if zone_id not in self._zones:
             try:
-                found = self._patience.call(lambda: self._client.get_hosted_zone(Id=zone_id))["HostedZone"]
+                answer = self._patience.call(lambda: self._client.get_hosted_zone(Id=zone_id))
             except ClientError as error:
                 raise _unreadable(zone_id, error) from error
-            private = found.get("Config", {}).get("PrivateZone", False)
-            self._zones[zone_id] = Zone(zone_id, _read_name(found["Name"]), private=private)
+            found = answer["HostedZone"]
+            self._zones[zone_id] = Zone(
+                zone_id,
+                _read_name(found["Name"]),
+                private=found.get("Config", {}).get("PrivateZone", False),
+                name_servers=frozenset(map(_read_name, answer.get("DelegationSet", {}).get("NameServers", []))),
+            )
         return self._zones[zone_id]
 
     def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
@@ -109,6 +116,29 @@ class Route53:
             )
         except ClientError as error:
             raise BatchRefusedError(zone_id, _reason(error)) from error
+
+    def protections(self, zone_id: ZoneId) -> tuple[Protection, ...]:
+        """Return every record set protection of a zone, or raise ZoneUnreadableError.
+
+        Where AWS does not have the operation (yet, or in this partition) nothing can be protected.
+        """
+        client: Any = self._client  # the published types do not know the operation
+        request = {"HostedZoneId": zone_id, "MaxResults": _PROTECTIONS_PER_PAGE}
+        found: list[Protection] = []
+        while True:
+            try:
+                page = self._patience.call(partial(client.list_resource_record_set_protections, **request))
+            except ClientError as error:
+                if _unknown_operation(error):
+                    return ()
+                raise _unreadable(zone_id, error) from error
+            found += (
+                Protection(_read_name(listed["RecordName"]), listed["RecordType"], listed.get("Comment"))
+                for listed in page["ResourceRecordSetProtections"]
+            )
+            if not page.get("NextToken"):
+                return tuple(found)
+            request["NextToken"] = page["NextToken"]
 
     def checks(self) -> dict[CheckId, Check]:
         """Return every health check of the account, to the last page."""
@@ -176,6 +206,19 @@ class Route53:
         answer = self._patience.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
         return answer["Count"], answer["Limit"]["Value"]
 
+    def record_limit(self, zone_id: ZoneId) -> tuple[int, int]:
+        """Return how many record sets a zone has, and how many it may have (GetHostedZoneLimit).
+
+        Raises ZoneUnreadableError.
+        """
+        try:
+            answer = self._patience.call(
+                lambda: self._client.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE")
+            )
+        except ClientError as error:
+            raise _unreadable(zone_id, error) from error
+        return answer["Count"], answer["Limit"]["Value"]
+
 
 def _reason(error: ClientError) -> str:
     return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
@@ -184,6 +227,12 @@ def _reason(error: ClientError) -> str:
 def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
     gone = error.response["Error"]["Code"] == "NoSuchHostedZone"
     return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, _reason(error))
+
+
+def _unknown_operation(error: ClientError) -> bool:
+    """Whether AWS has no such path: that is HTTP 404, as is a zone that is gone, which has a code of its own."""
+    not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
+    return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
 
 
 def _read_name(listed: str) -> str:
