@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from fleet53.announcements import of_report
 from fleet53.audit import audit, read_order
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
 from fleet53.metrics import Measurement, emit, measure_audit
 from fleet53.settings import read_settings
+from fleet53.telling import tell
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,14 +31,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the report on what the order asks for."""
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     aws = clients.connect(settings, patience)
-    report = audit(read_order(event), settings, aws, now=datetime.now(UTC))
+    order = read_order(event)
+    report = audit(order, settings, aws, now=datetime.now(UTC))
     logger.info("audit", extra={"report": report})
     emit(
         [
-            *measure_audit(report),
+            *measure_audit(report, whole=order.pools is None),
             Measurement("Route53Calls", patience.calls),
             Measurement("Throttled", patience.throttled),
         ],
         settings.owner,
     )
+    tell(of_report(report), aws.bus, logger)
     return report

@@ -52,6 +52,9 @@ def measure_run(
             measured += _one_change("Admitted", "SecondsToAdmit", change, heard, now)
         elif isinstance(change, DeleteRecord) and change.instance_id is not None:
             measured += _one_change("Withdrawn", "SecondsToWithdraw", change, heard, now)
+    if held := sum(len(deletions) for deletions in outcome.held.values()):
+        # Never 0: a run looks at some pools only, and must not call an alarm off that is about another.
+        measured.append(Measurement("WithdrawalsHeld", held))
     for result, count in Counter(step.result.value for step in outcome.completed).items():
         measured.append(Measurement("HooksCompleted", count, kind=result))
     for pool, findings in outcome.findings.items():
@@ -74,8 +77,8 @@ def _one_change(
     return measured
 
 
-def measure_audit(report: Mapping[str, Any]) -> list[Measurement]:
-    """Return what an audit measured: each pool as it is, and its findings by kind."""
+def measure_audit(report: Mapping[str, Any], *, whole: bool = True) -> list[Measurement]:
+    """Return what an audit measured: each pool as it is, its findings by kind, and of all pools what alarms watch."""
     measured = [
         Measurement(name, pool[key], pool["name"])
         for pool in report["pools"]
@@ -92,6 +95,12 @@ def measure_audit(report: Mapping[str, Any]) -> list[Measurement]:
     checks = report["quotas"]["health_checks"]
     measured.append(Measurement("HealthChecksUsed", checks["used"]))
     measured.append(Measurement("HealthChecksAllowed", checks["limit"]))
+    if whole:
+        measured.append(Measurement("Audits", 1))
+        measured.append(Measurement("Drift", 0 if report["in_sync"] else len(report["findings"])))
+        measured.append(Measurement("WithdrawalsHeld", sum(finding["held"] for finding in report["findings"])))
+        used = 100 * checks["used"] / checks["limit"] if checks["limit"] else 100.0
+        measured.append(Measurement("QuotaUsed", used, unit=MetricUnit.Percent))
     return measured
 
 

@@ -11,6 +11,8 @@ from botocore.config import Config
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
+from fleet53.aws.event_bus import EventBus
+from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -33,6 +37,9 @@ _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6},
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """Route 53 is tried again by Patience, which knows how much time is left and counts every request."""
 
+_TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+"""Telling comes last, when only the reserve of Patience may be left, and must not cost the run that it tells of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aws:
@@ -44,6 +51,7 @@ class Aws:
     health: Health
     parameters: PoolParameters
     queue: Queue
+    bus: EventBus
 
 
 @dataclass(slots=True)
@@ -58,6 +66,7 @@ class Clients:
     )
     ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+    events: EventBridgeClient = field(default_factory=lambda: boto3.client("events", config=_TELLING))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
     def connect(self, settings: Settings, patience: Patience) -> Aws:
@@ -70,6 +79,7 @@ class Clients:
             health=Health(self.cloudwatch, route53),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
+            bus=EventBus(self.events, patience),
         )
 
 
@@ -81,6 +91,7 @@ class StackAws:
     route53: Route53
     parameters: PoolParameters
     queue: Queue
+    functions: Functions
 
 
 @dataclass(slots=True)
@@ -93,6 +104,7 @@ class StackClients:
     route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
     ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+    functions: LambdaClient = field(default_factory=lambda: boto3.client("lambda", config=_REGIONAL))
 
     def connect(self, settings: Settings, patience: Patience) -> StackAws:
         """Return the adapters for one invocation."""
@@ -101,4 +113,5 @@ class StackClients:
             route53=Route53(self.route53, patience, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
+            functions=Functions(self.functions),
         )
