@@ -115,13 +115,14 @@ def test_an_audit_measures_pools_drift_and_the_quota() -> None:
     report: dict[str, Any] = {
         "pools": [{"name": "web", "members": 5, "in_dns": 4, "healthy": 3, "pending": 1, "standby": 0}],
         "findings": [
-            {"pool": "web", "kind": "missing-record"},
-            {"pool": "web", "kind": "missing-record"},
-            {"pool": None, "kind": "orphan-record"},
+            {"pool": "web", "kind": "missing-record", "held": False},
+            {"pool": "web", "kind": "missing-record", "held": False},
+            {"pool": None, "kind": "orphan-record", "held": True},
         ],
+        "in_sync": False,
         "quotas": {"health_checks": {"used": 12, "limit": 200}},
     }
-    assert measure_audit(report) == [
+    of_pools = [
         Measurement("Members", 5, "web"),
         Measurement("InDns", 4, "web"),
         Measurement("Healthy", 3, "web"),
@@ -131,6 +132,14 @@ def test_an_audit_measures_pools_drift_and_the_quota() -> None:
         Measurement("Drift", 1, None, "orphan-record"),
         Measurement("HealthChecksUsed", 12),
         Measurement("HealthChecksAllowed", 200),
+    ]
+    assert measure_audit(report, whole=False) == of_pools
+    assert measure_audit(report) == [
+        *of_pools,
+        Measurement("Audits", 1),
+        Measurement("Drift", 3),
+        Measurement("WithdrawalsHeld", 1),
+        Measurement("QuotaUsed", 6.0, unit=MetricUnit.Percent),
     ]
 
 
