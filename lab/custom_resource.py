@@ -77,14 +77,14 @@ class AnswerUrls(ThreadingHTTPServer):
         self._bodies[path.removeprefix("/")] = body
         return HTTPStatus.OK
 
-    def answer(self, request_id: str) -> dict[str, str]:
+    def answer(self, request_id: str) -> dict[str, Any]:
         """Return the answer to a request, or raise NoAnswerError."""
         body = self._bodies.pop(request_id, None)
         if body is None:
             raise NoAnswerError("CloudFormation heard nothing")
         if len(body) > _MAX_BODY:
             raise NoAnswerError(f"the answer has {len(body)} bytes, and {_MAX_BODY} are taken")
-        answer: dict[str, str] = json.loads(body)
+        answer: dict[str, Any] = json.loads(body)
         missing = _REQUIRED - answer.keys()
         if missing or answer["RequestId"] != request_id or answer["Status"] not in {"SUCCESS", "FAILED"}:
             raise NoAnswerError(f"CloudFormation does not understand {answer}")
@@ -105,13 +105,13 @@ class CustomResource:
     urls: AnswerUrls
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     physical_id: str | None = None
-    answers: list[dict[str, str]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
 
-    def create(self) -> dict[str, str]:
+    def create(self) -> dict[str, Any]:
         """Ask for the creation."""
         return self._ask("Create")
 
-    def update(self, properties: dict[str, Any]) -> dict[str, str]:
+    def update(self, properties: dict[str, Any]) -> dict[str, Any]:
         """Ask for an update, and, if its answer names another physical id, for the deletion of the old one."""
         old, old_id = self.properties, self.physical_id
         self.properties = properties
@@ -120,11 +120,11 @@ class CustomResource:
             self._ask("Delete", PhysicalResourceId=old_id, ResourceProperties=_texts(old))
         return answer
 
-    def delete(self) -> dict[str, str]:
+    def delete(self) -> dict[str, Any]:
         """Ask for the deletion."""
         return self._ask("Delete")
 
-    def _ask(self, request_type: str, **more: Any) -> dict[str, str]:
+    def _ask(self, request_type: str, **more: Any) -> dict[str, Any]:
         request_id = self.new_id()
         event = {
             "RequestType": request_type,

@@ -25,6 +25,19 @@ def deletion_order(resources: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(reversed(tuple(TopologicalSorter(dependencies(resources)).static_order())))
 
 
+def attributes_of(node: Any) -> frozenset[str]:
+    """Return the names of the resources of which a piece of a template reads an attribute."""
+    match node:
+        case {"Fn::GetAtt": [str(name), *_]}:
+            return frozenset({name})
+        case dict():
+            return frozenset().union(*map(attributes_of, node.values()))
+        case list():
+            return frozenset().union(*map(attributes_of, node))
+        case _:
+            return frozenset()
+
+
 def references(node: Any) -> Iterator[str]:
     """Yield every name that a piece of a template refers to: parameters, resources, pseudo parameters."""
     match node:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lab import cloud
+from lab.dependencies import attributes_of
 from lab.moto_gaps import StackValues
 from lab.template import BY_LAB, TemplateError, read_template
 
@@ -54,12 +55,13 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """An invocation of a function, again and again."""
+    """An invocation of a function, again and again; `rule` is the name of the EventBridge rule behind it, if one is."""
 
     logical_id: str
     function: str
     every: timedelta
     payload: Any
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Deployment:
     stack_id: str
     custom: dict[str, dict[str, Any]]
     """The properties of each custom resource."""
+    waiting: dict[str, dict[str, Any]]
+    """Resources, not resolved, that read an attribute of a custom resource, and so wait for its answer."""
     deletion_order: tuple[str, ...]
 
     def queue_url(self, logical_id: str) -> str:
@@ -121,7 +125,10 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
     summaries = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
     resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
     stack = StackValues(stack_name)
-    kept = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
+    wanted_by_lab = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
+    custom = {name for name, each in wanted_by_lab.items() if each["Type"].startswith("Custom::")}
+    waiting = {name: each for name, each in wanted_by_lab.items() if custom & attributes_of(each)}
+    kept = {name: each for name, each in wanted_by_lab.items() if name not in waiting}
     properties = {name: stack.resolved(each.get("Properties", {})) for name, each in kept.items()}
     functions = {
         logical_id: _function(logical_id, resources[logical_id], code.folder, code.handler)
@@ -145,11 +152,37 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
         layers=template.layers,
         resources=resources,
         outputs={each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])},
-        created_by=dict.fromkeys(resources, "moto") | {name: BY_LAB[each["Type"]] for name, each in kept.items()},
+        created_by=dict.fromkeys(resources, "moto")
+        | {name: BY_LAB[each["Type"]] for name, each in wanted_by_lab.items()},
         stack_id=described["StackId"],
-        custom={name: properties[name] for name, each in kept.items() if each["Type"].startswith("Custom::")},
+        custom={name: properties[name] for name in sorted(custom)},
+        waiting=waiting,
         deletion_order=template.deletion_order,
     )
+
+
+def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make what waited for the `answers` of the custom resources, by their logical ids."""
+    stack = StackValues(deployment.stack_name)
+    data = {name: answer.get("Data", {}) for name, answer in answers.items()}
+    for name, each in deployment.waiting.items():
+        properties = stack.resolved(_with_attributes(each["Properties"], data))
+        _create(f"{deployment.stack_name}-{name}", each["Type"], properties)
+
+
+def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
+    """Return a piece of the template with the attributes of custom resources; a TemplateError names one not given."""
+    match node:
+        case {"Fn::GetAtt": [str(name), str(attribute)]} if name in data:
+            if attribute not in data[name]:
+                raise TemplateError(f"Custom Resource attribute error: {name} has no {attribute}")
+            return data[name][attribute]
+        case dict():
+            return {key: _with_attributes(value, data) for key, value in node.items()}
+        case list():
+            return [_with_attributes(value, data) for value in node]
+        case _:
+            return node
 
 
 def _function(logical_id: str, name: str, folder: Path, handler: str) -> Function:
@@ -228,7 +261,8 @@ def _rule_schedules(
             if function is None:
                 raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
             payload = json.loads(target.get("Input", '{"source": "aws.events"}'))
-            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload))
+            rule = stack.resolved({"Ref": name})
+            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload, rule))
     return found
 
 
@@ -255,6 +289,11 @@ _WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
 def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Give an alarm's numbers their types back: CloudFormation lets them be texts, the API does not."""
     typed = dict(properties)
+    if "Metrics" in typed:
+        typed["Metrics"] = [
+            {**query, "MetricStat": _typed(query["MetricStat"])} if "MetricStat" in query else query
+            for query in typed["Metrics"]
+        ]
     for key in _WHOLE:
         if key in typed:
             typed[key] = int(typed[key])

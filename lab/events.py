@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from lab import cloud, moto_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+
+_MAX_DETAIL: Final = 256 * 1024
+"""Bytes that every target of a rule takes; PutEvents itself takes more (Amazon EventBridge User Guide)."""
 
 
 @dataclass(slots=True)
 class Bus:
     """The default event bus.
 
-    PutEvents refuses sources that begin with `aws.`, and moto's own delivery drops the account and draws
-    another id. So an AWS service's event is matched here, by moto's own patterns, and sent on unchanged.
-    `told` keeps every event in order, whether a rule matched it or not.
+    PutEvents refuses sources that begin with `aws.`, so an AWS service's event is matched here, by moto's own
+    patterns, and sent on unchanged; what `put` takes goes the same way. `told` keeps every event in order, whether a
+    rule matched it or not. So many entries of PutEvents as `refusals` says are refused first.
     """
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     invoke: Callable[[str, Any], Any]
     told: list[dict[str, Any]] = field(default_factory=list)
+    refusals: int = 0
 
     def event(
         self, source: str, detail_type: str, detail: dict[str, Any], resources: tuple[str, ...] = ()
@@ -42,6 +46,26 @@ class Bus:
             "resources": list(resources),
             "detail": detail,
         }
+
+    def put(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Answer PutEvents: deliver each entry that is one, and say of the others what is wrong."""
+        return [self._put(entry) for entry in entries]
+
+    def _put(self, entry: dict[str, Any]) -> dict[str, Any]:
+        if self.refusals:
+            self.refusals -= 1
+            return {"ErrorCode": "InternalFailure", "ErrorMessage": "EventBridge could not take the event"}
+        if entry["Source"].startswith("aws."):
+            return {"ErrorCode": "NotAuthorizedForSource", "ErrorMessage": "aws. is AWS's own"}
+        if len(entry["Detail"].encode()) > _MAX_DETAIL:
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": f"more than {_MAX_DETAIL} bytes"}
+        event = self.event(
+            entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), tuple(entry.get("Resources", ()))
+        )
+        if "Time" in entry:
+            event["time"] = datetime.fromtimestamp(float(entry["Time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.deliver(event)
+        return {"EventId": event["id"]}
 
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""

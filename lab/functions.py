@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from lab.deploy import Deployment, Function
 
+_AGAIN: Final = (timedelta(minutes=1), timedelta(minutes=2))
+"""When Lambda tries a failed asynchronous invocation again (Lambda Developer Guide, invocation-async)."""
 _TURN: Final = threading.RLock()
 """One invocation at a time: the environment, sys.stdout and Powertools' state belong to the whole process."""
 
@@ -96,6 +98,16 @@ class _Output(io.TextIOBase):
 _OUTPUT: Final = _Output()
 
 
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """An asynchronous invocation that waits for its `due` time; `attempt` counts from 0."""
+
+    function: str
+    event: Any
+    due: datetime
+    attempt: int = 0
+
+
 @dataclass(slots=True)
 class Functions:
     """The functions of a deployment, each with its handler; `invocations` holds every call in order."""
@@ -105,6 +117,7 @@ class Functions:
     publish: bool = True
     invocations: list[Invocation] = field(default_factory=list)
     _warm: dict[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    _started: list[_Started] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for folder in (
@@ -135,9 +148,25 @@ class Functions:
             invocation = self._run(function, json.loads(json.dumps(event)))
         self.invocations.append(invocation)
         if self.publish:
+            publish_counts(function, invocation)
             for line in invocation.metrics:
                 publish_embedded(line)
         return invocation
+
+    def start(self, name: str, event: Any) -> None:
+        """Take an asynchronous invocation; `run_started` carries it out."""
+        self._started.append(_Started(self.logical_id(name), event, datetime.now(UTC)))
+
+    def run_started(self) -> None:
+        """Carry out the asynchronous invocations that are due, and let those that fail wait to be tried again."""
+        now = datetime.now(UTC)
+        due = [each for each in self._started if each.due <= now]
+        self._started = [each for each in self._started if each.due > now]
+        for each in due:
+            invocation = self.invoke(each.function, each.event)
+            if invocation.error is not None and each.attempt < len(_AGAIN):
+                later = datetime.now(UTC) + _AGAIN[each.attempt]
+                self._started.append(replace(each, due=later, attempt=each.attempt + 1))
 
     def answer(self, name: str, event: Any) -> tuple[Any, bool]:
         """Call a function as the Invoke operation answers it: the payload, and whether it is an error."""
@@ -221,6 +250,21 @@ def _json_lines(text: str) -> Iterator[dict[str, Any]]:
             parsed = json.loads(line)
             if isinstance(parsed, dict):
                 yield parsed
+
+
+def publish_counts(function: Function, invocation: Invocation) -> None:
+    """Publish what Lambda does of every invocation (Lambda Developer Guide, types of metrics)."""
+    data = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": "FunctionName", "Value": function.name}],
+            "Unit": "Count",
+            "Timestamp": invocation.at,
+            "Value": value,
+        }
+        for name, value in (("Invocations", 1.0), ("Errors", float(invocation.error is not None)))
+    ]
+    moto_gaps.publish_metrics("AWS/Lambda", data)
 
 
 def publish_embedded(line: Mapping[str, Any]) -> None:

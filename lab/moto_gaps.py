@@ -18,6 +18,8 @@ Missing in moto 5.2, and put right here while `filled()` is entered:
 - DescribeSpotInstanceRequests filters by instance and by status code; moto refuses both.
 - Among the AWS-managed prefix lists are those of Route 53's health checkers (VPC User Guide, "AWS-managed prefix
   lists"); moto has others only.
+- Invoke with InvocationType Event answers at once and runs the function later; moto runs it first.
+- PutEvents delivers an event with its own id and nothing added; moto adds a key, and knows no target but a few.
 
 The functions below `filled()` reach what AWS does on its own and moto has no API for: a Spot status, a
 lifecycle state, an address that changes by itself, metrics that a service publishes, the values of a
@@ -48,7 +50,8 @@ from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
-from moto.events.models import events_backends
+from moto.events.models import EventsBackend, events_backends
+from moto.sqs.models import sqs_backends
 from moto.ssm.models import Parameter
 
 from lab import checker_ranges
@@ -58,9 +61,16 @@ from lab.scaling_error import ScalingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
 type Invoke = Callable[[str, Any], tuple[Any, bool]]
 """From a function's name and an event to its answer, and whether that answer is an error."""
+
+type Start = Callable[[str, Any], None]
+"""From a function's name and an event to nothing: the function runs later."""
+
+type Put = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+"""From the entries of PutEvents to their answers."""
 
 type Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 """From an operation of Auto Scaling and its parameters to its answer."""
@@ -236,8 +246,11 @@ def _stack_gaps() -> list[_Gap]:
     return [(Parameter, "get_cfn_attribute", attribute), (parsing, "get_references_from_template", references)]
 
 
-def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
-    def run(function: Any, body: str, _request_headers: Any, response_headers: Any) -> bytes:
+def _lambda_gaps(invoke: Invoke, start: Start) -> list[_Gap]:
+    def run(function: Any, body: str, request_headers: Any, response_headers: Any) -> bytes:
+        if request_headers.get("X-Amz-Invocation-Type") == "Event":
+            start(function.function_name, json.loads(body or "{}"))
+            return b""
         answer, failed = invoke(function.function_name, json.loads(body or "{}"))
         if failed:
             response_headers["x-amz-function-error"] = "Unhandled"
@@ -248,6 +261,13 @@ def _lambda_gaps(invoke: Invoke) -> list[_Gap]:
         return configuration
 
     return [(LambdaFunction, "invoke", run), (LambdaFunction, "update_function_code", keep_code)]
+
+
+def _event_gaps(put: Put) -> list[_Gap]:
+    def put_events(_backend: Any, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return put(events)
+
+    return [(EventsBackend, "put_events", put_events)]
 
 
 class Scaling(Protocol):
@@ -266,14 +286,18 @@ class Scaling(Protocol):
 
 
 @contextlib.contextmanager
-def filled(invoke: Invoke, scaling: Scaling) -> Iterator[None]:
-    """Let moto behave as AWS does in the points above; `invoke` runs a function, `scaling` the groups."""
+def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put) -> Iterator[None]:
+    """Let moto behave as AWS does in the points above.
+
+    `invoke` runs a function, `start` has it run later, `scaling` are the groups, `put` takes events.
+    """
     gaps = [
         *_instance_gaps(),
         *_address_gaps(),
         *_spot_gaps(),
         *_auto_scaling_gaps(scaling),
-        *_lambda_gaps(invoke),
+        *_lambda_gaps(invoke, start),
+        *_event_gaps(put),
         *_stack_gaps(),
     ]
     with contextlib.ExitStack() as stack:
@@ -488,6 +512,54 @@ def event_rules() -> tuple[Any, ...]:
     """Return the enabled rules of the default event bus."""
     bus = events_backends[ACCOUNT][REGION].event_buses["default"]
     return tuple(rule for rule in bus.rules.values() if rule.state == "ENABLED")
+
+
+def rule_is_enabled(name: str) -> bool:
+    """Tell whether a rule of the default event bus is enabled."""
+    return any(rule.name == name for rule in event_rules())
+
+
+def alarms() -> dict[str, Any]:
+    """Return every metric alarm by its name."""
+    return dict(cloudwatch_backends[ACCOUNT][REGION].alarms)
+
+
+def delete_alarm(name: str) -> None:
+    """Delete an alarm; one that is not there is passed over."""
+    cloudwatch_backends[ACCOUNT][REGION].delete_alarms([name])
+
+
+def metric_data() -> list[Any]:
+    """Return every data point, in the order in which they were published."""
+    data: list[Any] = cloudwatch_backends[ACCOUNT][REGION].metric_data
+    return data
+
+
+_OFTEN: Final = 3
+"""Receives after which a message does not count as the oldest (SQS Developer Guide, available CloudWatch metrics)."""
+
+
+def publish_queue_metrics(now: datetime) -> None:
+    """Publish of each queue what SQS does every minute, as far as alarms need it."""
+    data = []
+    for queue in list(sqs_backends[ACCOUNT][REGION].queues.values()):
+        sent = [each.sent_timestamp for each in queue._messages if each.approximate_receive_count <= _OFTEN]  # noqa: SLF001 - moto counts them, but gives no ages
+        age = now.timestamp() - min(sent) / 1000 if sent else 0.0
+        data += [
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "QueueName", "Value": queue.name}],
+                "Timestamp": now,
+                "Value": value,
+                "Unit": unit,
+            }
+            for name, value, unit in (
+                ("ApproximateNumberOfMessagesVisible", queue.approximate_number_of_messages, "Count"),
+                ("ApproximateAgeOfOldestMessage", age, "Seconds"),
+            )
+        ]
+    if data:
+        publish_metrics("AWS/SQS", data)
 
 
 def publish_metrics(namespace: str, data: list[dict[str, Any]], region: str = REGION) -> None:

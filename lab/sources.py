@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab import cloud
+from lab import cloud, moto_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,11 +109,16 @@ class Timer:
         self._due = self.now() + self.schedule.every
 
     def fire_if_due(self) -> Invocation | None:
-        """Invoke the function if its time has come; periods missed by a leap of the clock are fired once."""
+        """Invoke the function if its time has come; periods missed by a leap of the clock are fired once.
+
+        The rule may have been disabled meanwhile.
+        """
         if self.now() < self._due:
             return None
         while self._due <= self.now():
             self._due += self.schedule.every
+        if self.schedule.rule is not None and not moto_gaps.rule_is_enabled(self.schedule.rule):
+            return None
         return self.functions.invoke(self.schedule.function, self.schedule.payload)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from lab import cloud, moto_gaps
+from lab.alarms import Alarms
 from lab.checkers import Checkers
 from lab.clients import Clients, asking_route53, over_http
 from lab.clock import Clock
 from lab.custom_resource import AnswerUrls, CustomResource
-from lab.deploy import STACK, deploy, update
+from lab.deploy import STACK, complete, deploy, update
 from lab.dns import answer
 from lab.events import Bus
 from lab.fleet import Fleet
@@ -92,7 +93,9 @@ class Lab:
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
-            stack.enter_context(moto_gaps.filled(self._invoke, ScalingApi(self.scaling)))
+            stack.enter_context(
+                moto_gaps.filled(self._invoke, self._start_later, ScalingApi(self.scaling), self.bus.put)
+            )
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
@@ -104,10 +107,12 @@ class Lab:
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
             self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
+            self.alarms = Alarms(self._stack_name, self.clock.now)
             self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
             self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
             self.answer_urls = stack.enter_context(AnswerUrls())
             self.custom_resources = self._create_custom_resources()
+            self._complete_stack()
             self._make_first_pass()
             self._stack = stack.pop_all()
         return self
@@ -135,8 +140,13 @@ class Lab:
                 raise TemplateError(f"the creation of {resource.logical_id} failed: {answer['Reason']}")
         return created
 
+    def _complete_stack(self) -> None:
+        """Make what the custom resources' newest answers have an attribute for."""
+        answers = {logical_id: resource.answers[-1] for logical_id, resource in self.custom_resources.items()}
+        complete(self.deployment, answers)
+
     def _make_first_pass(self) -> None:
-        """Let the reconciler handle what the creation queued, and forget how."""
+        """Let the functions handle what the creation queued and started, and forget how."""
         self.settle()
         self.invocations.clear()
         self.functions.cold_start()
@@ -185,6 +195,7 @@ class Lab:
         for logical_id, properties in self.deployment.custom.items():
             if properties != self.custom_resources[logical_id].properties:
                 self.custom_resources[logical_id].update(properties)
+        self._complete_stack()
         self.pools.emit_changes()
 
     def delete_stack(self, *, retain: Collection[str] = ()) -> str:
@@ -201,6 +212,7 @@ class Lab:
                 del self.custom_resources[logical_id]
             self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
             self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
+            moto_gaps.delete_alarm(f"{self._stack_name}-{logical_id}")
             moto_gaps.delete_resource(self._stack_name, logical_id)
         self.client("cloudformation").delete_stack(StackName=self._stack_name)
         return "DELETE_COMPLETE"
@@ -245,11 +257,18 @@ class Lab:
     # -- how time passes
 
     def settle(self) -> int:
-        """Run the functions on what is in the queue until nothing can be received now; return the batches."""
+        """Run the functions that were started, and on what is in the queue until nothing can be received now.
+
+        Return how many batches that were.
+        """
+        self.functions.run_started()
         return drain(self.pollers)
 
     def turn(self) -> None:
-        """Do what the world does by itself and is due now: groups scale, servers boot, checkers probe, health shows."""
+        """Do what the world does by itself and is due now.
+
+        Groups scale, servers boot, checkers probe, health shows, alarms are evaluated.
+        """
         self.fleet.interrupt_due()
         self.scaling.advance()
         if self._with_servers:
@@ -258,6 +277,7 @@ class Lab:
         else:
             self.serving.follow()
         self.health.publish_due()
+        self.alarms.turn()
         for crowd in self._crowds:
             crowd.turn()
 
@@ -333,6 +353,9 @@ class Lab:
 
     def _start(self, name: str, event: Any) -> Any:
         return self.functions.invoke(name, event)
+
+    def _start_later(self, name: str, event: Any) -> None:
+        self.functions.start(name, event)
 
     def _invoke(self, name: str, event: Any) -> tuple[Any, bool]:
         return self.functions.answer(name, event)

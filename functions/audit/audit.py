@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from fleet53.announcements import of_report
 from fleet53.audit import audit, read_order
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
@@ -17,6 +18,7 @@ from fleet53.metrics import Measurement, emit, measure_audit
 from fleet53.report_json import as_json, without_instances
 from fleet53.report_text import as_markdown, as_text
 from fleet53.settings import read_settings
+from fleet53.telling import tell
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -43,6 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
         ],
         settings.owner,
     )
+    tell(of_report(report), aws.bus, logger)
     match order.form:
         case "text":
             return as_text(report)

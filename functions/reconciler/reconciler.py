@@ -12,14 +12,17 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
+from fleet53.announcements import of_run
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import AWS_ERRORS, Patience
 from fleet53.errors import NotUnderstoodError
 from fleet53.metrics import Measurement, emit, measure_run
+from fleet53.outcome import Outcome
 from fleet53.passes import Run
 from fleet53.reconcile import reconcile
 from fleet53.settings import read_settings
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, read_signal
+from fleet53.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,15 +53,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     records = {record.message_id: record for record in SQSEvent(event).records}
     signals, returned = _read(records.values())
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
+    outcome, broke_off = Outcome(), False
     try:
-        outcome = reconcile(signals, Run(settings, aws, logger, _now))
+        reconcile(signals, Run(settings, aws, logger, _now), outcome)
     except Exception as error:  # whatever it is, the messages come again in seconds, not after the time-out
         logger.exception("run broke off")
-        returned |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
-    else:
-        returned |= outcome.retry
-        measured += measure_run(outcome, signals.values(), now=_now())
+        outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
+        broke_off = True
+    returned |= outcome.retry
+    measured += measure_run(outcome, signals.values(), now=_now())
     measured += [
+        Measurement("RunsFailed", int(broke_off or any(_came_before(records[each]) for each in outcome.retry))),
         Measurement("Route53Calls", patience.calls),
         Measurement("Throttled", patience.throttled),
     ]
@@ -66,6 +71,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     for message_id, because in returned.items():
         logger.warning("message returned", extra={"message_id": message_id, "because": because})
         _retry_soon(records[message_id], aws.queue)
+    tell(of_run(outcome.made, outcome.held, settings.owner, now=_now()), aws.bus, logger)
 
     def settle(record: SQSRecord) -> None:
         if record.message_id in returned:
@@ -96,6 +102,11 @@ def _read(
         else:
             signals[record.message_id] = signal
     return signals, returned
+
+
+def _came_before(record: SQSRecord) -> bool:
+    """Whether a message came back already. One that was throttled, or overtaken by another pass, does so but once."""
+    return int(record.attributes.approximate_receive_count) > 1
 
 
 def _retry_soon(record: SQSRecord, queue: Queue) -> None:

@@ -40,6 +40,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         logical_id=asked.logical_resource_id,
         physical_id=asked.physical_resource_id,
         withdraws=asked.resource_properties.get("OnStackDelete") == "withdraw",
+        audit_schedule=asked.resource_properties.get("AuditSchedule", ""),
+        audit_function=asked.resource_properties.get("AuditFunction", ""),
     )
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_ANSWER, time.sleep, random.random)
     try:

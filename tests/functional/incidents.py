@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pytest
 
@@ -64,3 +70,21 @@ def set_timeout(lab: Lab, function: str, seconds: int) -> None:
     """Give a function another time-out, as a person does in the console."""
     functions = lab.deployment.functions
     functions[function] = replace(functions[function], timeout=seconds)
+
+
+@contextlib.contextmanager
+def denied(module: str, client: str, operation: str) -> Iterator[None]:
+    """Let AWS deny one operation to a warm function, known by its module, as a missing permission does."""
+    events = getattr(sys.modules[module].clients, client).meta.events
+    error = {"Error": {"Code": "AccessDenied", "Message": f"not authorized to perform {operation}"}}
+
+    def deny(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
+        answer = error | {"ResponseMetadata": {"HTTPStatusCode": HTTPStatus.FORBIDDEN}}
+        return AWSResponse("", HTTPStatus.FORBIDDEN, HTTPHeaders(), None), answer
+
+    name = f"before-call.{client}.{operation}"
+    events.register_first(name, deny)
+    try:
+        yield
+    finally:
+        events.unregister(name, deny)

@@ -111,6 +111,57 @@ def test_an_update_that_changes_no_setting_asks_for_nothing(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_a_first_audit_of_all_pools_is_started_and_not_waited_for(lab: Lab, kind: str) -> None:
+    audit = lab.deployment.functions["AuditFunction"].name
+    lab.invoke(FUNCTION, request(lab, kind, ResourceProperties={"AuditFunction": audit}))
+    assert lab.answer_urls.answer("r-1")["Status"] == "SUCCESS"
+    assert [each.function for each in lab.invocations] == [FUNCTION]
+    lab.settle()
+
+    (audited,) = (each for each in lab.invocations if each.function == "AuditFunction")
+    assert (audited.event, audited.metric("Audits", Owner=OWNER)) == ({}, [1.0])
+
+
+def test_an_audit_that_cannot_be_started_fails_nothing(lab: Lab) -> None:
+    invocation = lab.invoke(FUNCTION, request(lab, ResourceProperties={"AuditFunction": "gone"}))
+    assert lab.answer_urls.answer("r-1")["Status"] == "SUCCESS"
+    (line,) = (line for line in invocation.logs if line["message"] == "audit not started")
+    assert "ResourceNotFoundException" in line["because"]
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+@pytest.mark.parametrize(
+    ("schedule", "seconds"), [("rate(15 minutes)", "900"), ("rate(1 hour)", "3600"), ("cron(0 3 * * ? *)", "86400")]
+)
+def test_the_answer_has_the_seconds_that_alarms_count_in(lab: Lab, kind: str, schedule: str, seconds: str) -> None:
+    properties = {"OnStackDelete": "withdraw", "AuditSchedule": schedule}
+    lab.invoke(FUNCTION, request(lab, kind, ResourceProperties=properties))
+    assert lab.answer_urls.answer("r-1")["Data"] == {"AuditPeriod": seconds}
+
+
+def test_an_older_templates_properties_are_answered_too(lab: Lab) -> None:
+    lab.invoke(FUNCTION, request(lab, "Update"))
+    assert lab.answer_urls.answer("r-1")["Data"] == {"AuditPeriod": "86400"}
+
+
+def test_a_deletion_and_a_failure_are_answered_without(lab: Lab) -> None:
+    put_stack_status(lab.deployment.stack_name, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    lab.invoke(FUNCTION, request(lab, "Delete", PhysicalResourceId="p"))
+    assert "Data" not in lab.answer_urls.answer("r-1")
+    lab.client("sqs").delete_queue(QueueUrl=lab.deployment.queue_url("Signals"))
+    lab.invoke(FUNCTION, request(lab))
+    answer = lab.answer_urls.answer("r-1")
+    assert (answer["Status"], "Data" in answer) == ("FAILED", False)
+
+
+def test_a_changed_schedule_keeps_the_physical_id_and_changes_the_seconds(lab: Lab) -> None:
+    resource = lab.custom_resources["StackLifecycle"]
+    before = resource.physical_id
+    lab.update_stack({"AuditSchedule": "rate(1 hour)"})
+    assert (resource.physical_id, resource.answers[-1]["Data"]) == (before, {"AuditPeriod": "3600"})
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_a_pass_that_cannot_be_queued_is_answered_as_a_failure(lab: Lab, kind: str) -> None:
     lab.client("sqs").delete_queue(QueueUrl=lab.deployment.queue_url("Signals"))
     lab.invoke(FUNCTION, request(lab, kind))

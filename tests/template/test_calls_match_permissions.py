@@ -31,6 +31,8 @@ BY_LAMBDA: Mapping[str, set[str]] = {
     "StackLifecycleFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
 }
 """What Lambda itself does with a function's role (Lambda Developer Guide, with-sqs and execution role)."""
+OTHERWISE: Mapping[str, str] = {"lambda:Invoke": "lambda:InvokeFunction"}
+"""Operations that IAM has another name for (Service Authorization Reference, AWS Lambda)."""
 
 
 def record(lab: Lab, function: str, actions: set[str]) -> None:
@@ -39,7 +41,8 @@ def record(lab: Lab, function: str, actions: set[str]) -> None:
     clients = sys.modules[module].clients
 
     def note(model: Any, **_: object) -> None:
-        actions.add(f"{model.service_model.service_name}:{model.name}")
+        called = f"{model.service_model.service_name}:{model.name}"
+        actions.add(OTHERWISE.get(called, called))
 
     for service in fields(clients):
         client = getattr(clients, service.name)

@@ -32,7 +32,7 @@ def _statement(of: Stack, function: str, sid: str) -> dict[str, Any]:
     return found
 
 
-def test_the_audit_may_write_nothing_but_a_message() -> None:
+def test_the_audit_may_write_nothing_but_a_message_and_tell() -> None:
     assert iam_actions(stack(), "AuditFunction") == {
         *READS,
         *OWN_LOGS,
@@ -40,6 +40,7 @@ def test_the_audit_may_write_nothing_but_a_message() -> None:
         "ec2:DescribeManagedPrefixLists",
         "ec2:DescribeSecurityGroups",
         "ec2:GetManagedPrefixListEntries",
+        "events:PutEvents",
         "route53:GetAccountLimit",
         "route53:GetCheckerIpRanges",
         "route53:GetHostedZoneLimit",
@@ -55,6 +56,7 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
         "autoscaling:CompleteLifecycleAction",
         "autoscaling:RecordLifecycleActionHeartbeat",
         "autoscaling:SetInstanceHealth",
+        "events:PutEvents",
         "route53:ChangeResourceRecordSets",
         "route53:CreateHealthCheck",
         "route53:DeleteHealthCheck",
@@ -67,10 +69,11 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
     }
 
 
-def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message() -> None:
+def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message_and_an_audit() -> None:
     assert iam_actions(stack(), "StackLifecycleFunction") == {
         *OWN_LOGS,
         "cloudformation:DescribeStacks",
+        "lambda:InvokeFunction",
         "route53:ChangeResourceRecordSets",
         "route53:DeleteHealthCheck",
         "route53:ListHealthChecks",
@@ -90,6 +93,21 @@ def test_the_stacks_lifecycle_may_withdraw_what_the_reconciler_may_put_and_delet
 def test_the_stacks_lifecycle_may_ask_about_its_own_stack_only() -> None:
     asked = _statement(stack(), "StackLifecycleFunction", "SeeWhetherTheStackGoes")
     assert asked["Resource"] == "AWS::StackId"
+
+
+def test_the_stacks_lifecycle_may_start_the_audit_only() -> None:
+    assert _statement(stack(), "StackLifecycleFunction", "StartAudit")["Resource"] == "AuditFunction.Arn"
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction"])
+def test_events_may_be_put_on_the_default_bus_and_under_our_name_only(function: str) -> None:
+    assert _statement(stack(), function, "Tell") == {
+        "Sid": "Tell",
+        "Effect": "Allow",
+        "Action": "events:PutEvents",
+        "Resource": "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+        "Condition": {"StringEquals": {"events:source": "fleet53"}},
+    }
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

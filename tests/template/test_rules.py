@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from fleet53.announcements import ANNOUNCEMENTS
 from tests.template.event_pattern import matches
 from tests.template.stack import ROOT, stack
 
@@ -49,8 +50,12 @@ UNMATCHED = {
     "autoscaling-launch-unsuccessful",
     "ec2-instance-pending",
     "ec2-rebalance-recommendation",
+    "fleet53-drift-detected",
+    "fleet53-instance-admitted",
+    "fleet53-instance-withdrawn",
     "fleet53-reconcile",
     "fleet53-reconcile-all",
+    "fleet53-withdrawal-held",
     "parameter-store-other-parameter",
     "tag-change-other-key",
 }
@@ -68,6 +73,14 @@ def test_every_rule_and_every_event_stands_in_the_table() -> None:
     rules = {name for name, rule in stack().of_type("AWS::Events::Rule") if "EventPattern" in rule}
     assert rules == RULES.keys()
     assert set().union(*RULES.values(), UNMATCHED) == EVENTS.keys()
+
+
+def test_no_rule_matches_what_fleet53_tells_so_that_it_never_answers_itself() -> None:
+    told = {event["detail-type"]: event for event in EVENTS.values() if event.get("source") == "fleet53"}
+    assert {each.detail_type for each in ANNOUNCEMENTS} <= told.keys()
+    for rule in RULES:
+        pattern = stack().properties(rule)["EventPattern"]
+        assert [kind for kind, event in told.items() if matches(pattern, event)] == []
 
 
 def test_the_tag_rule_follows_the_pool_tag_key() -> None:

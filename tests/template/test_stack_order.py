@@ -50,6 +50,15 @@ def test_the_first_pass_is_made_when_every_rule_stands() -> None:
     assert rules <= outlived_by("ReconcilerFunctionSignals")
 
 
+def test_alarms_that_follow_the_schedule_come_after_the_lifecycle_and_go_before_it() -> None:
+    following = {"DriftAlarm", "NoAuditAlarm"}
+    assert {name for name in following if LIFECYCLE in outlived_by(name)} == following
+
+
+def test_the_lifecycle_comes_after_the_audit_that_it_starts() -> None:
+    assert {"AuditFunction", "AuditRole", "GatherPolicy"} <= outlived_by(LIFECYCLE)
+
+
 def test_the_lab_deletes_in_that_order() -> None:
     order = deletion_order(stack().template["Resources"])
     assert order.index("ReconcilerFunctionSignals") < order.index("AddressRule") < order.index(LIFECYCLE)
@@ -82,6 +91,7 @@ def test_the_lifecycle_is_told_what_to_do_when_the_stack_is_deleted(choice: str)
         ("AllowedRecordNames", "api.example.com"),
         ("AllowedZoneIds", "Z2"),
         ("OnStackDelete", "keep"),
+        ("AuditSchedule", "rate(1 hour)"),
     ],
 )
 def test_a_changed_setting_makes_cloudformation_ask_for_an_update(parameter: str, value: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lab.world import Lab
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 TEMPLATE = """
@@ -16,8 +17,8 @@ Resources:
 """
 
 
-def bare_lab(folder: Path, *, servers: bool = False) -> Lab:
+def bare_lab(folder: Path, *, servers: bool = False, start: datetime | None = None) -> Lab:
     """Return a lab whose template, written to `folder`, makes nothing but a queue."""
     path = folder / "template.yaml"
     path.write_text(TEMPLATE)
-    return Lab(template=path, servers=servers)
+    return Lab(template=path, servers=servers, start=start)

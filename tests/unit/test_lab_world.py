@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.moto_gaps import metric_data
 from lab.template import TemplateError
 from lab.world import Lab
 
@@ -216,6 +217,32 @@ def test_what_the_audit_raises_is_raised(lab: Lab) -> None:
         lab.audit({"raise": True})
 
 
+def test_an_asynchronous_invocation_is_answered_at_once_and_carried_out_later(lab: Lab) -> None:
+    name = lab.deployment.functions["AuditFunction"].name
+    answer = lab.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'{"by": "hand"}')
+    assert (answer["StatusCode"], lab.invocations) == (202, [])
+    lab.settle()
+    lab.settle()
+    assert [each.event for each in lab.invocations] == [{"by": "hand"}]
+
+
+def test_an_asynchronous_invocation_that_fails_is_tried_twice_more(lab: Lab) -> None:
+    lab.functions.start("AuditFunction", {"raise": True})
+    tries = []
+    for _ in range(6):
+        lab.settle()
+        tries.append(len(lab.invocations))
+        lab.clock.advance(61)
+    assert tries == [1, 2, 2, 3, 3, 3]
+
+
+def test_invocations_and_errors_are_published_as_lambda_does(lab: Lab) -> None:
+    lab.invoke("AuditFunction", {})
+    lab.invoke("AuditFunction", {"raise": True})
+    published = [(each.name, each.value) for each in metric_data() if each.namespace == "AWS/Lambda"]
+    assert published == [("Invocations", 1.0), ("Errors", 0.0), ("Invocations", 1.0), ("Errors", 1.0)]
+
+
 def test_a_function_can_be_invoked_through_the_api(lab: Lab) -> None:
     name = lab.deployment.functions["AuditFunction"].name
     answer = lab.client("lambda").invoke(FunctionName=name, Payload=b'{"raise": true}')
@@ -315,6 +342,60 @@ def test_the_schedule_fires_when_its_time_has_come(lab: Lab) -> None:
     assert lab.invocations == []
     lab.run(2)
     assert [each.event for each in lab.invocations] == [{"by": "clock"}]
+
+
+def test_a_schedule_whose_rule_is_disabled_does_not_fire_until_it_is_enabled(lab: Lab) -> None:
+    events = lab.client("events")
+    (rule,) = (each["Name"] for each in events.list_rules()["Rules"] if "ScheduleExpression" in each)
+    events.disable_rule(Name=rule)
+    lab.run(601, step=60)
+    assert lab.invocations == []
+    events.enable_rule(Name=rule)
+    lab.run(301, step=60)
+    assert [each.event for each in lab.invocations] == [{"by": "clock"}]
+
+
+def put_event(lab: Lab, **differs: Any) -> dict[str, Any]:
+    """Put an event of somebody's own, and return what the bus answers of it."""
+    usual = {"Source": "ours", "DetailType": "Test", "Detail": '{"state": "stopped"}'}
+    (answer,) = lab.client("events").put_events(Entries=[usual | differs])["Entries"]
+    return dict(answer)
+
+
+def test_an_event_of_somebodys_own_is_passed_on_with_its_id_and_its_time(lab: Lab) -> None:
+    events, arn = lab.client("events"), "arn:aws:sqs:eu-west-1:123456789012:heard"
+    url = lab.client("sqs").create_queue(QueueName="heard")["QueueUrl"]
+    rule = events.put_rule(Name="r", EventPattern='{"source": ["ours"]}')["RuleArn"]
+    events.put_targets(Rule="r", Targets=[{"Id": "q", "Arn": arn}])
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    lab.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+    answer = put_event(lab, Time=datetime(2026, 1, 5, 12, tzinfo=UTC))
+
+    (message,) = lab.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"]) == {
+        "version": "0",
+        "id": answer["EventId"],
+        "detail-type": "Test",
+        "source": "ours",
+        "account": "123456789012",
+        "time": "2026-01-05T12:00:00Z",
+        "region": "eu-west-1",
+        "resources": [],
+        "detail": {"state": "stopped"},
+    }
+
+
+def test_the_bus_refuses_what_is_not_for_us_to_say_and_what_is_too_large(lab: Lab) -> None:
+    assert put_event(lab, Source="aws.ec2")["ErrorCode"] == "NotAuthorizedForSource"
+    assert put_event(lab, Detail=json.dumps({"text": "-" * 262_144}))["ErrorCode"] == "InvalidArgument"
+    lab.bus.refusals = 1
+    assert put_event(lab)["ErrorCode"] == "InternalFailure"
+    assert "EventId" in put_event(lab)
+    assert [event["source"] for event in lab.bus.told] == ["ours"]
 
 
 # -- instances

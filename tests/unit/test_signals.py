@@ -80,6 +80,10 @@ READ: dict[str, Signal] = {
     "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),
     "fleet53-reconcile": PoolSignal(frozenset({WEB}), "i-0a1b2c3d4e5f60001 waits for its health check"),
     "fleet53-reconcile-all": PoolSignal(None, "the stack was updated", sweep=True),
+    "fleet53-drift-detected": Ignored("fleet53 'Drift Detected' is no signal"),
+    "fleet53-instance-admitted": Ignored("fleet53 'Instance Admitted' is no signal"),
+    "fleet53-instance-withdrawn": Ignored("fleet53 'Instance Withdrawn' is no signal"),
+    "fleet53-withdrawal-held": Ignored("fleet53 'Withdrawal Held' is no signal"),
 }
 
 

@@ -55,6 +55,9 @@ def measure_run(
             measured += _one_change("Withdrawn", "SecondsToWithdraw", change, heard, now)
     if created := sum(isinstance(change, CreateCheck) for change in outcome.made):
         measured.append(Measurement("ChecksCreated", created))
+    if held := sum(len(deletions) for deletions in outcome.held.values()):
+        # Never 0: a run looks at some pools only, and must not call an alarm off that is about another.
+        measured.append(Measurement("WithdrawalsHeld", held))
     for result, count in Counter(step.result.value for step in outcome.completed).items():
         measured.append(Measurement("HooksCompleted", count, kind=result))
     for pool, findings in outcome.findings.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.apply import apply
+from fleet53.apply import Applied, apply
 from fleet53.aws.patience import AWS_ERRORS
 from fleet53.changes import PutRecord
 from fleet53.gather import Scope, add_checks, add_health, gather, waiting_actions
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from fleet53.apply import Applied
     from fleet53.aws.clients import Aws
     from fleet53.changes import Change, Plan
     from fleet53.guard import Guard
@@ -66,8 +65,11 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
         plan = decide(gathered.situation, guard, run.aws, now=run.now())
         outcome.note(gathered.situation, plan, gathered.findings)
         alone = attempt == _PLANS
-        applied = apply(plan, run.aws.route53, run.log, one_pool_a_batch=alone)
-        outcome.made += applied.made
+        applied = Applied()
+        try:
+            apply(plan, run.aws.route53, run.log, one_pool_a_batch=alone, applied=applied)
+        finally:
+            outcome.made += applied.made
         if scope.sweep:
             _look_after_groups(scope, gathered.situation, plan, run, outcome)
         for finding in applied.findings:

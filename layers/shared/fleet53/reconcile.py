@@ -12,7 +12,7 @@ from fleet53.errors import TryLaterError
 from fleet53.gather import Scope
 from fleet53.guard import Guard
 from fleet53.membership import EC2, Membership
-from fleet53.outcome import MessageId, Outcome
+from fleet53.outcome import MessageId
 from fleet53.passes import run_pass
 from fleet53.settle import settle_hooks
 from fleet53.signals import InstanceSignal, PoolSignal
@@ -20,18 +20,20 @@ from fleet53.timers import set_timers
 
 if TYPE_CHECKING:
     from fleet53.model import Instance, InstanceId
+    from fleet53.outcome import Outcome
     from fleet53.passes import Run
 
 type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
 
 
-def reconcile(signals: Signals, run: Run) -> Outcome:
-    """Bring the pools that `signals` concern to what they owe their members.
+def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
+    """Bring the pools that `signals` concern to what they owe their members, and note in `outcome` what was done.
 
-    Raises an AWS error where not even the signals' instances could be read.
+    Raises an AWS error where not even the signals' instances could be read, or the next look could not be queued.
+    What was done until then is in `outcome` all the same.
     """
     named = {i for signal in signals.values() if isinstance(signal, InstanceSignal) for i in signal.instance_ids}
-    outcome = Outcome(instances=run.aws.ec2.by_id(named))
+    outcome.instances |= run.aws.ec2.by_id(named)
     found = find_scopes(signals, outcome.instances)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
@@ -43,13 +45,17 @@ def reconcile(signals: Signals, run: Run) -> Outcome:
         for deletion in held:
             run.log.warning("withdrawal held", extra=describe(deletion))
     settle_hooks(signals, run, outcome)
+    again = Scope.union(scopes[message] for message in scopes.keys() & outcome.retry.keys())
     set_timers(
         [signals[message] for message in scopes if message not in outcome.retry],
         waiting=outcome.waiting,
-        fresh={change.key.instance_id for change in outcome.made if isinstance(change, CreateCheck)},
+        fresh={
+            change.key.instance_id
+            for change in outcome.made
+            if isinstance(change, CreateCheck) and not again.covers(change.key.pool)
+        },
         queue=run.aws.queue,
     )
-    return outcome
 
 
 def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[MessageId, Scope | None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from fleet53.aws.patience import AWS_ERRORS
+from fleet53.schedule import audit_period
 from fleet53.signals import reconcile_message
 from fleet53.withdraw import withdraw
 from fleet53.withdrawal import describe_left
@@ -31,7 +33,8 @@ _WAYS_ON: Final = (
 class Request:
     """What CloudFormation asks: `kind` is Create, Update or Delete, `physical_id` is empty on Create.
 
-    `withdraws` is whether the stack's records and checks go with it.
+    `withdraws` is whether the stack's records and checks go with it. `audit_schedule` is when the audit runs by itself,
+    `audit_function` its name; both are empty where the resource's properties come from an older template.
     """
 
     kind: str
@@ -40,6 +43,8 @@ class Request:
     logical_id: str
     physical_id: str
     withdraws: bool
+    audit_schedule: str = ""
+    audit_function: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ def serve(request: Request, settings: Settings, aws: StackAws, patience: Patienc
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
         aws.queue.send(reconcile_message(None, because))
+        _start_audit(request, aws, log)
         return Answer(succeeded=True, because="a pass over all pools is queued")
     if not request.withdraws:
         return Answer(succeeded=True, because="records and checks are kept, as OnStackDelete says")
@@ -63,6 +69,19 @@ def serve(request: Request, settings: Settings, aws: StackAws, patience: Patienc
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
         return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
     return _withdraw(settings, aws, patience, log)
+
+
+def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
+    """Have the audit run now: the alarm on missing audits counts from here, and the dashboard has something to show.
+
+    The schedule brings the next one in any case, so a failure fails nothing.
+    """
+    if not request.audit_function:
+        return
+    try:
+        aws.functions.start(request.audit_function)
+    except AWS_ERRORS as error:
+        log.warning("audit not started", extra={"because": str(error)})
 
 
 def _withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Answer:
@@ -74,11 +93,13 @@ def _withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -
     return Answer(succeeded=False, because=f"{_WAYS_ON} Left: {left}. Because: {reasons}")
 
 
-def write_answer(request: Request, answer: Answer) -> dict[str, str]:
-    """Return the body that answers a request.
+def write_answer(request: Request, answer: Answer) -> dict[str, Any]:
+    """Return the body that answers a request, with the attributes that the template reads of the resource (Data).
 
     The physical id never changes, so that CloudFormation never sees the resource replaced.
     """
+    stands = answer.succeeded and request.kind != "Delete"
+    data = {"Data": {"AuditPeriod": str(audit_period(request.audit_schedule))}} if stands else {}
     return {
         "Status": "SUCCESS" if answer.succeeded else "FAILED",
         "Reason": answer.because.encode("ascii", "replace").decode()[:_MAX_REASON],
@@ -86,4 +107,4 @@ def write_answer(request: Request, answer: Answer) -> dict[str, str]:
         "StackId": request.stack_id,
         "RequestId": request.request_id,
         "LogicalResourceId": request.logical_id,
-    }
+    } | data

@@ -13,6 +13,8 @@ from botocore.config import Config
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
+from fleet53.aws.event_bus import EventBus
+from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -50,6 +54,10 @@ def _make_route53() -> Route53Client:
     return boto3.Session(botocore_session=session).client("route53", config=_ROUTE53)
 
 
+_TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+"""Telling comes last, when only the reserve of Patience may be left, and must not cost the run that it tells of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Aws:
     """All that a pass reads from and writes to."""
@@ -62,6 +70,7 @@ class Aws:
     parameters: PoolParameters
     queue: Queue
     usage: Usage
+    bus: EventBus
 
 
 @dataclass(slots=True)
@@ -80,6 +89,7 @@ class Clients:
     own_cloudwatch: CloudWatchClient = field(default_factory=lambda: boto3.client("cloudwatch", config=_REGIONAL))
     ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+    events: EventBridgeClient = field(default_factory=lambda: boto3.client("events", config=_TELLING))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
     def connect(self, settings: Settings, patience: Patience) -> Aws:
@@ -94,6 +104,7 @@ class Clients:
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             usage=Usage(self.own_cloudwatch, settings.owner),
+            bus=EventBus(self.events, patience),
         )
 
 
@@ -105,6 +116,7 @@ class StackAws:
     route53: Route53
     parameters: PoolParameters
     queue: Queue
+    functions: Functions
 
 
 @dataclass(slots=True)
@@ -117,6 +129,7 @@ class StackClients:
     route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
     ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
+    functions: LambdaClient = field(default_factory=lambda: boto3.client("lambda", config=_REGIONAL))
 
     def connect(self, settings: Settings, patience: Patience) -> StackAws:
         """Return the adapters for one invocation."""
@@ -125,4 +138,5 @@ class StackClients:
             route53=Route53(self.route53, patience, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
+            functions=Functions(self.functions),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class CloudFormation:
         return stack["StackStatus"]
 
 
-def send_answer(url: str, answer: Mapping[str, str], *, sleep: Callable[[float], None]) -> None:
+def send_answer(url: str, answer: Mapping[str, Any], *, sleep: Callable[[float], None]) -> None:
     """Put the answer to a request's ResponseURL; raise OSError where it is not taken, several times over."""
     body = json.dumps(answer).encode()
     # The URL is signed for an empty content type, and urllib would send one of its own.

@@ -1,0 +1,90 @@
+"""EventBridge: what fleet53 tells others, put on the account's default bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fleet53.announcements import SOURCE
+from fleet53.aws.patience import AWS_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    from fleet53.announcements import Announcement
+    from fleet53.aws.patience import Patience
+
+_ENTRIES: Final = 10
+"""Events of one call (PutEvents, Entries)."""
+_SIZE: Final = 256_000
+"""Bytes of all events of one call (Amazon EventBridge User Guide, PutEvents event entry size)."""
+_TRIES: Final = 3
+_PAUSE: Final = 0.2
+_ENOUGH: Final = 7.0
+"""Seconds that one call can take with its time-outs and its one retry."""
+
+
+class EventBus:
+    """The default event bus."""
+
+    def __init__(self, client: EventBridgeClient, patience: Patience) -> None:
+        self._client = client
+        self._patience = patience
+
+    def tell(self, announcements: Iterable[Announcement]) -> list[str]:
+        """Put events, each with the time it tells of, and return why each that was not taken was not.
+
+        One that the bus refuses is tried again, three times in all. No AWS error is raised.
+        """
+        entries = (_entry(announcement) for announcement in announcements)
+        return [reason for batch in _batches(entries) for reason in self._put(batch)]
+
+    def _put(self, batch: list[PutEventsRequestEntryTypeDef]) -> list[str]:
+        reasons: list[str] = []
+        for attempt in range(_TRIES):
+            if self._patience.remaining() < _ENOUGH:
+                return [_lost(entry, "no time left") for entry in batch]
+            if attempt:
+                self._patience.sleep(_PAUSE * attempt)
+            try:
+                answered = self._client.put_events(Entries=batch)["Entries"]
+            except AWS_ERRORS as error:  # boto3 has tried it again where that helps
+                return [_lost(entry, str(error)) for entry in batch]
+            refused = [pair for pair in zip(batch, answered, strict=True) if pair[1].get("ErrorCode")]
+            if not refused:
+                return []
+            batch = [entry for entry, _ in refused]
+            reasons = [
+                _lost(entry, f"{answer.get('ErrorCode')}: {answer.get('ErrorMessage')}") for entry, answer in refused
+            ]
+        return reasons
+
+
+def _entry(announcement: Announcement) -> PutEventsRequestEntryTypeDef:
+    return {
+        "Source": SOURCE,
+        "DetailType": announcement.detail_type,
+        "Detail": announcement.model_dump_json(),
+        "Time": announcement.at,
+    }
+
+
+def _batches(entries: Iterable[PutEventsRequestEntryTypeDef]) -> Iterator[list[PutEventsRequestEntryTypeDef]]:
+    """Yield entries, as many at once as one call takes."""
+    batch: list[PutEventsRequestEntryTypeDef] = []
+    size = 0
+    for entry in entries:
+        weight = len(entry["Detail"].encode()) + len(entry["DetailType"]) + len(entry["Source"]) + 14  # and the time
+        if batch and (len(batch) == _ENTRIES or size + weight > _SIZE):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch
+
+
+def _lost(entry: PutEventsRequestEntryTypeDef, because: str) -> str:
+    return f"{entry['DetailType']}: {because}"

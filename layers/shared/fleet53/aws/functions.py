@@ -1,0 +1,19 @@
+"""Lambda: functions that are started and not waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+class Functions:
+    """The functions of this stack."""
+
+    def __init__(self, client: LambdaClient) -> None:
+        self._client = client
+
+    def start(self, name: str) -> None:
+        """Have Lambda run a function with an empty event, soon; nobody hears what comes of it (Invoke, Event)."""
+        self._client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")

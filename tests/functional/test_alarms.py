@@ -1,0 +1,313 @@
+"""Every alarm goes off by what its cause really emits, is quiet otherwise, and clears when the cause is gone."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import denied, wait_in_lab_time
+from tests.functional.views import admitted, delete_record, in_dns, launched, record_of, see_healthy, signal, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OWNER = "fleet53.eu-west-1.123456789012"
+TO_ALL = '{"source": "fleet53", "detail-type": "Reconcile", "detail": {"pools": "*", "because": "a test asks"}}'
+ALARMS = {
+    "DeadLettersAlarm",
+    "DriftAlarm",
+    "NoAuditAlarm",
+    "QuotaAlarm",
+    "ReconcilerErrorsAlarm",
+    "SignalAgeAlarm",
+    "WithdrawalsHeldAlarm",
+}
+
+
+@pytest.fixture
+def reporting() -> Iterator[Lab]:
+    """Return a stack whose scheduled audit only reports."""
+    with Lab({"AuditMode": "report"}, start=MONDAY_NOON) as lab:
+        yield lab
+
+
+def rung(lab: Lab, minutes: int) -> set[str]:
+    """Let time pass, and return every alarm that was in ALARM at a full minute meanwhile."""
+    seen: set[str] = set()
+    for _ in range(minutes):
+        lab.run(60, step=60)
+        seen |= lab.alarms.ringing()
+    return seen
+
+
+def mailbox(lab: Lab) -> str:
+    """Subscribe a queue to the topic of the alarms, as an operator does, and return its URL."""
+    url: str = lab.client("sqs").create_queue(QueueName="mailbox")["QueueUrl"]
+    arn = f"arn:aws:sqs:eu-west-1:123456789012:{url.rsplit('/', 1)[1]}"
+    topic = lab.deployment.outputs["AlarmTopicArn"]
+    lab.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return url
+
+
+def mail(lab: Lab, url: str) -> list[dict[str, str]]:
+    """Return what the topic has published since the last look."""
+    messages = lab.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    for message in messages:
+        lab.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+
+
+# -- quiet
+
+
+def test_a_fresh_stack_is_quiet_over_an_hour_of_normal_life(lab: Lab) -> None:
+    url = mailbox(lab)
+    first, _ = admitted(lab, 2)
+    seen = rung(lab, 20)
+    lab.fleet.stop(first)
+    (third,) = launched(lab, 1)
+    see_healthy(lab, [third])
+    seen |= rung(lab, 40)
+
+    assert seen == set()
+    assert lab.alarms.states() == dict.fromkeys(ALARMS, "OK")
+    assert mail(lab, url) == []
+
+
+def test_alarms_know_nothing_at_first(lab: Lab) -> None:
+    assert lab.alarms.states() == dict.fromkeys(ALARMS, "INSUFFICIENT_DATA")
+
+
+def test_the_topic_is_told_once_what_goes_off_and_what_to_do(lab: Lab) -> None:
+    url = mailbox(lab)
+    lab.client("sqs").send_message(QueueUrl=lab.deployment.queue_url("DeadLetters"), MessageBody="reboot all")
+    rung(lab, 5)
+
+    (told,) = mail(lab, url)
+    assert (told["AlarmName"], told["OldStateValue"], told["NewStateValue"]) == (
+        "fleet53-DeadLettersAlarm",
+        "OK",
+        "ALARM",
+    )
+    assert told["AlarmDescription"].endswith("docs/runbook.md#deadlettersalarm")
+
+
+# -- signals
+
+
+def test_a_message_that_nobody_can_read_is_an_alarm_when_it_reaches_the_dead_letter_queue(lab: Lab) -> None:
+    lab.send("reboot all")
+
+    assert rung(lab, 10) == set()
+    assert rung(lab, 20) == {"DeadLettersAlarm"}
+    lab.client("sqs").purge_queue(QueueUrl=lab.deployment.queue_url("DeadLetters"))
+    rung(lab, 3)
+    assert lab.alarms.ringing() == set()
+
+
+def test_signals_that_nobody_takes_are_an_alarm_after_half_an_hour(lab: Lab) -> None:
+    pollers, lab.pollers = lab.pollers, ()
+    lab.send(TO_ALL)
+
+    assert rung(lab, 29) == set()
+    assert rung(lab, 6) == {"SignalAgeAlarm"}
+    lab.pollers = pollers
+    rung(lab, 7)
+    assert lab.alarms.ringing() == set()
+
+
+# -- the reconciler
+
+
+def test_passes_that_aws_denies_are_an_alarm_though_no_invocation_fails(lab: Lab) -> None:
+    signal(lab, "web")
+    with denied("reconciler", "ec2", "DescribeInstances"):
+        lab.send(TO_ALL)
+        assert rung(lab, 12) == {"ReconcilerErrorsAlarm"}
+
+    assert [each for each in lab.invocations if each.error] == []
+    rung(lab, 16)
+    assert lab.alarms.ringing() == set()
+
+
+def test_a_reconciler_that_cannot_start_is_an_alarm(lab: Lab) -> None:
+    environment = lab.deployment.functions["ReconcilerFunction"].environment
+    right = environment["FLEET53_MAX_WITHDRAW_PERCENT"]
+    environment["FLEET53_MAX_WITHDRAW_PERCENT"] = "half"
+    lab.functions.cold_start("ReconcilerFunction")
+    lab.fleet.launch()
+    assert rung(lab, 6) == set()
+    lab.fleet.launch()
+    assert rung(lab, 3) == {"ReconcilerErrorsAlarm"}
+
+    environment["FLEET53_MAX_WITHDRAW_PERCENT"] = right
+    rung(lab, 12)
+    assert lab.alarms.ringing() == set()
+
+
+def runs_failed(lab: Lab) -> list[float]:
+    return [value for each in lab.invocations for value in each.metric("RunsFailed", Owner=OWNER)]
+
+
+def test_a_pass_that_is_throttled_once_is_no_failed_run_and_one_that_always_is_is(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_in_lab_time(lab, monkeypatch)
+    lab.put_pool("web", health_check=None, admit_when="running")
+    lab.settle()
+    lab.invocations.clear()
+    lab.route53.throttle(8)
+    web = lab.fleet.launch()
+    lab.settle()
+    lab.clock.advance(6)
+    lab.settle()
+    assert (in_dns(lab), runs_failed(lab)) == ({web}, [0.0, 0.0])
+
+    lab.route53.throttle(16)
+    signal(lab, "web")
+    lab.clock.advance(6)
+    lab.settle()
+    assert runs_failed(lab)[2:] == [0.0, 1.0]
+
+
+def test_a_message_that_nobody_can_read_is_no_failed_run(lab: Lab) -> None:
+    lab.send("reboot all")
+    for _ in range(3):
+        lab.settle()
+        lab.clock.advance(301)
+    assert runs_failed(lab) == [0.0, 0.0, 0.0]
+
+
+# -- the audit
+
+
+def test_drift_is_an_alarm_when_two_audits_have_seen_it_and_not_after_one(reporting: Lab) -> None:
+    lab = reporting
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+
+    assert rung(lab, 28) == set()
+    assert rung(lab, 4) == {"DriftAlarm"}
+    signal(lab)
+    rung(lab, 16)
+    assert lab.alarms.ringing() == set()
+
+
+def test_drift_that_is_repaired_is_no_alarm(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+
+    assert rung(lab, 40) == set()
+    assert in_dns(lab) == {web}
+
+
+def test_drift_that_two_audits_of_one_period_see_is_no_alarm_where_the_next_one_does_not(reporting: Lab) -> None:
+    lab = reporting
+    rung(lab, 3)
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    lab.audit()
+    rung(lab, 5)
+    lab.audit()
+    signal(lab)
+
+    assert rung(lab, 30) == set()
+
+
+def test_a_schedule_that_is_disabled_is_an_alarm_after_three_periods(lab: Lab) -> None:
+    events, rule = lab.client("events"), lab.deployment.resources["AuditFunctionSchedule"]
+    events.disable_rule(Name=rule)
+
+    assert rung(lab, 44) == set()
+    assert rung(lab, 4) == {"NoAuditAlarm"}
+    events.enable_rule(Name=rule)
+    rung(lab, 17)
+    assert lab.alarms.ringing() == set()
+
+
+def test_an_audit_of_some_pools_is_none_of_all(lab: Lab) -> None:
+    lab.client("events").disable_rule(Name=lab.deployment.resources["AuditFunctionSchedule"])
+    rung(lab, 40)
+    lab.audit({"pools": ["web"]})
+
+    assert rung(lab, 8) == {"NoAuditAlarm"}
+
+
+def test_withdrawals_that_a_run_holds_are_an_alarm_until_somebody_forces_them(lab: Lab) -> None:
+    members = admitted(lab, 4)
+    for instance_id in members[1:]:
+        lab.fleet.forget(instance_id)
+    signal(lab)
+    before = len([each for each in lab.invocations if each.function == "AuditFunction"])
+
+    assert rung(lab, 2) == {"WithdrawalsHeldAlarm"}
+    assert len([each for each in lab.invocations if each.function == "AuditFunction"]) == before
+    rung(lab, 10)
+    assert "WithdrawalsHeldAlarm" in lab.alarms.ringing()
+    lab.audit({"repair": True, "force": True})
+    lab.settle()
+    assert in_dns(lab) == {members[0]}
+    rung(lab, 20)
+    assert lab.alarms.ringing() == set()
+
+
+def test_a_run_about_another_pool_calls_no_alarm_off(lab: Lab) -> None:
+    lab.put_pool("api")
+    members = admitted(lab, 4)
+    for instance_id in members[1:]:
+        lab.fleet.forget(instance_id)
+    signal(lab)
+    rung(lab, 2)
+    for _ in range(4):
+        signal(lab, "api")
+        rung(lab, 2)
+        assert "WithdrawalsHeldAlarm" in lab.alarms.ringing()
+
+
+def test_a_quota_that_is_nearly_used_up_is_an_alarm_until_there_is_room_again(lab: Lab) -> None:
+    lab.route53.health_check_quota = 5
+    admitted(lab, 4)
+    assert rung(lab, 17) == set()
+    lab.route53.health_check_quota = 4
+
+    assert rung(lab, 17) == {"QuotaAlarm"}
+    rung(lab, 10)
+    assert lab.alarms.ringing() == {"QuotaAlarm"}
+    lab.route53.health_check_quota = 200
+    rung(lab, 17)
+    assert lab.alarms.ringing() == set()
+
+
+# -- the stack
+
+
+def periods(lab: Lab) -> dict[str, int]:
+    """Return the period of each alarm that follows the audit's schedule, in seconds."""
+    found = {}
+    for alarm in lab.client("cloudwatch").describe_alarms()["MetricAlarms"]:
+        seconds = [alarm["Period"]] if "Period" in alarm else []
+        seconds += [query["MetricStat"]["Period"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        found[alarm["AlarmName"].removeprefix("fleet53-")] = seconds[0]
+    return {name: found[name] for name in ("DriftAlarm", "NoAuditAlarm")}
+
+
+def test_alarms_follow_the_schedule_of_the_audit_and_its_changes(lab: Lab) -> None:
+    assert periods(lab) == {"DriftAlarm": 900, "NoAuditAlarm": 900}
+    lab.update_stack({"AuditSchedule": "rate(2 hours)"})
+    assert periods(lab) == {"DriftAlarm": 7200, "NoAuditAlarm": 7200}
+
+
+def test_a_schedule_that_becomes_faster_is_no_missing_audit() -> None:
+    with Lab({"AuditSchedule": "rate(1 day)"}, start=MONDAY_NOON) as lab:
+        wait(lab, 40_000)
+        lab.update_stack({"AuditSchedule": "rate(15 minutes)"})
+        assert rung(lab, 20) == set()
+
+
+def test_a_deleted_stack_leaves_no_alarm(lab: Lab) -> None:
+    assert lab.delete_stack() == "DELETE_COMPLETE"
+    assert lab.alarms.states() == {}

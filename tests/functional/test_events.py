@@ -1,0 +1,307 @@
+"""What fleet53 tells: the events that somebody's own rule on the default bus receives."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from lab.route53 import Route53Error
+from tests.functional.views import (
+    OWNER,
+    admitted,
+    check_of,
+    delete_record,
+    in_dns,
+    launched,
+    log_lines,
+    put_record,
+    record_of,
+    see_healthy,
+    signal,
+)
+from tests.template.stack import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.world import Lab
+
+SCHEMA = json.loads((ROOT / "docs/events.schema.json").read_text(encoding="utf-8"))
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:others"
+
+
+@pytest.fixture(autouse=True)
+def others(lab: Lab) -> str:
+    """Route what fleet53 tells to a queue, as a user does, and return its URL."""
+    sqs, events = lab.client("sqs"), lab.client("events")
+    url: str = sqs.create_queue(QueueName="others")["QueueUrl"]
+    rule = events.put_rule(Name="others", EventPattern=json.dumps({"source": ["fleet53"]}))["RuleArn"]
+    events.put_targets(Rule="others", Targets=[{"Id": "others", "Arn": QUEUE}])
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": QUEUE,
+        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
+    return url
+
+
+def told(lab: Lab, kind: str | None = None) -> list[dict[str, Any]]:
+    """Take the events out of the queue, and return those of a kind, in order, as they came."""
+    sqs = lab.client("sqs")
+    url, events = sqs.get_queue_url(QueueName="others")["QueueUrl"], []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            events.append(json.loads(message["Body"]))
+    return [event for event in events if kind in {None, event["detail-type"]}]
+
+
+def details(lab: Lab, kind: str) -> list[dict[str, Any]]:
+    """Return what the events of a kind tell, but for when."""
+    return [{key: value for key, value in event["detail"].items() if key != "at"} for event in told(lab, kind)]
+
+
+def vanished(lab: Lab) -> tuple[str, ...]:
+    """Bring four instances into DNS, let EC2 know three of them no more, and return those."""
+    members = admitted(lab, 4)
+    for instance_id in members[1:]:
+        lab.fleet.forget(instance_id)
+    return tuple(sorted(members[1:]))
+
+
+# -- what a run tells
+
+
+def test_an_admission_is_told_as_eventbridge_delivers_it(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    check, address = check_of(lab, web), lab.fleet.address(web)
+
+    (event,) = told(lab)
+    assert (event["source"], event["detail-type"]) == ("fleet53", "Instance Admitted")
+    assert (event["account"], event["region"]) == ("123456789012", "eu-west-1")
+    assert event["time"] == event["detail"].pop("at")
+    assert event["detail"] == {
+        "owner": OWNER,
+        "pool": "web",
+        "record_name": "app.example.com",
+        "hosted_zone_id": lab.zone_id,
+        "instance_id": web,
+        "record_type": "A",
+        "address": address,
+        "health_check_id": check,
+        "because": "EC2 says running; Route 53 sees it healthy",
+    }
+
+
+def test_a_withdrawal_is_told(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    check, address = check_of(lab, web), lab.fleet.address(web)
+    told(lab)
+    lab.fleet.stop(web)
+    lab.settle()
+
+    assert details(lab, "Instance Withdrawn") == [
+        {
+            "owner": OWNER,
+            "pool": "web",
+            "record_name": "app.example.com",
+            "hosted_zone_id": lab.zone_id,
+            "instance_id": web,
+            "record_type": "A",
+            "address": address,
+            "health_check_id": check,
+            "because": "EC2 says stopped",
+        }
+    ]
+
+
+def test_an_instance_with_two_records_is_told_of_twice(lab: Lab) -> None:
+    lab.put_pool("web", address="dualstack")
+    lab.settle()
+    (web,) = launched(lab, 1, ipv6="2a05:d018::1")
+    see_healthy(lab, [web])
+
+    assert {(each["record_type"], each["address"]) for each in details(lab, "Instance Admitted")} == {
+        ("A", lab.fleet.address(web)),
+        ("AAAA", "2a05:d018::1"),
+    }
+
+
+def test_a_corrected_record_and_the_fallback_are_not_told(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    put_record(lab, record_of(lab, web) | {"TTL": 300})
+    told(lab)
+    signal(lab)
+    lab.put_pool("api", fallback="198.18.0.53")
+    lab.settle()
+
+    assert record_of(lab, web)["TTL"] == 60
+    assert told(lab) == []
+
+
+def test_of_many_admissions_each_is_told_once(lab: Lab) -> None:
+    members = admitted(lab, 23)
+
+    assert sorted(each["instance_id"] for each in details(lab, "Instance Admitted")) == sorted(members)
+
+
+def test_withdrawals_that_the_guard_holds_are_told_once_for_their_pool(lab: Lab) -> None:
+    gone = vanished(lab)
+    told(lab)
+    signal(lab)
+
+    (held,) = details(lab, "Withdrawal Held")
+    assert held.pop("because").startswith("EC2 does not know the instance; held by the guard: 3 of 4 members")
+    assert held == {"owner": OWNER, "pool": "web", "instance_ids": list(gone), "instances_left_out": 0}
+
+
+def test_a_change_of_a_pass_that_then_breaks_off_is_told_all_the_same_and_once(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    told(lab)
+    lab.route53.fail("DeleteHealthCheck", Route53Error("AccessDenied", "not allowed"), 1)
+    lab.fleet.stop(web)
+    lab.settle()
+    lab.clock.advance(6)
+    lab.settle()
+
+    assert log_lines(lab, "message returned")
+    assert [each["instance_id"] for each in details(lab, "Instance Withdrawn")] == [web]
+
+
+# -- what an audit tells
+
+
+def test_drift_is_told_with_what_the_audit_found(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    check = check_of(lab, web)
+    delete_record(lab, record_of(lab, web))
+    told(lab)
+    lab.audit({"repair": True})
+
+    assert details(lab, "Drift Detected") == [
+        {
+            "owner": OWNER,
+            "pools": ["web"],
+            "summary": {"missing-record": 1},
+            "findings": [
+                {
+                    "kind": "missing-record",
+                    "pool": "web",
+                    "instance_id": web,
+                    "record_name": "app.example.com",
+                    "health_check_id": check,
+                    "because": "EC2 says running; Route 53 sees it healthy",
+                    "held": False,
+                }
+            ],
+            "findings_left_out": 0,
+            "queued": 1,
+        }
+    ]
+
+
+def test_an_audit_that_finds_no_drift_tells_nothing(lab: Lab) -> None:
+    admitted(lab, 1)
+    told(lab)
+    assert lab.audit()["in_sync"] is True
+    assert told(lab) == []
+
+
+def test_withdrawals_that_are_still_held_are_told_by_every_audit(lab: Lab) -> None:
+    gone = vanished(lab)
+    told(lab)
+    for _ in range(2):
+        lab.audit()
+
+        (held,) = (event["detail"] for event in told(lab) if event["detail-type"] == "Withdrawal Held")
+        assert (held["pool"], held["instance_ids"]) == ("web", list(gone))
+
+
+# -- telling harms nobody
+
+
+def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:
+    lab.bus.refusals = 2
+    (web,) = admitted(lab, 1)
+
+    assert [each["instance_id"] for each in details(lab, "Instance Admitted")] == [web]
+    assert log_lines(lab, "event not told") == []
+
+
+def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) -> None:
+    lab.bus.refusals = 1000
+    (web,) = admitted(lab, 1)
+
+    assert in_dns(lab) == {web}
+    assert lab.invocations[-1].result == {"batchItemFailures": []}
+    assert log_lines(lab, "message returned") == []
+    (line,) = log_lines(lab, "event not told")
+    assert line["because"] == "Instance Admitted: InternalFailure: EventBridge could not take the event"
+
+
+def test_an_audit_that_may_not_tell_reports_all_the_same(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    lab.bus.refusals = 1000
+
+    assert lab.audit()["summary"] == {"missing-record": 1}
+    assert len(log_lines(lab, "event not told")) == 1
+
+
+def test_what_is_told_is_no_signal(lab: Lab) -> None:
+    gone = vanished(lab)
+    signal(lab)
+    lab.audit()
+    lab.settle()
+    lab.invocations.clear()
+
+    assert {event["detail-type"] for event in lab.bus.told if event["source"] == "fleet53"} == {
+        "Instance Admitted",
+        "Withdrawal Held",
+        "Drift Detected",
+    }
+    assert len(gone) == 3
+    assert lab.settle() == 0
+
+
+# -- the schema
+
+
+def test_all_that_a_story_tells_is_as_the_schema_says_and_no_more(lab: Lab) -> None:
+    lab.put_pool("api", address="dualstack")
+    lab.settle()
+    (api,) = launched(lab, 1, pools=["api"], ipv6="2a05:d018::1")
+    see_healthy(lab, [api])
+    vanished(lab)
+    signal(lab)
+    lab.fleet.terminate(api)
+    lab.settle()
+    lab.audit()
+    events = told(lab)
+
+    assert {event["detail-type"] for event in events} == {
+        "Drift Detected",
+        "Instance Admitted",
+        "Instance Withdrawn",
+        "Withdrawal Held",
+    }
+    for event in events:
+        validate(event)
+        for place in (event["detail"], *event["detail"].get("findings", ())):
+            with_more = copy.deepcopy(event)
+            changed = with_more["detail"] if place is event["detail"] else with_more["detail"]["findings"][0]
+            changed["extra"] = "unknown"
+            with pytest.raises(ValidationError):
+                validate(with_more)
+
+
+def validate(event: Mapping[str, Any]) -> None:
+    Draft202012Validator(SCHEMA).validate(event)

@@ -1,0 +1,73 @@
+"""What is told of a run and of a report, and how much of it at most."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fleet53.announcements import DriftDetected, WithdrawalHeld, of_report, of_run
+from fleet53.changes import DeleteRecord
+from fleet53.identity import Owner
+from fleet53.model import Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
+from fleet53.report import Cost, Quota, Quotas, Report
+
+NOW = datetime(2026, 1, 5, 12, 0, 0, 53, tzinfo=UTC)
+OWNER = Owner("fleet53.eu-west-1.123456789012")
+
+
+def deletion(instance_id: str | None) -> DeleteRecord:
+    record = Record("app.example.com", "A", ("52.95.0.1",))
+    holder = None if instance_id is None else InstanceId(instance_id)
+    return DeleteRecord(PoolName("web"), ZoneId("Z1"), holder, record, FindingKind.ORPHAN_RECORD, "it is gone")
+
+
+def finding(number: int, because: str = "-", *, held: bool = False) -> Finding:
+    instance_id = InstanceId(f"i-{number:017x}")
+    kind = FindingKind.ORPHAN_RECORD
+    return Finding(kind, because, PoolName(f"p{number}"), instance_id, drift=True, held=held)
+
+
+def report(*findings: Finding) -> Report:
+    quotas = Quotas(Quota(1, 200), Quota(1, 1000), {})
+    return Report(OWNER.name, NOW, pools=(), findings=findings, quotas=quotas, cost=Cost(1, 0.5))
+
+
+def test_a_held_fallback_is_not_told() -> None:
+    assert list(of_run([], {PoolName("web"): [deletion(None)]}, OWNER, now=NOW)) == []
+
+
+def test_an_instance_whose_two_records_are_held_is_named_once() -> None:
+    (held,) = of_run([], {None: [deletion("i-2"), deletion("i-1"), deletion("i-2")]}, OWNER, now=NOW)
+    assert held == WithdrawalHeld(
+        owner=OWNER.name,
+        at=NOW.replace(microsecond=0),
+        pool=None,
+        instance_ids=["i-1", "i-2"],
+        instances_left_out=0,
+        because="it is gone",
+    )
+
+
+def test_of_very_many_instances_the_first_thousand_are_named() -> None:
+    (held,) = of_run([], {None: [deletion(f"i-{number:017x}") for number in range(1200)]}, OWNER, now=NOW)
+    assert isinstance(held, WithdrawalHeld)
+    assert (len(held.instance_ids), held.instances_left_out) == (1000, 200)
+
+
+def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_are() -> None:
+    (drift,) = of_report(report(*(finding(number, "é" * 2000) for number in range(5000))))
+    assert isinstance(drift, DriftDetected)
+    assert len(drift.model_dump_json().encode()) < 256 * 1024
+    assert len(drift.findings) > 50
+    assert len(drift.findings) + drift.findings_left_out == 5000
+    assert len(drift.findings[0].because) == 1000
+    assert drift.summary == {"orphan-record": 5000}
+    assert len(drift.pools) == 1000
+
+
+def test_a_report_with_held_withdrawals_tells_of_each_pool() -> None:
+    told = list(of_report(report(finding(1, held=True), finding(2, held=True), finding(3))))
+    assert [type(each) for each in told] == [DriftDetected, WithdrawalHeld, WithdrawalHeld]
+
+
+def test_a_report_in_sync_tells_nothing() -> None:
+    assert list(of_report(report())) == []
