@@ -14,6 +14,7 @@ from fleet53.audit import audit, read_order
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
 from fleet53.metrics import Measurement, emit, measure_audit
+from fleet53.report_json import as_json, without_instances
 from fleet53.settings import read_settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     aws = clients.connect(settings, patience)
     report = audit(read_order(event), settings, aws, now=datetime.now(UTC))
-    logger.info("audit", extra={"report": report})
+    answer = as_json(report)
+    logger.info("audit", extra={"report": without_instances(answer)})
     emit(
         [
             *measure_audit(report),
@@ -39,4 +41,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ],
         settings.owner,
     )
-    return report
+    return answer

@@ -145,6 +145,8 @@ def test_the_report_shown_has_the_form_of_a_real_one() -> None:
         report = lab.audit()
     assert shown.keys() == report.keys()
     assert shown["pools"][0].keys() == report["pools"][0].keys()
+    assert shown["pools"][0]["instances"][0].keys() == report["pools"][0]["instances"][0].keys()
+    assert shown["cost"].keys() == report["cost"].keys()
     missing = next(each for each in report["findings"] if each["kind"] == "missing-check")
     assert all(each.keys() == missing.keys() and each["kind"] in set(FindingKind) for each in shown["findings"])
     assert shown["summary"].keys() == {each["kind"] for each in shown["findings"]}

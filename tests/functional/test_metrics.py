@@ -210,9 +210,10 @@ def test_drift_is_counted_by_pool_and_kind(lab: Lab) -> None:
     audit(lab)
 
     measured = last(lab, "AuditFunction")
-    assert measured.metric("Drift", Owner=OWNER, Pool="web", Kind="missing-record") == [2.0]
-    assert measured.metric("Drift", Owner=OWNER, Pool="web", Kind="stale-record") == [1.0]
-    assert len(measured.metric("Drift")) == 2
+    assert measured.metric("Findings", Owner=OWNER, Pool="web", Kind="missing-record") == [2.0]
+    assert measured.metric("Findings", Owner=OWNER, Pool="web", Kind="stale-record") == [1.0]
+    assert len(measured.metric("Findings")) == 2
+    assert measured.metric("Drift", Owner=OWNER) == [3.0]
 
 
 def test_an_audit_measures_each_pool_as_it_is(lab: Lab) -> None:
@@ -305,7 +306,7 @@ def test_withdrawals_that_are_held_are_measured(lab: Lab) -> None:
         lab.fleet.forget(instance_id)
     audit(lab)
 
-    measured = last(lab, "AuditFunction").metric("Drift", Owner=OWNER, Pool="web", Kind="withdrawal-held")
+    measured = last(lab, "AuditFunction").metric("Findings", Owner=OWNER, Pool="web", Kind="withdrawal-held")
     assert measured == [3.0]
 
 

@@ -36,6 +36,7 @@ def test_the_audit_may_write_nothing_but_a_message() -> None:
     assert iam_actions(stack(), "AuditFunction") == {
         *READS,
         *OWN_LOGS,
+        "cloudwatch:GetMetricStatistics",
         "route53:GetAccountLimit",
         "sqs:SendMessage",
     }

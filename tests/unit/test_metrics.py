@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -13,6 +13,7 @@ from fleet53.lifecycle import Result
 from fleet53.metrics import Measurement, emit, measure_audit, measure_run
 from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
 from fleet53.outcome import Outcome
+from fleet53.report import Cost, PoolReport, Quota, Quotas, Report
 from fleet53.signals import InstanceSignal, PoolSignal
 from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 
@@ -85,7 +86,7 @@ def test_corrections_checks_and_the_fallback_are_neither_admissions_nor_withdraw
         PutRecord(WEB, ZONE, None, fallback(), MISSING, "no member is in DNS"),
         DeleteRecord(WEB, ZONE, None, fallback(), ORPHAN, "a member is in DNS"),
     ]
-    assert measure_run(Outcome(made=made), [], now=NOW) == []
+    assert measure_run(Outcome(made=made), [], now=NOW) == [Measurement("ChecksCreated", 1)]
 
 
 def test_findings_are_counted_by_pool_and_kind() -> None:
@@ -111,27 +112,53 @@ def test_completed_hooks_are_counted_by_result() -> None:
     ]
 
 
-def test_an_audit_measures_pools_drift_and_the_quota() -> None:
-    report: dict[str, Any] = {
-        "pools": [{"name": "web", "members": 5, "in_dns": 4, "healthy": 3, "pending": 1, "standby": 0}],
-        "findings": [
-            {"pool": "web", "kind": "missing-record"},
-            {"pool": "web", "kind": "missing-record"},
-            {"pool": None, "kind": "orphan-record"},
-        ],
-        "quotas": {"health_checks": {"used": 12, "limit": 200}},
-    }
-    assert measure_audit(report) == [
+def report(*findings: Finding, whole: bool = True) -> Report:
+    return Report(
+        owner=OWNER.name,
+        at=NOW,
+        pools=(PoolReport(WEB, NAME, members=5, in_dns=4, healthy=3, pending=1, standby=0),),
+        findings=findings,
+        quotas=Quotas(Quota(12, 200), Quota(30, 1000), {ZONE: Quota(7000, 10000)}),
+        cost=Cost(5, 2.5),
+        whole=whole,
+    )
+
+
+def test_an_audit_measures_pools_findings_and_the_quota() -> None:
+    missing = Finding(FindingKind.MISSING_RECORD, "a test", WEB, drift=True)
+    assert measure_audit(report(missing, missing, Finding(FindingKind.NO_ADDRESS, "a test"), whole=False)) == [
         Measurement("Members", 5, "web"),
         Measurement("InDns", 4, "web"),
         Measurement("Healthy", 3, "web"),
         Measurement("Pending", 1, "web"),
         Measurement("Standby", 0, "web"),
-        Measurement("Drift", 2, "web", "missing-record"),
-        Measurement("Drift", 1, None, "orphan-record"),
+        Measurement("Findings", 2, "web", "missing-record"),
+        Measurement("Findings", 1, None, "no-address"),
         Measurement("HealthChecksUsed", 12),
         Measurement("HealthChecksAllowed", 200),
     ]
+
+
+def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
+    missing = Finding(FindingKind.MISSING_RECORD, "a test", WEB, drift=True)
+    held = Finding(FindingKind.WITHDRAWAL_HELD, "a test", WEB, drift=True, held=True)
+    measured = measure_audit(report(missing, missing, held, Finding(FindingKind.NO_ADDRESS, "a test")))
+    assert [each for each in measured if each.pool is None and each.kind is None] == [
+        Measurement("HealthChecksUsed", 12),
+        Measurement("HealthChecksAllowed", 200),
+        Measurement("Audits", 1),
+        Measurement("Drift", 3),
+        Measurement("WithdrawalsHeld", 1),
+        Measurement("QuotaUsed", 70, unit=MetricUnit.Percent),
+    ]
+
+
+def test_created_checks_are_counted() -> None:
+    config = CheckConfig("HTTP", IPv4Address("52.95.0.1"), 80)
+    made: list[Change] = [
+        CreateCheck(CheckKey(WEB, each, RecordType.A), config, ("r",), MISSING, "a") for each in (A, B)
+    ]
+    assert Measurement("ChecksCreated", 2) in measure_run(Outcome(made=made), [], now=NOW)
 
 
 def test_each_set_of_dimensions_is_one_line_of_the_log(
@@ -142,20 +169,20 @@ def test_each_set_of_dimensions_is_one_line_of_the_log(
         [
             Measurement("Members", 3, "web"),
             Measurement("InDns", 2, "web"),
-            Measurement("Drift", 1, "web", "no-address"),
+            Measurement("Findings", 1, "web", "no-address"),
         ],
         OWNER,
     )
-    members, drift = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    members, found = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert {key: members[key] for key in ("Owner", "Pool", "Members", "InDns")} == {
         "Owner": OWNER.name,
         "Pool": "web",
         "Members": [3.0],
         "InDns": [2.0],
     }
-    assert {key: drift[key] for key in ("Owner", "Pool", "Kind", "Drift")} == {
+    assert {key: found[key] for key in ("Owner", "Pool", "Kind", "Findings")} == {
         "Owner": OWNER.name,
         "Pool": "web",
         "Kind": "no-address",
-        "Drift": [1.0],
+        "Findings": [1.0],
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from fleet53.changes import DeleteRecord, PutRecord
+from fleet53.changes import CreateCheck, DeleteRecord, PutRecord
 from fleet53.timers import first_heard
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleet53.identity import Owner
     from fleet53.model import InstanceId
     from fleet53.outcome import Outcome
+    from fleet53.report import Report
     from fleet53.signals import InstanceSignal, PoolSignal
 
 
@@ -52,6 +53,8 @@ def measure_run(
             measured += _one_change("Admitted", "SecondsToAdmit", change, heard, now)
         elif isinstance(change, DeleteRecord) and change.instance_id is not None:
             measured += _one_change("Withdrawn", "SecondsToWithdraw", change, heard, now)
+    if created := sum(isinstance(change, CreateCheck) for change in outcome.made):
+        measured.append(Measurement("ChecksCreated", created))
     for result, count in Counter(step.result.value for step in outcome.completed).items():
         measured.append(Measurement("HooksCompleted", count, kind=result))
     for pool, findings in outcome.findings.items():
@@ -74,24 +77,31 @@ def _one_change(
     return measured
 
 
-def measure_audit(report: Mapping[str, Any]) -> list[Measurement]:
-    """Return what an audit measured: each pool as it is, and its findings by kind."""
+def measure_audit(report: Report) -> list[Measurement]:
+    """Return what an audit measured: each pool as it is, and its findings by kind.
+
+    What stands for the whole stack is measured only where the whole was looked at: alarms go by it.
+    """
     measured = [
-        Measurement(name, pool[key], pool["name"])
-        for pool in report["pools"]
-        for name, key in (
-            ("Members", "members"),
-            ("InDns", "in_dns"),
-            ("Healthy", "healthy"),
-            ("Pending", "pending"),
-            ("Standby", "standby"),
+        Measurement(name, value, pool.name)
+        for pool in report.pools
+        for name, value in (
+            ("Members", pool.members),
+            ("InDns", pool.in_dns),
+            ("Healthy", pool.healthy),
+            ("Pending", pool.pending),
+            ("Standby", pool.standby),
         )
     ]
-    kinds = Counter((finding["pool"], finding["kind"]) for finding in report["findings"])
-    measured += [Measurement("Drift", count, pool, kind) for (pool, kind), count in kinds.items()]
-    checks = report["quotas"]["health_checks"]
-    measured.append(Measurement("HealthChecksUsed", checks["used"]))
-    measured.append(Measurement("HealthChecksAllowed", checks["limit"]))
+    kinds = Counter((finding.pool, finding.kind.value) for finding in report.findings)
+    measured += [Measurement("Findings", count, pool, kind) for (pool, kind), count in kinds.items()]
+    measured.append(Measurement("HealthChecksUsed", report.quotas.health_checks.used))
+    measured.append(Measurement("HealthChecksAllowed", report.quotas.health_checks.limit))
+    if report.whole:
+        measured.append(Measurement("Audits", 1))
+        measured.append(Measurement("Drift", len(report.drift)))
+        measured.append(Measurement("WithdrawalsHeld", sum(finding.held for finding in report.findings)))
+        measured.append(Measurement("QuotaUsed", report.quotas.percent, unit=MetricUnit.Percent))
     return measured
 
 

@@ -23,6 +23,13 @@ IPAddress = IPv4Address | IPv6Address
 MAX_RECORDS_PER_NAME = 100
 """Multivalue records of one name and type (Route 53 Developer Guide, Quotas)."""
 
+HEALTHY_ABOVE = 18.0
+"""Percent of checkers above which Route 53 counts an endpoint healthy (Route 53 Developer Guide, How Amazon
+Route 53 determines whether a health check is healthy)."""
+
+MAX_CHECK_CREATIONS = 1000
+"""CreateHealthCheck requests of an account in 24 hours (Route 53 Developer Guide, Quotas)."""
+
 CHECKER_REGIONS = frozenset(
     {
         "us-east-1",
@@ -184,6 +191,22 @@ class Check:
     id: CheckId
     reference: str
     config: CheckConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What Route 53 sees of a check: the share (percent) of checkers that succeed.
+
+    `since` is since when it has been as healthy, or as unhealthy, as now; no further back than was looked.
+    """
+
+    percent: float
+    since: datetime
+
+    @property
+    def healthy(self) -> bool:
+        """Whether Route 53 counts the check healthy."""
+        return self.percent > HEALTHY_ABOVE
 
 
 @dataclass(frozen=True, slots=True)

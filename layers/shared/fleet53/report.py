@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53.membership import Membership
+from fleet53.model import HEALTHY_ABOVE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -18,9 +21,10 @@ class MemberReport:
     """One member of a pool, or an instance that still has a record of it.
 
     `state` is EC2's, None where EC2 does not know the id; `lifecycle_state` is Auto Scaling's, None outside a group.
-    `addresses` are those the pool would answer with. `because` says why it is in DNS or not, and what is about to
-    change. `percent_healthy` is the least share (percent) of checkers that see one of its checks healthy, None without
-    data; `seen_since` is since when that has been on the same side of Route 53's threshold, as far as was looked.
+    `addresses` are those the pool would answer with. `membership` is what the pool owes it. `because` says why it is in
+    DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that see one of
+    its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route 53's
+    threshold, as far as was looked.
     """
 
     instance_id: InstanceId
@@ -29,11 +33,20 @@ class MemberReport:
     group: str | None
     addresses: tuple[str, ...]
     launched: datetime | None
+    membership: Membership
     in_dns: bool
     because: str
     check_ids: tuple[CheckId, ...] = ()
     percent_healthy: float | None = None
     seen_since: datetime | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it is where it should be: answered with, or out of DNS because it does not serve."""
+        if not self.in_dns:
+            return self.membership is Membership.WITHDRAW
+        answered = self.percent_healthy is None or self.percent_healthy > HEALTHY_ABOVE
+        return answered and self.membership is Membership.ADMIT
 
 
 @dataclass(frozen=True, slots=True)

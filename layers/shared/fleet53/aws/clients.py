@@ -15,6 +15,7 @@ from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
 from fleet53.aws.route53 import Route53
+from fleet53.aws.usage import Usage
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -44,11 +45,15 @@ class Aws:
     health: Health
     parameters: PoolParameters
     queue: Queue
+    usage: Usage
 
 
 @dataclass(slots=True)
 class Clients:
-    """The clients of one function, kept while it is warm."""
+    """The clients of one function, kept while it is warm.
+
+    `cloudwatch` is where Route 53 puts its metrics, `own_cloudwatch` where the stack's own are.
+    """
 
     ec2: EC2Client = field(default_factory=lambda: boto3.client("ec2", config=_REGIONAL))
     autoscaling: AutoScalingClient = field(default_factory=lambda: boto3.client("autoscaling", config=_REGIONAL))
@@ -56,6 +61,7 @@ class Clients:
     cloudwatch: CloudWatchClient = field(
         default_factory=lambda: boto3.client("cloudwatch", region_name=REGION, config=_REGIONAL)
     )
+    own_cloudwatch: CloudWatchClient = field(default_factory=lambda: boto3.client("cloudwatch", config=_REGIONAL))
     ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
@@ -70,6 +76,7 @@ class Clients:
             health=Health(self.cloudwatch, route53),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
+            usage=Usage(self.own_cloudwatch, settings.owner),
         )
 
 

@@ -8,8 +8,10 @@ rates.
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import batched
+from itertools import batched, takewhile
 from typing import TYPE_CHECKING, Final
+
+from fleet53.model import HEALTHY_ABOVE, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,15 +24,16 @@ if TYPE_CHECKING:
     from fleet53.model import CheckId
 
 REGION: Final = "us-east-1"
-HEALTHY_ABOVE: Final = 18.0
-"""Percent of checkers above which Route 53 counts an endpoint healthy (Route 53 Developer Guide, How Amazon
-Route 53 determines whether a health check is healthy)."""
 MOST_ASKED: Final = 10
 """How many checks without a datapoint Route 53 itself is asked about in one pass."""
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 _LEAST_COVERED: Final = 0.8
 _WINDOW: Final = timedelta(minutes=10)
+_HISTORY: Final = timedelta(hours=1)
+
+type _Datapoints = list[tuple[datetime, float]]
+"""Times and percentages, the newest first."""
 
 
 class Health:
@@ -40,10 +43,14 @@ class Health:
         self._client = client
         self._route53 = route53
 
-    def percentages(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, float]:
-        """Return the newest share of checkers (percent) that see each check healthy; none without a datapoint."""
-        series = self._series(check_ids, now - _WINDOW, now + _PERIOD)
-        return {check_id: values[0] for check_id, values in series.items() if values}
+    def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, Seen]:
+        """Return what Route 53 sees of each check, and since when in the last hour; none without a new datapoint."""
+        series = self._series(check_ids, now - _HISTORY, now + _PERIOD)
+        return {
+            check_id: _read_history(datapoints)
+            for check_id, datapoints in series.items()
+            if datapoints and datapoints[0][0] > now - _WINDOW
+        }
 
     def unhealthy_throughout(
         self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
@@ -55,30 +62,30 @@ class Health:
         fewest = _LEAST_COVERED * (window / _PERIOD)
         return frozenset(
             check_id
-            for check_id, values in self._series(check_ids, now - window, now).items()
-            if len(values) >= fewest and max(values) <= HEALTHY_ABOVE
+            for check_id, datapoints in self._series(check_ids, now - window, now).items()
+            if len(datapoints) >= fewest and max(percent for _, percent in datapoints) <= HEALTHY_ABOVE
         )
 
-    def _series(self, check_ids: Iterable[CheckId], start: datetime, end: datetime) -> dict[CheckId, list[float]]:
-        """Return each check's datapoints, the newest first."""
-        series: dict[CheckId, list[float]] = {}
+    def _series(self, check_ids: Iterable[CheckId], start: datetime, end: datetime) -> dict[CheckId, _Datapoints]:
+        series: dict[CheckId, _Datapoints] = {}
         for ids in batched(sorted(check_ids), _QUERIES, strict=False):
             names = {f"m{place}": check_id for place, check_id in enumerate(ids)}
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=[_query(name, check_id) for name, check_id in names.items()],
-                StartTime=start,
+                StartTime=start.replace(second=0, microsecond=0),  # datapoints begin at full minutes
                 EndTime=end,
                 ScanBy="TimestampDescending",
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    series.setdefault(names[result["Id"]], []).extend(result["Values"])
+                    datapoints = zip(result["Timestamps"], result["Values"], strict=True)
+                    series.setdefault(names[result["Id"]], []).extend(datapoints)
         return series
 
     def seen(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
         """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""
-        shares = self.percentages(check_ids, now=now)
-        return {check_id: share > HEALTHY_ABOVE for check_id, share in shares.items()}
+        series = self._series(check_ids, now - _WINDOW, now + _PERIOD)
+        return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series.items() if datapoints}
 
     def read(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
         """Return whether Route 53 sees each check healthy; one that has no data yet is missing.
@@ -92,6 +99,13 @@ class Health:
             return seen
         asked = {check_id: self._route53.percent_healthy(check_id) for check_id in unseen}
         return seen | {check_id: share > HEALTHY_ABOVE for check_id, share in asked.items() if share is not None}
+
+
+def _read_history(datapoints: _Datapoints) -> Seen:
+    percent = datapoints[0][1]
+    healthy = percent > HEALTHY_ABOVE
+    *_, oldest = takewhile(lambda datapoint: (datapoint[1] > HEALTHY_ABOVE) is healthy, datapoints)
+    return Seen(percent, since=oldest[0])
 
 
 def _query(name: str, check_id: CheckId) -> MetricDataQueryTypeDef:
