@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from fleet53.membership import Membership
 from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
 from fleet53.report import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 
@@ -23,11 +24,12 @@ def member(number: int, **changes: Any) -> MemberReport:
         "group": "web",
         "addresses": (f"52.95.{number // 250}.{number % 250 + 1}",),
         "launched": AT - timedelta(hours=3 + number),
+        "membership": Membership.ADMIT,
         "in_dns": True,
         "because": "EC2 says running; Route 53 sees it healthy",
         "check_ids": (CheckId(f"5800ca8f-ff39-4f90-ba40-{number:012}"),),
         "percent_healthy": 100.0,
-        "seen_since": AT - timedelta(hours=2, minutes=11 * number),
+        "seen_since": AT - timedelta(minutes=max(59 - 7 * number, 12) if number < 7 else 59),
     }
     return MemberReport(**settings | changes)
 
@@ -102,6 +104,7 @@ def drifted() -> Report:
             in_dns=False,
             launched=AT - timedelta(seconds=42),
             lifecycle_state="Pending:Wait",
+            membership=Membership.PREPARE,
             percent_healthy=None,
             seen_since=None,
             because="waits for Route 53 to see it healthy",
@@ -114,12 +117,16 @@ def crowd() -> Report:
     """Return a hundred members; some are out, and some are not healthy."""
     members = [member(number, group="web" if number % 3 else "web-spot") for number in range(100)]
     for number in (12, 57):
-        members[number] = member(
-            number, percent_healthy=0.0, seen_since=AT - timedelta(minutes=9), because=_UNHEALTHY
-        )
+        members[number] = member(number, percent_healthy=0.0, seen_since=AT - timedelta(minutes=9), because=_UNHEALTHY)
     for number in (33, 80, 81):
         members[number] = member(
-            number, in_dns=False, percent_healthy=None, seen_since=None, launched=AT - timedelta(minutes=2),
-            lifecycle_state="Pending", because="waits for Route 53 to see it healthy",
+            number,
+            in_dns=False,
+            percent_healthy=None,
+            seen_since=None,
+            launched=AT - timedelta(minutes=2),
+            lifecycle_state="Pending",
+            membership=Membership.WAIT,
+            because="waits for Route 53 to see it healthy",
         )
     return report(pool(*members))

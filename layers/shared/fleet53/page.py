@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fleet53.aws.health import HEALTHY_ABOVE
-from fleet53.model import FindingKind
+from fleet53.membership import Membership
+from fleet53.model import HEALTHY_ABOVE, HISTORY, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,8 @@ _FEW: Final = 10
 _NEAR: Final = 80.0
 """Percent of a limit from which the page says that it is near."""
 _FULL: Final = 100.0
+_MARGIN: Final = timedelta(minutes=5)
+"""How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("fleet53", "templates"),
@@ -59,8 +61,9 @@ class View:
 
 
 class _Standing(Enum):
-    """How a member stands, as a look (CSS class and icon) and in words; those of which a person should know first."""
+    """How a member stands, as a look (an icon and its class) and in words; the worst first."""
 
+    LEAVING = "warn", "In DNS, to be withdrawn"
     UNHEALTHY = "bad", "In DNS, unhealthy"
     OUT = "off", "Not in DNS"
     UNSEEN = "unsure", "In DNS, no data yet"
@@ -77,11 +80,11 @@ class _Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A member as its row shows it; `since` is what the time is of, for example `launched`."""
+    """A member as its row shows it; `event` is what happened `at` that time."""
 
     member: MemberReport
     standing: _Standing
-    since: str
+    event: str
     at: datetime | None
 
 
@@ -115,7 +118,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         limits=_limits(report),
         local=_local(view.zone),
         since=_since(view.zone, report.at),
-        ago=lambda at: _ago(at, report.at),
+        ago=lambda row: _ago(row, report.at),
         healthy_above=HEALTHY_ABOVE,
     )
 
@@ -143,20 +146,22 @@ def _rows(pool: PoolReport) -> list[_Row]:
     """Return a pool's rows, those that are not well first."""
     order = list(_Standing)
     rows = [_row(member) for member in pool.instances]
-    return sorted(rows, key=lambda row: (order.index(row.standing), row.member.instance_id))
+    return sorted(rows, key=lambda row: (row.member.well, order.index(row.standing), row.member.instance_id))
 
 
 def _row(member: MemberReport) -> _Row:
     standing = _standing(member)
     if member.in_dns and member.percent_healthy is not None and member.seen_since is not None:
-        since = "unhealthy" if standing is _Standing.UNHEALTHY else "healthy"
-        return _Row(member, standing, since, member.seen_since)
+        event = "healthy" if member.percent_healthy > HEALTHY_ABOVE else "unhealthy"
+        return _Row(member, standing, event, member.seen_since)
     return _Row(member, standing, "launched", member.launched)
 
 
 def _standing(member: MemberReport) -> _Standing:
     if not member.in_dns:
         return _Standing.OUT
+    if member.membership is Membership.WITHDRAW:
+        return _Standing.LEAVING
     if member.percent_healthy is None:
         return _Standing.UNSEEN if member.check_ids else _Standing.WELL
     return _Standing.WELL if member.percent_healthy > HEALTHY_ABOVE else _Standing.UNHEALTHY
@@ -195,9 +200,15 @@ def _since(zone: timezone, now: datetime) -> Callable[[datetime], str]:
     return since
 
 
-def _ago(at: datetime, now: datetime) -> str:
-    """Return how long ago a time is, in the greatest unit that fits; what lies ahead is 0 s ago."""
-    seconds = int(max(now - at, timedelta()).total_seconds())
+def _ago(row: _Row, now: datetime) -> str:
+    """Return for how long a row's event is true, in the greatest unit that fits; health is known for a while only."""
+    seconds = 0 if row.at is None else int(max(now - row.at, timedelta()).total_seconds())
+    if row.event != "launched" and seconds >= (HISTORY - _MARGIN).total_seconds():
+        return f"{_span(int(HISTORY.total_seconds()))} or more"
+    return _span(seconds)
+
+
+def _span(seconds: int) -> str:
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds // size} {unit}"
