@@ -1,8 +1,9 @@
 """The page: a report as HTML for CloudWatch's custom widget. Pure: a report and a view in, text out.
 
 CloudWatch takes scripts, frames, `<use>` and event handlers out of what a widget returns; here are none. What a
-viewer may do is said by `<cwdb-action>`, which acts on the element right before it (CloudWatch User Guide, Interactivity
-in the custom widget). Every text of a report comes from outside (tags, names, errors) and is escaped by the template.
+viewer may do is said by `<cwdb-action>`, which acts on the element right before it (CloudWatch User Guide,
+Interactivity in the custom widget). Texts of a report come from outside (tags, names, errors): the template escapes
+every one.
 """
 
 from __future__ import annotations
