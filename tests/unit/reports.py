@@ -130,3 +130,52 @@ def crowd() -> Report:
             because="waits for Route 53 to see it healthy",
         )
     return report(pool(*members))
+
+
+def unreadable() -> Report:
+    """Return a pool that is in sync, beside one whose zone could not be read."""
+    because = "hosted zone Z9876543210XYZ: AccessDenied when calling ListResourceRecordSets"
+    return report(
+        pool(*(member(number) for number in range(3))),
+        findings=(finding(FindingKind.ZONE_UNREADABLE, because, pool=PoolName("api")),),
+    )
+
+
+def empty() -> Report:
+    """Return one pool without members."""
+    return report(
+        pool(),
+        findings=(finding(FindingKind.EMPTY_POOL, "no instance is in DNS, and the pool has no fallback"),),
+    )
+
+
+def guarded() -> Report:
+    """Return four members of which three vanished, so that the guard holds their withdrawal, and one limit near."""
+    gone = {
+        "state": None,
+        "lifecycle_state": None,
+        "group": None,
+        "launched": None,
+        "membership": Membership.WITHDRAW,
+        "because": "EC2 does not know the instance; held by the guard: 3 of 4 members would go, and 50 % may",
+    }
+    quotas = Quotas(Quota(187, 200), Quota(1000, 1000), {ZoneId("Z0123456789ABC"): Quota(44, 10_000)})
+    return report(
+        pool(member(0), *(member(number, **gone) for number in (1, 2, 3))),
+        findings=(held(1), held(2), held(3)),
+        quotas=quotas,
+    )
+
+
+def many_findings() -> Report:
+    """Return thirty members that all lost their records, and two families of addresses."""
+    members = [
+        member(
+            number,
+            in_dns=False,
+            addresses=(f"52.95.1.{number}", f"2600:1f18:1234:5600:abcd:ef01:2345:{number:04x}"),
+            because="is to be admitted: EC2 says running; Route 53 sees it healthy",
+        )
+        for number in range(30)
+    ]
+    return report(pool(*members), findings=tuple(missing_record(number) for number in range(30)))

@@ -22,11 +22,10 @@ buttons look again and queue a repair.
 
 | parameter | meaning |
 | --- | --- |
-| `pools` | names of the pools to show; all of them where it is left out |
+| `pools` | names of the pools to show; all of them where it is null or left out |
 
 ``` yaml
-pools:
-  - web
+pools: null  # or a list, such as [web, api]
 ```
 """
 """What CloudWatch shows beside the widget's settings; it takes the first yaml block as their default."""
