@@ -129,7 +129,11 @@ class Browser:
 
     def photograph(self, path: Path) -> None:
         """Write a picture of the whole page."""
-        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True})
+        size = self.run("const r = document.body.getBoundingClientRect(); return { width: r.width, height: r.bottom };")
+        clip = {"x": 0, "y": 0, "scale": 1} | size
+        shot = self.driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 

@@ -65,21 +65,21 @@ def test_a_record_deleted_by_hand_is_shown_and_repaired_by_its_button(
     browser.open(console.url, width=1200)
 
     assert heading(browser) == "1 drifted"
-    assert browser.texts(".findings tbody th") == ["missing-record"]
-    row = browser.texts(".members tbody tr")[0]
+    assert browser.texts(".f53-findings tbody th") == ["missing-record"]
+    row = browser.texts(".f53-members tbody tr")[0]
     assert row.startswith(f"Not in DNS {first} ")
 
     browser.press("Repair")
     question = browser.answer(accept=True)
     assert question.startswith("Repair 1 of the findings?")
-    assert browser.texts(".notice h2") == ["1 signal queued"]
+    assert browser.texts(".f53-notice h2") == ["1 signal queued"]
 
     lab.settle()
     assert in_dns(lab) == set(members)
     browser.press("Check now")
     browser.wait()
     assert heading(browser) == "In sync"
-    assert [row.split(" i-")[0] for row in browser.texts(".members tbody tr")] == ["In DNS"] * 3
+    assert [row.split(" i-")[0] for row in browser.texts(".f53-members tbody tr")] == ["In DNS"] * 3
     assert "Repair" not in browser.texts("#widget button")
     assert browser.complaints() == []
 
@@ -125,7 +125,7 @@ def test_a_refresh_after_a_repair_repairs_nothing(lab: Lab, console: Console, br
 
     assert lab.invocations[-1].function == "WidgetFunction"
     assert "action" not in lab.invocations[-1].event
-    assert browser.texts(".notice") == []
+    assert browser.texts(".f53-notice") == []
 
 
 # -- with reports made for the occasion
@@ -171,14 +171,14 @@ def test_every_situation_is_readable_in_both_themes_narrow_and_wide(
         assert browser.overflow() <= 0
         assert [each for each in browser.contrasts("#widget") if each[1] < READABLE] == []
         members = [each.instance_id for pool in report.pools for each in pool.instances] if report else []
-        assert sorted(browser.texts(".members tbody th")) == sorted(members)
+        assert sorted(browser.texts(".f53-members tbody th")) == sorted(members)
         assert browser.complaints() == []
 
 
 def test_members_that_are_not_well_come_first(browser: Browser) -> None:
     with Console(Shown(reports.crowd()).answer, Widget(ENDPOINT)) as console:
         browser.open(console.url, width=1200)
-        standings = browser.texts(".members .standing")
+        standings = browser.texts(".f53-members .f53-standing")
     assert standings == ["In DNS, unhealthy"] * 2 + ["Not in DNS"] * 3 + ["In DNS"] * 95
 
 
@@ -194,7 +194,7 @@ def test_members_that_are_not_well_come_first(browser: Browser) -> None:
 def test_times_are_the_viewers(browser: Browser, zone: str, shown: str) -> None:
     with Console(Shown(reports.empty()).answer, Widget(ENDPOINT)) as console:
         browser.open(console.url, width=1200, zone=zone)
-        (looked,) = browser.texts(".head .muted")
+        (looked,) = browser.texts(".f53-head .f53-muted")
     assert looked.endswith(shown)
 
 

@@ -81,12 +81,13 @@ class _Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A member as its row shows it; `event` is what happened `at` that time."""
+    """A member as its row shows it; `event` is what happened `at` that time, or `earlier` than anybody looked."""
 
     member: MemberReport
     standing: _Standing
     event: str
     at: datetime | None
+    earlier: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
     drift = report.drift
     held = [finding for finding in drift if finding.held]
     blind = [finding for finding in report.findings if finding.kind in _BLIND]
-    findings = sorted(report.findings, key=_weight)
+    findings = sorted((each for each in report.findings if each not in blind), key=_weight)
     return _write(
         "report.html",
         view,
@@ -115,11 +116,11 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         blind=blind,
         findings=findings[:_FEW],
         further_findings=findings[_FEW:],
-        pools=[(pool, _rows(pool), _drifted(pool, drift)) for pool in report.pools],
+        pools=[(pool, _rows(pool, report.at), _drifted(pool, drift)) for pool in report.pools],
         limits=_limits(report),
         local=_local(view.zone),
         since=_since(view.zone, report.at),
-        ago=lambda row: _ago(row, report.at),
+        ago=lambda at: _ago(at, report.at),
         healthy_above=HEALTHY_ABOVE,
     )
 
@@ -134,8 +135,8 @@ def _write(template: str, view: View, **values: Any) -> str:
 
 
 def _weight(finding: Finding) -> tuple[int, str, str, str]:
-    """Order findings: what hides a pool, what is held, what a repair mends, the rest."""
-    first = 0 if finding.kind in _BLIND else 1 if finding.held else 2 if finding.drift else 3
+    """Order findings: what is held, what a repair mends, the rest."""
+    first = 0 if finding.held else 1 if finding.drift else 2
     return first, finding.kind.value, finding.pool or "", finding.instance_id or ""
 
 
@@ -143,18 +144,19 @@ def _drifted(pool: PoolReport, drift: Sequence[Finding]) -> int:
     return sum(finding.pool == pool.name for finding in drift)
 
 
-def _rows(pool: PoolReport) -> list[_Row]:
+def _rows(pool: PoolReport, now: datetime) -> list[_Row]:
     """Return a pool's rows, those that are not well first."""
     order = list(_Standing)
-    rows = [_row(member) for member in pool.instances]
+    rows = [_row(member, now) for member in pool.instances]
     return sorted(rows, key=lambda row: (row.member.well, order.index(row.standing), row.member.instance_id))
 
 
-def _row(member: MemberReport) -> _Row:
+def _row(member: MemberReport, now: datetime) -> _Row:
     standing = _standing(member)
     if member.in_dns and member.percent_healthy is not None and member.seen_since is not None:
         event = "healthy" if member.percent_healthy > HEALTHY_ABOVE else "unhealthy"
-        return _Row(member, standing, event, member.seen_since)
+        earlier = now - member.seen_since >= HISTORY - _MARGIN
+        return _Row(member, standing, event, member.seen_since, earlier)
     return _Row(member, standing, "launched", member.launched)
 
 
@@ -201,15 +203,9 @@ def _since(zone: timezone, now: datetime) -> Callable[[datetime], str]:
     return since
 
 
-def _ago(row: _Row, now: datetime) -> str:
-    """Return for how long a row's event is true, in the greatest unit that fits; health is known for a while only."""
-    seconds = 0 if row.at is None else int(max(now - row.at, timedelta()).total_seconds())
-    if row.event != "launched" and seconds >= (HISTORY - _MARGIN).total_seconds():
-        return f"{_span(int(HISTORY.total_seconds()))} or more"
-    return _span(seconds)
-
-
-def _span(seconds: int) -> str:
+def _ago(at: datetime, now: datetime) -> str:
+    """Return how long ago a time is, in the greatest unit that fits; what lies ahead is 0 s ago."""
+    seconds = int(max(now - at, timedelta()).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds // size} {unit}"
