@@ -29,6 +29,7 @@ BY_LAMBDA: Mapping[str, set[str]] = {
     },
     "AuditFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "StackLifecycleFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "WidgetFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
 }
 """What Lambda itself does with a function's role (Lambda Developer Guide, with-sqs and execution role)."""
 
@@ -61,6 +62,7 @@ def tell(lab: Lab) -> None:
     lab.send("no event")
     lab.settle()
     lab.fleet.launch(events=False)
+    lab.invoke("WidgetFunction", {"action": "repair"})
     lab.audit({"repair": True})
     lab.settle()
     tell_of_hooks(lab)
@@ -82,6 +84,7 @@ def tell_of_hooks(lab: Lab) -> None:
     )
     lab.run(10, step=5)
     lab.audit()
+    lab.invoke("WidgetFunction", {})
     signal(lab)
     for _ in range(60):
         lab.run(15, step=15)
@@ -96,6 +99,7 @@ def called() -> Mapping[str, set[str]]:
         lab.send("no event")
         lab.settle()
         lab.audit()
+        lab.invoke("WidgetFunction", {})
         lab.custom_resources["StackLifecycle"].create()
         lab.settle()
         for function in BY_LAMBDA:
