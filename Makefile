@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # Nothing here but `live` and `deploy` talks to AWS; boto3 wants to know a region all the same.
 export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab test fix check build live deploy
+.PHONY: help demo lab test screenshots fix check build live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -24,6 +24,10 @@ lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
 
 test: $(READY)  ## set up what is needed, then run every test with branch coverage
 	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
+
+screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
+	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
+	@cp artifacts/screenshots/widget-light.png artifacts/screenshots/widget-dark.png docs/images/
 
 fix: $(READY)  ## format, and apply safe fixes (the only target that changes files)
 	@$(BIN)/ruff format

@@ -127,10 +127,11 @@ class Browser:
         """Return what the page's console says is wrong, since this was last asked."""
         return [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
 
-    def photograph(self, path: Path) -> None:
-        """Write a picture of the whole page."""
-        size = self.run("const r = document.body.getBoundingClientRect(); return { width: r.width, height: r.bottom };")
-        clip = {"x": 0, "y": 0, "scale": 1} | size
+    def photograph(self, path: Path, selector: str = "html", most: int = 100_000) -> None:
+        """Write a picture of an element, no higher than `most` pixels."""
+        place = "const { x, y, width, height } = document.querySelector(arguments[0]).getBoundingClientRect();"
+        clip = self.run(f"{place} return {{ x, y, width, height, scale: 1 }};", selector)
+        clip["height"] = min(clip["height"], most)
         shot = self.driver.execute_cdp_cmd(
             "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
         )

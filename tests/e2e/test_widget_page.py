@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from fleet53.report import Report
 
-SCREENSHOTS: Final = Path(__file__).resolve().parents[2] / "artifacts" / "screenshots"
+ROOT: Final = Path(__file__).resolve().parents[2]
+SCREENSHOTS: Final = ROOT / "artifacts" / "screenshots"
+IMAGES: Final = ROOT / "docs" / "images"
 ENDPOINT: Final = "arn:aws:lambda:eu-west-1:123456789012:function:customWidget-fleet53"
 READABLE: Final = 4.5
 """The least contrast of a text (WCAG 2.2, AA)."""
@@ -173,6 +175,14 @@ def test_every_situation_is_readable_in_both_themes_narrow_and_wide(
         members = [each.instance_id for pool in report.pools for each in pool.instances] if report else []
         assert sorted(browser.texts(".f53-members tbody th")) == sorted(members)
         assert browser.complaints() == []
+
+
+@pytest.mark.parametrize(("theme", "situation"), [("light", "drift"), ("dark", "hundred")])
+def test_the_readmes_pictures_are_taken(browser: Browser, theme: str, situation: str) -> None:
+    with Console(Shown(SITUATIONS[situation]).answer, Widget(ENDPOINT)) as console:
+        browser.open(f"{console.url}/?theme={theme}", width=1200)
+        browser.photograph(SCREENSHOTS / f"widget-{theme}.png", "#widget", most=640)
+    assert (IMAGES / f"widget-{theme}.png").is_file()
 
 
 def test_members_that_are_not_well_come_first(browser: Browser) -> None:

@@ -12,7 +12,12 @@ from fleet53.report import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 OWNER: Final = "fleet53.eu-west-1.123456789012"
 AT: Final = datetime(2026, 11, 20, 10, 5, 12, tzinfo=UTC)
 WEB: Final = PoolName("web")
-_UNHEALTHY: Final = "EC2 says running; Route 53 sees it unhealthy and answers without it"
+_IN_SERVICE: Final = "Auto Scaling says InService"
+_HELD: Final = (
+    "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
+    'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+)
+_UNSEEN: Final = "Route 53 has not seen it yet"
 
 
 def member(number: int, **changes: Any) -> MemberReport:
@@ -26,7 +31,7 @@ def member(number: int, **changes: Any) -> MemberReport:
         "launched": AT - timedelta(hours=3 + number),
         "membership": Membership.ADMIT,
         "in_dns": True,
-        "because": "EC2 says running; Route 53 sees it healthy",
+        "because": _IN_SERVICE,
         "check_ids": (CheckId(f"5800ca8f-ff39-4f90-ba40-{number:012}"),),
         "percent_healthy": 100.0,
         "seen_since": AT - timedelta(minutes=max(59 - 7 * number, 12) if number < 7 else 59),
@@ -62,14 +67,13 @@ def finding(kind: FindingKind, because: str, number: int | None = None, **change
 
 def missing_record(number: int) -> Finding:
     """Return the finding that a healthy member has no record."""
-    because = "EC2 says running; Route 53 sees it healthy"
+    because = f"{_IN_SERVICE}; Route 53 sees it healthy"
     return finding(FindingKind.MISSING_RECORD, because, number, drift=True, record_name="app.example.com")
 
 
 def held(number: int) -> Finding:
     """Return the finding that the guard holds a withdrawal."""
-    because = "EC2 does not know the instance; held by the guard: 3 of 4 members would go, and 50 % may"
-    return finding(FindingKind.WITHDRAWAL_HELD, because, number, drift=True, held=True)
+    return finding(FindingKind.WITHDRAWAL_HELD, _HELD, number, drift=True, held=True)
 
 
 def report(*pools: PoolReport, **changes: Any) -> Report:
@@ -97,8 +101,8 @@ def drifted() -> Report:
     """Return ten members, of which one lost its record by hand, one boots, and one is seen unhealthy."""
     members = (
         *(member(number) for number in range(7)),
-        member(7, in_dns=False, because="its record is missing: EC2 says running; Route 53 sees it healthy"),
-        member(8, percent_healthy=6.25, seen_since=AT - timedelta(minutes=4), because=_UNHEALTHY),
+        member(7, in_dns=False, because=f"is to be admitted: {_IN_SERVICE}; Route 53 sees it healthy"),
+        member(8, percent_healthy=6.25, seen_since=AT - timedelta(minutes=4)),
         member(
             9,
             in_dns=False,
@@ -107,7 +111,7 @@ def drifted() -> Report:
             membership=Membership.PREPARE,
             percent_healthy=None,
             seen_since=None,
-            because="waits for Route 53 to see it healthy",
+            because=_UNSEEN,
         ),
     )
     return report(pool(*members), findings=(missing_record(7),))
@@ -117,7 +121,7 @@ def crowd() -> Report:
     """Return a hundred members; some are out, and some are not healthy."""
     members = [member(number, group="web" if number % 3 else "web-spot") for number in range(100)]
     for number in (12, 57):
-        members[number] = member(number, percent_healthy=0.0, seen_since=AT - timedelta(minutes=9), because=_UNHEALTHY)
+        members[number] = member(number, percent_healthy=0.0, seen_since=AT - timedelta(minutes=9))
     for number in (33, 80, 81):
         members[number] = member(
             number,
@@ -127,7 +131,7 @@ def crowd() -> Report:
             launched=AT - timedelta(minutes=2),
             lifecycle_state="Pending",
             membership=Membership.WAIT,
-            because="waits for Route 53 to see it healthy",
+            because=_UNSEEN,
         )
     return report(pool(*members))
 
@@ -157,7 +161,7 @@ def guarded() -> Report:
         "group": None,
         "launched": None,
         "membership": Membership.WITHDRAW,
-        "because": "EC2 does not know the instance; held by the guard: 3 of 4 members would go, and 50 % may",
+        "because": _HELD,
     }
     quotas = Quotas(Quota(187, 200), Quota(1000, 1000), {ZoneId("Z0123456789ABC"): Quota(44, 10_000)})
     return report(
@@ -174,7 +178,7 @@ def many_findings() -> Report:
             number,
             in_dns=False,
             addresses=(f"52.95.1.{number}", f"2600:1f18:1234:5600:abcd:ef01:2345:{number:04x}"),
-            because="is to be admitted: EC2 says running; Route 53 sees it healthy",
+            because=f"is to be admitted: {_IN_SERVICE}; Route 53 sees it healthy",
         )
         for number in range(30)
     ]
