@@ -7,20 +7,28 @@ READY := .venv/.ready
 export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded as they are: no byte code may lie in them.
 export PYTHONDONTWRITEBYTECODE := 1
-# Nothing here but `live` and `deploy` talks to AWS; boto3 wants to know a region all the same.
-export AWS_DEFAULT_REGION ?= eu-west-1
+# These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
+demo lab test screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab test screenshots fix check build live deploy
+.PHONY: help demo lab audit test screenshots fix check build live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(READY)  ## set up what is needed, then tell the story of two servers
 	@$(BIN)/python -m lab.demo
 
 lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
+
+ifeq ($(MAKECMDGOALS)$(STACK),audit)
+$(error Which stack? Say it: make audit STACK=fleet53)
+endif
+
+# Make hands STACK and EVENT to the shell as variables: no quote in them can end a word here.
+audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"repair": true}'
+	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
 test: $(READY)  ## set up what is needed, then run every test with branch coverage
 	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
@@ -29,7 +37,7 @@ screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
 	@cp artifacts/screenshots/widget-light.png artifacts/screenshots/widget-dark.png docs/images/
 
-fix: $(READY)  ## format, and apply safe fixes (the only target that changes files)
+fix: $(READY)  ## format, and apply safe fixes (the only target that changes code)
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 

@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TICK = 0.05
-"""Real seconds between two shifts of a clock that runs faster than real."""
+"""Real seconds between two shifts of a clock that runs."""
 
 
 class Clock:
     """Time as boto3, moto and the handlers see it, for as long as the clock is entered.
 
-    It ticks on with real time. `time.monotonic` and `time.sleep` stay real, so waits are real waits.
+    It stands still but for `advance`, so that a story has the same times on every machine, until it is told to run.
+    `time.monotonic` and `time.sleep` stay real, so waits are real waits.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
-        self._travel = time_machine.travel(start or datetime.now(UTC), tick=True)
+        self._travel = time_machine.travel(start or datetime.now(UTC), tick=False)
         self._traveller: time_machine.Traveller | None = None
         self._stopped = threading.Event()
         self._ticker: threading.Thread | None = None
@@ -60,7 +61,7 @@ class Clock:
         if speed < 1:
             raise ValueError(f"the lab's time runs at least as fast as real time, not {speed} times as fast")
         self.speed = speed
-        if speed > 1 and self._ticker is None:
+        if self._ticker is None:
             self._ticker = threading.Thread(target=self._tick, name="lab-clock", daemon=True)
             self._ticker.start()
 
@@ -68,5 +69,5 @@ class Clock:
         before = time.monotonic()
         while not self._stopped.wait(TICK):
             after = time.monotonic()
-            self.advance((self.speed - 1) * (after - before))
+            self.advance(self.speed * (after - before))
             before = after

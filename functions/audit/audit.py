@@ -15,6 +15,7 @@ from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
 from fleet53.metrics import Measurement, emit, measure_audit
 from fleet53.report_json import as_json, without_instances
+from fleet53.report_text import as_markdown, as_text
 from fleet53.settings import read_settings
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ clients = Clients()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Return the report on what the order asks for."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | str:
+    """Return the report on what the order asks for, in the form it asks for; the log always has JSON's."""
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     aws = clients.connect(settings, patience)
-    report = audit(read_order(event), settings, aws, now=datetime.now(UTC))
+    order = read_order(event)
+    report = audit(order, settings, aws, now=datetime.now(UTC))
     answer = as_json(report)
     logger.info("audit", extra={"report": without_instances(answer)})
     emit(
@@ -41,4 +43,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         ],
         settings.owner,
     )
-    return answer
+    match order.form:
+        case "text":
+            return as_text(report)
+        case "markdown":
+            return as_markdown(report)
+        case "json":
+            return answer

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN: Final = re.compile(r"`([^`\n]+)`")
+_TAKEN: Final = re.compile(r"\w+=\$\((.*)\)", re.DOTALL)
+_HEADING: Final = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -57,13 +59,33 @@ class Page:
         return rows
 
     def commands(self) -> list[list[str]]:
-        """Return the commands of the shell blocks, split into words as a shell does."""
+        """Return the commands of the shell blocks, split into words as a shell does.
+
+        Of a variable that takes what a command prints, that command.
+        """
+        lines = [line for block in self.blocks("sh") for line in _logical_lines(block)]
         return [
             words
-            for block in self.blocks("sh")
-            for line in _logical_lines(block)
-            if (words := shlex.split(line, comments=True))
+            for line in lines
+            if (words := shlex.split(taken[1] if (taken := _TAKEN.fullmatch(line)) else line, comments=True))
         ]
+
+    def headings(self, level: int) -> list[str]:
+        """Return the headings of a level."""
+        return [title for marks, title in _HEADING.findall(_FENCE.sub("", self.text)) if len(marks) == level]
+
+    def section(self, title: str) -> Page:
+        """Return what stands under the one heading of this title, up to the next of its level or above."""
+        (heading,) = [each for each in _HEADING.finditer(self.text) if each[2] == title]
+        level = len(heading[1])
+        rest = self.text[heading.end() :]
+        following = re.search(rf"^#{{1,{level}}} ", rest, re.MULTILINE)
+        return Page(rest[: following.start()] if following else rest)
+
+    def anchors(self) -> set[str]:
+        """Return what a link to a heading of the page may say after the #, as GitHub makes it."""
+        titles = [title for level in range(1, 7) for title in self.headings(level)]
+        return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def _logical_lines(block: str) -> list[str]:

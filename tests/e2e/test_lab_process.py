@@ -161,6 +161,52 @@ def test_the_audit_is_invoked_by_the_command_that_the_readme_shows(lab: RunningL
     assert [(each["name"], each["members"], each["in_dns"]) for each in report["pools"]] == [("web", 2, 2)]
 
 
+def ran_audit(lab: RunningLab, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run what `make audit` runs, told of nothing but what the lab printed."""
+    return subprocess.run(  # noqa: S603 - no shell, and our own command
+        ["make", "--silent", "--assume-old=.venv/.ready", "audit", *words],  # noqa: S607 - the person's own make
+        cwd=ROOT,
+        env=os.environ | lab.environment | {"MAKEFLAGS": ""},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_make_audit_prints_the_text_of_the_report(lab: RunningLab) -> None:
+    addresses = lab.wait_for_addresses(2)
+    ran = ran_audit(lab, "STACK=fleet53")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("fleet53.eu-west-1.123456789012, ")
+    assert "\nIn sync. Nothing is queued.\n" in ran.stdout
+    assert all(f" {address} " in ran.stdout for address in addresses)
+
+
+def test_make_audit_hands_the_event_on(lab: RunningLab) -> None:
+    ran = ran_audit(lab, "STACK=fleet53", 'EVENT={"pools": ["web"], "format": "json"}')
+    assert ran.returncode == 0, ran.stderr
+    assert [each["name"] for each in json.loads(ran.stdout)["pools"]] == ["web"]
+
+
+def test_make_audit_says_in_a_line_why_the_audit_failed(lab: RunningLab) -> None:
+    ran = ran_audit(lab, "STACK=fleet53", """EVENT={"it's": true}""")
+    assert ran.returncode == 2
+    said, *makes_own = ran.stderr.splitlines()
+    assert said.startswith("the audit failed: NotUnderstoodError: it's=True: Extra inputs are not permitted; right is ")
+    assert [line for line in makes_own if "Error 1" not in line] == []
+
+
+def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) -> None:
+    ran = ran_audit(lab, "STACK=fleet35")
+    said, *makes_own = ran.stderr.splitlines()
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert said.startswith("stack fleet35: ")
+    assert "does not exist" in said
+    assert [line for line in makes_own if "Error 2" not in line] == []
+
+
 def test_ctrl_c_ends_the_lab_cleanly(tmp_path: Path) -> None:
     with Child(lab_program(), tmp_path / "printed") as child:
         lab = started(child)

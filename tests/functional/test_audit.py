@@ -153,6 +153,8 @@ def test_pools_narrow_the_report_and_the_repair(lab: Lab) -> None:
         ({"pools": []}, "pools=[]: List should have at least 1 item"),
         ({"pools": "web"}, "pools='web': Input should be a valid list"),
         ({"pools": ["web", 7]}, "pools.1=7: Input should be a valid string"),
+        ({"format": "xml"}, "format='xml': Input should be 'json', 'text' or 'markdown'"),
+        ({"format": True}, "format=True: Input should be 'json', 'text' or 'markdown'"),
         ([], "input=[]: Input should be"),
     ],
 )

@@ -99,13 +99,13 @@ def _create_checks(
         try:
             check_id = _create_check(change, route53)
         except CheckRefusedError as error:
-            applied.findings.append(_check_finding(FindingKind.CHECK_REFUSED, change, str(error)))
+            _not_created(FindingKind.CHECK_REFUSED, change, error, log, applied)
             continue
         except OutOfTimeError:
             raise
         except (CheckQuotaError, TryLaterError) as error:
             # One that is throttled every time has used up the day's creations, which Route 53 says in the same words.
-            applied.findings.append(_check_finding(FindingKind.CHECK_QUOTA, change, str(error)))
+            _not_created(FindingKind.CHECK_QUOTA, change, error, log, applied)
             break
         created[change.key] = check_id
         _record(change, log, applied, check_id=check_id)
@@ -122,9 +122,13 @@ def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
     raise CheckRefusedError(f"all {len(change.references)} CallerReferences are used up; they return in some days")
 
 
-def _check_finding(kind: FindingKind, change: CreateCheck, reason: str) -> Finding:
-    because = f"{change.because}; its check for {change.config.address} could not be made: {reason}"
-    return Finding(kind, because, change.key.pool, change.key.instance_id)
+def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: Log, applied: Applied) -> None:
+    """Report a check that could not be made. Nobody but this run hears Route 53's reason, so it is logged."""
+    because = f"{change.because}; its check for {change.config.address} could not be made: {error}"
+    applied.findings.append(Finding(kind, because, change.key.pool, change.key.instance_id))
+    fields = describe(change) | {"kind": kind.value, "because": because}
+    fields.pop("change")
+    log.warning("check not created", extra=fields)
 
 
 def _resolve(changes: Iterable[RecordChange], created: dict[CheckKey, CheckId]) -> Iterator[RecordChange]:

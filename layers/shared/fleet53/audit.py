@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,6 +38,10 @@ _HOOK_GRACE: Final = timedelta(minutes=2)
 """How much later than due a hook may be completed before it is called stuck."""
 
 
+type Form = Literal["json", "text", "markdown"]
+"""How the report is answered: as an object for programs, or as a string for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What an invocation asks for: `pools`, or all where it is None."""
@@ -45,6 +49,7 @@ class Order:
     pools: frozenset[PoolName] | None = None
     repair: bool = False
     force: bool = False
+    form: Form = "json"
 
 
 class _Input(BaseModel):
@@ -53,6 +58,10 @@ class _Input(BaseModel):
     pools: Annotated[list[str], Field(min_length=1)] | None = None
     repair: bool = False
     force: bool = False
+    format: Form = "json"
+
+
+_RIGHT: Final = 'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown"'
 
 
 def read_order(event: object) -> Order:
@@ -60,15 +69,18 @@ def read_order(event: object) -> Order:
     try:
         asked = _Input.model_validate(event)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise NotUnderstoodError(f'{faults}; right is {{}}, or "pools": [...], "repair": true, "force": true') from None
+        raise NotUnderstoodError(f"{faults_in(error)}; {_RIGHT}") from None
     if asked.force and not asked.repair:
         raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
     pools = None if asked.pools is None else frozenset(PoolName(name) for name in asked.pools)
-    return Order(pools, asked.repair, asked.force)
+    return Order(pools, asked.repair, asked.force, asked.format)
+
+
+def faults_in(error: ValidationError) -> str:
+    """Return each fault of an input, with its key and its value."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> Report:

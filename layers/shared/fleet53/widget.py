@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet53.audit import Order
+from fleet53.audit import Order, faults_in
 from fleet53.errors import NotUnderstoodError
 from fleet53.model import PoolName
 from fleet53.page import View
@@ -77,11 +77,7 @@ def read_asked(event: Any) -> Asked:
             {key: value for key, value in event.items() if key != "widgetContext"} if isinstance(event, dict) else event
         )
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise NotUnderstoodError(f"{faults}; {_RIGHT}") from None
+        raise NotUnderstoodError(f"{faults_in(error)}; {_RIGHT}") from None
     if asked.force and asked.action != "repair":
         raise NotUnderstoodError(f"force=True: the guard is passed only by a repair; {_RIGHT}")
     return Asked(None if asked.pools is None else tuple(asked.pools), asked.action, asked.force)

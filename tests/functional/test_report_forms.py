@@ -1,0 +1,82 @@
+"""The forms of the audit's answer: an object for programs, text and Markdown for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional.views import admitted, audit, delete_record, log_lines, record_of
+
+if TYPE_CHECKING:
+    from lab.world import Lab
+
+
+def answer(lab: Lab, event: dict[str, Any]) -> Any:
+    """Invoke the audit and return its answer as it is."""
+    invocation = lab.invoke("AuditFunction", event)
+    assert invocation.error is None
+    return invocation.result
+
+
+def test_text_tells_a_person_what_is_wrong(lab: Lab) -> None:
+    first, second = admitted(lab, 2)
+    delete_record(lab, record_of(lab, first))
+    lines = answer(lab, {"format": "text"}).splitlines()
+
+    assert lines[0].startswith("fleet53.eu-west-1.123456789012, 2026-01-05 12:")
+    assert lines[1] == "NOT IN SYNC: 1 drifted. Nothing is queued."
+    assert lines[5] == f"  drift  missing-record, pool web: {first}"
+    assert lines[6] == "         EC2 says running; Route 53 sees it healthy"
+    (row,) = [line for line in lines if line.startswith(first)]
+    address = lab.fleet.address(first)
+    assert row.split(maxsplit=6) == [
+        first,
+        address,
+        "running",
+        "-",
+        "100",
+        "%",
+        "no: is to be admitted: EC2 says running; Route 53 sees",  # and on the next line: it healthy
+    ]
+    assert [line.endswith("yes: EC2 says running") for line in lines if line.startswith(second)] == [True]
+
+
+def test_markdown_has_the_same_as_tables(lab: Lab) -> None:
+    (first,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, first))
+    said = answer(lab, {"format": "markdown"})
+
+    assert said.startswith("## fleet53.eu-west-1.123456789012, 2026-01-05 12:")
+    (row,) = [line for line in said.splitlines() if line.startswith("| drift")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == ["drift", "missing-record", "web", first, "EC2 says running; Route 53 sees it healthy"]
+
+
+def test_json_is_what_is_answered_where_nothing_is_said_and_where_it_is(lab: Lab) -> None:
+    admitted(lab, 1)
+    report = audit(lab)
+
+    assert report["in_sync"] is True
+    assert answer(lab, {"format": "json"}).keys() == report.keys()
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_a_form_changes_neither_the_repair_nor_the_log(lab: Lab, form: str) -> None:
+    (first,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, first))
+    said = answer(lab, {"repair": True, "format": form})
+
+    assert "NOT IN SYNC: 1 drifted. A repair is queued." in said
+    (line,) = log_lines(lab, "audit")
+    assert (line["report"]["summary"], line["report"]["queued"]) == ({"missing-record": 1}, 1)
+
+
+def test_what_a_tag_says_obeys_nobody_on_a_terminal(lab: Lab) -> None:
+    (first,) = admitted(lab, 1)
+    lab.fleet.retag(first, ("web", "\x9b2Jred"))  # what ESC [ is in one character; EC2's XML cannot hold ESC
+    lab.settle()
+    said = answer(lab, {"format": "text"})
+
+    assert "unknown-pool, pool \\x9b2Jred" in said
+    assert "\x9b" not in said
