@@ -210,11 +210,11 @@ def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) 
 
 def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) -> None:
     lab.wait_for_addresses(2)
-    (address,) = re.findall(r"^ *(http://127\.0\.0\.1:\d+/)$", lab.child.printed(), re.MULTILINE)
-    with urlopen(address, timeout=10) as answer:
+    (port,) = re.findall(r"^ *http://127\.0\.0\.1:(\d+)/$", lab.child.printed(), re.MULTILINE)
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         (endpoint,) = re.findall(r'data-endpoint="([^"]+)"', answer.read().decode())
     body = json.dumps({"endpoint": endpoint, "params": {}, "context": {"theme": "dark"}}).encode()
-    asked = Request(f"{address}call", body, {"Content-Type": "application/json"})
+    asked = Request(f"http://127.0.0.1:{port}/call", body, {"Content-Type": "application/json"})
     with urlopen(asked, timeout=PATIENCE) as answer:
         page = answer.read().decode()
     assert 'class="fleet53 f53-dark"' in page
