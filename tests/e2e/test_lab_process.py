@@ -214,8 +214,8 @@ def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) 
     with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         (endpoint,) = re.findall(r'data-endpoint="([^"]+)"', answer.read().decode())
     body = json.dumps({"endpoint": endpoint, "params": {}, "context": {"theme": "dark"}}).encode()
-    asked = Request(f"http://127.0.0.1:{port}/call", body, {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=PATIENCE) as answer:
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"http://127.0.0.1:{port}/call", body, headers), timeout=PATIENCE) as answer:
         page = answer.read().decode()
     assert 'class="fleet53 f53-dark"' in page
     assert page.count('scope="row" class="f53-id"') == 2
