@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab import cloud, moto_gaps
 from lab.scaling import AutoScaling
+from lab.security_groups import SecurityGroups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -63,13 +64,17 @@ class _Seen:
 
 @dataclass(slots=True)
 class Fleet:
-    """The lab's instances, by id; a change emits the events that AWS emits, or loses them."""
+    """The lab's instances, by id; a change emits the events that AWS emits, or loses them.
+
+    They are in the default security group, which the lab opens, unless they are launched into others.
+    """
 
     bus: Bus
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _interruptions: dict[str, tuple[datetime, str]] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
     scaling: AutoScaling = field(init=False)
+    security_groups: SecurityGroups = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
@@ -77,6 +82,8 @@ class Fleet:
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")
+        self.security_groups = SecurityGroups(self._ec2)
+        self.security_groups.open_default()
 
     # -- what an operator does
 
@@ -92,16 +99,18 @@ class Fleet:
         address: str | None = None,
         ipv6: str | None = None,
         public: bool = True,
+        security_groups: Sequence[str] = (),
         events: bool = True,
     ) -> str:
         """Launch an instance tagged for `pools` and return its id.
 
-        `address` and `ipv6` choose its public addresses; `public=False` gives it only a private one.
+        `address` and `ipv6` choose its public addresses; `public=False` gives it only a private one. A Spot instance
+        is in the default security group always.
         """
         tagged = {POOL_TAG: " ".join(pools)} if pools else {}
         tagged |= tags or {}
         given = [{"Key": key, "Value": value} for key, value in tagged.items()]
-        instance_id = self._request_spot(given) if spot else self._run(given)
+        instance_id = self._request_spot(given) if spot else self._run(given, security_groups)
         if address is not None or not public:
             moto_gaps.put_public_address(instance_id, address)
         if ipv6 is not None:
@@ -375,12 +384,13 @@ class Fleet:
     def _emit(self, source: str, detail_type: str, detail: dict[str, Any], instance_id: str) -> None:
         self.bus.deliver(self.bus.event(source, detail_type, detail, (_ARN + instance_id,)))
 
-    def _run(self, tags: list[dict[str, str]]) -> str:
+    def _run(self, tags: list[dict[str, str]], security_groups: Sequence[str]) -> str:
         launched = self._ec2.run_instances(
             ImageId=_IMAGE,
             InstanceType="t3.micro",
             MinCount=1,
             MaxCount=1,
+            SecurityGroupIds=list(security_groups),
             TagSpecifications=[{"ResourceType": "instance", "Tags": tags}] if tags else [],
         )
         return str(launched["Instances"][0]["InstanceId"])

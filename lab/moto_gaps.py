@@ -16,6 +16,8 @@ Missing in moto 5.2, and put right here while `filled()` is entered:
 - Fn::GetAtt gives a parameter's Value (CloudFormation, AWS::SSM::Parameter); moto knows none of its attributes.
 - A parameter that a resource names in Fn::Sub changes the resource with it; moto looks for Ref only.
 - DescribeSpotInstanceRequests filters by instance and by status code; moto refuses both.
+- Among the AWS-managed prefix lists are those of Route 53's health checkers (VPC User Guide, "AWS-managed prefix
+  lists"); moto has others only.
 
 The functions below `filled()` reach what AWS does on its own and moto has no API for: a Spot status, a
 lifecycle state, an address that changes by itself, metrics that a service publishes, the values of a
@@ -49,6 +51,7 @@ from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.events.models import events_backends
 from moto.ssm.models import Parameter
 
+from lab import checker_ranges
 from lab.cloud import ACCOUNT, REGION
 from lab.dependencies import references
 from lab.scaling_error import ScalingError
@@ -148,6 +151,16 @@ def _spot_gaps() -> list[_Gap]:
         return value_as_moto(request, name, method)
 
     return [(SpotInstanceRequest, "get_filter_value", filter_value)]
+
+
+def _add_prefix_lists() -> None:
+    """Add to the account's prefix lists those that AWS manages for Route 53."""
+    backend = ec2_backends[ACCOUNT][REGION]
+    for family, part, ranges in (("IPv4", "", checker_ranges.IPV4), ("IPv6", "ipv6.", checker_ranges.IPV6)):
+        entries = [{"Cidr": cidr, "Description": ""} for cidr in ranges]
+        backend._create_aws_managed_prefix_list(  # noqa: SLF001 - moto has no other way in
+            f"com.amazonaws.{REGION}.{part}route53-healthchecks", family, entries
+        )
 
 
 def _auto_scaling_gaps(scaling: Scaling) -> list[_Gap]:
@@ -267,6 +280,7 @@ def filled(invoke: Invoke, scaling: Scaling) -> Iterator[None]:
         for owner, name, replacement in gaps:
             # Operations that moto lacks are added.
             stack.enter_context(patch.object(owner, name, replacement, create=True))
+        _add_prefix_lists()
         yield
 
 

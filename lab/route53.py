@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from lab import checker_ranges
 from lab.route53_checks import Checks
 from lab.route53_error import Route53Error, invalid_input
 from lab.route53_names import InvalidNameError, Name, parse_name
@@ -106,6 +107,7 @@ class Route53:
             "ListHealthChecks": self._checks.page,
             "GetHealthCheckStatus": self._checks.status,
             "GetAccountLimit": self._get_account_limit,
+            "GetCheckerIpRanges": _get_checker_ip_ranges,
         }
 
     @property
@@ -315,6 +317,10 @@ class Route53:
             raise invalid_input(f"The lab keeps no limit of type {parameters['Type']}")
         limit = {"Type": parameters["Type"], "Value": self._checks.quota}
         return {"Limit": limit, "Count": len(self._checks)}
+
+
+def _get_checker_ip_ranges(_parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {"CheckerIpRanges": [*checker_ranges.IPV4, *checker_ranges.IPV6]}
 
 
 def _where(zone: _Zone) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
     patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     aws = clients.connect(settings, patience)
     order = read_order(event)
-    report = audit(order, settings, aws, now=datetime.now(UTC))
+    report = audit(order, settings, aws, logger, now=datetime.now(UTC))
     answer = as_json(report)
     logger.info("audit", extra={"report": without_instances(answer)})
     emit(

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
     try:
         settings = read_settings(os.environ)
         aws = clients.connect(settings, patience)
-        report = audit(asked.order, settings, aws, now=datetime.now(UTC))
+        report = audit(asked.order, settings, aws, logger, now=datetime.now(UTC))
         page = write_page(report, view, repaired=asked.order.repair)
     except Exception as error:  # whatever it is, a person waits for a page
         logger.exception("audit broke off")

@@ -143,6 +143,20 @@ def test_pools_narrow_the_report_and_the_repair(lab: Lab) -> None:
     assert in_dns(lab) == set()
 
 
+def test_a_forced_repair_of_some_pools_leaves_what_the_guard_holds_elsewhere(lab: Lab) -> None:
+    lab.put_pool("old")
+    old = admitted(lab, 4, name="old.example.com", pools=("old",))
+    members = admitted(lab, 1)
+    lab.client("ssm").delete_parameter(Name="/fleet53/fleet53/pools/old")
+    delete_record(lab, record_of(lab, members[0]))
+    report = audit(lab, {"pools": ["web"], "repair": True, "force": True})
+    lab.settle()
+
+    assert {each["pool"] for each in report["findings"]} == {"web", None}
+    assert in_dns(lab) == set(members)
+    assert in_dns(lab, "old.example.com") == set(old)
+
+
 @pytest.mark.parametrize(
     ("order", "fault"),
     [

@@ -158,6 +158,23 @@ def test_an_audit_costs_four_calls_when_cold_and_three_when_warm(lab: Lab) -> No
     assert calls(lab).total() == 7
 
 
+def test_an_audit_costs_one_call_more_where_groups_let_in_some_addresses_only(lab: Lab) -> None:
+    groups = lab.fleet.security_groups
+    for name, source in (("everybody", "0.0.0.0/0"), ("checkers", groups.checkers()), ("nobody", "")):
+        admitted(lab, 1, security_groups=[groups.create(name, [source] if source else [])])
+    audit(lab)
+    lab.route53.reset_calls()
+    audit(lab)
+    assert calls(lab).total() == 3
+
+    admitted(lab, 2, security_groups=[groups.create("office", ["203.0.113.0/24"])])
+    lab.route53.reset_calls()
+    audit(lab)
+
+    assert calls(lab).total() == 4
+    assert calls(lab)["GetCheckerIpRanges"] == 1
+
+
 def test_a_sweep_of_a_fleet_in_order_costs_one_call_a_zone_and_one_for_the_checks(lab: Lab) -> None:
     admitted(lab, 3)
     lab.route53.reset_calls()

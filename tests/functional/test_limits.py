@@ -113,7 +113,7 @@ def test_an_account_of_more_checks_than_a_page_holds_is_read_to_the_end(lab: Lab
     assert calls(lab)["ListHealthChecks"] == 3
     assert report["in_sync"] is True
     assert [len(checks_of(lab, each)) for each in members] == [1] * 12
-    assert report["quotas"] == {"health_checks": {"used": 2212, "limit": 3000}}
+    assert report["quotas"]["health_checks"] == {"used": 2212, "limit": 3000}
 
 
 # -- a hundred records of one name and type
@@ -209,7 +209,7 @@ def test_where_the_account_is_full_those_that_fit_are_served_and_the_rest_is_rep
     assert (line["kind"], line["pool"]) == ("check-quota", "web")
     assert "could not be made: TooManyHealthChecks: " in line["because"]
     report = audit(lab)
-    assert report["quotas"] == {"health_checks": {"used": 3, "limit": 3}}
+    assert report["quotas"]["health_checks"] == {"used": 3, "limit": 3}
     assert {each["instance_id"] for each in findings(report, "missing-check")} == set(members) - set(served)
 
 

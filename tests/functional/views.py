@@ -27,6 +27,7 @@ READS: Final = frozenset(
         "ListHealthChecks",
         "GetHealthCheckStatus",
         "GetAccountLimit",
+        "GetCheckerIpRanges",
     }
 )
 """The operations of Route 53 that fleet53 uses and that change nothing."""

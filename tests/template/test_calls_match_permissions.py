@@ -61,7 +61,9 @@ def tell(lab: Lab) -> None:
     see_healthy(lab, [asked, late, spot])
     lab.send("no event")
     lab.settle()
-    lab.fleet.launch(events=False)
+    groups = lab.fleet.security_groups
+    office = groups.create_prefix_list("office", ["203.0.113.0/24"])
+    lab.fleet.launch(events=False, security_groups=[groups.create("office", [office])])
     lab.invoke("WidgetFunction", {"action": "repair"})
     lab.audit({"repair": True})
     lab.settle()

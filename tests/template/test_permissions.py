@@ -19,10 +19,10 @@ READS = {
 }
 FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction", "WidgetFunction"]
 UNBOUND = {
-    "AuditFunction": {"SeeInstances", "SeeChecks", "ReadQuotas"},
+    "AuditFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
     "ReconcilerFunction": {"SeeInstances", "SeeChecks", "CreateChecks"},
     "StackLifecycleFunction": {"SeeChecks"},
-    "WidgetFunction": {"SeeInstances", "SeeChecks", "ReadQuotas"},
+    "WidgetFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
 }
 """The statements about what takes no resource."""
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -38,7 +38,11 @@ def test_the_audit_may_write_nothing_but_a_message() -> None:
         *READS,
         *OWN_LOGS,
         "cloudwatch:GetMetricStatistics",
+        "ec2:DescribeManagedPrefixLists",
+        "ec2:DescribeSecurityGroups",
+        "ec2:GetManagedPrefixListEntries",
         "route53:GetAccountLimit",
+        "route53:GetCheckerIpRanges",
         "sqs:SendMessage",
     }
 
@@ -157,6 +161,11 @@ def test_only_this_stacks_pools_may_be_read(function: str) -> None:
         "arn:aws:ssm:eu-west-1:123456789012:parameter/fleet53/fleet53/pools",
         "arn:aws:ssm:eu-west-1:123456789012:parameter/fleet53/fleet53/pools/*",
     ]
+
+
+def test_the_prefix_lists_of_this_region_may_be_read_whosever_they_are() -> None:
+    lists = _statement(stack(), "AuditFunction", "ReadPrefixLists")
+    assert lists["Resource"] == "arn:aws:ec2:eu-west-1:*:prefix-list/*"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

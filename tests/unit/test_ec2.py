@@ -1,25 +1,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import boto3
 from botocore.stub import Stubber
 
 from fleet53.aws.ec2 import Ec2
-from fleet53.model import InstanceId
+from fleet53.model import Instance, InstanceId
+
+
+def shown(**described: Any) -> Instance:
+    """Return what the adapter reads of an instance that DescribeInstances shows so."""
+    client = boto3.client("ec2", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
+    usual = {"InstanceId": "i-0a", "State": {"Name": "running"}, "LaunchTime": datetime(2026, 11, 20, tzinfo=UTC)}
+    with Stubber(client) as stub:
+        stub.add_response("describe_instances", {"Reservations": [{"Instances": [usual | described]}]})
+        found = Ec2(client, "fleet53:pool").tagged()
+    client.close()
+    return found[InstanceId("i-0a")]
 
 
 def read(**described: Any) -> IPv6Address | None:
-    """Return the IPv6 address that the adapter reads from an instance that DescribeInstances shows so."""
-    client = boto3.client("ec2", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
-    shown = {"InstanceId": "i-0a", "State": {"Name": "running"}, "LaunchTime": datetime(2026, 11, 20, tzinfo=UTC)}
-    with Stubber(client) as stub:
-        stub.add_response("describe_instances", {"Reservations": [{"Instances": [shown | described]}]})
-        found = Ec2(client, "fleet53:pool").tagged()
-    client.close()
-    return found[InstanceId("i-0a")].ipv6
+    """Return the IPv6 address of an instance that DescribeInstances shows so."""
+    return shown(**described).ipv6
 
 
 def interface(*addresses: tuple[str, bool]) -> dict[str, Any]:
@@ -42,3 +47,35 @@ def test_an_ipv6_address_that_only_the_instance_shows_is_taken() -> None:
 
 def test_an_instance_without_ipv6_has_none() -> None:
     assert read() is None
+
+
+def groups(*ids: str) -> list[dict[str, str]]:
+    return [{"GroupId": each, "GroupName": each.removeprefix("sg-")} for each in ids]
+
+
+def test_an_address_has_the_security_groups_of_the_interface_that_holds_it() -> None:
+    front = {
+        "Groups": groups("sg-front"),
+        "Association": {"PublicIp": "198.51.100.1"},
+        "PrivateIpAddresses": [
+            {"Primary": True, "Association": {"PublicIp": "198.51.100.1"}},
+            {"Primary": False, "Association": {"PublicIp": "198.51.100.2"}},
+            {"Primary": False},
+        ],
+    }
+    back = {"Groups": groups("sg-back", "sg-all"), **interface(("2600:1f18::1", True), ("2600:1f18::2", False))}
+    read = shown(NetworkInterfaces=[front, back], SecurityGroups=groups("sg-own"))
+
+    assert read.security_groups_at(IPv4Address("198.51.100.1")) == {"sg-front"}
+    assert read.security_groups_at(IPv4Address("198.51.100.2")) == {"sg-front"}
+    assert read.security_groups_at(IPv6Address("2600:1f18::2")) == {"sg-back", "sg-all"}
+
+
+def test_a_carriers_address_is_an_interfaces_too() -> None:
+    wavelength = {"Groups": groups("sg-0a"), "Association": {"CarrierIp": "155.146.1.1"}}
+    assert shown(NetworkInterfaces=[wavelength]).security_groups_at(IPv4Address("155.146.1.1")) == {"sg-0a"}
+
+
+def test_an_address_that_no_interface_shows_has_the_instances_own_security_groups() -> None:
+    read = shown(NetworkInterfaces=[{"Groups": groups("sg-0a")}], SecurityGroups=groups("sg-own"))
+    assert read.security_groups_at(IPv4Address("198.51.100.1")) == {"sg-own"}

@@ -18,6 +18,7 @@ from fleet53.lifecycle import Transition
 from fleet53.members import owned_checks, report_pools
 from fleet53.model import MAX_CHECK_CREATIONS, Finding, FindingKind, PoolName
 from fleet53.plan import make_plan
+from fleet53.reachability import find_unreachable
 from fleet53.replacement import find_replacements
 from fleet53.report import Quota, Quotas, Report
 from fleet53.signals import reconcile_message
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from fleet53.apply import Log
     from fleet53.aws.clients import Aws
     from fleet53.changes import Plan
     from fleet53.settings import Settings
@@ -83,7 +85,7 @@ def faults_in(error: ValidationError) -> str:
     )
 
 
-def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> Report:
+def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
     """Return what was found, and queue what drifted where the order says repair.
 
     Raises TryLaterError or an AWS error where not enough could be read to say anything.
@@ -105,6 +107,7 @@ def audit(order: Order, settings: Settings, aws: Aws, *, now: datetime) -> Repor
         *_replacements(situation, plan, settings, aws, now=now),
         *find_unknown_pools(situation, scope),
         *find_used_up(plan, quotas),
+        *find_unreachable(situation, aws, log),
     )
     return Report(
         owner=settings.owner.name,
@@ -149,15 +152,24 @@ def _replacements(
 
 
 def _queue_repair(order: Order, findings: Iterable[Finding], aws: Aws) -> int:
-    """Queue one signal for all pools that drifted, and return how many were queued."""
+    """Queue one signal for all pools that drifted, and return how many were queued.
+
+    What drifted and is no pool's needs a signal for all; an order for some pools never asks for that, least of all with
+    force.
+    """
     drifted = [finding for finding in findings if finding.drift and (order.force or not finding.held)]
-    if not drifted:
-        return 0
     named = frozenset(finding.pool for finding in drifted if finding.pool is not None)
-    pools = None if any(finding.pool is None for finding in drifted) else named
+    whole = order.pools is None and any(finding.pool is None for finding in drifted)
+    if not named and not whole:
+        return 0
     kinds = ", ".join(sorted({finding.kind.value for finding in drifted}))
     message = reconcile_message(
-        pools, f"the audit found {kinds}", sweep=True, repair=True, force=order.force, attempt=_NO_TIMER
+        None if whole else named,
+        f"the audit found {kinds}",
+        sweep=True,
+        repair=True,
+        force=order.force,
+        attempt=_NO_TIMER,
     )
     aws.queue.send(message)
     return 1

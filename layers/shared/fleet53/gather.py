@@ -84,6 +84,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         records=records,
         strays=tuple(reader.strays),
         swept=scope.sweep,
+        whole=scope.pools is None,
     )
     owned = (record for found in records.values() for record in found)
     holders = _holders(situation, [*owned, *(stray.record for stray in reader.strays)])

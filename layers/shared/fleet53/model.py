@@ -19,6 +19,7 @@ InstanceId = NewType("InstanceId", str)
 CheckId = NewType("CheckId", str)
 ZoneId = NewType("ZoneId", str)
 PoolName = NewType("PoolName", str)
+SecurityGroupId = NewType("SecurityGroupId", str)
 IPAddress = IPv4Address | IPv6Address
 
 MAX_RECORDS_PER_NAME = 100
@@ -164,11 +165,19 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of an instance: the addresses at which the internet reaches it, and its security groups."""
+
+    addresses: frozenset[IPAddress]
+    security_groups: frozenset[SecurityGroupId]
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """An EC2 instance as DescribeInstances gives it.
 
     `launched` is the time of the *last* launch: it changes with every stop and start.
-    `group` is the Auto Scaling group its tag names.
+    `group` is the Auto Scaling group its tag names. `security_groups` are those EC2 shows at the instance itself.
     """
 
     id: InstanceId
@@ -180,12 +189,21 @@ class Instance:
     ipv6: IPv6Address | None = None
     group: str | None = None
     spot: bool = False
+    interfaces: tuple[Interface, ...] = ()
+    security_groups: frozenset[SecurityGroupId] = frozenset()
 
     def address(self, kind: AddressType, record_type: RecordType) -> IPAddress | None:
         """Return the address a record of `record_type` would hold in a pool of `kind`, or None."""
         if record_type is RecordType.AAAA:
             return self.ipv6
         return self.private_ipv4 if kind is AddressType.PRIVATE_IPV4 else self.public_ipv4
+
+    def security_groups_at(self, address: IPAddress) -> frozenset[SecurityGroupId]:
+        """Return the groups of the interface that holds `address`; where none shows it, the instance's own."""
+        for interface in self.interfaces:
+            if address in interface.addresses:
+                return interface.security_groups
+        return self.security_groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Situation:
     `pools` are those of the pass, `declared` the names of all declared pools, faulty ones too. `records` holds
     every record at a pool's name, whosever it is. `checks` are all of the account, or None where they were
     not read. `healthy` says what Route 53 sees of a check; a check that is missing there has no data yet.
-    `strays` are known only after a sweep.
+    `strays` are known only after a sweep. `whole` is whether the pass is about all pools.
     """
 
     owner: Owner
@@ -45,6 +45,7 @@ class Situation:
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     swept: bool = False
+    whole: bool = True
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return what `pool` owes the instance."""

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 def plan_strays(situation: Situation, guard: Guard) -> Plan:
-    """Withdraw our records at names that no pool has, as far as the guard and faulty pools allow."""
+    """Withdraw our records at names that no pool has, as far as the guard and faulty pools allow.
+
+    Who forces some pools has not said anything about these.
+    """
+    guard = replace(guard, force=guard.force and situation.whole)
     deletions: list[RecordChange] = []
     held: list[DeleteRecord] = []
 

@@ -15,6 +15,7 @@ from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
 from fleet53.aws.route53 import Route53
+from fleet53.aws.security_groups import SecurityGroups
 from fleet53.aws.usage import Usage
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Aws:
     """All that a pass reads from and writes to."""
 
     ec2: Ec2
+    security_groups: SecurityGroups
     autoscaling: AutoScaling
     route53: Route53
     health: Health
@@ -71,6 +73,7 @@ class Clients:
         route53 = Route53(self.route53, patience, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
+            security_groups=SecurityGroups(self.ec2),
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
             route53=route53,
             health=Health(self.cloudwatch, route53),

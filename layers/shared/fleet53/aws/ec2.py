@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.model import Instance, InstanceId, PoolName
+from fleet53.model import Instance, InstanceId, Interface, PoolName, SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+    from mypy_boto3_ec2.type_defs import (
+        FilterTypeDef,
+        GroupIdentifierTypeDef,
+        InstanceNetworkInterfaceTypeDef,
+        InstanceTypeDef,
+    )
 
 _FILTER_VALUES: Final = 200  # values of one filter (EC2 User Guide, Filter resources)
 _GROUP_TAG: Final = "aws:autoscaling:groupName"
@@ -72,6 +77,8 @@ class Ec2:
             ipv6=next(_ipv6_addresses(described), None),
             group=tags.get(_GROUP_TAG),
             spot=described.get("InstanceLifecycle") == "spot",
+            interfaces=tuple(_read_interface(interface) for interface in described.get("NetworkInterfaces", [])),
+            security_groups=_read_groups(described.get("SecurityGroups", [])),
         )
 
 
@@ -86,3 +93,21 @@ def _ipv6_addresses(described: InstanceTypeDef) -> Iterator[IPv6Address]:
         yield IPv6Address(address["Ipv6Address"])
     if alone := described.get("Ipv6Address"):
         yield IPv6Address(alone)
+
+
+def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
+    """Read an interface. In a Wavelength Zone the instance's public address is a carrier's (DescribeInstances)."""
+    associations = [
+        described.get("Association", {}),
+        *(private.get("Association", {}) for private in described.get("PrivateIpAddresses", [])),
+    ]
+    public = [given for each in associations for given in (each.get("PublicIp"), each.get("CarrierIp")) if given]
+    ipv6 = [each["Ipv6Address"] for each in described.get("Ipv6Addresses", [])]
+    return Interface(
+        addresses=frozenset(ip_address(address) for address in (*public, *ipv6)),
+        security_groups=_read_groups(described.get("Groups", [])),
+    )
+
+
+def _read_groups(described: Iterable[GroupIdentifierTypeDef]) -> frozenset[SecurityGroupId]:
+    return frozenset(SecurityGroupId(group["GroupId"]) for group in described)

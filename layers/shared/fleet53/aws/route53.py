@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
 
     from fleet53.aws.patience import Patience
+    from fleet53.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
@@ -164,6 +165,11 @@ class Route53:
         if len(reports) < FEWEST_OBSERVATIONS:
             return None
         return 100 * sum(report.startswith("Success") for report in reports) / len(reports)
+
+    def checker_ranges(self) -> tuple[IPNetwork, ...]:
+        """Return the ranges of both families that Route 53 checks from (GetCheckerIpRanges), in no known order."""
+        answer = self._patience.call(self._client.get_checker_ip_ranges)
+        return tuple(ip_network(cidr) for cidr in answer["CheckerIpRanges"])
 
     def check_limit(self) -> tuple[int, int]:
         """Return how many health checks the account has, and how many it may have (GetAccountLimit)."""
