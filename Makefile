@@ -8,13 +8,13 @@ export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded as they are: no byte code may lie in them.
 export PYTHONDONTWRITEBYTECODE := 1
 # These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
-demo lab test check build: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test fix check build live deploy
+.PHONY: help demo lab audit test screenshots fix check build live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: $(READY)  ## set up what is needed, then tell the story of two servers
 	@$(BIN)/python -m lab.demo
@@ -33,7 +33,11 @@ audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"r
 test: $(READY)  ## set up what is needed, then run every test with branch coverage
 	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
 
-fix: $(READY)  ## format, and apply safe fixes (the only target that changes files)
+screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
+	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
+	@cp artifacts/screenshots/widget-light.png artifacts/screenshots/widget-dark.png docs/images/
+
+fix: $(READY)  ## format, and apply safe fixes (the only target that changes code)
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 

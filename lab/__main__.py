@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from lab import cloud
+from lab.console import Console, widget_of
 from lab.dig import command
 from lab.live import Live
 from lab.world import RECORD, Lab
@@ -24,14 +25,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("--speed", type=float, default=1, help="how fast time passes (1 is real time)")
     parser.add_argument("--dns-port", type=int, default=0, help="port of the DNS server (0: any free one)")
+    parser.add_argument("--page-port", type=int, default=0, help="port of the dashboard's page (0: any free one)")
     arguments = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
     with Lab(servers=True) as lab:
         instances = [lab.fleet.launch(), lab.fleet.launch()]
-        with Live(lab, arguments.speed, arguments.dns_port) as live:
-            print(_welcome(lab, live, instances), flush=True)
+        with (
+            Live(lab, arguments.speed, arguments.dns_port) as live,
+            Console(lab.functions.answer, widget_of(lab), arguments.page_port) as console,
+        ):
+            print(_welcome(lab, live, console, instances), flush=True)
             told = 0
             while not ended.wait(0.2):
                 live.check()
@@ -42,7 +47,7 @@ def main() -> int:
     return 0
 
 
-def _welcome(lab: Lab, live: Live, instances: list[str]) -> str:
+def _welcome(lab: Lab, live: Live, console: Console, instances: list[str]) -> str:
     exports = "\n".join(f"  export {k}={v}" for k, v in cloud.environment(lab.route53_url).items())
     audit = lab.deployment.functions["AuditFunction"].name
     return f"""\
@@ -54,6 +59,9 @@ For the AWS CLI, in another terminal:
 
 Watch the name (a new instance takes two minutes of the lab's time to be seen healthy):
   {command(live.name_server.host, live.name_server.port, RECORD)}
+
+The dashboard's widget, with its Repair button (a dark one: ?theme=dark):
+  {console.url}/
 
 Then change something, and ask again:
   aws ec2 describe-instances --query 'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress]'

@@ -274,6 +274,8 @@ def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
             cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
     elif kind == "AWS::CloudWatch::Alarm":
         cloud.client("cloudwatch").put_metric_alarm(**{"AlarmName": name, **_typed(properties)})
+    elif kind == "AWS::CloudWatch::Dashboard":
+        cloud.client("cloudwatch").put_dashboard(**properties)
     elif kind == "AWS::SNS::Subscription":
         topic, protocol, endpoint = (properties[key] for key in ("TopicArn", "Protocol", "Endpoint"))
         cloud.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)

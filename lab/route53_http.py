@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
-import threading
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self, override
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -18,12 +14,11 @@ from moto.core.model import ServiceModel
 from moto.core.parse import RequestParserError, RestXMLParser
 from moto.core.serialize import RestXMLSerializer
 
-from lab import route53_model
+from lab import loopback, route53_model
+from lab.loopback import Handler
 from lab.route53_error import Route53Error, invalid_input
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from lab.route53 import Route53
 
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
@@ -102,84 +97,25 @@ def _error_xml(error: Route53Error, request_id: str) -> bytes:
     return text.encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections alive
-    disable_nagle_algorithm = True  # else each answer waits for the client's delayed ACK, 40 ms
-    wbufsize = -1  # one packet for headers and body
-    server: _HttpServer
+class _Handler(Handler):
+    server: Server
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        response = self.server.protocol.answer(self.server.route53, self.command, self.path, body)
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(response.body)))
-        self.end_headers()
-        self.wfile.write(response.body)
+        response = self.server.protocol.answer(self.server.route53, self.command, self.path, self.body())
+        self.answer(response.status, response.headers, response.body)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
 
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent: Route53.calls is the log."""
 
-
-class _HttpServer(ThreadingHTTPServer):
-    daemon_threads = False  # server_close waits for them, so that no socket outlives the server
-
-    def __init__(self, address: tuple[str, int], route53: Route53) -> None:
-        super().__init__(address, _Handler)
-        self.route53 = route53
-        self.protocol = Protocol()
-        self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
-
-    @override
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._connections_lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    @override
-    def shutdown_request(self, request: Any) -> None:
-        with self._connections_lock:
-            self._connections.discard(request)
-            super().shutdown_request(request)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep alive."""
-        with self._connections_lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):  # the client was first
-                    connection.shutdown(socket.SHUT_RDWR)
-
-
-class Server:
-    """A running server; closing it ends its connections and threads."""
+class Server(loopback.Server):
+    """An account's Route 53, until it is closed; Route53.calls is its log."""
 
     def __init__(self, route53: Route53, host: str, port: int) -> None:
-        self._http = _HttpServer((host, port), route53)
-        self.url = f"http://{host}:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="route53-http")
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._http.shutdown()
-        self._thread.join()
-        self._http.hang_up()
-        self._http.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.route53 = route53
+        self.protocol = Protocol()
+        super().__init__(_Handler, host, port)
 
 
-def serve(route53: Route53, host: str = "127.0.0.1", port: int = 0) -> Server:
+def serve(route53: Route53, host: str = loopback.HOST, port: int = 0) -> Server:
     """Serve an account's Route 53 on a port (0: any free one) until the server is closed."""
     return Server(route53, host, port)

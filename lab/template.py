@@ -25,6 +25,7 @@ BY_LAB: Final[dict[str, str]] = {
     "AWS::Scheduler::Schedule": "fired by the lab's clock",
     "AWS::SQS::QueuePolicy": "set on the queue",
     "AWS::CloudWatch::Alarm": "put to CloudWatch",
+    "AWS::CloudWatch::Dashboard": "put to CloudWatch",
     "AWS::SNS::Subscription": "subscribed to the topic",
     "AWS::SNS::TopicPolicy": "set on the topic",
 }

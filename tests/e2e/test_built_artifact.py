@@ -116,7 +116,7 @@ def logged(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("name", ["ReconcilerFunction", "AuditFunction", "StackLifecycleFunction"])
+@pytest.mark.parametrize("name", ["ReconcilerFunction", "AuditFunction", "StackLifecycleFunction", "WidgetFunction"])
 def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
     lab: Lab, environments: dict[str, dict[str, str]], name: str
 ) -> None:
@@ -197,6 +197,14 @@ def test_the_audit_reports_a_pool_that_is_in_sync(lab: Lab, poller: Poller, func
     assert report["in_sync"] is True
     (pool,) = report["pools"]
     assert (pool["name"], pool["record_name"], pool["members"], pool["in_dns"]) == ("web", RECORD, 1, 1)
+
+
+def test_the_widget_shows_a_pool_that_is_in_sync(lab: Lab, poller: Poller, functions: EmulatedFunctions) -> None:
+    instance_id = admitted(lab, poller)
+    page = functions.invoke("WidgetFunction", {"widgetContext": {"theme": "dark"}}).result
+    assert 'class="fleet53 f53-dark"' in page
+    assert "In sync" in page
+    assert instance_id in page
 
 
 def test_a_record_deleted_by_hand_is_put_back_by_audit_and_reconciler(

@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import Request, urlopen
 
 import boto3
 import dns.flags
@@ -205,6 +206,19 @@ def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) 
     assert said.startswith("stack fleet35: ")
     assert "does not exist" in said
     assert [line for line in makes_own if "Error 2" not in line] == []
+
+
+def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) -> None:
+    lab.wait_for_addresses(2)
+    (port,) = re.findall(r"^ *http://127\.0\.0\.1:(\d+)/$", lab.child.printed(), re.MULTILINE)
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        (endpoint,) = re.findall(r'data-endpoint="([^"]+)"', answer.read().decode())
+    body = json.dumps({"endpoint": endpoint, "params": {}, "context": {"theme": "dark"}}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urlopen(Request(f"http://127.0.0.1:{port}/call", body, headers), timeout=PATIENCE) as answer:
+        page = answer.read().decode()
+    assert 'class="fleet53 f53-dark"' in page
+    assert page.count('scope="row" class="f53-id"') == 2
 
 
 def test_ctrl_c_ends_the_lab_cleanly(tmp_path: Path) -> None:

@@ -61,5 +61,9 @@ class Scope:
 
     def _substitute(self, text: str, variables: Mapping[str, str]) -> str:
         known = {**self.values, **variables}
-        # CloudFormation reads the text once: a ${…} inside a value stays as it is.
-        return re.sub(r"\$\{([^}!]+)\}", lambda found: str(known.get(found[1], found[1])), text)
+        # CloudFormation reads the text once: a ${…} inside a value stays as it is, and ${!…} becomes one.
+        return re.sub(r"\$\{([^}]+)\}", lambda found: _replaced(found[1], known), text)
+
+
+def _replaced(name: str, known: Mapping[str, Any]) -> str:
+    return f"${{{name[1:]}}}" if name.startswith("!") else str(known.get(name, name))

@@ -29,6 +29,7 @@ BY_LAMBDA: Mapping[str, set[str]] = {
     },
     "AuditFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "StackLifecycleFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "WidgetFunction": {"logs:CreateLogStream", "logs:PutLogEvents"},
 }
 """What Lambda itself does with a function's role (Lambda Developer Guide, with-sqs and execution role)."""
 OTHERWISE: Mapping[str, str] = {"lambda:Invoke": "lambda:InvokeFunction"}
@@ -66,6 +67,7 @@ def tell(lab: Lab) -> None:
     groups = lab.fleet.security_groups
     office = groups.create_prefix_list("office", ["203.0.113.0/24"])
     lab.fleet.launch(events=False, security_groups=[groups.create("office", [office])])
+    lab.invoke("WidgetFunction", {"action": "repair"})
     lab.audit({"repair": True})
     lab.settle()
     tell_of_hooks(lab)
@@ -87,6 +89,7 @@ def tell_of_hooks(lab: Lab) -> None:
     )
     lab.run(10, step=5)
     lab.audit()
+    lab.invoke("WidgetFunction", {})
     signal(lab)
     for _ in range(60):
         lab.run(15, step=15)
@@ -101,6 +104,7 @@ def called() -> Mapping[str, set[str]]:
         lab.send("no event")
         lab.settle()
         lab.audit()
+        lab.invoke("WidgetFunction", {})
         lab.custom_resources["StackLifecycle"].create()
         lab.settle()
         for function in BY_LAMBDA:

@@ -2,7 +2,7 @@ import pytest
 
 from tests.template.stack import source, stack
 
-FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction"]
+FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction", "WidgetFunction"]
 
 
 def test_these_are_all_functions() -> None:
@@ -72,3 +72,16 @@ def test_the_audit_is_told_its_settings() -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "fleet53",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
+
+
+def test_the_widget_is_told_the_audits_settings_and_measures_nothing() -> None:
+    audit = stack().properties("AuditFunction")["Environment"]["Variables"]
+    told = stack().properties("WidgetFunction")["Environment"]["Variables"]
+    assert "POWERTOOLS_METRICS_NAMESPACE" not in told
+    assert told | {"POWERTOOLS_SERVICE_NAME": "audit", "POWERTOOLS_METRICS_NAMESPACE": "fleet53"} == audit
+
+
+def test_the_widget_has_the_prefix_that_cloudwatch_recommends_and_answers_while_somebody_waits() -> None:
+    properties = stack().properties("WidgetFunction")
+    assert properties["FunctionName"] == "customWidget-fleet53"
+    assert (properties["Timeout"], properties["MemorySize"]) == (60, 512)

@@ -17,11 +17,12 @@ READS = {
     "route53:ListResourceRecordSets",
     "ssm:GetParametersByPath",
 }
-FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction"]
+FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction", "WidgetFunction"]
 UNBOUND = {
     "AuditFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
     "ReconcilerFunction": {"SeeInstances", "SeeChecks", "CreateChecks"},
     "StackLifecycleFunction": {"SeeChecks"},
+    "WidgetFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
 }
 """The statements about what takes no resource."""
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
@@ -47,6 +48,10 @@ def test_the_audit_may_write_nothing_but_a_message_and_tell() -> None:
         "route53:ListResourceRecordSetProtections",
         "sqs:SendMessage",
     }
+
+
+def test_the_widget_may_do_what_the_audit_may_and_nothing_else() -> None:
+    assert iam_actions(stack(), "WidgetFunction") == iam_actions(stack(), "AuditFunction")
 
 
 def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None:
@@ -205,9 +210,10 @@ def test_messages_may_be_sent_to_the_signals_queue_only(function: str) -> None:
 @pytest.mark.parametrize(
     ("function", "policies"),
     [
-        ("AuditFunction", ["GatherPolicy"]),
+        ("AuditFunction", ["GatherPolicy", "AuditPolicy"]),
         ("ReconcilerFunction", ["GatherPolicy", "WithdrawPolicy"]),
         ("StackLifecycleFunction", ["WithdrawPolicy"]),
+        ("WidgetFunction", ["GatherPolicy", "AuditPolicy"]),
     ],
 )
 def test_a_function_does_not_exist_before_it_may_read_and_withdraw(function: str, policies: list[str]) -> None:

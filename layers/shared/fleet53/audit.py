@@ -82,15 +82,18 @@ def read_order(event: object) -> Order:
     try:
         asked = _Input.model_validate(event)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise NotUnderstoodError(f"{faults}; {_RIGHT}") from None
+        raise NotUnderstoodError(f"{faults_in(error)}; {_RIGHT}") from None
     if asked.force and not asked.repair:
         raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
     pools = None if asked.pools is None else frozenset(PoolName(name) for name in asked.pools)
     return Order(pools, asked.repair, asked.force, asked.format)
+
+
+def faults_in(error: ValidationError) -> str:
+    """Return each fault of an input, with its key and its value."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+    )
 
 
 def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:

@@ -6,6 +6,7 @@ Names are kept as Route 53 compares them: lower-case, without the trailing dot, 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Literal, NewType
@@ -27,6 +28,9 @@ MAX_RECORDS_PER_NAME = 100
 HEALTHY_ABOVE = 18.0
 """Percent of checkers above which Route 53 counts an endpoint healthy (Route 53 Developer Guide, How Amazon
 Route 53 determines whether a health check is healthy)."""
+
+HISTORY = timedelta(hours=1)
+"""How far an audit looks back at what the checkers saw."""
 
 MAX_CHECK_CREATIONS = 1000
 """CreateHealthCheck requests of an account in 24 hours (Route 53 Developer Guide, Quotas)."""

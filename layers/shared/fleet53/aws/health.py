@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import batched, takewhile
 from typing import TYPE_CHECKING, Final
 
-from fleet53.model import HEALTHY_ABOVE, Seen
+from fleet53.model import HEALTHY_ABOVE, HISTORY, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,6 @@ _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 _LEAST_COVERED: Final = 0.8
 _WINDOW: Final = timedelta(minutes=10)
-_HISTORY: Final = timedelta(hours=1)
 
 type _Datapoints = list[tuple[datetime, float]]
 """Times and percentages, the newest first."""
@@ -44,8 +43,8 @@ class Health:
         self._route53 = route53
 
     def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, Seen]:
-        """Return what Route 53 sees of each check, and since when in the last hour; none without a new datapoint."""
-        series = self._series(check_ids, now - _HISTORY, now + _PERIOD)
+        """Return what Route 53 sees of each check, and since when in HISTORY; none without a new datapoint."""
+        series = self._series(check_ids, now - HISTORY, now + _PERIOD)
         return {
             check_id: _read_history(datapoints)
             for check_id, datapoints in series.items()

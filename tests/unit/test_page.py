@@ -1,0 +1,344 @@
+"""The widget's page: what it says of a report, and that nothing from outside becomes part of the page's form."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, timedelta, timezone
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any, Final, override
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet53.membership import Membership
+from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.page import View, write_failure, write_page
+from fleet53.report import Quota, Quotas, Report
+from tests.unit import reports
+from tests.unit.reports import AT, crowd, drifted, finding, guarded, member, missing_record, pool, report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ARN: Final = "arn:aws:lambda:eu-west-1:123456789012:function:customWidget-fleet53"
+VIEW: Final = View(ARN)
+FORBIDDEN: Final = {"script", "iframe", "use", "link", "img", "object", "embed", "form", "meta", "base"}
+PROGRAM: Final = re.compile(r"url\(|@import|expression\(|javascript:|https?://", re.IGNORECASE)
+
+
+class Parsed(HTMLParser):
+    """A page as a browser takes it apart: its tags with their attributes' names, its texts, its buttons."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.form: list[tuple[str, ...]] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.form.append((tag, *(name for name, _ in attrs)))
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    @override
+    def handle_endtag(self, tag: str) -> None:
+        self.form.append((f"/{tag}",))
+
+    @override
+    def handle_comment(self, data: str) -> None:
+        self.form.append(("comment",))
+
+    @override
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        """All text as one, with single spaces."""
+        return " ".join("".join(self.texts).split())
+
+
+def text_of(page: str) -> str:
+    """Return a page's text without its styles."""
+    return Parsed(re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)).text
+
+
+def buttons(page: str) -> list[tuple[str, dict[str, str], Any]]:
+    """Return each button's words, its action's attributes, and the parameters that it sends."""
+    found = re.findall(r"<button[^>]*>([^<]*)</button><cwdb-action([^>]*)>([^<]*)</cwdb-action>", page)
+    return [(words, dict(Parsed(f"<a{attributes}>").attributes), json.loads(sent)) for words, attributes, sent in found]
+
+
+# -- hostile texts
+
+
+NASTY: Final = st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "</style><script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "' onmouseover='alert(1)",
+        "</td></tr></table>",
+        "<!-- ",
+        "]]>",
+        "{{ 7 * 7 }}{% raw %}",
+        "&lt;b&gt;",
+        "</cwdb-action><cwdb-action action=call>",
+        "\u202egnp.exe",
+        "\x00\x1b[31m",
+    ]
+)
+TEXTS: Final = st.one_of(NASTY, st.text(max_size=30))
+
+
+@st.composite
+def hostile_reports(draw: st.DrawFn) -> tuple[Report, Report]:
+    """Return two reports of the same form: one whose texts are anything, and one whose texts are plain words."""
+
+    def built(text: Callable[[], str]) -> Report:
+        name = PoolName(text())
+        members = [
+            member(
+                number,
+                instance_id=InstanceId(text()),
+                state=text(),
+                lifecycle_state=text(),
+                group=text(),
+                addresses=(text(), text()),
+                because=text(),
+                check_ids=(CheckId(text()),),
+                percent_healthy=percent,
+                in_dns=in_dns,
+            )
+            for number, (percent, in_dns) in enumerate([(100.0, True), (None, True), (3.0, True), (None, False)])
+        ]
+        findings = tuple(
+            Finding(kind, text(), name, InstanceId(text()), text(), CheckId(text()), drift, held)
+            for kind, drift, held in [
+                (FindingKind.ZONE_UNREADABLE, False, False),
+                (FindingKind.WITHDRAWAL_HELD, True, True),
+                (FindingKind.MISSING_RECORD, True, False),
+                (FindingKind.NO_ADDRESS, False, False),
+            ]
+        )
+        return report(
+            replace(pool(*members), name=name, record_name=text()),
+            owner=text(),
+            findings=findings,
+            quotas=Quotas(Quota(1, 2), Quota(1, 2), {ZoneId(text()): Quota(1, 2)}),
+        )
+
+    texts = itertools.cycle(draw(st.lists(TEXTS.filter(bool), min_size=5, max_size=5)))
+    return built(lambda: next(texts).replace(":", ".")), built(lambda: "word")  # a colon parts an address in two
+
+
+def outside_texts(of: Report) -> set[str]:
+    """Return each text of a report that its page shows."""
+    members = [each for one in of.pools for each in one.instances]
+    return {
+        of.owner,
+        *(text for one in of.pools for text in (one.name, one.record_name)),
+        *(text for each in members for text in (each.instance_id, each.state, each.lifecycle_state) if text),
+        *(text for each in members for text in (each.group, each.because, *each.addresses) if text),
+        *(each.because for each in of.findings),
+        *(each.pool for each in of.findings if each.pool),
+        *(f"Records in zone {zone_id}" for zone_id in of.quotas.records),
+    }
+
+
+@given(hostile_reports(), TEXTS.filter(bool), st.booleans())
+def test_no_text_from_outside_changes_the_form_of_the_page(
+    both: tuple[Report, Report], asked: str, repaired: bool
+) -> None:
+    hostile, plain = both
+    page = write_page(hostile, View(ARN, pools=(asked,)), repaired=repaired)
+    expected = write_page(plain, View(ARN, pools=("word",)), repaired=repaired)
+
+    assert Parsed(page).form == Parsed(expected).form
+    text = text_of(page).replace("\x00", "")
+    for outside in outside_texts(hostile):
+        assert " ".join(outside.split()).replace("\x00", "") in text
+    for _, _, sent in buttons(page):
+        assert sent["pools"] == [asked]
+
+
+@given(TEXTS, TEXTS)
+def test_no_error_changes_the_form_of_the_page_that_reports_it(heading: str, because: str) -> None:
+    assert Parsed(write_failure(heading, because, VIEW)).form == Parsed(write_failure("word", "word", VIEW)).form
+
+
+SITUATIONS: Final = [
+    reports.drifted(),
+    reports.crowd(),
+    reports.empty(),
+    reports.report(),
+    reports.guarded(),
+    reports.unreadable(),
+    reports.many_findings(),
+]
+
+
+@pytest.mark.parametrize("of", SITUATIONS)
+def test_the_page_holds_nothing_that_cloudwatch_takes_out_or_fetches(of: Report) -> None:
+    page = write_page(of, VIEW)
+    parsed = Parsed(page)
+    assert {tag for tag, *_ in parsed.form} & FORBIDDEN == set()
+    assert [name for name, _ in parsed.attributes if name.startswith("on") or name in {"src", "href", "style"}] == []
+    assert PROGRAM.findall(page) == []
+
+
+@pytest.mark.parametrize("of", SITUATIONS)
+def test_every_class_and_style_is_the_widgets_own(of: Report) -> None:
+    page = write_page(of, VIEW)
+    names = {name for key, value in Parsed(page).attributes if key == "class" for name in value.split()}
+    assert {name for name in names if not name.startswith("f53-")} <= {
+        "fleet53",
+        "btn",
+        "btn-primary",
+        "cwdb-no-default-styles",
+    }
+    (styles,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    selectors = re.findall(r"([^{}]+)\{", re.sub(r"/\*.*?\*/", "", styles, flags=re.DOTALL))
+    assert [
+        each for one in selectors for each in one.split(",") if not each.strip().startswith((".fleet53", "@container"))
+    ] == []
+
+
+@pytest.mark.parametrize("of", SITUATIONS)
+def test_tables_have_captions_and_heads_with_a_scope(of: Report) -> None:
+    page = write_page(of, VIEW)
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    assert all(table.count("<caption>") == 1 for table in tables)
+    heads = re.findall(r"<th [^>]*>", page)
+    assert [head for head in heads if 'scope="' not in head] == []
+
+
+# -- what it says
+
+
+def test_a_pool_in_sync_has_one_button() -> None:
+    page = write_page(report(pool(member(0))), VIEW)
+    assert "In sync" in text_of(page)
+    (check,) = buttons(page)
+    assert check == (
+        "Check now",
+        {"action": "call", "display": "widget", "event": "click", "endpoint": ARN},
+        {"action": "check"},
+    )
+
+
+def test_drift_brings_a_repair_button_that_asks_first() -> None:
+    _, (words, action, sent) = buttons(write_page(drifted(), VIEW))
+    assert (words, sent) == ("Repair", {"action": "repair"})
+    assert action["confirmation"].startswith("Repair 1 of the findings?")
+
+
+def test_what_the_guard_holds_brings_a_button_that_says_what_force_does() -> None:
+    _, (words, action, sent) = buttons(write_page(guarded(), VIEW))
+    assert (words, sent) == ("Repair with force", {"action": "repair", "force": True})
+    assert "3 members that merely vanished leave DNS" in action["confirmation"]
+
+
+def test_a_narrowed_widgets_buttons_ask_about_the_same_pools() -> None:
+    page = write_page(drifted(), View(ARN, pools=("web",)))
+    assert [sent["pools"] for _, _, sent in buttons(page)] == [["web"], ["web"]]
+
+
+def test_after_a_repair_it_says_how_many_signals_were_queued() -> None:
+    assert "1 signal queued" in text_of(write_page(replace(drifted(), queued=1), VIEW, repaired=True))
+    assert "Nothing queued" in text_of(write_page(guarded(), VIEW, repaired=True))
+    assert "queued" not in text_of(write_page(drifted(), VIEW))
+
+
+def test_a_zone_that_could_not_be_read_stands_out_and_the_others_are_shown() -> None:
+    page = write_page(reports.unreadable(), VIEW)
+    text = text_of(page)
+    assert "In sync, as far as could be read" in text
+    assert text.index("zone-unreadable: pool api is not looked at") < text.index("app.example.com")
+    assert text.count("AccessDenied") == 1
+
+
+def test_findings_that_the_guard_holds_come_before_those_a_repair_mends_and_the_rest() -> None:
+    findings = (finding(FindingKind.NO_ADDRESS, "none", 3), missing_record(1), reports.held(2))
+    page = write_page(report(pool(member(1)), findings=findings), VIEW)
+    kinds = re.findall(r'<th role="rowheader" scope="row" class="f53-kind">([^<]*)</th>', page)
+    assert kinds == ["withdrawal-held", "missing-record", "no-address"]
+
+
+def test_more_than_ten_findings_unfold() -> None:
+    page = write_page(reports.many_findings(), VIEW)
+    assert "20 more" in text_of(page)
+    assert page.count('class="f53-kind"') == 30
+
+
+def test_members_that_are_not_well_come_before_the_others() -> None:
+    page = write_page(crowd(), VIEW)
+    standings = re.findall(r'<tr role="row"( class="f53-unwell")?>\s*<td role="cell" class="f53-standing">', page)
+    assert [bool(each) for each in standings] == [True] * 5 + [False] * 95
+
+
+def test_a_stopped_member_is_out_of_dns_as_it_should_be_and_comes_after_those_that_should_be_in() -> None:
+    stopped = member(0, state="stopped", in_dns=False, membership=Membership.WITHDRAW, because="EC2 says stopped")
+    waiting = member(1, in_dns=False, because="Route 53 has not seen it yet")
+    page = write_page(report(pool(stopped, waiting)), VIEW)
+    assert page.count('class="f53-unwell"') == 1
+    text = text_of(page)
+    assert text.index(f"Not in DNS {waiting.instance_id}") < text.index(f"Not in DNS {stopped.instance_id}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"percent_healthy": 100.0}, "100 %"),
+        ({"percent_healthy": 18.75}, "19 %"),
+        ({"percent_healthy": None}, "no data yet"),
+        ({"percent_healthy": None, "check_ids": ()}, "no check"),
+        ({"state": None}, "unknown to EC2"),
+        ({"addresses": ()}, "no address"),
+        ({"seen_since": AT - timedelta(minutes=9)}, "09:56 healthy 9 min"),
+        ({"seen_since": AT - timedelta(minutes=9), "percent_healthy": 18.0}, "09:56 unhealthy 9 min"),
+        ({"seen_since": AT - timedelta(hours=1)}, "before 09:05 healthy"),
+        ({"in_dns": False, "launched": AT - timedelta(days=3)}, "2026-11-17 10:05 launched 3 d"),
+        ({"in_dns": False, "launched": AT - timedelta(seconds=7)}, "10:05 launched 7 s"),
+        ({"in_dns": False, "launched": AT + timedelta(seconds=7)}, "10:05 launched 0 s"),
+    ],
+)
+def test_a_members_row_says(changes: dict[str, Any], shown: str) -> None:
+    assert shown in text_of(write_page(report(pool(member(0, **changes))), VIEW))
+
+
+def test_times_are_in_the_viewers_zone() -> None:
+    view = replace(VIEW, zone=timezone(timedelta(hours=-3, minutes=-30)))
+    page = write_page(report(pool(member(0, seen_since=AT - timedelta(minutes=9)))), view)
+    assert "looked at 2026-11-20 06:35:12 (UTC-03:30)" in text_of(page)
+    assert "06:26 healthy 9 min" in text_of(page)
+    assert f'datetime="{AT.astimezone(UTC).isoformat()}"' in page
+
+
+def test_limits_say_when_they_are_near_or_used_up() -> None:
+    text = text_of(write_page(guarded(), VIEW))
+    assert "187 of 200 near the limit" in text
+    assert "1,000 of 1,000 used up" in text
+    assert "44 of 10,000 Cost of 4 health checks about $3.00 a month" in text
+
+
+def test_a_limit_of_nothing_is_used_up() -> None:
+    quotas = Quotas(Quota(0, 0), Quota(0, 1), {})
+    assert "0 of 0 used up" in text_of(write_page(report(quotas=quotas), VIEW))
+
+
+def test_no_pool_and_no_member_are_said() -> None:
+    assert "No pool to show." in text_of(write_page(report(), VIEW))
+    assert "No pool to show among api." in text_of(write_page(report(), View(ARN, pools=("api",))))
+    assert "No member: no instance carries this pool's name" in text_of(write_page(reports.empty(), VIEW))
+
+
+@pytest.mark.parametrize(("dark", "look"), [(False, "f53-light"), (True, "f53-dark")])
+def test_the_theme_is_the_dashboards(dark: bool, look: str) -> None:
+    assert f'class="fleet53 {look}"' in write_page(report(), View(ARN, dark=dark))
