@@ -67,7 +67,7 @@ Then change something, and ask again:
   aws ec2 describe-instances --query 'Reservations[].Instances[].[InstanceId,State.Name,PublicIpAddress]'
   aws ec2 stop-instances --instance-ids {instances[0]}
   aws ec2 start-instances --instance-ids {instances[0]}
-  aws ec2 run-instances --image-id ami-12c6146b --tag-specifications \\
+  aws ec2 run-instances --image-id {cloud.IMAGE} --tag-specifications \\
     'ResourceType=instance,Tags=[{{Key=fleet53:pool,Value=web}}]'
   aws ssm get-parameters-by-path --path {lab.pools.path}
   aws route53 list-resource-record-sets --hosted-zone-id {lab.zone_id}

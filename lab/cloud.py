@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import amis
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
@@ -22,6 +23,9 @@ ACCOUNT: Final[str] = DEFAULT_ACCOUNT_ID
 REGION: Final = "eu-west-1"
 ROUTE53_METRICS_REGION: Final = "us-east-1"
 """Where Route 53 publishes its metrics, whatever the stack's region (its guide, monitoring-cloudwatch)."""
+
+IMAGE: Final = "ami-12c6146b"
+"""The machine image of all instances: one that moto knows."""
 
 _SEED = 53
 """Makes the ids that moto draws the same in every run."""
@@ -51,17 +55,27 @@ def environment(route53_url: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def empty_cloud(route53_url: str) -> Iterator[None]:
-    """Empty moto and point this process at it and at `route53_url`; put the environment back afterwards."""
+    """Empty moto and point this process at it and at `route53_url`; put the environment back afterwards.
+
+    Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab.
+    """
     _server()
-    moto_api_backend.reset()
-    mock_random.seed(_SEED)
     strangers = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-    with patch.dict(os.environ, environment(route53_url)):
+    images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
+    only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
+    with patch.object(amis, "AMIS", images), patch.dict(os.environ, environment(route53_url) | only_these):
+        moto_api_backend.reset()
+        mock_random.seed(_SEED)
         for name in strangers:
             os.environ.pop(name, None)
         yield
 
 
 def client(service: str, region: str = REGION) -> Any:
-    """Return a boto3 client of the lab's cloud."""
+    """Return a boto3 client of the lab's cloud, the same one for as long as the environment names the same AWS."""
+    return _client(service, region, os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_ENDPOINT_URL_ROUTE_53"])
+
+
+@functools.lru_cache(maxsize=128)
+def _client(service: str, region: str, _endpoint: str, _route53_endpoint: str) -> Any:
     return boto3.client(service, region_name=region)  # type: ignore[call-overload]

@@ -26,7 +26,6 @@ POOL_TAG: Final = "fleet53:pool"
 WARNING: Final = timedelta(minutes=2)
 """How long before it takes a Spot instance back EC2 warns (EC2 User Guide, spot-instance-termination-notices)."""
 
-_IMAGE: Final = "ami-12c6146b"  # one that moto knows
 _ARN: Final = f"arn:aws:ec2:{cloud.REGION}:{cloud.ACCOUNT}:instance/"
 _PASSED_THROUGH: Final = {
     ("running", "stopped"): ("stopping", "stopped"),
@@ -209,7 +208,7 @@ class Fleet:
         """
         self._autoscaling.create_launch_configuration(
             LaunchConfigurationName=name,
-            ImageId=_IMAGE,
+            ImageId=cloud.IMAGE,
             InstanceType="t3.micro",
             **({"SpotPrice": "0.1"} if spot else {}),
         )
@@ -386,7 +385,7 @@ class Fleet:
 
     def _run(self, tags: list[dict[str, str]], security_groups: Sequence[str]) -> str:
         launched = self._ec2.run_instances(
-            ImageId=_IMAGE,
+            ImageId=cloud.IMAGE,
             InstanceType="t3.micro",
             MinCount=1,
             MaxCount=1,
@@ -397,7 +396,7 @@ class Fleet:
 
     def _request_spot(self, tags: list[dict[str, str]]) -> str:
         (request,) = self._ec2.request_spot_instances(
-            InstanceCount=1, LaunchSpecification={"ImageId": _IMAGE, "InstanceType": "t3.micro"}
+            InstanceCount=1, LaunchSpecification={"ImageId": cloud.IMAGE, "InstanceType": "t3.micro"}
         )["SpotInstanceRequests"]
         self.set_spot_status(request["InstanceId"], "fulfilled")
         if tags:

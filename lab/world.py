@@ -151,6 +151,7 @@ class Lab:
         self.invocations.clear()
         self.functions.cold_start()
         self.route53.forget_calls()
+        self.resolver.asked.clear()
 
     # -- what an operator has
 
@@ -230,8 +231,7 @@ class Lab:
 
     def send(self, body: str) -> None:
         """Put a message of any text into the signals queue."""
-        queue_url = self.pollers[0].source.queue_url
-        self.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
+        self.client("sqs").send_message(QueueUrl=self.deployment.queue_url("Signals"), MessageBody=body)
 
     def answers(self, name: str = RECORD, record_type: str = "A") -> set[str]:
         """Return the addresses in DNS's answer for a name."""

@@ -93,11 +93,6 @@ def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> No
     assert [span for span in named(r"[a-z0-9]+(-[a-z0-9]+)+") if span[1] not in known] == []
 
 
-def test_the_table_of_kinds_holds_each_kind_of_finding_once() -> None:
-    kinds = [kind for names, *_ in README.table("kind") for kind in spans_in(names)]
-    assert sorted(kinds) == sorted(FindingKind)
-
-
 def test_every_path_named_exists() -> None:
     pattern = rf"(?<![\w./<-])(?:{'|'.join(CODE)})/[\w./-]*\w"
     found = {path for page in PAGES.values() for path in re.findall(pattern, page.text)}

@@ -305,6 +305,7 @@ def test_a_schedule_that_becomes_faster_is_no_missing_audit() -> None:
     with Lab({"AuditSchedule": "rate(1 day)"}, start=MONDAY_NOON) as lab:
         wait(lab, 40_000)
         lab.update_stack({"AuditSchedule": "rate(15 minutes)"})
+        lab.settle()
         assert rung(lab, 20) == set()
 
 

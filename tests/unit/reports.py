@@ -89,7 +89,7 @@ def report(*pools: PoolReport, **changes: Any) -> Report:
             check_creations=Quota(min(checks, 31), 1000),
             records={ZoneId("Z0123456789ABC"): Quota(checks + 44, 10_000)},
         ),
-        "cost": Cost(checks, 0.75 * checks),
+        "cost": Cost(checks, 1.0 * checks),
     }
     return Report(**settings | changes)
 

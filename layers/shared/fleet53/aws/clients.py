@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,11 +48,12 @@ One that knows it already is given the same again.
 """
 
 
-def _make_route53() -> Route53Client:
-    """Return a client that has botocore's operations and those of _MODELS."""
+@cache
+def _session() -> boto3.Session:
+    """Return the session that makes all clients: it knows botocore's operations and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
-    return boto3.Session(botocore_session=session).client("route53", config=_ROUTE53)
+    return boto3.Session(botocore_session=session)
 
 
 _TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
@@ -80,16 +82,16 @@ class Clients:
     `cloudwatch` is where Route 53 puts its metrics, `own_cloudwatch` where the stack's own are.
     """
 
-    ec2: EC2Client = field(default_factory=lambda: boto3.client("ec2", config=_REGIONAL))
-    autoscaling: AutoScalingClient = field(default_factory=lambda: boto3.client("autoscaling", config=_REGIONAL))
-    route53: Route53Client = field(default_factory=_make_route53)
+    ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_REGIONAL))
+    autoscaling: AutoScalingClient = field(default_factory=lambda: _session().client("autoscaling", config=_REGIONAL))
+    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_ROUTE53))
     cloudwatch: CloudWatchClient = field(
-        default_factory=lambda: boto3.client("cloudwatch", region_name=REGION, config=_REGIONAL)
+        default_factory=lambda: _session().client("cloudwatch", region_name=REGION, config=_REGIONAL)
     )
-    own_cloudwatch: CloudWatchClient = field(default_factory=lambda: boto3.client("cloudwatch", config=_REGIONAL))
-    ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
-    sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
-    events: EventBridgeClient = field(default_factory=lambda: boto3.client("events", config=_TELLING))
+    own_cloudwatch: CloudWatchClient = field(default_factory=lambda: _session().client("cloudwatch", config=_REGIONAL))
+    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_REGIONAL))
+    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
+    events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_TELLING))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
     def connect(self, settings: Settings, patience: Patience) -> Aws:
@@ -124,12 +126,12 @@ class StackClients:
     """The clients of the function that answers CloudFormation."""
 
     cloudformation: CloudFormationClient = field(
-        default_factory=lambda: boto3.client("cloudformation", config=_REGIONAL)
+        default_factory=lambda: _session().client("cloudformation", config=_REGIONAL)
     )
-    route53: Route53Client = field(default_factory=lambda: boto3.client("route53", config=_ROUTE53))
-    ssm: SSMClient = field(default_factory=lambda: boto3.client("ssm", config=_REGIONAL))
-    sqs: SQSClient = field(default_factory=lambda: boto3.client("sqs", config=_REGIONAL))
-    functions: LambdaClient = field(default_factory=lambda: boto3.client("lambda", config=_REGIONAL))
+    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_ROUTE53))
+    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_REGIONAL))
+    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
+    functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_REGIONAL))
 
     def connect(self, settings: Settings, patience: Patience) -> StackAws:
         """Return the adapters for one invocation."""
