@@ -325,7 +325,7 @@ def test_limits_say_when_they_are_near_or_used_up() -> None:
     text = text_of(write_page(guarded(), VIEW))
     assert "187 of 200 near the limit" in text
     assert "1,000 of 1,000 used up" in text
-    assert "44 of 10,000 Cost of 4 health checks about $3.00 a month" in text
+    assert "44 of 10,000 Cost of 4 health checks about $4.00 a month" in text
 
 
 def test_a_limit_of_nothing_is_used_up() -> None:
