@@ -54,9 +54,11 @@ def test_a_live_lab_answers_dns_and_its_time_runs_fast(template: Path) -> None:
         put(lab, "52.95.0.9")
         server = live.name_server
         assert ask(server.host, server.port, "app.example.com").addresses == {"52.95.0.9"}
-        time.sleep(0.3)
+        before = time.monotonic()
+        while (lab.clock.now() - began).total_seconds() <= 5:
+            assert time.monotonic() - before < 4, "the lab's time runs no faster than real"
+            time.sleep(0.05)
         live.check()
-        assert (lab.clock.now() - began).total_seconds() > 5
 
 
 def test_an_answer_is_shown_as_dig_shows_it(template: Path) -> None:
@@ -71,13 +73,18 @@ def test_an_answer_is_shown_as_dig_shows_it(template: Path) -> None:
     assert "status: NXDOMAIN" in missing[0]
 
 
+def check_for_long(live: Live) -> None:
+    for _ in range(300):
+        time.sleep(0.1)
+        live.check()
+
+
 def test_an_error_in_a_thread_is_raised_by_check(template: Path) -> None:
     template.write_text(TEMPLATE + RULE_THAT_MAY_NOT_SEND)
     with Lab(template=template) as lab, Live(lab, speed=1) as live:
         lab.client("ssm").put_parameter(Name="/fleet53/fleet53/pools/web", Value="{}", Type="String")
-        time.sleep(0.5)
         with pytest.raises(RuntimeError, match="stopped working") as raised:
-            live.check()
+            check_for_long(live)
     assert "SettingsRule" in str(raised.value.__cause__)
 
 
