@@ -75,16 +75,16 @@ def set_timeout(lab: Lab, function: str, seconds: int) -> None:
 @contextlib.contextmanager
 def denied(module: str, client: str, operation: str) -> Iterator[None]:
     """Let AWS deny one operation to a warm function, known by its module, as a missing permission does."""
-    events = getattr(sys.modules[module].clients, client).meta.events
+    meta = getattr(sys.modules[module].clients, client).meta
     error = {"Error": {"Code": "AccessDenied", "Message": f"not authorized to perform {operation}"}}
 
     def deny(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
         answer = error | {"ResponseMetadata": {"HTTPStatusCode": HTTPStatus.FORBIDDEN}}
         return AWSResponse("", HTTPStatus.FORBIDDEN, HTTPHeaders(), None), answer
 
-    name = f"before-call.{client}.{operation}"
-    events.register_first(name, deny)
+    name = f"before-call.{meta.service_model.service_id.hyphenize()}.{operation}"
+    meta.events.register_first(name, deny)
     try:
         yield
     finally:
-        events.unregister(name, deny)
+        meta.events.unregister(name, deny)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import denied
 from tests.functional.views import (
     admitted,
     audit,
@@ -13,6 +14,7 @@ from tests.functional.views import (
     checks_of,
     delete_record,
     launched,
+    log_lines,
     put_record,
     record_of,
 )
@@ -154,6 +156,25 @@ def test_checks_created_in_the_last_day_are_counted_and_older_ones_are_not() -> 
         lab.clock.advance(26 * 3600)
         launched(lab, 1)
         assert audit(lab)["quotas"]["check_creations_last_day"]["used"] == 1
+
+
+def test_created_checks_that_cloudwatch_does_not_tell_of_fail_no_audit(lab: Lab) -> None:
+    admitted(lab, 1)
+    audit(lab)
+    lab.invoke("WidgetFunction", {})
+    with (
+        denied("audit", "own_cloudwatch", "GetMetricStatistics"),
+        denied("widget", "own_cloudwatch", "GetMetricStatistics"),
+    ):
+        report = audit(lab)
+        text = str(lab.invoke("AuditFunction", {"format": "text"}).result)
+        page = str(lab.invoke("WidgetFunction", {}).result)
+
+    assert (report["in_sync"], report["quotas"]["check_creations_last_day"]) == (True, None)
+    assert "health checks created in 24 hours  unknown" in text
+    assert "In sync" in page
+    assert "created in 24 hours" not in page
+    assert len(log_lines(lab, "created checks not known")) == 3
 
 
 def test_the_cost_is_that_of_our_checks_beyond_the_free_ones(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fleet53.aws.patience import AWS_ERRORS
 from fleet53.errors import ZoneUnreadableError
 from fleet53.model import MAX_CHECK_CREATIONS
 from fleet53.report import Quota, Quotas
@@ -20,13 +21,24 @@ if TYPE_CHECKING:
 
 
 def read_quotas(settings: Settings, situation: Situation, aws: Aws, log: Log, *, now: datetime) -> Quotas:
-    """Return the limits of the account and of each zone of the stack or its pools; a zone that says none is logged."""
+    """Return the limits of the account and of each zone of the stack or its pools.
+
+    What CloudWatch or a zone does not tell is logged: no audit fails for it.
+    """
     zone_ids = sorted({*settings.zone_ids, *situation.zones})
     return Quotas(
         health_checks=Quota(*aws.route53.check_limit()),
-        check_creations=Quota(aws.usage.check_creations(now=now), MAX_CHECK_CREATIONS),
+        check_creations=_creation_quota(aws, log, now=now),
         records={zone_id: quota for zone_id in zone_ids for quota in _record_quota(zone_id, aws, log)},
     )
+
+
+def _creation_quota(aws: Aws, log: Log, *, now: datetime) -> Quota | None:
+    try:
+        return Quota(aws.usage.check_creations(now=now), MAX_CHECK_CREATIONS)
+    except AWS_ERRORS as error:
+        log.warning("created checks not known", extra={"because": str(error)})
+        return None
 
 
 def _record_quota(zone_id: ZoneId, aws: Aws, log: Log) -> Iterator[Quota]:

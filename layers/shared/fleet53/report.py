@@ -85,17 +85,18 @@ class Quotas:
     """The limits of Route 53's that this stack can reach.
 
     `records` is of each hosted zone that was read, `check_creations` of the last 24 hours (this stack's own; Route 53
-    counts the account's).
+    counts the account's), None where CloudWatch did not tell.
     """
 
     health_checks: Quota
-    check_creations: Quota
+    check_creations: Quota | None
     records: Mapping[ZoneId, Quota]
 
     @property
     def percent(self) -> float:
         """The share that is used of the one that is nearest to its limit, in percent."""
-        return max(quota.percent for quota in (self.health_checks, self.check_creations, *self.records.values()))
+        known = (self.health_checks, self.check_creations, *self.records.values())
+        return max(quota.percent for quota in known if quota is not None)
 
 
 @dataclass(frozen=True, slots=True)

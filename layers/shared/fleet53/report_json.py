@@ -23,7 +23,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "summary": report.summary,
         "quotas": {
             "health_checks": _quota(report.quotas.health_checks),
-            "check_creations_last_day": _quota(report.quotas.check_creations),
+            "check_creations_last_day": _quota(created) if (created := report.quotas.check_creations) else None,
             "records": {zone_id: _quota(quota) for zone_id, quota in report.quotas.records.items()},
         },
         "cost": asdict(report.cost),

@@ -165,12 +165,15 @@ def _place(member: MemberReport, now: datetime) -> str:
 
 
 def _quota_rows(report: Report) -> Iterator[Row]:
-    quotas: dict[str, Quota] = {
+    quotas: dict[str, Quota | None] = {
         "health checks of the account": report.quotas.health_checks,
         "health checks created in 24 hours": report.quotas.check_creations,
         **{f"records in {zone_id}": quota for zone_id, quota in report.quotas.records.items()},
     }
     for name, quota in quotas.items():
+        if quota is None:
+            yield name, "unknown", "", ""
+            continue
         yield name, str(quota.used), str(quota.limit), f"{quota.percent:.0f} %"
 
 
