@@ -21,7 +21,7 @@ from fleet53.findings import (
 )
 from fleet53.gather import Scope, gather, waiting_actions
 from fleet53.guard import Guard
-from fleet53.hooks import PROPAGATION
+from fleet53.hooks import drain_of
 from fleet53.lifecycle import Transition
 from fleet53.members import owned_checks, report_pools
 from fleet53.model import Finding, FindingKind, PoolName
@@ -140,8 +140,8 @@ def _stuck_hooks(situation: Situation, settings: Settings, aws: Aws, *, now: dat
     """Yield a finding for each member that waits at a hook of ours for longer than the hook has reason to hold it."""
     for action in waiting_actions(situation, aws):
         pools = [pool for pool in situation.pools if pool.name in situation.instances[action.instance_id].pools]
-        drain = PROPAGATION + timedelta(seconds=max((pool.ttl for pool in pools), default=0))
-        reason = settings.admit_timeout if action.transition is Transition.LAUNCHING else drain
+        launching = action.transition is Transition.LAUNCHING
+        reason = settings.admit_timeout if launching else drain_of(pool.ttl for pool in pools)
         waited = now - action.at
         if waited > reason + _HOOK_GRACE:
             for pool in pools:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.errors import ZoneUnreadableError
-from fleet53.identity import FALLBACK
 from fleet53.lifecycle import Action, Transition
 from fleet53.model import Finding, FindingKind, InstanceId
 from fleet53.pools import Declared, PoolFault, read_pools
@@ -210,8 +209,8 @@ class _RecordReader:
 
 
 def _holders(situation: Situation, records: Iterable[Record]) -> set[InstanceId]:
-    holders = {situation.owner.holder(record.identifier) for record in records}
-    return {InstanceId(holder) for holder in holders if holder is not None and holder != FALLBACK}
+    holders = {situation.owner.instance(record.identifier) for record in records}
+    return {holder for holder in holders if holder is not None}
 
 
 def _add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws: Aws) -> Situation:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.lifecycle import Action, Result, Transition
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 PROPAGATION: Final = timedelta(seconds=60)
@@ -30,6 +31,11 @@ LONGEST_LOOK: Final = timedelta(minutes=15)
 """The longest time between two looks: a queue delays a message no longer (SendMessage, DelaySeconds)."""
 _SOON: Final = timedelta(seconds=5)
 _MARGIN: Final = timedelta(seconds=10)
+
+
+def drain_of(ttls: Iterable[int]) -> timedelta:
+    """Return the drain of an instance in pools of these TTLs (seconds): the longest of them."""
+    return PROPAGATION + timedelta(seconds=max(ttls, default=0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,11 @@ class Owner:
             return None
         return identifier.removeprefix(prefix)
 
+    def instance(self, identifier: str | None) -> InstanceId | None:
+        """Return the instance id of a SetIdentifier of ours; None if it is the fallback's, or not ours."""
+        holder = self.holder(identifier)
+        return None if holder is None or holder == FALLBACK else InstanceId(holder)
+
     def references(
         self,
         pool: PoolName,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.changes import CreateCheck, DeleteRecord, PutRecord
-from fleet53.identity import FALLBACK
 from fleet53.model import InstanceId
 from fleet53.report import MemberReport, PoolReport
 
@@ -115,9 +114,9 @@ def _records(situation: Situation, pool: PoolName) -> dict[InstanceId, tuple[Rec
     """Return our records of each member at a pool's name; the fallback is no member's."""
     found: dict[InstanceId, tuple[Record, ...]] = {}
     for record in situation.records[pool]:
-        holder = situation.owner.holder(record.identifier)
-        if holder is not None and holder != FALLBACK:
-            found[InstanceId(holder)] = (*found.get(InstanceId(holder), ()), record)
+        holder = situation.owner.instance(record.identifier)
+        if holder is not None:
+            found[holder] = (*found.get(holder, ()), record)
     return found
 
 

@@ -115,13 +115,11 @@ class PoolPlan:
 
     def _owned(self) -> dict[tuple[InstanceId, str], Record]:
         """Return the members' records by instance and type; the fallback is not one."""
-        holder_of = self.situation.owner.holder
+        holder_of = self.situation.owner.instance
         return {
-            (InstanceId(holder), record.type): record
+            (holder, record.type): record
             for record in self.situation.records[self.pool.name]
-            if (holder := holder_of(record.identifier)) is not None
-            and holder != FALLBACK
-            and record.type in _ADDRESS_TYPES
+            if (holder := holder_of(record.identifier)) is not None and record.type in _ADDRESS_TYPES
         }
 
     def _fallbacks(self) -> list[Record]:

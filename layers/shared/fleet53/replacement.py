@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.model import InstanceId
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.changes import Plan
-    from fleet53.model import PoolName
+    from fleet53.model import InstanceId, PoolName
     from fleet53.settings import Settings
     from fleet53.situation import Situation
 
@@ -59,10 +57,10 @@ def find_replacements(
         return
     for roll in plan.rolls:
         checks = {
-            record.check_id: InstanceId(holder)
+            record.check_id: holder
             for record in situation.records[roll.pool]
             if record.check_id is not None
-            and (holder := situation.owner.holder(record.identifier)) is not None
+            and (holder := situation.owner.instance(record.identifier)) is not None
             and holder in roll.in_dns
         }
         seen = aws.health.seen(checks, now=now)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from fleet53.aws.patience import AWS_ERRORS
 from fleet53.changes import DeleteRecord
-from fleet53.hooks import PROPAGATION, Complete, Hold, Standing, decide, keep_alive
+from fleet53.hooks import Complete, Hold, Standing, decide, drain_of, keep_alive
 from fleet53.lifecycle import Transition
 from fleet53.signals import reconcile_message
 
@@ -72,7 +71,7 @@ def standing(instance_id: InstanceId, outcome: Outcome) -> Standing:
         pooled=bool(named) or in_dns,
         in_dns=in_dns or passed != named,
         ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
-        drain=PROPAGATION + timedelta(seconds=max((outcome.pools[pool].ttl for pool in passed), default=0)),
+        drain=drain_of(outcome.pools[pool].ttl for pool in passed),
     )
 
 

@@ -7,9 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.changes import DeleteRecord, Plan
-from fleet53.identity import FALLBACK
 from fleet53.membership import EC2, Membership
-from fleet53.model import FindingKind, InstanceId
+from fleet53.model import FindingKind
 
 if TYPE_CHECKING:
     from fleet53.changes import RecordChange
@@ -34,8 +33,7 @@ def plan_strays(situation: Situation, guard: Guard) -> Plan:
         strays = list(group)
         absent: list[DeleteRecord] = []
         for stray in strays:
-            holder = situation.owner.holder(stray.record.identifier)
-            instance_id = InstanceId(holder) if holder is not None and holder != FALLBACK else None
+            instance_id = situation.owner.instance(stray.record.identifier)
             instance = situation.instances.get(instance_id) if instance_id is not None else None
             gone = _positively_gone(instance, stray.record)
             because = gone or f"no pool has the name {name}"

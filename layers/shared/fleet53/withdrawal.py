@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fleet53.changes import DeleteCheck, DeleteRecord
-from fleet53.identity import FALLBACK
-from fleet53.model import FindingKind, InstanceId
+from fleet53.model import FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,14 +38,14 @@ def record_deletions(owner: Owner, records: Mapping[ZoneId, Iterable[Record]]) -
         DeleteRecord(
             pool=None,
             zone_id=zone_id,
-            instance_id=None if holder == FALLBACK else InstanceId(holder),
+            instance_id=owner.instance(record.identifier),
             record=record,
             drift=FindingKind.ORPHAN_RECORD,
             because=_BECAUSE,
         )
         for zone_id, found in records.items()
         for record in found
-        if (holder := owner.holder(record.identifier)) is not None
+        if owner.holder(record.identifier) is not None
     )
 
 
