@@ -8,14 +8,14 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from lab import cloud
 from lab.console import Console, widget_of
 from lab.dig import command
 from lab.live import Live
+from lab.moto import cloud
 from lab.world import RECORD, Lab
 
 if TYPE_CHECKING:
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
 
 _SHOWN = ("pool", "instance_id", "address", "health_check_id", "because")
 

@@ -16,9 +16,10 @@ from string import Template
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from lab import cloud, loopback
+from lab import loopback
 from lab.cleaning import clean
 from lab.loopback import Handler
+from lab.moto import cloud
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,9 +17,9 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from lab import dig
-from lab.clients import asking_server
-from lab.hooks import launch_hook, terminate_hook
 from lab.live import Live
+from lab.scaling.hooks import launch_hook, terminate_hook
+from lab.traffic.clients import asking_server
 from lab.world import RECORD, Lab
 
 if TYPE_CHECKING:

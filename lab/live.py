@@ -7,7 +7,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
-from lab.dns import NameServer
+from lab.route53.dns import NameServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

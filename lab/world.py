@@ -9,36 +9,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-from lab import cloud, moto_gaps
-from lab.alarms import Alarms
-from lab.checkers import Checkers
-from lab.clients import Clients, asking_route53, over_http
 from lab.clock import Clock
-from lab.custom_resource import AnswerUrls, CustomResource
-from lab.deploy import STACK, complete, deploy, update
-from lab.dns import answer
-from lab.events import Bus
-from lab.fleet import Fleet
-from lab.functions import Functions
-from lab.health import HealthMetrics, every_check
-from lab.pools import Pools
-from lab.resolver import Resolver
-from lab.route53 import Route53
-from lab.route53_checks import REGIONS
-from lab.route53_http import serve
-from lab.scaling_api import ScalingApi
-from lab.servers import Endpoint, Servers
-from lab.serving import Serving
-from lab.sources import Poller, Timer, drain
-from lab.template import TemplateError
+from lab.moto import cloud, gaps
+from lab.route53.api import Route53
+from lab.route53.checkers import Checkers
+from lab.route53.checks import REGIONS
+from lab.route53.dns import answer
+from lab.route53.health import HealthMetrics, every_check
+from lab.route53.http import serve
+from lab.route53.resolver import Resolver
+from lab.scaling.api import ScalingApi
+from lab.scaling.fleet import Fleet
+from lab.stack.alarms import Alarms
+from lab.stack.custom_resource import AnswerUrls, CustomResource
+from lab.stack.deploy import STACK, complete, deploy, update
+from lab.stack.events import Bus
+from lab.stack.functions import Functions
+from lab.stack.pools import Pools
+from lab.stack.sources import Poller, Timer, drain
+from lab.stack.template import TemplateError
+from lab.traffic.clients import Clients, asking_route53, over_http
+from lab.traffic.servers import Endpoint, Servers
+from lab.traffic.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
     from types import TracebackType
 
-    from lab.clients import Ask
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
+    from lab.traffic.clients import Ask
 
 TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 ZONE: Final = "example.com"
@@ -93,9 +93,7 @@ class Lab:
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
-            stack.enter_context(
-                moto_gaps.filled(self._invoke, self._start_later, ScalingApi(self.scaling), self.bus.put)
-            )
+            stack.enter_context(gaps.filled(self._invoke, self._start_later, ScalingApi(self.scaling), self.bus.put))
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
@@ -204,17 +202,17 @@ class Lab:
 
         It stops at a custom resource whose deletion fails, unless that is one of those to `retain`.
         """
-        moto_gaps.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
+        gaps.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
         for logical_id in self.deployment.deletion_order:
             if logical_id in self.custom_resources and logical_id not in retain:
                 if self.custom_resources[logical_id].delete()["Status"] != "SUCCESS":
-                    moto_gaps.put_stack_status(self._stack_name, "DELETE_FAILED")
+                    gaps.put_stack_status(self._stack_name, "DELETE_FAILED")
                     return "DELETE_FAILED"
                 del self.custom_resources[logical_id]
             self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
             self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
-            moto_gaps.delete_alarm(f"{self._stack_name}-{logical_id}")
-            moto_gaps.delete_resource(self._stack_name, logical_id)
+            gaps.delete_alarm(f"{self._stack_name}-{logical_id}")
+            gaps.delete_resource(self._stack_name, logical_id)
         self.client("cloudformation").delete_stack(StackName=self._stack_name)
         return "DELETE_COMPLETE"
 

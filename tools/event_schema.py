@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from fleet53.announcements import ANNOUNCEMENTS, SOURCE
+from fleet53.telemetry.announcements import ANNOUNCEMENTS, SOURCE
 
 SCHEMA: Final = Path(__file__).resolve().parents[1] / "docs/events.schema.json"
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from fleet53.announcements import of_report
-from fleet53.audit import audit, read_order
+from fleet53.audit.run import audit, read_order
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
-from fleet53.metrics import Measurement, emit, measure_audit
-from fleet53.report_json import as_json, without_instances
-from fleet53.report_text import as_markdown, as_text
-from fleet53.settings import read_settings
-from fleet53.telling import tell
+from fleet53.config.settings import read_settings
+from fleet53.report.json import as_json, without_instances
+from fleet53.report.text import as_markdown, as_text
+from fleet53.telemetry.announcements import of_report
+from fleet53.telemetry.metrics import Measurement, emit, measure_audit
+from fleet53.telemetry.telling import tell
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -12,17 +12,17 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
-from fleet53.announcements import of_run
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import AWS_ERRORS, Patience
-from fleet53.errors import NotUnderstoodError
-from fleet53.metrics import Measurement, emit, measure_run
-from fleet53.outcome import Outcome
-from fleet53.passes import Run
-from fleet53.reconcile import reconcile
-from fleet53.settings import read_settings
+from fleet53.config.settings import read_settings
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.reconcile.outcome import Outcome
+from fleet53.reconcile.passes import Run
+from fleet53.reconcile.run import reconcile
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, read_signal
-from fleet53.telling import tell
+from fleet53.telemetry.announcements import of_run
+from fleet53.telemetry.metrics import Measurement, emit, measure_run
+from fleet53.telemetry.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomRes
 from fleet53.aws.clients import StackClients
 from fleet53.aws.cloudformation import send_answer
 from fleet53.aws.patience import Patience
-from fleet53.settings import read_settings
-from fleet53.stack import Answer, Request, serve, write_answer
+from fleet53.config.settings import read_settings
+from fleet53.stack.request import Answer, Request, serve, write_answer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

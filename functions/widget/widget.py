@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from fleet53.audit import audit
+from fleet53.audit.run import audit
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
-from fleet53.errors import NotUnderstoodError
-from fleet53.page import write_failure, write_page
-from fleet53.settings import read_settings
+from fleet53.config.settings import read_settings
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.report.page import write_failure, write_page
 from fleet53.widget import DESCRIPTION, is_describe, read_asked, read_view
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from lab import route53_model
-from lab.route53 import Route53
-from lab.route53_http import serve
+from lab.route53 import model
+from lab.route53.api import Route53
+from lab.route53.http import serve
 from tests.contract.account import Account
 from tests.contract.clock import Clock
 
@@ -50,7 +50,7 @@ def _is_live(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def session() -> boto3.Session:
     core = botocore.session.get_session()
-    route53_model.extend(core.get_component("data_loader"))
+    model.extend(core.get_component("data_loader"))
     return boto3.Session(botocore_session=core)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab.route53 import Route53
+from lab.route53.api import Route53
 from tests.contract.account import ENDPOINT, Account, refused
 from tests.contract.clock import Clock
 

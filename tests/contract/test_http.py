@@ -7,8 +7,8 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.route53 import Route53
-from lab.route53_http import serve
+from lab.route53.api import Route53
+from lab.route53.http import serve
 from tests.contract.account import ENDPOINT, Account, refused
 
 pytestmark = pytest.mark.fake_only(reason="this is about the lab's own server")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.route53 import Call, Route53, Route53Error
+from lab.route53.api import Call, Route53, Route53Error
 from tests.contract.account import ENDPOINT, Account, refused
 from tests.contract.clock import Clock
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lab.route53 import Route53
+from lab.route53.api import Route53
 from tests.contract.account import Account, refused
 
 making_zones = pytest.mark.fake_only(reason="every real hosted zone is billed")

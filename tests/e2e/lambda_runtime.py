@@ -18,13 +18,13 @@ from urllib.request import Request, urlopen
 
 from packaging.requirements import Requirement
 
-from lab.functions import Functions, Invocation
+from lab.stack.functions import Functions, Invocation
 from tests.e2e.child import Child, Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lab.deploy import Function
+    from lab.stack.deploy import Function
 
 _BROUGHT: Final = ("awslambdaric", "boto3")
 """What Lambda's Python has installed besides the standard library; the rest is what these require."""

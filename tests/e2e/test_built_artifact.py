@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab import cloud
-from lab.health import every_check
-from lab.sources import Poller
+from lab.moto import cloud
+from lab.route53.health import every_check
+from lab.stack.sources import Poller
 from lab.world import RECORD, Lab
 from tests.e2e.lambda_runtime import (
     EmulatedFunctions,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 

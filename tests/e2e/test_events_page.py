@@ -10,7 +10,7 @@ import pytest
 from botocore import xform_name
 from jsonschema import Draft202012Validator
 
-from fleet53.announcements import ANNOUNCEMENTS
+from fleet53.telemetry.announcements import ANNOUNCEMENTS
 from tests.e2e.markdown import Page
 from tests.template.event_pattern import matches
 from tests.template.stack import ROOT

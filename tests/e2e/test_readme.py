@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit import read_order
-from fleet53.membership import AUTO_SCALING, EC2
-from fleet53.model import FindingKind, Pool
-from fleet53.pools import read_pool
+from fleet53.audit.run import read_order
+from fleet53.config.pools import read_pool
+from fleet53.domain.model import FindingKind, Pool
+from fleet53.planning.membership import AUTO_SCALING, EC2
 from lab.world import RECORD, Lab
 from tests.e2e.commands import ROOT, TEMPLATE, faults, make_targets
 from tests.e2e.markdown import Page, spans_in

@@ -8,8 +8,8 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit import read_order
-from fleet53.model import FindingKind
+from fleet53.audit.run import read_order
+from fleet53.domain.model import FindingKind
 from tests.e2e.commands import ROOT, TEMPLATE, faults
 from tests.e2e.markdown import Page, spans_in
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from fleet53.page import write_failure, write_page
+from fleet53.report.page import write_failure, write_page
 from fleet53.widget import read_asked, read_view
 from lab.console import Console, Widget, widget_of
 from lab.world import Lab
@@ -23,7 +23,7 @@ from tests.unit import reports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fleet53.report import Report
+    from fleet53.report.model import Report
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SCREENSHOTS: Final = ROOT / "artifacts" / "screenshots"

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from lab.events import Bus
-from lab.hooks import Hooks, launch_hook, terminate_hook
-from lab.route53_checks import REGIONS
-from lab.scaling_error import ScalingError
+from lab.route53.checks import REGIONS
+from lab.scaling.error import ScalingError
+from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
+from lab.stack.events import Bus
 from tests.functional.views import checks, in_dns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from lab.fleet import WarmPool
-    from lab.hooks import Hook
+    from lab.scaling.fleet import WarmPool
+    from lab.scaling.hooks import Hook
     from lab.world import Lab
 
 GROUP: Final = "fleet"

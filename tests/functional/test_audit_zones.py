@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dns.resolver
 import pytest
 
-from lab.route53 import Route53Error
+from lab.route53.api import Route53Error
 from tests.functional.views import (
     admitted,
     audit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.route53_error import Route53Error
+from lab.route53.error import Route53Error
 from tests.functional.groups import observe, pass_time
 from tests.functional.incidents import before_each, wait_in_lab_time
 from tests.functional.views import (

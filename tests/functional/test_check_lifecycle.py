@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab import moto_gaps
-from lab.cloud import ROUTE53_METRICS_REGION
-from lab.route53_checks import REGIONS
+from lab.moto import gaps
+from lab.moto.cloud import ROUTE53_METRICS_REGION
+from lab.route53.checks import REGIONS
 from tests.functional.views import (
     admitted,
     batches,
@@ -106,7 +106,7 @@ def test_healthy_is_more_than_18_percent_in_the_newest_datapoint(lab: Lab, perce
         "Value": percent,
         "Unit": "Percent",
     }
-    moto_gaps.publish_metrics("AWS/Route53", [datum], ROUTE53_METRICS_REGION)
+    gaps.publish_metrics("AWS/Route53", [datum], ROUTE53_METRICS_REGION)
 
     wait_without_metrics(lab)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from lab.hooks import Hooks, launch_hook, terminate_hook
-from lab.scaling_error import ScalingError
+from lab.scaling.error import ScalingError
+from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from tests.functional.groups import (
     GROUP,
     LAUNCH,
@@ -28,7 +28,7 @@ from tests.functional.groups import (
 from tests.functional.views import audit, findings, in_dns, log_lines, signal
 
 if TYPE_CHECKING:
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
     from lab.world import Lab
 
 HOOK_LINES: Final = ("hook completed", "hook was over", "hook is gone", "hook not settled")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.route53_error import Route53Error
+from lab.route53.error import Route53Error
 from tests.functional.views import (
     admitted,
     audit,

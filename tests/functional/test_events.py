@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from lab.route53 import Route53Error
+from lab.route53.api import Route53Error
 from tests.functional.views import (
     OWNER,
     admitted,

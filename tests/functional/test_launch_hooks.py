@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.hooks import launch_hook
+from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import (
@@ -25,7 +25,7 @@ from tests.functional.groups import (
 from tests.functional.views import check_of, checks_of, in_dns, log_lines, put_record, wait
 
 if TYPE_CHECKING:
-    from lab.hooks import Hook
+    from lab.scaling.hooks import Hook
 
 
 def held(lab: Lab, *hooks: Hook, desired: int = 1) -> str:

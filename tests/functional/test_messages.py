@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.route53 import Route53Error
+from lab.route53.api import Route53Error
 from tests.functional.incidents import answer_otherwise, before_each
 from tests.functional.views import admitted, calls, in_dns, log_lines, signal, wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
     from lab.world import Lab
 
 EVENTS = Path(__file__).parents[2] / "events"

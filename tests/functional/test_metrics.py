@@ -21,7 +21,7 @@ from tests.functional.views import (
 )
 
 if TYPE_CHECKING:
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
     from lab.world import Lab
 
 OWNER = "fleet53.eu-west-1.123456789012"

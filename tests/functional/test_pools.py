@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.route53 import Route53Error
+from lab.route53.api import Route53Error
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import meanwhile

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
-from lab import checker_ranges
-from lab.route53_error import Route53Error
+from lab.route53 import checker_ranges
+from lab.route53.error import Route53Error
 from lab.world import TEMPLATE
 from tests.functional.views import audit, calls, findings, launched, log_lines
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.events import Bus
+from lab.stack.events import Bus
 from tests.functional.groups import GROUP, completions, in_service, pass_time
 from tests.functional.views import audit, checks, in_dns, records
 
 if TYPE_CHECKING:
-    from lab.clients import Clients
+    from lab.traffic.clients import Clients
     from lab.world import Lab
 
 TURNS = 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.route53 import Route53Error
+from lab.route53.api import Route53Error
 from tests.functional.incidents import before_each, meanwhile, set_timeout, wait_in_lab_time
 from tests.functional.views import (
     admitted,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from lab.functions import Invocation
+    from lab.stack.functions import Invocation
     from lab.world import Lab
 
 

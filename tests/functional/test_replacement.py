@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.scaling import AutoScaling
-from lab.scaling_error import ScalingError
+from lab.scaling.error import ScalingError
+from lab.scaling.groups import AutoScaling
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import GROUP, in_service, may_deny, observe, pass_time, state_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto_gaps import put_stack_status
-from lab.route53_error import Route53Error
+from lab.moto.gaps import put_stack_status
+from lab.route53.error import Route53Error
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import before_each, meanwhile, set_timeout, wait_in_lab_time

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.hooks import launch_hook, terminate_hook
+from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.functional.groups import (
     TERMINATE,
     complete,

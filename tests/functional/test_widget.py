@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.route53_error import Route53Error
+from lab.route53.error import Route53Error
 from tests.functional.views import READS, admitted, audit, calls, delete_record, in_dns, log_lines, record_of
 
 if TYPE_CHECKING:

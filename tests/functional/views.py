@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.health import every_check
+from lab.route53.health import every_check
 from lab.world import RECORD
 
 if TYPE_CHECKING:

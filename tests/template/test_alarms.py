@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from fleet53.schedule import PERIODS
+from fleet53.config.schedule import PERIODS
 from tests.template.stack import ROOT, stack
 
 ALARMS: Final = (

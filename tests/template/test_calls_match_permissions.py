@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.hooks import launch_hook, terminate_hook
+from lab.scaling.hooks import launch_hook, terminate_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.views import admitted, launched, see_healthy, signal

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from fleet53.announcements import ANNOUNCEMENTS
+from fleet53.telemetry.announcements import ANNOUNCEMENTS
 from tests.template.event_pattern import matches
 from tests.template.stack import ROOT, stack
 

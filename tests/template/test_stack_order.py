@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fleet53.withdraw import LONGEST_RUN
-from lab.dependencies import deletion_order, dependencies
+from fleet53.stack.withdraw import LONGEST_RUN
+from lab.stack.dependencies import deletion_order, dependencies
 from tests.template.stack import stack
 
 LIFECYCLE = "StackLifecycle"

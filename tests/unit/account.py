@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from fleet53.errors import BatchRefusedError, CheckQuotaError, CheckRefusedError, ReferenceBurnedError, TryLaterError
-from fleet53.model import Check, CheckId
+from fleet53.domain.errors import (
+    BatchRefusedError,
+    CheckQuotaError,
+    CheckRefusedError,
+    ReferenceBurnedError,
+    TryLaterError,
+)
+from fleet53.domain.model import Check, CheckId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from fleet53.model import CheckConfig, Record, ZoneId
+    from fleet53.domain.model import CheckConfig, Record, ZoneId
 
 type Place = tuple[str, str, str, str | None]
 

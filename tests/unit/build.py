@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.guard import Guard
-from fleet53.identity import FALLBACK, Owner
-from fleet53.lifecycle import Action, Result, Transition
-from fleet53.model import (
+from fleet53.config.settings import Settings
+from fleet53.domain.identity import FALLBACK, Owner
+from fleet53.domain.lifecycle import Action, Result, Transition
+from fleet53.domain.model import (
     Check,
     CheckConfig,
     CheckId,
@@ -24,8 +24,8 @@ from fleet53.model import (
     RecordType,
     ZoneId,
 )
-from fleet53.settings import Settings
-from fleet53.situation import Situation
+from fleet53.planning.guard import Guard
+from fleet53.planning.situation import Situation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

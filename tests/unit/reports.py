@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fleet53.membership import Membership
-from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
-from fleet53.report import Cost, MemberReport, PoolReport, Quota, Quotas, Report
+from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.planning.membership import Membership
+from fleet53.report.model import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 
 OWNER: Final = "fleet53.eu-west-1.123456789012"
 AT: Final = datetime(2026, 11, 20, 10, 5, 12, tzinfo=UTC)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from fleet53.lifecycle import Transition
+from fleet53.domain.lifecycle import Transition
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from fleet53.lifecycle import Action, Result
-    from fleet53.model import InstanceId
+    from fleet53.domain.lifecycle import Action, Result
+    from fleet53.domain.model import InstanceId
 
 HOUR = timedelta(hours=1)
 

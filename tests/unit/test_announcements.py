@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fleet53.announcements import DriftDetected, WithdrawalHeld, of_report, of_run
-from fleet53.changes import DeleteRecord
-from fleet53.identity import Owner
-from fleet53.model import Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
-from fleet53.report import Cost, Quota, Quotas, Report
+from fleet53.domain.identity import Owner
+from fleet53.domain.model import Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
+from fleet53.planning.changes import DeleteRecord
+from fleet53.report.model import Cost, Quota, Quotas, Report
+from fleet53.telemetry.announcements import DriftDetected, WithdrawalHeld, of_report, of_run
 
 NOW = datetime(2026, 1, 5, 12, 0, 0, 53, tzinfo=UTC)
 OWNER = Owner("fleet53.eu-west-1.123456789012")

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fleet53.apply import Applied, Refusal, apply
-from fleet53.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
-from fleet53.errors import OutOfTimeError, TryLaterError
-from fleet53.model import CheckConfig, CheckId, Finding, FindingKind, InstanceId, PoolName, RecordType, ZoneId
+from fleet53.convergence.apply import Applied, Refusal, apply
+from fleet53.domain.errors import OutOfTimeError, TryLaterError
+from fleet53.domain.model import CheckConfig, CheckId, Finding, FindingKind, InstanceId, PoolName, RecordType, ZoneId
+from fleet53.planning.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
 from tests.unit.account import Account, Logbook, place
 from tests.unit.build import HTTP, ZONE, check, fallback, record
 
 if TYPE_CHECKING:
     from fleet53.aws.route53 import Route53
-    from fleet53.model import Record
+    from fleet53.domain.model import Record
 
 WEB, API = PoolName("web"), PoolName("api")
 OTHER_ZONE = ZoneId("Z9876543210XYZ")

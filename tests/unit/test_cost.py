@@ -4,9 +4,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from fleet53.cost import cost_of
-from fleet53.model import CheckConfig
-from fleet53.report import Cost
+from fleet53.audit.cost import cost_of
+from fleet53.domain.model import CheckConfig
+from fleet53.report.model import Cost
 
 
 def check(kind: str = "HTTP", interval: int = 30, *, measure_latency: bool = False) -> CheckConfig:

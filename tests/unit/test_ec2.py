@@ -8,7 +8,7 @@ import boto3
 from botocore.stub import Stubber
 
 from fleet53.aws.ec2 import Ec2
-from fleet53.model import Instance, InstanceId
+from fleet53.domain.model import Instance, InstanceId
 
 
 def shown(**described: Any) -> Instance:

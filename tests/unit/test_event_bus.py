@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from fleet53.announcements import WithdrawalHeld
-from fleet53.aws.event_bus import EventBus
+from fleet53.aws.event_bus import Event, EventBus
 from fleet53.aws.patience import Patience
 
 if TYPE_CHECKING:
@@ -36,26 +35,26 @@ class Events:
         return {"Entries": [REFUSED if place in answer else {"EventId": "e"} for place in range(len(Entries))]}
 
 
-def held(pool: str, because: str = "-") -> WithdrawalHeld:
-    return WithdrawalHeld(owner="o", at=NOW, pool=pool, instance_ids=[], instances_left_out=0, because=because)
+def event(number: int, because: str = "-") -> Event:
+    detail = json.dumps({"pool": str(number), "because": because}, ensure_ascii=False)
+    return Event("fleet53", "Withdrawal Held", detail, NOW)
 
 
-def tell(events: Events, count: int, remaining: float = 60, because: str = "-") -> list[str]:
+def put(events: Events, count: int, remaining: float = 60, because: str = "-") -> list[str]:
     patience = Patience(lambda: remaining, lambda _seconds: None, lambda: 0.5)
     bus = EventBus(cast("EventBridgeClient", events), patience)
-    return bus.tell(held(str(number), because) for number in range(count))
+    return bus.put(event(number, because) for number in range(count))
 
 
-def test_an_event_is_put_on_the_default_bus_under_our_name_and_with_its_time() -> None:
+def test_an_event_is_put_on_the_default_bus_with_its_source_and_its_time() -> None:
     events = Events()
-    assert tell(events, 1) == []
+    assert put(events, 1) == []
     assert events.calls == [
         [
             {
                 "Source": "fleet53",
                 "DetailType": "Withdrawal Held",
-                "Detail": '{"owner":"o","at":"2026-01-05T12:00:00Z","pool":"0","instance_ids":[],'
-                '"instances_left_out":0,"because":"-"}',
+                "Detail": '{"pool": "0", "because": "-"}',
                 "Time": NOW,
             }
         ]
@@ -65,26 +64,26 @@ def test_an_event_is_put_on_the_default_bus_under_our_name_and_with_its_time() -
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (25, [10, 10, 5])])
 def test_ten_events_are_put_at_once(count: int, sizes: list[int]) -> None:
     events = Events()
-    assert tell(events, count) == []
+    assert put(events, count) == []
     assert [len(call) for call in events.calls] == sizes
 
 
 def test_events_that_are_large_together_are_put_apart() -> None:
     events = Events()
-    assert tell(events, 3, because="é" * 50_000) == []
+    assert put(events, 3, because="é" * 50_000) == []
     assert [len(call) for call in events.calls] == [2, 1]
 
 
 def test_only_what_was_refused_is_put_again() -> None:
     events = Events([{0, 2}, {1}])
-    assert tell(events, 3) == []
+    assert put(events, 3) == []
     pools = [[json.loads(entry["Detail"])["pool"] for entry in call] for call in events.calls]
     assert pools == [["0", "1", "2"], ["0", "2"], ["2"]]
 
 
 def test_what_is_refused_three_times_is_given_up_with_the_reason() -> None:
     events = Events([{0}, {0}, {0}])
-    assert tell(events, 2) == ["Withdrawal Held: ThrottlingException: too many"]
+    assert put(events, 2) == ["Withdrawal Held: ThrottlingException: too many"]
     assert len(events.calls) == 3
 
 
@@ -97,12 +96,12 @@ def test_what_is_refused_three_times_is_given_up_with_the_reason() -> None:
 )
 def test_an_error_gives_up_a_batch_and_not_the_next(error: Exception) -> None:
     events = Events([error])
-    reasons = tell(events, 12)
+    reasons = put(events, 12)
     assert reasons == [f"Withdrawal Held: {error}"] * 10
     assert [len(call) for call in events.calls] == [10, 2]
 
 
 def test_with_no_time_left_nothing_is_put() -> None:
     events = Events()
-    assert tell(events, 2, remaining=6.9) == ["Withdrawal Held: no time left"] * 2
+    assert put(events, 2, remaining=6.9) == ["Withdrawal Held: no time left"] * 2
     assert events.calls == []

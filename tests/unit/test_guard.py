@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet53.guard import Guard
+from fleet53.planning.guard import Guard
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
-from fleet53.hooks import Complete, Hold, Standing, decide, keep_alive
-from fleet53.lifecycle import Action, Result, Transition
+from fleet53.domain.lifecycle import Action, Result, Transition
+from fleet53.planning.hooks import Complete, Hold, Standing, decide, keep_alive
 from tests.unit.build import NOW, action
 
 if TYPE_CHECKING:

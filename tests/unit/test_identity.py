@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.identity import ATTEMPTS, FALLBACK, Owner, Reference
-from fleet53.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
+from fleet53.domain.identity import ATTEMPTS, FALLBACK, Owner, Reference
+from fleet53.domain.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
 from tests.unit.build import HTTP, LAUNCHED, OWNER
 
 WEB = PoolName("web")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from fleet53.identity import Owner
-from fleet53.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
+from fleet53.domain.identity import Owner
+from fleet53.domain.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
 
 
 class Need(NamedTuple):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.ingress import (
+from fleet53.domain.ingress import (
     ALL_PORTS,
     Opening,
     PrefixListId,
@@ -18,12 +18,12 @@ from fleet53.ingress import (
     opening,
     sources,
 )
-from fleet53.model import SecurityGroupId
+from fleet53.domain.model import SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet53.ingress import Family, IPNetwork
+    from fleet53.domain.ingress import Family, IPNetwork
 
 OFFICE = ip_network("203.0.113.0/24")
 CHECKERS = (ip_network("15.177.0.64/26"), ip_network("15.177.0.192/26"), ip_network("2600:1f53:1000::/53"))

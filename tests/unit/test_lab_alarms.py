@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.alarms import State, judge
-from lab.moto_gaps import publish_metrics
+from lab.moto.gaps import publish_metrics
+from lab.stack.alarms import State, judge
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:

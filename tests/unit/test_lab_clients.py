@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.clients import Clients, Failure, asking_server, over_http
-from lab.dns import Answer, NameServer
+from lab.route53.dns import Answer, NameServer
+from lab.traffic.clients import Clients, Failure, asking_server, over_http
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:

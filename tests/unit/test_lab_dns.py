@@ -9,8 +9,8 @@ import dns.query
 import dns.rcode
 import pytest
 
-from lab.dns import Answer, NameServer, answer
-from lab.route53 import Route53
+from lab.route53.api import Route53
+from lab.route53.dns import Answer, NameServer, answer
 
 
 @pytest.fixture

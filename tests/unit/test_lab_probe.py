@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.probe import host_header, probe
-from lab.servers import Endpoint, Servers
+from lab.route53.probe import host_header, probe
+from lab.traffic.servers import Endpoint, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

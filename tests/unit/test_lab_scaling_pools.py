@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.fleet import WarmPool
-from lab.hooks import launch_hook, terminate_hook
+from lab.scaling.fleet import WarmPool
+from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.hooks import launch_hook, terminate_hook
+from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:

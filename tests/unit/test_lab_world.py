@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto_gaps import metric_data
-from lab.template import TemplateError
+from lab.moto.gaps import metric_data
+from lab.stack.template import TemplateError
 from lab.world import Lab
 
 if TYPE_CHECKING:

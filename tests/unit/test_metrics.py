@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from fleet53.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord, Roll, Waiting
-from fleet53.hooks import Complete
-from fleet53.lifecycle import Result
-from fleet53.metrics import Measurement, emit, measure_audit, measure_run
-from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
-from fleet53.outcome import Outcome
-from fleet53.report import Cost, PoolReport, Quota, Quotas, Report
+from fleet53.domain.lifecycle import Result
+from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord, Roll, Waiting
+from fleet53.planning.hooks import Complete
+from fleet53.reconcile.outcome import Outcome
+from fleet53.report.model import Cost, PoolReport, Quota, Quotas, Report
 from fleet53.signals import InstanceSignal, PoolSignal
+from fleet53.telemetry.metrics import Measurement, emit, measure_audit, measure_run
 from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 
 if TYPE_CHECKING:
     import pytest
 
-    from fleet53.changes import Change
+    from fleet53.planning.changes import Change
 
 WEB = PoolName("web")
 A, B, C = InstanceId("i-0a"), InstanceId("i-0b"), InstanceId("i-0c")

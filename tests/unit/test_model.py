@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from fleet53.model import AddressType, CheckConfig, IPAddress, RecordType, Zone
+from fleet53.domain.model import AddressType, CheckConfig, IPAddress, RecordType, Zone
 from tests.unit.build import HTTP, ZONE, instance
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from fleet53.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
-from fleet53.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
-from fleet53.outcome import Outcome
-from fleet53.plan import make_plan
+from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
+from fleet53.planning.plan import make_plan
+from fleet53.reconcile.outcome import Outcome
 from tests.unit.build import GUARD, HTTP, ZONE, check, fallback, instance, pool, record, situation
 
 WEB, API = PoolName("web"), PoolName("api")

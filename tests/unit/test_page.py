@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.membership import Membership
-from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
-from fleet53.page import View, write_failure, write_page
-from fleet53.report import Quota, Quotas, Report
+from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.planning.membership import Membership
+from fleet53.report.model import Quota, Quotas, Report
+from fleet53.report.page import View, write_failure, write_page
 from tests.unit import reports
 from tests.unit.reports import AT, crowd, drifted, finding, guarded, member, missing_record, pool, report
 

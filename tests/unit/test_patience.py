@@ -13,7 +13,7 @@ from botocore.exceptions import (
 )
 
 from fleet53.aws.patience import Patience
-from fleet53.errors import OutOfTimeError, TryLaterError
+from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

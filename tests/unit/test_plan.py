@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet53.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord, Roll, Waiting
-from fleet53.guard import Guard
-from fleet53.model import (
+from fleet53.domain.model import (
     AddressType,
     AdmitWhen,
     Check,
@@ -21,7 +19,9 @@ from fleet53.model import (
     Record,
     RecordType,
 )
-from fleet53.plan import make_plan
+from fleet53.planning.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord, Roll, Waiting
+from fleet53.planning.guard import Guard
+from fleet53.planning.plan import make_plan
 from tests.unit.build import (
     GUARD,
     LAUNCHED,
@@ -39,7 +39,7 @@ from tests.unit.build import (
 )
 
 if TYPE_CHECKING:
-    from fleet53.model import Instance
+    from fleet53.domain.model import Instance
 
 WEB = PoolName("web")
 A = InstanceId("i-0a")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet53.apply import Applied, apply
-from fleet53.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
-from fleet53.errors import TryLaterError
-from fleet53.guard import Guard
-from fleet53.identity import FALLBACK
-from fleet53.membership import Membership
-from fleet53.model import MAX_RECORDS_PER_NAME, AdmitWhen, InstanceId, RecordType
-from fleet53.plan import make_plan
+from fleet53.convergence.apply import Applied, apply
+from fleet53.domain.errors import TryLaterError
+from fleet53.domain.identity import FALLBACK
+from fleet53.domain.model import MAX_RECORDS_PER_NAME, AdmitWhen, InstanceId, RecordType
+from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
+from fleet53.planning.guard import Guard
+from fleet53.planning.membership import Membership
+from fleet53.planning.plan import make_plan
 from tests.unit.account import Logbook
 from tests.unit.build import GUARD, NOW, OWNER, instance, pool, record, situation
 from tests.unit.worlds import worlds
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet53.aws.route53 import Route53
-    from fleet53.changes import Change, Plan
+    from fleet53.planning.changes import Change, Plan
     from tests.unit.account import Account
     from tests.unit.worlds import World
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet53.model import (
+from fleet53.config.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
+from fleet53.domain.model import (
     AddressType,
     AdmitWhen,
     CheckSettings,
@@ -19,7 +20,6 @@ from fleet53.model import (
     RecordType,
     ZoneId,
 )
-from fleet53.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
 
 WEB = "/fleet53/fleet53/pools/web"
 PLAIN: dict[str, Any] = {"hosted_zone_id": "Z0123456789ABC", "record_name": "app.example.com"}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from markdown_it import MarkdownIt
 
-from fleet53.membership import Membership
-from fleet53.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
-from fleet53.report import Cost, MemberReport, PoolReport, Quota, Quotas, Report
-from fleet53.report_text import as_markdown, as_text
+from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.planning.membership import Membership
+from fleet53.report.model import Cost, MemberReport, PoolReport, Quota, Quotas, Report
+from fleet53.report.text import as_markdown, as_text
 from tests.unit.build import LAUNCHED, NOW
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import dns.message
 import dns.resolver
 import pytest
 
-from fleet53.resolver import name_servers
+from fleet53.aws.resolver import name_servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

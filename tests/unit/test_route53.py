@@ -12,10 +12,10 @@ import fleet53.aws.clients
 from fleet53.aws.clients import Clients
 from fleet53.aws.patience import Patience
 from fleet53.aws.route53 import Route53 as Adapter
-from fleet53.errors import ZoneGoneError, ZoneUnreadableError
-from fleet53.model import ZoneId
-from lab.route53 import Route53, Route53Error
-from lab.route53_http import serve
+from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
+from fleet53.domain.model import ZoneId
+from lab.route53.api import Route53, Route53Error
+from lab.route53.http import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.schedule import PERIODS, audit_period
+from fleet53.config.schedule import PERIODS, audit_period
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from fleet53.errors import SettingsError
-from fleet53.identity import Owner
-from fleet53.lifecycle import Result
-from fleet53.model import ZoneId
-from fleet53.settings import Settings, read_settings
+from fleet53.config.settings import Settings, read_settings
+from fleet53.domain.errors import SettingsError
+from fleet53.domain.identity import Owner
+from fleet53.domain.lifecycle import Result
+from fleet53.domain.model import ZoneId
 
 ENVIRONMENT = {
     "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",

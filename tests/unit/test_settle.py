@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fleet53.changes import DeleteRecord, PutRecord, Roll
-from fleet53.hooks import Complete, Standing
-from fleet53.lifecycle import Action, Result, Transition
-from fleet53.model import FindingKind, InstanceId, PoolName
-from fleet53.outcome import Outcome
-from fleet53.passes import Run
-from fleet53.settle import settle_hooks, standing
+from fleet53.domain.lifecycle import Action, Result, Transition
+from fleet53.domain.model import FindingKind, InstanceId, PoolName
+from fleet53.planning.changes import DeleteRecord, PutRecord, Roll
+from fleet53.planning.hooks import Complete, Standing
+from fleet53.reconcile.hooks import settle_hooks, standing
+from fleet53.reconcile.outcome import Outcome
+from fleet53.reconcile.passes import Run
 from fleet53.signals import InstanceSignal, PoolSignal, read_signal
 from tests.unit.account import Logbook
 from tests.unit.build import NAME, NOW, ZONE, action, instance, pool, record, settings

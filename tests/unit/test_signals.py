@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet53.errors import NotUnderstoodError
-from fleet53.lifecycle import Action, Transition
-from fleet53.model import InstanceId, PoolName
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.lifecycle import Action, Transition
+from fleet53.domain.model import InstanceId, PoolName
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -3,16 +3,16 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from fleet53.changes import DeleteRecord, Plan
-from fleet53.guard import Guard
-from fleet53.model import FindingKind, InstanceId, PoolName
-from fleet53.plan import make_plan
-from fleet53.pools import PoolFault
-from fleet53.situation import Stray
+from fleet53.config.pools import PoolFault
+from fleet53.domain.model import FindingKind, InstanceId, PoolName
+from fleet53.planning.changes import DeleteRecord, Plan
+from fleet53.planning.guard import Guard
+from fleet53.planning.plan import make_plan
+from fleet53.planning.situation import Stray
 from tests.unit.build import GUARD, ZONE, check, fallback, instance, record, situation
 
 if TYPE_CHECKING:
-    from fleet53.model import Record
+    from fleet53.domain.model import Record
 
 OLD = "old.example.com"
 A = InstanceId("i-0a")

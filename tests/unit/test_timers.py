@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fleet53.aws.queue import MAX_DELAY
-from fleet53.changes import Waiting
-from fleet53.model import InstanceId, PoolName
-from fleet53.signals import InstanceSignal, PoolSignal
-from fleet53.timers import DELAYS, first_heard, set_timers
+from fleet53.domain.model import InstanceId, PoolName
+from fleet53.planning.changes import Waiting
+from fleet53.reconcile.requeue import DELAYS, set_timers
+from fleet53.signals import InstanceSignal, PoolSignal, first_heard
 from tests.unit.build import LAUNCHED, NOW
 from tests.unit.scaling import Box
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.audit import Order
-from fleet53.errors import NotUnderstoodError
-from fleet53.page import View
+from fleet53.audit.run import Order
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.report.page import View
 from fleet53.widget import DESCRIPTION, Asked, is_describe, read_asked, read_view
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:customWidget-fleet53"

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet53.identity import Owner
-from fleet53.model import CheckId, ZoneId
-from fleet53.withdrawal import Withdrawal, check_deletions, describe_left, record_deletions, safe_deletions
+from fleet53.domain.identity import Owner
+from fleet53.domain.model import CheckId, ZoneId
+from fleet53.stack.withdrawal import Withdrawal, check_deletions, describe_left, record_deletions, safe_deletions
 from tests.unit.build import OWNER, ZONE, check, fallback, record
 
 if TYPE_CHECKING:
-    from fleet53.changes import DeleteCheck, DeleteRecord
-    from fleet53.withdrawal import Deletion
+    from fleet53.planning.changes import DeleteCheck, DeleteRecord
+    from fleet53.stack.withdrawal import Deletion
 
 OTHER = ZoneId("ZOTHER")
 

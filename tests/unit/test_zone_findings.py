@@ -4,14 +4,14 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from fleet53.duplicates import find_duplicate_addresses
-from fleet53.findings import find_public_checks
-from fleet53.model import AddressType, AdmitWhen, PoolName, Record, Zone
-from fleet53.plan import make_plan
+from fleet53.audit.duplicates import find_duplicate_addresses
+from fleet53.audit.findings import find_public_checks
+from fleet53.domain.model import AddressType, AdmitWhen, PoolName, Record, Zone
+from fleet53.planning.plan import make_plan
 from tests.unit.build import GUARD, NAME, ZONE, check, fallback, instance, pool, record, situation
 
 if TYPE_CHECKING:
-    from fleet53.situation import Situation
+    from fleet53.planning.situation import Situation
 
 PRIVATE: dict[str, Any] = {"address": AddressType.PRIVATE_IPV4, "check": None, "admit_when": AdmitWhen.RUNNING}
 """The one kind of pool in which two instances, of different networks, can have the same address."""

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet53.model import Zone
-from fleet53.zones import find_undelegated
+from fleet53.audit.zones import find_undelegated
+from fleet53.domain.model import Zone
 from tests.unit.build import ZONE, pool, situation
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from fleet53.situation import Situation
+    from fleet53.planning.situation import Situation
 
 OURS = frozenset({"ns-1.awsdns-00.com", "ns-2.awsdns-00.net"})
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
-from fleet53.identity import FALLBACK
-from fleet53.model import AddressType, AdmitWhen, InstanceId, PoolName, Record
-from fleet53.situation import Situation, Stray
+from fleet53.domain.identity import FALLBACK
+from fleet53.domain.model import AddressType, AdmitWhen, InstanceId, PoolName, Record
+from fleet53.planning.situation import Situation, Stray
 from tests.unit.account import Account, place
 from tests.unit.build import (
     HTTP,
@@ -30,7 +30,7 @@ from tests.unit.build import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from fleet53.model import Check, CheckId, Instance, Pool
+    from fleet53.domain.model import Check, CheckId, Instance, Pool
     from tests.unit.account import Place
 
 NAMES: Final = {"web": "app.example.com", "api": "api.example.com", "gone": "old.example.com"}

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.errors import NotUnderstoodError
-from fleet53.lifecycle import Action, Transition
-from fleet53.model import InstanceId, PoolName
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.lifecycle import Action, Transition
+from fleet53.domain.model import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,6 +122,19 @@ def reconcile_message(
     if written := [_write_action(action) for action in actions]:
         detail["actions"] = written
     return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
+
+
+def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[InstanceId, datetime]:
+    """Return when each instance that the signals name was first heard of."""
+    heard: dict[InstanceId, datetime] = {}
+    for signal in signals:
+        if isinstance(signal, PoolSignal):
+            times = dict(signal.since)
+        else:
+            times = {instance_id: signal.at for instance_id in signal.instance_ids if signal.at is not None}
+        for instance_id, at in times.items():
+            heard[instance_id] = min(at, heard.get(instance_id, at))
+    return heard
 
 
 def _about_instance(

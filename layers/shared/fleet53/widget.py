@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet53.audit import Order, faults_in
-from fleet53.errors import NotUnderstoodError
-from fleet53.model import PoolName
-from fleet53.page import View
+from fleet53.audit.run import Order, faults_in
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.model import PoolName
+from fleet53.report.page import View
 
 DESCRIPTION: Final = """\
 ## fleet53

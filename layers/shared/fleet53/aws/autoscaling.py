@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
-from fleet53.lifecycle import Transition
-from fleet53.model import InstanceId
+from fleet53.domain.lifecycle import Transition
+from fleet53.domain.model import InstanceId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_autoscaling.type_defs import AutoScalingInstanceDetailsTypeDef, LifecycleHookTypeDef
 
-    from fleet53.lifecycle import Action, Result
+    from fleet53.domain.lifecycle import Action, Result
 
 _IDS_PER_CALL: Final = 50  # DescribeAutoScalingInstances, InstanceIds
 _RECENT_ACTIVITIES: Final = 200

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.model import Instance, InstanceId, Interface, PoolName, SecurityGroupId
+from fleet53.domain.model import Instance, InstanceId, Interface, PoolName, SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,19 +1,19 @@
-"""EventBridge: what fleet53 tells others, put on the account's default bus."""
+"""EventBridge: events put on the account's default bus."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.announcements import SOURCE
 from fleet53.aws.patience import AWS_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-    from fleet53.announcements import Announcement
     from fleet53.aws.patience import Patience
 
 _ENTRIES: Final = 10
@@ -26,6 +26,16 @@ _ENOUGH: Final = 7.0
 """Seconds that one call can take with its time-outs and its one retry."""
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its source, its detail type, its detail as JSON, and the time of what it is about."""
+
+    source: str
+    detail_type: str
+    detail: str
+    at: datetime
+
+
 class EventBus:
     """The default event bus."""
 
@@ -33,12 +43,12 @@ class EventBus:
         self._client = client
         self._patience = patience
 
-    def tell(self, announcements: Iterable[Announcement]) -> list[str]:
-        """Put events, each with the time it tells of, and return why each that was not taken was not.
+    def put(self, events: Iterable[Event]) -> list[str]:
+        """Put events on the bus, and return the reason for each that the bus did not take.
 
-        One that the bus refuses is tried again, three times in all. No AWS error is raised.
+        An event that the bus refuses is sent three times in all. No AWS error is raised.
         """
-        entries = (_entry(announcement) for announcement in announcements)
+        entries = (_entry(event) for event in events)
         return [reason for batch in _batches(entries) for reason in self._put(batch)]
 
     def _put(self, batch: list[PutEventsRequestEntryTypeDef]) -> list[str]:
@@ -62,13 +72,8 @@ class EventBus:
         return reasons
 
 
-def _entry(announcement: Announcement) -> PutEventsRequestEntryTypeDef:
-    return {
-        "Source": SOURCE,
-        "DetailType": announcement.detail_type,
-        "Detail": announcement.model_dump_json(),
-        "Time": announcement.at,
-    }
+def _entry(event: Event) -> PutEventsRequestEntryTypeDef:
+    return {"Source": event.source, "DetailType": event.detail_type, "Detail": event.detail, "Time": event.at}
 
 
 def _batches(entries: Iterable[PutEventsRequestEntryTypeDef]) -> Iterator[list[PutEventsRequestEntryTypeDef]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from fleet53.errors import OutOfTimeError, TryLaterError
+from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

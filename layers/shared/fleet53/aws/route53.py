@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
-from fleet53.errors import (
+from fleet53.config.pools import normal_name
+from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
     CheckRefusedError,
@@ -18,8 +19,17 @@ from fleet53.errors import (
     ZoneGoneError,
     ZoneUnreadableError,
 )
-from fleet53.model import CHECKER_REGIONS, Check, CheckConfig, CheckId, Protection, Record, RecordType, Zone, ZoneId
-from fleet53.pools import normal_name
+from fleet53.domain.model import (
+    CHECKER_REGIONS,
+    Check,
+    CheckConfig,
+    CheckId,
+    Protection,
+    Record,
+    RecordType,
+    Zone,
+    ZoneId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +44,7 @@ if TYPE_CHECKING:
     )
 
     from fleet53.aws.patience import Patience
-    from fleet53.ingress import IPNetwork
+    from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems

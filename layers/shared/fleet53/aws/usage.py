@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-    from fleet53.identity import Owner
+    from fleet53.domain.identity import Owner
 
 _NAMESPACE: Final = "fleet53"  # POWERTOOLS_METRICS_NAMESPACE in the template
 _DAY: Final = timedelta(days=1)

@@ -1,0 +1,1 @@
+"""The part of AWS that moto plays, and what moto leaves out."""

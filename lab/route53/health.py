@@ -1,0 +1,67 @@
+"""What Route 53 publishes of its checks: two metrics a minute, in us-east-1 whatever the stack's region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.moto import gaps
+from lab.moto.cloud import ROUTE53_METRICS_REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from lab.route53.api import Route53
+
+PERIOD: Final = timedelta(minutes=1)
+
+
+def every_check(route53: Route53) -> tuple[dict[str, Any], ...]:
+    """Return all health checks of the account, without a call that a test would count."""
+    checks: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"NextMarker": None}
+    while "NextMarker" in page:
+        # Route 53's own checkers do not go through its API, nor through its request rate.
+        page = route53._checks.page({"Marker": page["NextMarker"], "MaxItems": "1000"})  # noqa: SLF001
+        checks += page["HealthChecks"]
+    return tuple(checks)
+
+
+@dataclass(slots=True)
+class HealthMetrics:
+    """Publishes each check's metrics (Route 53 Developer Guide, monitoring-cloudwatch) while it has data."""
+
+    route53: Route53
+    now: Callable[[], datetime]
+    _due: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._due = self.now()
+
+    def publish_due(self) -> None:
+        """Publish if a minute has passed since the last time."""
+        if self.now() >= self._due:
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish now, and again in a minute."""
+        self._due = self.now() + PERIOD
+        data = [
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "HealthCheckId", "Value": check["Id"]}],
+                "Timestamp": self.now(),
+                "Value": value,
+                "Unit": unit,
+            }
+            for check in every_check(self.route53)
+            if (percent := self.route53.percent_healthy(check["Id"])) is not None
+            for name, value, unit in (
+                ("HealthCheckPercentageHealthy", percent, "Percent"),
+                ("HealthCheckStatus", float(self.route53.is_healthy(check["Id"])), "None"),
+            )
+        ]
+        if data:
+            gaps.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)

@@ -1,0 +1,122 @@
+"""The lab's Route 53 over HTTP, in the REST-XML that boto3 and the AWS CLI speak."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+from moto.core.model import ServiceModel
+from moto.core.parse import RequestParserError, RestXMLParser
+from moto.core.serialize import RestXMLSerializer
+
+from lab import loopback
+from lab.loopback import Handler
+from lab.route53 import model
+from lab.route53.error import Route53Error, invalid_input
+
+if TYPE_CHECKING:
+    from lab.route53.api import Route53
+
+_NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What goes back over HTTP."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Protocol:
+    """REST-XML by botocore's service model; the one place that knows moto's parser and serializer."""
+
+    def __init__(self) -> None:
+        api = ServiceModel(model.load(), "route53")
+        self._operations = [api.operation_model(name) for name in api.operation_names]
+        self._routes = [
+            (operation.http["method"], _pattern(operation.http["requestUri"]), operation)
+            for operation in self._operations
+        ]
+
+    def answer(self, route53: Route53, method: str, target: str, body: bytes) -> Response:
+        """Answer one HTTP request; every refusal is an answer too."""
+        request_id = str(uuid.uuid4())
+        try:
+            operation, parameters = self._read(method, target, body)
+            serialized = RestXMLSerializer(operation).serialize(route53.call(operation.name, parameters))
+        except Route53Error as error:
+            status, headers, text = error.status, {"Content-Type": "text/xml"}, _error_xml(error, request_id)
+        else:
+            status, headers, text = (
+                serialized["status_code"],
+                serialized["headers"],
+                serialized["body"].encode(),
+            )
+        return Response(status, {**headers, "x-amzn-RequestId": request_id}, text)
+
+    def _read(self, method: str, target: str, body: bytes) -> tuple[Any, dict[str, Any]]:
+        parts = urlsplit(target)
+        for route_method, pattern, operation in self._routes:
+            found = pattern.fullmatch(parts.path)
+            if found and route_method == method:
+                request = {
+                    "method": method,
+                    "url_path": parts.path,
+                    "url_params": {name: unquote(value) for name, value in found.groupdict().items()},
+                    "values": dict(parse_qsl(parts.query, keep_blank_values=True)),
+                    "headers": {},
+                    "body": body,
+                }
+                try:
+                    return operation, RestXMLParser(operation).parse(request)
+                except (RequestParserError, ValueError) as error:
+                    raise invalid_input(f"The request to {operation.name} cannot be read: {error}") from error
+        raise Route53Error("UnknownOperation", f"Route 53 has no operation {method} {parts.path}", HTTPStatus.NOT_FOUND)
+
+
+def _pattern(uri_template: str) -> re.Pattern[str]:
+    # The model is not of one mind about trailing slashes, and neither are clients.
+    path = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(uri_template.rstrip("/")))
+    return re.compile(f"{path}/?")
+
+
+def _error_xml(error: Route53Error, request_id: str) -> bytes:
+    root = ET.Element("ErrorResponse", xmlns=_NAMESPACE)
+    described = ET.SubElement(root, "Error")
+    ET.SubElement(described, "Type").text = "Sender" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
+    ET.SubElement(described, "Code").text = error.code
+    ET.SubElement(described, "Message").text = error.message
+    ET.SubElement(root, "RequestId").text = request_id
+    text = ET.tostring(root, encoding="unicode")
+    return text.encode()
+
+
+class _Handler(Handler):
+    server: Server
+
+    def _answer(self) -> None:
+        response = self.server.protocol.answer(self.server.route53, self.command, self.path, self.body())
+        self.answer(response.status, response.headers, response.body)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
+
+
+class Server(loopback.Server):
+    """An account's Route 53, until it is closed; Route53.calls is its log."""
+
+    def __init__(self, route53: Route53, host: str, port: int) -> None:
+        self.route53 = route53
+        self.protocol = Protocol()
+        super().__init__(_Handler, host, port)
+
+
+def serve(route53: Route53, host: str = loopback.HOST, port: int = 0) -> Server:
+    """Serve an account's Route 53 on a port (0: any free one) until the server is closed."""
+    return Server(route53, host, port)

@@ -1,0 +1,87 @@
+"""An instance refresh: which of a group's instances may be replaced now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.scaling.journeys import Life
+
+
+@dataclass(slots=True)
+class Refresh:
+    """One instance refresh (StartInstanceRefresh); percentages are of the desired capacity, `warmup` is in seconds."""
+
+    id: str
+    group: str
+    strategy: str
+    min_healthy: int
+    max_healthy: int
+    warmup: float
+    start: datetime
+    old: set[str] = field(default_factory=set)
+    total: int = 0
+    status: str = "Pending"
+    end: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it has still something to do."""
+        return self.end is None
+
+    def surge(self, desired: int, lives: Sequence[Life]) -> int:
+        """Return how many instances more than desired the group may have now."""
+        if self.strategy != "Rolling" or self.max_healthy <= 100:  # noqa: PLR2004 - a percentage
+            return 0
+        left = sum(life.counts for life in lives if life.instance_id in self.old)
+        return min(left, max(1, desired * self.max_healthy // 100 - desired))
+
+    def next(self, desired: int, lives: Sequence[Life], now: datetime) -> list[Life]:
+        """Return the instances to replace now: as many as leave the group healthy enough.
+
+        A group that may have no instance more than desired gives one up even if that is below the minimum:
+        it could not be refreshed otherwise (user guide, instance-refresh-overview).
+        """
+        ready = [life for life in lives if self._ready(life, now)]
+        floor = math.ceil(desired * self.min_healthy / 100)
+        if self.max_healthy <= 100 or self.strategy != "Rolling":  # noqa: PLR2004 - a percentage
+            floor = min(floor, desired - 1)
+        may_go = [life for life in ready if life.instance_id in self.old]
+        return may_go[: max(0, len(ready) - floor)]
+
+    def done(self, desired: int, lives: Sequence[Life], now: datetime) -> bool:
+        """Tell whether every old instance is replaced, and every new one warm."""
+        counted = [life for life in lives if life.counts]
+        going = [life for life in lives if life.state in ("Terminating", "Terminating:Wait", "Terminating:Proceed")]
+        left = [life for life in (*counted, *going) if life.instance_id in self.old]
+        return not left and len(counted) == desired and all(self._ready(life, now) for life in counted)
+
+    def described(self, lives: Sequence[Life]) -> dict[str, Any]:
+        """Return it as DescribeInstanceRefreshes does."""
+        left = sum(life.instance_id in self.old for life in lives if life.counts) if self.active else 0
+        described = {
+            "InstanceRefreshId": self.id,
+            "AutoScalingGroupName": self.group,
+            "Status": self.status,
+            "StartTime": self.start,
+            "PercentageComplete": 100 * (self.total - left) // self.total if self.total else 100,
+            "InstancesToUpdate": left,
+            "Strategy": self.strategy,
+            "Preferences": {
+                "MinHealthyPercentage": self.min_healthy,
+                "MaxHealthyPercentage": self.max_healthy,
+                "InstanceWarmup": int(self.warmup),
+            },
+        }
+        return described | ({"EndTime": self.end} if self.end else {})
+
+    def _ready(self, life: Life, now: datetime) -> bool:
+        """Tell whether an instance counts as healthy: in service and, if it is new, warm."""
+        if life.state != "InService" or life.in_service is None or life.member.health_status != "Healthy":
+            return False
+        return life.instance_id in self.old or now >= life.in_service + timedelta(seconds=self.warmup)

@@ -1,0 +1,1 @@
+"""The deployed stack: the template, its functions, and what invokes them."""

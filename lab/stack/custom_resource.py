@@ -1,0 +1,157 @@
+"""CloudFormation's side of a custom resource: it invokes the function, and waits for an answer at a URL."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final, Self, override
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from lab.stack.functions import Functions
+
+_MAX_BODY: Final = 4096  # CloudFormation User Guide, custom resource response objects
+_REQUIRED: Final = frozenset({"Status", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"})
+
+
+class NoAnswerError(Exception):
+    """A function did not answer, or not as CloudFormation understands it: a real stack would hang."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: AnswerUrls
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status = self.server.take(self.path, self.headers.get("Content-Type"), body)
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class AnswerUrls(ThreadingHTTPServer):
+    """URLs on loopback that take answers as the signed URLs of CloudFormation do; `outages` refuse that many first."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.outages = 0
+        self._bodies: dict[str, bytes] = {}
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+
+    @override
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    @override
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    def url(self, request_id: str) -> str:
+        """Return the URL for the answer to one request."""
+        return f"http://127.0.0.1:{self.server_address[1]}/{request_id}"
+
+    def take(self, path: str, content_type: str | None, body: bytes) -> HTTPStatus:
+        """Keep an answer, or refuse it as S3 does: the URL is signed for an empty content type."""
+        if self.outages:
+            self.outages -= 1
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        if content_type:
+            return HTTPStatus.FORBIDDEN
+        self._bodies[path.removeprefix("/")] = body
+        return HTTPStatus.OK
+
+    def answer(self, request_id: str) -> dict[str, Any]:
+        """Return the answer to a request, or raise NoAnswerError."""
+        body = self._bodies.pop(request_id, None)
+        if body is None:
+            raise NoAnswerError("CloudFormation heard nothing")
+        if len(body) > _MAX_BODY:
+            raise NoAnswerError(f"the answer has {len(body)} bytes, and {_MAX_BODY} are taken")
+        answer: dict[str, Any] = json.loads(body)
+        missing = _REQUIRED - answer.keys()
+        if missing or answer["RequestId"] != request_id or answer["Status"] not in {"SUCCESS", "FAILED"}:
+            raise NoAnswerError(f"CloudFormation does not understand {answer}")
+        if answer["Status"] == "FAILED" and not answer.get("Reason"):
+            raise NoAnswerError("a failure needs a Reason")
+        return answer
+
+
+@dataclass(slots=True)
+class CustomResource:
+    """One custom resource of a stack: `ask` carries out one request. `answers` holds every answer, in order."""
+
+    logical_id: str
+    kind: str
+    properties: dict[str, Any]
+    stack_id: str
+    functions: Functions
+    urls: AnswerUrls
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    physical_id: str | None = None
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    def create(self) -> dict[str, Any]:
+        """Ask for the creation."""
+        return self._ask("Create")
+
+    def update(self, properties: dict[str, Any]) -> dict[str, Any]:
+        """Ask for an update, and, if its answer names another physical id, for the deletion of the old one."""
+        old, old_id = self.properties, self.physical_id
+        self.properties = properties
+        answer = self._ask("Update", OldResourceProperties=_texts(old))
+        if answer["Status"] == "SUCCESS" and self.physical_id != old_id:
+            self._ask("Delete", PhysicalResourceId=old_id, ResourceProperties=_texts(old))
+        return answer
+
+    def delete(self) -> dict[str, Any]:
+        """Ask for the deletion."""
+        return self._ask("Delete")
+
+    def _ask(self, request_type: str, **more: Any) -> dict[str, Any]:
+        request_id = self.new_id()
+        event = {
+            "RequestType": request_type,
+            "ServiceToken": self.properties["ServiceToken"],
+            "ResponseURL": self.urls.url(request_id),
+            "StackId": self.stack_id,
+            "RequestId": request_id,
+            "LogicalResourceId": self.logical_id,
+            "ResourceType": self.kind,
+            "ResourceProperties": _texts(self.properties),
+        }
+        if self.physical_id is not None:
+            event["PhysicalResourceId"] = self.physical_id
+        self.functions.invoke(self.properties["ServiceToken"], event | more)
+        answer = self.urls.answer(request_id)
+        self.answers.append(answer)
+        if answer["Status"] == "SUCCESS" and request_type != "Delete":
+            self.physical_id = answer["PhysicalResourceId"]
+        return answer
+
+
+def _texts(value: Any) -> Any:
+    """Return properties as CloudFormation sends them: every value a text."""
+    match value:
+        case dict():
+            return {key: _texts(each) for key, each in value.items()}
+        case list():
+            return [_texts(each) for each in value]
+        case _:
+            return str(value)

@@ -1,0 +1,304 @@
+"""Deploys the real template: by moto's CloudFormation where moto can, by the lab where it cannot."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.moto import cloud
+from lab.moto.gaps import StackValues
+from lab.stack.dependencies import attributes_of
+from lab.stack.template import BY_LAB, TemplateError, read_template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lab.stack.template import Template
+
+STACK: Final = "fleet53"
+
+_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+_UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deployed Lambda function; its settings are the template's, resolved, and `timeout` is in seconds."""
+
+    logical_id: str
+    name: str
+    arn: str
+    folder: Path
+    handler: str
+    environment: dict[str, str]
+    timeout: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """An SQS event source mapping; `window` is in seconds."""
+
+    logical_id: str
+    function: str
+    queue_arn: str
+    queue_url: str
+    batch_size: int
+    window: int
+    partial_failures: bool
+    maximum_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An invocation of a function, again and again; `rule` is the name of the EventBridge rule behind it, if one is."""
+
+    logical_id: str
+    function: str
+    every: timedelta
+    payload: Any
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A stack that stands in the lab; `created_by` says of every resource who made it."""
+
+    stack_name: str
+    functions: dict[str, Function]
+    event_sources: tuple[EventSource, ...]
+    schedules: tuple[Schedule, ...]
+    layers: tuple[Path, ...]
+    resources: dict[str, str]
+    outputs: dict[str, str]
+    created_by: dict[str, str]
+    stack_id: str
+    custom: dict[str, dict[str, Any]]
+    """The properties of each custom resource."""
+    waiting: dict[str, dict[str, Any]]
+    """Resources, not resolved, that read an attribute of a custom resource, and so wait for its answer."""
+    deletion_order: tuple[str, ...]
+
+    def queue_url(self, logical_id: str) -> str:
+        """Return the URL of the stack's queue with this logical id."""
+        return self.resources[logical_id]
+
+
+def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
+    """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
+    template = read_template(path)
+    cloud.client("cloudformation").create_stack(
+        StackName=stack_name,
+        TemplateBody=json.dumps(template.for_moto),
+        Parameters=_listed(parameters),
+        Capabilities=_CAPABILITIES,
+    )
+    return _deployment(template, stack_name, "CREATE_COMPLETE")
+
+
+def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
+    """Update the stack of the template at `path` to other parameters; what is not given gets its default."""
+    template = read_template(path)
+    cloud.client("cloudformation").update_stack(
+        StackName=stack_name,
+        TemplateBody=json.dumps(template.for_moto),
+        Parameters=_listed(parameters),
+        Capabilities=_CAPABILITIES,
+    )
+    return _deployment(template, stack_name, "UPDATE_COMPLETE")
+
+
+def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
+
+
+def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
+    """Make what moto does not, and return the stack as it stands."""
+    cloudformation = cloud.client("cloudformation")
+    (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    if described["StackStatus"] != wanted:
+        raise TemplateError(f"the stack is {described['StackStatus']}: {described.get('StackStatusReason')}")
+    summaries = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
+    resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
+    stack = StackValues(stack_name)
+    wanted_by_lab = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
+    custom = {name for name, each in wanted_by_lab.items() if each["Type"].startswith("Custom::")}
+    waiting = {name: each for name, each in wanted_by_lab.items() if custom & attributes_of(each)}
+    kept = {name: each for name, each in wanted_by_lab.items() if name not in waiting}
+    properties = {name: stack.resolved(each.get("Properties", {})) for name, each in kept.items()}
+    functions = {
+        logical_id: _function(logical_id, resources[logical_id], code.folder, code.handler)
+        for logical_id, code in template.code.items()
+        if logical_id in resources
+    }
+    for name, each in kept.items():
+        _create(f"{stack_name}-{name}", each["Type"], properties[name])
+    return Deployment(
+        stack_name=stack_name,
+        functions=functions,
+        event_sources=tuple(
+            _event_source(name, properties[name], functions)
+            for name, each in kept.items()
+            if each["Type"] == "AWS::Lambda::EventSourceMapping"
+        ),
+        schedules=(
+            *_rule_schedules(stack, template.for_moto, functions),
+            *_schedules(properties, kept, functions),
+        ),
+        layers=template.layers,
+        resources=resources,
+        outputs={each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])},
+        created_by=dict.fromkeys(resources, "moto")
+        | {name: BY_LAB[each["Type"]] for name, each in wanted_by_lab.items()},
+        stack_id=described["StackId"],
+        custom={name: properties[name] for name in sorted(custom)},
+        waiting=waiting,
+        deletion_order=template.deletion_order,
+    )
+
+
+def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make what waited for the `answers` of the custom resources, by their logical ids."""
+    stack = StackValues(deployment.stack_name)
+    data = {name: answer.get("Data", {}) for name, answer in answers.items()}
+    for name, each in deployment.waiting.items():
+        properties = stack.resolved(_with_attributes(each["Properties"], data))
+        _create(f"{deployment.stack_name}-{name}", each["Type"], properties)
+
+
+def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
+    """Return a piece of the template with the attributes of custom resources; a TemplateError names one not given."""
+    match node:
+        case {"Fn::GetAtt": [str(name), str(attribute)]} if name in data:
+            if attribute not in data[name]:
+                raise TemplateError(f"Custom Resource attribute error: {name} has no {attribute}")
+            return data[name][attribute]
+        case dict():
+            return {key: _with_attributes(value, data) for key, value in node.items()}
+        case list():
+            return [_with_attributes(value, data) for value in node]
+        case _:
+            return node
+
+
+def _function(logical_id: str, name: str, folder: Path, handler: str) -> Function:
+    settings = cloud.client("lambda").get_function_configuration(FunctionName=name)
+    return Function(
+        logical_id=logical_id,
+        name=name,
+        arn=settings["FunctionArn"],
+        folder=folder,
+        handler=handler,
+        environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
+        timeout=int(settings.get("Timeout", 3)),
+        memory=int(settings.get("MemorySize", 128)),
+    )
+
+
+def _logical_id(functions: Mapping[str, Function], name_or_arn: str) -> str | None:
+    for function in functions.values():
+        if name_or_arn in (function.name, function.arn):
+            return function.logical_id
+    return None
+
+
+def _event_source(name: str, properties: Mapping[str, Any], functions: Mapping[str, Function]) -> EventSource:
+    arn = properties["EventSourceArn"]
+    function = _logical_id(functions, properties["FunctionName"])
+    if not arn.startswith("arn:aws:sqs:") or function is None:
+        raise TemplateError(f"the lab maps queues to the template's functions, not {arn} to {function}")
+    return EventSource(
+        logical_id=name,
+        function=function,
+        queue_arn=arn,
+        queue_url=cloud.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"],
+        batch_size=int(properties.get("BatchSize", 10)),
+        window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        partial_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+        maximum_concurrency=properties.get("ScalingConfig", {}).get("MaximumConcurrency"),
+    )
+
+
+def every(expression: str) -> timedelta:
+    """Read a `rate(…)` expression; the lab runs no other kind of schedule."""
+    match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
+    if match is None or int(match[1]) == 0:
+        raise TemplateError(f"the lab runs rate(...) schedules, not {expression!r}")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def _schedules(
+    properties: Mapping[str, Any], kept: Mapping[str, Any], functions: Mapping[str, Function]
+) -> list[Schedule]:
+    found = []
+    for name, each in kept.items():
+        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED":
+            target = properties[name]["Target"]
+            function = _logical_id(functions, target["Arn"])
+            if function is None:
+                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+            payload = json.loads(target.get("Input", "{}"))
+            found.append(Schedule(name, function, every(properties[name]["ScheduleExpression"]), payload))
+    return found
+
+
+def _rule_schedules(
+    stack: StackValues, for_moto: Mapping[str, Any], functions: Mapping[str, Function]
+) -> list[Schedule]:
+    found = []
+    for name, each in for_moto["Resources"].items():
+        if each["Type"] != "AWS::Events::Rule" or not stack.exists(each):
+            continue
+        properties = stack.resolved(each["Properties"])
+        if "ScheduleExpression" not in properties or properties.get("State") == "DISABLED":
+            continue
+        for target in properties.get("Targets", []):
+            function = _logical_id(functions, target["Arn"])
+            if function is None:
+                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+            payload = json.loads(target.get("Input", '{"source": "aws.events"}'))
+            rule = stack.resolved({"Ref": name})
+            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload, rule))
+    return found
+
+
+def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
+    """Make what moto has, but not its CloudFormation."""
+    if kind == "AWS::SQS::QueuePolicy":
+        for url in properties["Queues"]:
+            document = json.dumps(properties["PolicyDocument"])
+            cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+    elif kind == "AWS::CloudWatch::Alarm":
+        cloud.client("cloudwatch").put_metric_alarm(**{"AlarmName": name, **_typed(properties)})
+    elif kind == "AWS::CloudWatch::Dashboard":
+        cloud.client("cloudwatch").put_dashboard(**properties)
+    elif kind == "AWS::SNS::Subscription":
+        topic, protocol, endpoint = (properties[key] for key in ("TopicArn", "Protocol", "Endpoint"))
+        cloud.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
+    elif kind == "AWS::SNS::TopicPolicy":
+        for topic in properties["Topics"]:
+            document = json.dumps(properties["PolicyDocument"])
+            cloud.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
+
+
+_WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
+
+
+def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an alarm's numbers their types back: CloudFormation lets them be texts, the API does not."""
+    typed = dict(properties)
+    if "Metrics" in typed:
+        typed["Metrics"] = [
+            {**query, "MetricStat": _typed(query["MetricStat"])} if "MetricStat" in query else query
+            for query in typed["Metrics"]
+        ]
+    for key in _WHOLE:
+        if key in typed:
+            typed[key] = int(typed[key])
+    if "Threshold" in typed:
+        typed["Threshold"] = float(typed["Threshold"])
+    return typed

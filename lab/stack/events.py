@@ -1,0 +1,113 @@
+"""EventBridge: what AWS services put on the default bus, and which of the stack's rules pass it on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.moto import cloud, gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MAX_DETAIL: Final = 256 * 1024
+"""Bytes that every target of a rule takes; PutEvents itself takes more (Amazon EventBridge User Guide)."""
+
+
+@dataclass(slots=True)
+class Bus:
+    """The default event bus.
+
+    PutEvents refuses sources that begin with `aws.`, so an AWS service's event is matched here, by moto's own
+    patterns, and sent on unchanged; what `put` takes goes the same way. `told` keeps every event in order, whether a
+    rule matched it or not. So many entries of PutEvents as `refusals` says are refused first.
+    """
+
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    invoke: Callable[[str, Any], Any]
+    told: list[dict[str, Any]] = field(default_factory=list)
+    refusals: int = 0
+
+    def event(
+        self, source: str, detail_type: str, detail: dict[str, Any], resources: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Return an event in EventBridge's own form, with an id and the present time."""
+        return {
+            "version": "0",
+            "id": self.new_id(),
+            "detail-type": detail_type,
+            "source": source,
+            "account": cloud.ACCOUNT,
+            "time": self.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": cloud.REGION,
+            "resources": list(resources),
+            "detail": detail,
+        }
+
+    def put(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Answer PutEvents: deliver each entry that is one, and say of the others what is wrong."""
+        return [self._put(entry) for entry in entries]
+
+    def _put(self, entry: dict[str, Any]) -> dict[str, Any]:
+        if self.refusals:
+            self.refusals -= 1
+            return {"ErrorCode": "InternalFailure", "ErrorMessage": "EventBridge could not take the event"}
+        if entry["Source"].startswith("aws."):
+            return {"ErrorCode": "NotAuthorizedForSource", "ErrorMessage": "aws. is AWS's own"}
+        if len(entry["Detail"].encode()) > _MAX_DETAIL:
+            return {"ErrorCode": "InvalidArgument", "ErrorMessage": f"more than {_MAX_DETAIL} bytes"}
+        event = self.event(
+            entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), tuple(entry.get("Resources", ()))
+        )
+        if "Time" in entry:
+            event["time"] = datetime.fromtimestamp(float(entry["Time"]), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.deliver(event)
+        return {"EventId": event["id"]}
+
+    def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
+        """Send an event to the targets of every rule that matches it; return those rules' names."""
+        self.told.append(event)
+        matched = [rule for rule in gaps.event_rules() if _matches(rule, event)]
+        for rule in matched:
+            for target in rule.targets:
+                self._send(rule, target, event)
+        return tuple(rule.name for rule in matched)
+
+    def _send(self, rule: Any, target: dict[str, Any], event: dict[str, Any]) -> None:
+        if {"InputPath", "InputTransformer"} & target.keys():
+            raise NotImplementedError(f"{rule.name}: the lab sends raw events or a constant Input to a target")
+        body = target.get("Input", json.dumps(event))
+        service, name = target["Arn"].split(":")[2], target["Arn"].rsplit(":", 1)[1]
+        if service == "sqs":
+            sqs = cloud.client("sqs")
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+            if not _admits(attributes.get("Policy", '{"Statement": []}'), rule.arn):
+                raise PermissionError(f"the policy of {name} does not let rule {rule.name} send to it")
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+        elif service == "lambda":
+            self.invoke(target["Arn"], json.loads(body))
+        else:
+            raise NotImplementedError(f"{rule.name}: the lab knows no target {target['Arn']}")
+
+
+def _admits(policy: str, rule_arn: str) -> bool:
+    """Tell whether a queue's policy lets EventBridge send to it for a rule."""
+    for statement in json.loads(policy)["Statement"]:
+        sources = [
+            arn
+            for test in statement.get("Condition", {}).values()
+            for key, arns in test.items()
+            if key.lower() == "aws:sourcearn"
+            for arn in ([arns] if isinstance(arns, str) else arns)
+        ]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"} and rule_arn in sources:
+            return bool(statement["Effect"] == "Allow")
+    return False
+
+
+def _matches(rule: Any, event: dict[str, Any]) -> bool:
+    return not rule.scheduled_expression and bool(rule.event_pattern.matches_event(event))

@@ -1,0 +1,66 @@
+"""The pools' parameters, and the Parameter Store events that follow a change of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lab.moto import cloud
+
+if TYPE_CHECKING:
+    from lab.stack.events import Bus
+
+
+@dataclass(slots=True)
+class Pools:
+    """The parameters under one path; a change by whomever emits the event that Systems Manager emits."""
+
+    path: str
+    bus: Bus
+    _seen: dict[str, int] = field(default_factory=dict)
+    _ssm: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ssm = cloud.client("ssm")
+        self._seen = self._versions()
+
+    def put(self, name: str, settings: dict[str, Any]) -> None:
+        """Create or replace a pool."""
+        self.put_text(name, json.dumps(settings))
+
+    def put_text(self, name: str, text: str) -> None:
+        """Create or replace a pool's parameter by any text, valid or not."""
+        self._ssm.put_parameter(Name=f"{self.path}/{name}", Value=text, Type="String", Overwrite=True)
+        self.emit_changes()
+
+    def delete(self, name: str) -> None:
+        """Delete a pool's parameter."""
+        self._ssm.delete_parameter(Name=f"{self.path}/{name}")
+        self.emit_changes()
+
+    def settings(self, name: str) -> dict[str, Any]:
+        """Return a pool's settings as they stand."""
+        parameter = self._ssm.get_parameter(Name=f"{self.path}/{name}")["Parameter"]
+        return dict(json.loads(parameter["Value"]))
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all pools."""
+        return tuple(sorted(name.rsplit("/", 1)[1] for name in self._versions()))
+
+    def emit_changes(self) -> None:
+        """Compare the parameters with what they were and emit an event for each change."""
+        now = self._versions()
+        for name in sorted(self._seen.keys() | now.keys()):
+            before, after = self._seen.get(name), now.get(name)
+            if before == after:
+                continue
+            operation = "Delete" if after is None else "Create" if before is None else "Update"
+            detail = {"operation": operation, "name": name, "type": "String"}
+            arn = f"arn:aws:ssm:{cloud.REGION}:{cloud.ACCOUNT}:parameter{name}"
+            self.bus.deliver(self.bus.event("aws.ssm", "Parameter Store Change", detail, (arn,)))
+        self._seen = now
+
+    def _versions(self) -> dict[str, int]:
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self.path)
+        return {str(each["Name"]): int(each["Version"]) for page in pages for each in page["Parameters"]}

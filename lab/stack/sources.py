@@ -1,0 +1,136 @@
+"""What invokes functions without being asked: the SQS event source mapping and the schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.moto import cloud, gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from lab.stack.deploy import EventSource, Schedule
+    from lab.stack.functions import Functions, Invocation
+
+_RECEIVE_AT_ONCE: Final = 10
+"""The most messages that one ReceiveMessage returns (SQS API)."""
+
+
+@dataclass(slots=True)
+class Poller:
+    """One event source mapping: takes batches from its queue to its function and settles each message.
+
+    Lambda invokes up to MaximumConcurrency batches at once, each in an environment of its own. The lab has
+    one environment, so it invokes them one after another.
+    """
+
+    source: EventSource
+    functions: Functions
+    _sqs: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sqs = cloud.client("sqs")
+
+    def poll_once(self) -> Invocation | None:
+        """Invoke the function with what can be received now, one batch at most; None if that is nothing."""
+        messages = self._receive()
+        if not messages:
+            return None
+        event = {"Records": [self._record(message) for message in messages]}
+        invocation = self.functions.invoke(self.source.function, event)
+        failed = self._failures(invocation, {message["MessageId"] for message in messages})
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._sqs.delete_message(QueueUrl=self.source.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return invocation
+
+    def _receive(self) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        while len(messages) < self.source.batch_size:
+            received = self._sqs.receive_message(
+                QueueUrl=self.source.queue_url,
+                MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, self.source.batch_size - len(messages)),
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+            if not received:
+                break
+            messages += received
+        return messages
+
+    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Return a message as Lambda puts it into an event (Lambda Developer Guide, with-sqs)."""
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: {key[0].lower() + key[1:]: value for key, value in attribute.items()}
+                for name, attribute in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self.source.queue_arn,
+            "awsRegion": cloud.REGION,
+        }
+
+    def _failures(self, invocation: Invocation, batch: set[str]) -> set[str]:
+        """Return the ids to leave in the queue (Lambda Developer Guide, ReportBatchItemFailures).
+
+        An error fails the whole batch, and so does an answer that is malformed or names an unknown message.
+        """
+        if invocation.error is not None:
+            return batch
+        if not self.source.partial_failures or not invocation.result:
+            return set()
+        if not isinstance(invocation.result, dict):
+            return batch
+        failures = invocation.result.get("batchItemFailures") or []
+        try:
+            named = {failure["itemIdentifier"] for failure in failures}
+        except (KeyError, TypeError):
+            return batch
+        return batch if named - batch else named
+
+
+@dataclass(slots=True)
+class Timer:
+    """One schedule: invokes its function whenever its period has passed by the lab's clock."""
+
+    schedule: Schedule
+    functions: Functions
+    now: Callable[[], datetime]
+    _due: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._due = self.now() + self.schedule.every
+
+    def fire_if_due(self) -> Invocation | None:
+        """Invoke the function if its time has come; periods missed by a leap of the clock are fired once.
+
+        The rule may have been disabled meanwhile.
+        """
+        if self.now() < self._due:
+            return None
+        while self._due <= self.now():
+            self._due += self.schedule.every
+        if self.schedule.rule is not None and not gaps.rule_is_enabled(self.schedule.rule):
+            return None
+        return self.functions.invoke(self.schedule.function, self.schedule.payload)
+
+
+def drain(pollers: tuple[Poller, ...], limit: int = 200) -> int:
+    """Poll until nothing can be received now; return how many batches that took.
+
+    A function that feeds its own queue without delay never ends: more than `limit` batches is an error.
+    """
+    batches = 0
+    while taken := sum(poller.poll_once() is not None for poller in pollers):
+        batches += taken
+        if batches > limit:
+            queues = ", ".join(poller.source.queue_url for poller in pollers)
+            raise RuntimeError(f"not empty after {limit} batches: {queues}")
+    return batches

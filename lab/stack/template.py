@@ -1,0 +1,128 @@
+"""template.yaml, translated from SAM to CloudFormation and split by who creates what in the lab."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from lab.moto.gaps import creatable_types
+from lab.stack.dependencies import deletion_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FUNCTION: Final = "AWS::Serverless::Function"
+LAYER: Final = "AWS::Serverless::LayerVersion"
+
+BY_LAB: Final[dict[str, str]] = {
+    "AWS::Lambda::EventSourceMapping": "polled by the lab",
+    "Custom::StackLifecycle": "asked by the lab",
+    "AWS::Scheduler::Schedule": "fired by the lab's clock",
+    "AWS::SQS::QueuePolicy": "set on the queue",
+    "AWS::CloudWatch::Alarm": "put to CloudWatch",
+    "AWS::CloudWatch::Dashboard": "put to CloudWatch",
+    "AWS::SNS::Subscription": "subscribed to the topic",
+    "AWS::SNS::TopicPolicy": "set on the topic",
+}
+"""Resource types that moto's CloudFormation does not know, and what the lab does with each."""
+
+
+class TemplateError(Exception):
+    """The template holds something that the lab cannot run; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Where a function's handler lives: a folder, and `module.function` in it."""
+
+    folder: Path
+    handler: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A translated template: what moto's CloudFormation is given, and what the lab keeps for itself."""
+
+    for_moto: dict[str, Any]
+    for_lab: dict[str, dict[str, Any]]
+    code: dict[str, Code]
+    layers: tuple[Path, ...]
+    deletion_order: tuple[str, ...]
+
+
+class _NoManagedPolicies:
+    """Stands where the translator would ask IAM for the names of AWS's managed policies."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def _setting(resource: dict[str, Any], defaults: dict[str, Any], name: str, logical_id: str) -> Any:
+    value = resource.get("Properties", {}).pop(name, defaults.get(name))
+    if not isinstance(value, str):
+        raise TemplateError(f"{logical_id}: {name} must be a text, not {value!r}")
+    return value
+
+
+def _take_code(sam: dict[str, Any], folder: Path) -> tuple[dict[str, Code], tuple[Path, ...]]:
+    """Take the code locations out of a SAM template, whose translation would want them in S3."""
+    defaults = dict(sam.get("Globals", {}).get("Function", {}))
+    sam.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    sam.get("Globals", {}).get("Function", {}).pop("Layers", None)
+    code: dict[str, Code] = {}
+    layers: list[Path] = []
+    for logical_id, resource in list(sam.get("Resources", {}).items()):
+        if resource["Type"] == FUNCTION:
+            uri = _setting(resource, defaults, "CodeUri", logical_id)
+            resource["Properties"].pop("Layers", None)
+            handler = resource["Properties"].get("Handler", defaults.get("Handler"))
+            code[logical_id] = Code((folder / uri).resolve(), handler)
+            resource["Properties"]["InlineCode"] = "# the lab runs the handler from its folder"
+        elif resource["Type"] == LAYER:
+            layers.append((folder / _setting(resource, {}, "ContentUri", logical_id)).resolve())
+            del sam["Resources"][logical_id]
+    return code, tuple(layers)
+
+
+def _without_dependencies_on(resource: dict[str, Any], absent: set[str]) -> dict[str, Any]:
+    depends = resource.get("DependsOn", [])
+    kept = [name for name in ([depends] if isinstance(depends, str) else depends) if name not in absent]
+    slim = {key: value for key, value in resource.items() if key != "DependsOn"}
+    return {**slim, "DependsOn": kept} if kept else slim
+
+
+@functools.lru_cache(maxsize=8)
+def _translated(path: Path, _modified: int) -> Template:
+    folder = path.parent
+    sam = yaml_parse(path.read_text(encoding="utf-8"))
+    code, layers = _take_code(sam, folder)
+    cloudformation = transform(sam, {}, _NoManagedPolicies())
+    for_moto: dict[str, Any] = {}
+    for_lab: dict[str, Any] = {}
+    unknown: list[str] = []
+    for logical_id, resource in cloudformation["Resources"].items():
+        kind = resource["Type"]
+        if kind in BY_LAB:
+            for_lab[logical_id] = resource
+        elif kind in creatable_types():
+            for_moto[logical_id] = resource
+        else:
+            unknown.append(f"{logical_id} ({kind})")
+    if unknown:
+        raise TemplateError(f"{path.name}: neither moto nor the lab can create {', '.join(sorted(unknown))}")
+    order = deletion_order(cloudformation["Resources"])
+    absent = set(for_lab)
+    cloudformation["Resources"] = {
+        name: _without_dependencies_on(resource, absent) for name, resource in for_moto.items()
+    }
+    return Template(cloudformation, for_lab, code, layers, order)
+
+
+def read_template(path: Path) -> Template:
+    """Return the template at `path`, translated; an unchanged file is translated once in a process."""
+    return copy.deepcopy(_translated(path.resolve(), path.stat().st_mtime_ns))

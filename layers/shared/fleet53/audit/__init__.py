@@ -1,0 +1,1 @@
+"""The audit: what a pass would change, and everything else that a person should know."""

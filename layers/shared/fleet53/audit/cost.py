@@ -1,0 +1,38 @@
+"""Cost: what a stack's checks cost a month, by Route 53's price list of 2026 for endpoints in AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fleet53.report.model import Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fleet53.domain.model import CheckConfig
+
+_BASIC: Final = 0.50
+"""US dollars a month of a check."""
+_FEATURE: Final = 1.00
+"""US dollars a month of each optional feature: HTTPS, string matching, the fast interval, latency."""
+_FREE: Final = 50
+"""Basic checks an account has for nothing; their features are paid."""
+_FAST: Final = 10
+
+
+def cost_of(ours: Collection[CheckConfig], *, in_account: int) -> Cost:
+    """Return what the checks `ours` add to the bill of an account that has `in_account` of them, ours included."""
+    paid = min(len(ours), max(0, in_account - _FREE))
+    features = sum(_features(config) for config in ours)
+    return Cost(len(ours), paid * _BASIC + features * _FEATURE)
+
+
+def _features(config: CheckConfig) -> int:
+    return sum(
+        (
+            config.kind.startswith("HTTPS"),
+            config.kind.endswith("STR_MATCH"),
+            config.interval == _FAST,
+            config.measure_latency,
+        )
+    )

@@ -1,0 +1,70 @@
+"""Duplicates: addresses that a pool answers with for several holders. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from fleet53.domain.identity import FALLBACK
+from fleet53.domain.model import Finding, FindingKind, RecordType
+from fleet53.planning.changes import PutRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from fleet53.domain.identity import Owner
+    from fleet53.domain.model import Pool, PoolName, Record
+    from fleet53.planning.changes import Plan
+    from fleet53.planning.situation import Situation
+
+
+def find_duplicate_addresses(situation: Situation, plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each address of a pool that has several holders, even when the plan is made."""
+    for pool in situation.pools:
+        for address, holders in sorted(_holders(situation, plan, pool).items()):
+            if len(holders) > 1:
+                because = f"{address} is the address of {' and of '.join(sorted(holders))}; right is one holder"
+                yield Finding(FindingKind.DUPLICATE_ADDRESS, because, pool.name, record_name=pool.record_name)
+
+
+def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]]:
+    """Return who answers with each address, or will: records as the plan leaves them, and members that wait."""
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for record in _left_by(plan, pool.name, situation.records[pool.name]):
+        if record.multivalue and record.type in set(RecordType):
+            for value in record.values:
+                holders[_normal(value)].add(_whose(situation.owner, record))
+    for instance_id in {waiting.instance_id for waiting in plan.waiting if waiting.pool == pool.name}:
+        for record_type in pool.address.record_types:
+            address = situation.instances[instance_id].address(pool.address, record_type)
+            if address is not None:
+                holders[str(address)].add(instance_id)
+    return holders
+
+
+def _left_by(plan: Plan, pool: PoolName, records: Iterable[Record]) -> Collection[Record]:
+    """Return a pool's records as they are once the plan is made."""
+    left = {(record.type, record.identifier): record for record in records}
+    for change in plan.change_records:
+        place = change.record.type, change.record.identifier
+        if change.pool == pool and isinstance(change, PutRecord):
+            left[place] = change.record
+        elif change.pool == pool:
+            left.pop(place, None)
+    return left.values()
+
+
+def _normal(value: str) -> str:
+    """Return an address as Python writes it; Route 53 keeps the form in which it was given."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        return value
+
+
+def _whose(owner: Owner, record: Record) -> str:
+    holder = owner.holder(record.identifier)
+    if holder is None:
+        return f"record {record.identifier!r}, which is not ours"
+    return "the fallback" if holder == FALLBACK else holder

@@ -1,0 +1,78 @@
+"""Findings: what a plan and its situation show that a person or a repair should see. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleet53.domain.model import AddressType, Finding, FindingKind
+from fleet53.planning.changes import CreateCheck, DeleteCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from fleet53.domain.scope import Scope
+    from fleet53.planning.changes import Change, Plan
+    from fleet53.planning.situation import Situation
+    from fleet53.report.model import Quotas
+
+
+def find_drift(plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each change that the plan would make, and for each that the guard holds."""
+    for change in plan.changes:
+        yield replace(_as_finding(change), drift=True)
+    for held in plan.held:
+        yield replace(_as_finding(held), kind=FindingKind.WITHDRAWAL_HELD, drift=True, held=True)
+
+
+def _as_finding(change: Change) -> Finding:
+    match change:
+        case CreateCheck():
+            key = change.key
+            return Finding(change.drift, change.because, key.pool, key.instance_id, check_id=change.replaces)
+        case DeleteCheck():
+            return Finding(change.drift, change.because, change.pool, change.instance_id, check_id=change.check_id)
+        case _:
+            record = change.record
+            return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)
+
+
+def find_overdue(plan: Plan, *, now: datetime, patience: timedelta) -> Iterator[Finding]:
+    """Yield a finding for each member that has waited longer than `patience` since its launch."""
+    for waiting in plan.waiting:
+        waited = now - waiting.launched
+        if waiting.overdue is not None and waited > patience:
+            because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
+            yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
+
+
+def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:
+    """Yield a finding for each name in an instance's tag that no pool has."""
+    for instance in situation.instances.values():
+        for name in sorted(instance.pools - situation.declared):
+            if scope.covers(name) and instance.state in {"pending", "running"}:
+                known = ", ".join(sorted(situation.declared)) or "none"
+                because = f"its tag names pool {name!r}, which is not declared (declared: {known})"
+                yield Finding(FindingKind.UNKNOWN_POOL, because, name, instance.id)
+
+
+def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
+    """Yield a finding if the plan needs checks that the account may not have."""
+    checks = quotas.health_checks
+    if plan.create_checks and checks.used >= checks.limit:
+        because = f"the account has all {checks.limit} health checks it may have, "
+        yield Finding(FindingKind.CHECK_QUOTA, f"{because}and {len(plan.create_checks)} more are needed")
+
+
+def find_public_checks(situation: Situation) -> Iterator[Finding]:
+    """Yield a finding for each pool with a check in a private hosted zone."""
+    for pool in situation.pools:
+        zone = situation.zones[pool.zone_id]
+        if zone.private and pool.check is not None:
+            because = (
+                f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
+                f"ask public addresses ({pool.address}) from outside; right is a public zone, or "
+                f'"address": "{AddressType.PRIVATE_IPV4}" with "health_check": null'
+            )
+            yield Finding(FindingKind.PUBLIC_CHECKS_IN_PRIVATE_ZONE, because, pool.name, record_name=pool.record_name)

@@ -1,0 +1,131 @@
+"""Members: how each pool and each of its members stands, for the report. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet53.domain.model import InstanceId
+from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
+from fleet53.report.model import MemberReport, PoolReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fleet53.domain.model import Check, CheckId, Instance, Pool, PoolName, Record, Seen
+    from fleet53.planning.changes import Plan
+    from fleet53.planning.situation import Situation
+
+type _Place = tuple[PoolName | None, InstanceId | None]
+
+
+def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, Seen]) -> Iterator[PoolReport]:
+    """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks."""
+    reasons, checks = _reasons(plan), _checks(situation)
+    pools = {pool.name: pool for pool in situation.pools}
+    for roll in plan.rolls:
+        members = _Members(situation, pools[roll.pool], seen, reasons, checks, _records(situation, roll.pool))
+        yield PoolReport(
+            name=roll.pool,
+            record_name=roll.record_name,
+            members=len(roll.members),
+            in_dns=len(roll.in_dns),
+            healthy=sum(members.answered(instance_id) for instance_id in roll.in_dns),
+            pending=len(roll.pending),
+            standby=len(roll.standby),
+            instances=tuple(members.report(instance_id) for instance_id in sorted(roll.members | roll.in_dns)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """A pool's members. `checks` are ours by the pool's hash and the instance, `records` those at the pool's name."""
+
+    situation: Situation
+    pool: Pool
+    seen: Mapping[CheckId, Seen]
+    reasons: Mapping[_Place, str]
+    checks: Mapping[tuple[str, InstanceId], tuple[CheckId, ...]]
+    records: Mapping[InstanceId, tuple[Record, ...]]
+
+    def answered(self, instance_id: InstanceId) -> bool:
+        """Whether Route 53 answers with a member: without a check, always; else when it sees it healthy."""
+        named = [record.check_id for record in self.records[instance_id]]
+        return all(check_id is None or (check_id in self.seen and self.seen[check_id].healthy) for check_id in named)
+
+    def report(self, instance_id: InstanceId) -> MemberReport:
+        """Return how a member stands."""
+        instance = self.situation.instances.get(instance_id)
+        verdict = self.situation.verdict(instance_id, self.pool.name)
+        records = self.records.get(instance_id, ())
+        check_ids = tuple(record.check_id for record in records if record.check_id is not None)
+        if not check_ids:
+            check_ids = self.checks.get((self.situation.owner.pool_hash(self.pool.name), instance_id), ())
+        sights = [self.seen[check_id] for check_id in check_ids if check_id in self.seen]
+        worst = min(sights, key=lambda sight: sight.percent, default=None)
+        return MemberReport(
+            instance_id=instance_id,
+            state=instance.state if instance else None,
+            lifecycle_state=self.situation.lifecycle_states.get(instance_id),
+            group=instance.group if instance else None,
+            addresses=self._own_addresses(instance) or tuple(value for record in records for value in record.values),
+            launched=instance.launched if instance else None,
+            membership=verdict.membership,
+            in_dns=bool(records),
+            because=self.reasons.get((self.pool.name, instance_id), verdict.because),
+            check_ids=check_ids,
+            percent_healthy=worst.percent if worst else None,
+            seen_since=worst.since if worst else None,
+        )
+
+    def _own_addresses(self, instance: Instance | None) -> tuple[str, ...]:
+        if instance is None:
+            return ()
+        own = (instance.address(self.pool.address, kind) for kind in self.pool.address.record_types)
+        return tuple(str(address) for address in own if address is not None)
+
+
+def owned_checks(situation: Situation) -> dict[CheckId, Check]:
+    """Return our checks among all of the account."""
+    return {
+        check.id: check
+        for check in (situation.checks or {}).values()
+        if situation.owner.read_reference(check.reference) is not None
+    }
+
+
+def _reasons(plan: Plan) -> dict[_Place, str]:
+    """Return what keeps a member from where it should be, or is about to bring it there."""
+    reasons: dict[_Place, str] = {(finding.pool, finding.instance_id): finding.because for finding in plan.findings}
+    reasons |= {(waiting.pool, waiting.instance_id): waiting.because for waiting in plan.waiting}
+    for change in plan.changes:
+        match change:
+            case CreateCheck():
+                reasons[change.key.pool, change.key.instance_id] = f"a check is to be made: {change.because}"
+            case PutRecord():
+                what = "be admitted" if change.admits else "be corrected"
+                reasons[change.pool, change.instance_id] = f"is to {what}: {change.because}"
+            case DeleteRecord():
+                reasons[change.pool, change.instance_id] = f"is to be withdrawn: {change.because}"
+    return reasons | {(held.pool, held.instance_id): held.because for held in plan.held}
+
+
+def _records(situation: Situation, pool: PoolName) -> dict[InstanceId, tuple[Record, ...]]:
+    """Return our records of each member at a pool's name; the fallback is no member's."""
+    found: dict[InstanceId, tuple[Record, ...]] = {}
+    for record in situation.records[pool]:
+        holder = situation.owner.instance(record.identifier)
+        if holder is not None:
+            found[holder] = (*found.get(holder, ()), record)
+    return found
+
+
+def _checks(situation: Situation) -> dict[tuple[str, InstanceId], tuple[CheckId, ...]]:
+    """Return our checks by the pool's hash and the instance."""
+    found: dict[tuple[str, InstanceId], tuple[CheckId, ...]] = {}
+    for check in (situation.checks or {}).values():
+        reference = situation.owner.read_reference(check.reference)
+        if reference is not None:
+            place = reference.pool_hash, reference.instance_id
+            found[place] = (*found.get(place, ()), check.id)
+    return found

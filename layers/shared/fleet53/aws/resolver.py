@@ -1,0 +1,39 @@
+"""DNS, as the function's own resolver tells it: the name servers that names are delegated to."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import dns.exception
+import dns.resolver
+
+from fleet53.config.pools import normal_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_PATIENCE: Final = 2.0
+"""Seconds that the resolver has for one answer, all its own tries included."""
+_AT_ONCE: Final = 20
+"""How many questions wait at the same time, so that a resolver that is silent holds up an audit once, not each time."""
+
+
+def name_servers(names: Collection[str]) -> dict[str, frozenset[str]]:
+    """Return the name servers that DNS delegates each name to, none where it knows none.
+
+    A name is missing where the resolver failed or was silent: that says nothing of the name.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        answers = dict(zip(names, threads.map(_ask, names), strict=True))
+    return {name: found for name, found in answers.items() if found is not None}
+
+
+def _ask(name: str) -> frozenset[str] | None:
+    try:
+        answer = dns.resolver.resolve(f"{name}.", "NS", lifetime=_PATIENCE, search=False)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return frozenset()
+    except dns.exception.DNSException:
+        return None
+    return frozenset(normal_name(server.to_text()) for server in answer)

@@ -1,0 +1,251 @@
+"""Pools: from the JSON of their parameters to values, with every fault named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fleet53.domain.model import (
+    CHECKER_REGIONS,
+    AddressType,
+    AdmitWhen,
+    CheckSettings,
+    FindingKind,
+    IPAddress,
+    Pool,
+    PoolName,
+    RecordType,
+    ZoneId,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+POOL_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
+_LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+RECORD_NAME: Final = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+_MIN_REGIONS: Final = 3  # HealthCheckConfig.Regions
+_MAX_NAME: Final = 255
+_ADDRESS_FORM: Final = "an IPv4 or IPv6 address"
+_PORTS: Final = range(1, 65536)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFault:
+    """A pool that cannot be served now. It is no removed pool: its records stay as they are.
+
+    `kind` is the finding it is reported as: its declaration is invalid, or its zone unreadable.
+    """
+
+    name: PoolName
+    because: str
+    kind: FindingKind = FindingKind.INVALID_POOL
+    record_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All pools that are declared, the usable and the faulty, each in the order of their names."""
+
+    pools: tuple[Pool, ...] = ()
+    faults: tuple[PoolFault, ...] = ()
+
+
+def normal_name(name: str) -> str:
+    """Return a DNS name as names are compared here: lower-case, without the trailing dot."""
+    return name.lower().removesuffix(".")
+
+
+class _Check(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, Field(max_length=512)] = "http://:80/"
+    interval: Literal[10, 30] = 30
+    failure_threshold: Annotated[int, Field(ge=1, le=10)] = 3
+    search_string: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    regions: list[str] | None = None
+
+    @field_validator("regions")
+    @classmethod
+    def _known_regions(cls, regions: list[str] | None) -> list[str] | None:
+        if regions is not None and (len(set(regions)) < _MIN_REGIONS or not CHECKER_REGIONS.issuperset(regions)):
+            known = ", ".join(sorted(CHECKER_REGIONS))
+            raise ValueError(f"at least {_MIN_REGIONS} different ones of {known}")
+        return regions
+
+    @field_validator("url")
+    @classmethod
+    def _readable_url(cls, url: str) -> str:
+        _read_url(url)
+        return url
+
+    @model_validator(mode="after")
+    def _search_needs_a_body(self) -> _Check:
+        if self.search_string is not None and self.url.startswith("tcp:"):
+            raise ValueError("search_string needs an http or https url: a tcp check reads no body")
+        return self
+
+    def settings(self) -> CheckSettings:
+        protocol, host, port, path = _read_url(self.url)
+        regions = frozenset(self.regions or CHECKER_REGIONS)
+        return CheckSettings(
+            protocol=protocol,
+            port=port,
+            host=host,
+            path=path,
+            interval=self.interval,
+            failure_threshold=self.failure_threshold,
+            search_string=self.search_string,
+            regions=None if regions == CHECKER_REGIONS else regions,
+        )
+
+
+class _Declaration(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    hosted_zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]{1,31}$")]
+    record_name: Annotated[str, Field(max_length=_MAX_NAME)]
+    ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
+    address: Literal["public-ipv4", "ipv6", "dualstack", "private-ipv4"] = "public-ipv4"
+    health_check: _Check | None = _Check()
+    admit_when: Literal["healthy", "running"] = "healthy"
+    fallback: str | None = None
+
+    @field_validator("record_name")
+    @classmethod
+    def _dns_name(cls, name: str) -> str:
+        if RECORD_NAME.fullmatch(normal_name(name)) is None:
+            raise ValueError("a DNS name such as app.example.com or *.example.com")
+        return normal_name(name)
+
+    @field_validator("fallback")
+    @classmethod
+    def _ip_address(cls, text: str | None) -> str | None:
+        if text is not None:
+            _read_address(text)
+        return text
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> _Declaration:
+        if self.address == "private-ipv4" and self.health_check is not None:
+            raise ValueError(
+                'health_check must be null where address is "private-ipv4": Route 53\'s checkers are outside the VPC'
+            )
+        if self.health_check is None and self.admit_when == "healthy":
+            raise ValueError('admit_when must be "running" where health_check is null: nothing tells health')
+        if self.fallback is not None:
+            wanted = AddressType(self.address).record_types
+            if record_type_of(_read_address(self.fallback)) not in wanted:
+                raise ValueError(f"fallback must be an address for {' or '.join(wanted)}, as {self.address} has")
+        return self
+
+    def pool(self, name: PoolName) -> Pool:
+        return Pool(
+            name=name,
+            zone_id=ZoneId(self.hosted_zone_id),
+            record_name=self.record_name,
+            ttl=self.ttl,
+            address=AddressType(self.address),
+            check=self.health_check.settings() if self.health_check is not None else None,
+            admit_when=AdmitWhen(self.admit_when),
+            fallback=_read_address(self.fallback) if self.fallback is not None else None,
+        )
+
+
+def read_pools(parameters: Mapping[str, str]) -> Declared:
+    """Return the pools that `parameters` (parameter name to text) declare.
+
+    Two pools never share a record name: of such two, the later in the order of pool names is refused, so that
+    editing one of them never changes which is served.
+    """
+    pools: list[Pool] = []
+    faults: list[PoolFault] = []
+    holders: dict[str, PoolName] = {}
+    for parameter, text in sorted(parameters.items()):
+        read = read_pool(parameter, text)
+        if isinstance(read, PoolFault):
+            faults.append(read)
+            continue
+        holder = holders.setdefault(read.record_name, read.name)
+        if holder == read.name:
+            pools.append(read)
+        else:
+            because = f"{parameter}: record_name={read.record_name!r} is already that of pool {holder}"
+            faults.append(PoolFault(read.name, because))
+    return Declared(tuple(pools), tuple(faults))
+
+
+def read_pool(parameter: str, text: str) -> Pool | PoolFault:
+    """Return the pool that one parameter declares, or every fault of it in one sentence."""
+    name = PoolName(parameter.rpartition("/")[2])
+    if POOL_NAME.fullmatch(name) is None:
+        because = f"{parameter}: a pool's name is 1 to 32 of a-z, 0-9 and '-', not {name!r}"
+        return PoolFault(name, because)
+    try:
+        return _Declaration.model_validate_json(text).pool(name)
+    except ValidationError as error:
+        because = "; ".join(_explain(fault, text) for fault in error.errors(include_url=False))
+        return PoolFault(name, f"{parameter}: {because}")
+
+
+def record_type_of(address: IPAddress) -> RecordType:
+    """Return the record type that holds `address`."""
+    return RecordType.A if isinstance(address, IPv4Address) else RecordType.AAAA
+
+
+def _explain(fault: Any, text: str) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    right = fault["msg"].removeprefix("Value error, ")
+    match fault["type"]:
+        case "json_invalid":
+            return f"not JSON ({right}): {text[:80]!r}"
+        case "extra_forbidden":
+            return f"{key}={fault['input']!r} is an unknown key"
+        case "missing":
+            return f"{key} is missing"
+        case _ if not key:
+            return str(right)
+        case _:
+            return f"{key}={fault['input']!r} is refused: {right}"
+
+
+def _read_address(text: str) -> IPAddress:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        raise ValueError(_ADDRESS_FORM) from None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise ValueError(_ADDRESS_FORM)
+    return address
+
+
+def _read_url(url: str) -> tuple[Literal["http", "https", "tcp"], str | None, int, str | None]:
+    """Take a check's URL apart into protocol, host (a header only, never resolved), port and path."""
+    form = "one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    if "@" in parts.netloc or parts.fragment or (port is not None and port not in _PORTS):
+        raise ValueError(form)
+    host = parts.hostname
+    if host is not None and RECORD_NAME.fullmatch(host) is None:
+        raise ValueError(form)
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    if len(path) > _MAX_NAME:
+        raise ValueError(f"a path of at most {_MAX_NAME} characters")
+    match parts.scheme:
+        case "tcp" if host is None and port is not None and path == "/" and not url.endswith("/"):
+            return "tcp", None, port, None
+        case "http":
+            return "http", host, port or 80, path
+        case "https":
+            return "https", host, port or 443, path
+        case _:
+            raise ValueError(form)

@@ -1,0 +1,81 @@
+"""Replacement: which members their groups should replace, because Route 53 sees them unhealthy for long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+
+    from fleet53.aws.clients import Aws
+    from fleet53.config.settings import Settings
+    from fleet53.domain.model import InstanceId, PoolName
+    from fleet53.planning.changes import Plan
+    from fleet53.planning.situation import Situation
+
+_SHARE: Final = 3
+"""One in so many members of a pool may be on its way out at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A member that its group should replace."""
+
+    pool: PoolName
+    instance_id: InstanceId
+    because: str
+
+
+def to_replace(
+    *,
+    in_dns: AbstractSet[InstanceId],
+    unhealthy: AbstractSet[InstanceId],
+    for_long: AbstractSet[InstanceId],
+    leaving: AbstractSet[InstanceId],
+) -> tuple[InstanceId, ...]:
+    """Return the members to replace now.
+
+    `in_dns` are the pool's members with a record, `unhealthy` those that Route 53 sees unhealthy now, `for_long` those
+    that a group has in service and that were unhealthy for as long as is allowed, `leaving` those that are marked or
+    going already. Where all are unhealthy the check is wrong, and not the fleet.
+    """
+    if unhealthy >= in_dns:
+        return ()
+    room = max(0, len(in_dns) // _SHARE - len(leaving))
+    return tuple(sorted(for_long & unhealthy - leaving)[:room])
+
+
+def find_replacements(
+    situation: Situation, plan: Plan, settings: Settings, aws: Aws, *, now: datetime
+) -> Iterator[Replacement]:
+    """Yield the members of the plan's pools that their groups should replace, if the settings ask for that."""
+    window = settings.replace_unhealthy_after
+    if not window:
+        return
+    for roll in plan.rolls:
+        checks = {
+            record.check_id: holder
+            for record in situation.records[roll.pool]
+            if record.check_id is not None
+            and (holder := situation.owner.instance(record.identifier)) is not None
+            and holder in roll.in_dns
+        }
+        seen = aws.health.seen(checks, now=now)
+        unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
+        for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
+        in_service = {member for member in roll.members if situation.lifecycle_states.get(member) == "InService"}
+        going = {
+            member for member in roll.members if situation.lifecycle_states.get(member, "").startswith("Terminating")
+        }
+        for member in to_replace(
+            in_dns=roll.in_dns,
+            unhealthy=unhealthy,
+            for_long=for_long & in_service,
+            leaving=going | aws.autoscaling.marked_unhealthy(in_service),
+        ):
+            yield Replacement(
+                roll.pool, member, f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
+            )

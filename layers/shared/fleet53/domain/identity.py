@@ -1,0 +1,114 @@
+"""Identity: how a record and a check say whose they are. Route 53 is the only state fleet53 has.
+
+SetIdentifier: `<owner>/<instance id>`, or `<owner>/fallback`.
+CallerReference: `fleet53/<owner hash 8>/<pool hash 8>/<instance id>/<generation 12>`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fleet53.domain.model import InstanceId, PoolName, RecordType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from fleet53.domain.model import CheckConfig
+
+FALLBACK: Final = "fallback"
+ATTEMPTS: Final = 64
+"""How many references one need has. Each deletion burns one for days, so this bounds how often the very same
+need (same launch, address and settings) can come back within that time."""
+
+
+def _hash(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A CallerReference of ours, taken apart."""
+
+    pool_hash: str
+    instance_id: InstanceId
+    generation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The stack that owns records and checks: `<stack name>.<region>.<account id>`."""
+
+    name: str
+
+    def identifier(self, holder: str) -> str:
+        """Return the SetIdentifier for `holder`: an instance id, or FALLBACK. 128 characters at most."""
+        return f"{self.name}/{holder}"
+
+    def holder(self, identifier: str | None) -> str | None:
+        """Return the instance id, or FALLBACK, of a SetIdentifier of ours; None if it is not ours."""
+        prefix = f"{self.name}/"
+        if identifier is None or not identifier.startswith(prefix):
+            return None
+        return identifier.removeprefix(prefix)
+
+    def instance(self, identifier: str | None) -> InstanceId | None:
+        """Return the instance id of a SetIdentifier of ours; None if it is the fallback's, or not ours."""
+        holder = self.holder(identifier)
+        return None if holder is None or holder == FALLBACK else InstanceId(holder)
+
+    def references(
+        self,
+        pool: PoolName,
+        instance_id: InstanceId,
+        launched: datetime,
+        record_type: RecordType,
+        config: CheckConfig,
+    ) -> Iterator[str]:
+        """Yield the CallerReferences of one need, in the order in which they are tried. 64 characters each.
+
+        The same need gives the same references, so two passes cannot create two checks; a restart, another
+        address or a changed setting gives others. Later ones are for when Route 53 has burned the earlier
+        (CreateHealthCheck, CallerReference).
+        """
+        need = json.dumps(
+            [
+                record_type,
+                str(config.address),
+                launched.isoformat(),
+                config.kind,
+                config.port,
+                config.host,
+                config.path,
+                config.interval,
+                config.failure_threshold,
+                config.search_string,
+                sorted(config.regions) if config.regions is not None else None,
+                config.enable_sni,
+            ]
+        )
+        prefix = f"{self._prefix}{self.pool_hash(pool)}/{instance_id}/"
+        for attempt in range(ATTEMPTS):
+            yield prefix + _hash(f"{need}#{attempt}", 12)
+
+    def read_reference(self, reference: str) -> Reference | None:
+        """Take a CallerReference apart; None if it is not ours."""
+        if not reference.startswith(self._prefix):
+            return None
+        match reference.removeprefix(self._prefix).split("/"):
+            case [pool_hash, instance_id, generation]:
+                return Reference(pool_hash, InstanceId(instance_id), generation)
+            case _:
+                return None
+
+    @staticmethod
+    def pool_hash(pool: PoolName) -> str:
+        """Return the eight hex digits that stand for a pool's name in a CallerReference."""
+        return _hash(pool, 8)
+
+    @property
+    def _prefix(self) -> str:
+        return f"fleet53/{_hash(self.name, 8)}/"

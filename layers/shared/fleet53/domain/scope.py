@@ -1,0 +1,43 @@
+"""The scope of a pass: which pools it is about, and how much of them it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fleet53.domain.model import PoolName
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which pools a pass is about: `pools`, or all where it is None.
+
+    With `checks` the account's checks are read at once: a record that is to move to another check looks as it should
+    without them. A `sweep` also reads the zones whole, and so finds what no pool claims any more. A `repair` also has
+    groups replace members.
+    """
+
+    pools: frozenset[PoolName] | None = None
+    checks: bool = False
+    sweep: bool = False
+    repair: bool = False
+
+    def covers(self, pool: PoolName) -> bool:
+        """Whether the pass is about `pool`."""
+        return self.pools is None or pool in self.pools
+
+    @classmethod
+    def union(cls, scopes: Iterable[Scope]) -> Scope:
+        """Return the scope that covers all of `scopes`."""
+        several = tuple(scopes)
+        everything = any(scope.pools is None for scope in several)
+        pools = frozenset(pool for scope in several for pool in scope.pools or ())
+        return cls(
+            None if everything else pools,
+            checks=any(scope.checks for scope in several),
+            sweep=any(scope.sweep for scope in several),
+            repair=any(scope.repair for scope in several),
+        )

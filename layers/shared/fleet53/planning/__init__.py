@@ -1,0 +1,1 @@
+"""Pure decisions: from what was read to what should be done, each with its reason."""

@@ -1,0 +1,1 @@
+"""The reconciler: one run from messages to changes, completed lifecycle actions and requeued messages."""

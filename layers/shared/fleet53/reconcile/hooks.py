@@ -1,0 +1,132 @@
+"""Settle: complete the hooks of instances that may go on, keep the others waiting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fleet53.aws.patience import AWS_ERRORS
+from fleet53.domain.lifecycle import Transition
+from fleet53.planning.changes import DeleteRecord
+from fleet53.planning.hooks import Complete, Hold, Standing, decide, drain_of, keep_alive
+from fleet53.signals import reconcile_message
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from fleet53.domain.lifecycle import Action
+    from fleet53.domain.model import InstanceId
+    from fleet53.reconcile.outcome import MessageId, Outcome
+    from fleet53.reconcile.passes import Run
+    from fleet53.signals import InstanceSignal, PoolSignal
+
+type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
+
+
+def settle_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
+    """Complete, or hold with a timer, each action that the signals brought or a sweep found, if its hook is ours.
+
+    An AWS error returns the message that brought the action; one that a sweep found is found again.
+    """
+    withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
+    holds: list[Hold] = []
+    for action, message in _actions(signals, outcome).values():
+        if not run.aws.autoscaling.is_ours(action):
+            continue
+        now = run.now()
+        step = decide(
+            _from_withdrawal(action, withdrawn, now=now),
+            standing(action.instance_id, outcome),
+            now=now,
+            admit_timeout=run.settings.admit_timeout,
+            unhealthy_result=run.settings.unhealthy_launch_result,
+        )
+        try:
+            if isinstance(step, Complete):
+                _complete(step, run, outcome)
+            elif (kept := _keep(step, run)) is not None:
+                holds.append(kept)
+        except AWS_ERRORS as error:
+            run.log.warning("hook not settled", extra=_describe(action) | {"because": str(error)})
+            if message is not None:
+                outcome.retry[message] = str(error)
+    _set_timers(holds, run, outcome)
+
+
+def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *, now: datetime) -> Action:
+    """Let a drain begin when the record goes, where it went only now: the event may have been lost."""
+    late = action.transition is Transition.TERMINATING and action.instance_id in withdrawn
+    return replace(action, at=now) if late else action
+
+
+def standing(instance_id: InstanceId, outcome: Outcome) -> Standing:
+    """Return how an instance stands after the passes of a run."""
+    instance = outcome.instances.get(instance_id)
+    named = instance.pools & outcome.declared if instance is not None else frozenset()
+    passed = named & outcome.rolls.keys()
+    in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.rolls)
+    return Standing(
+        pooled=bool(named) or in_dns,
+        in_dns=in_dns or passed != named,
+        ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
+        drain=drain_of(outcome.pools[pool].ttl for pool in passed),
+    )
+
+
+def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
+    """Return each action once, as the signal that first told of it says; those of messages that come again are left."""
+    waits: _Waits = {}
+    told = [(action, message) for message, signal in signals.items() for action in signal.actions]
+    told.sort(key=lambda each: each[0].at)
+    found: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
+    for action, message in (*told, *found):
+        if message is None or message not in outcome.retry:
+            waits.setdefault((action.instance_id, action.hook, action.transition), (action, message))
+    return waits
+
+
+def _complete(step: Complete, run: Run, outcome: Outcome) -> None:
+    over = run.aws.autoscaling.complete(step.action, step.result)
+    fields = _describe(step.action) | {"result": step.result.value, "because": step.because}
+    if over is None:
+        outcome.completed.append(step)
+        run.log.info("hook completed", extra=fields)
+    else:
+        run.log.info("hook was over", extra=fields | {"because": over})
+
+
+def _keep(hold: Hold, run: Run) -> Hold | None:
+    """Keep an instance waiting; return None where there is no such hook any more."""
+    action = hold.action
+    timeout = run.aws.autoscaling.hooks(action.group).get((action.hook, action.transition))
+    if timeout is None:
+        run.log.info("hook is gone", extra=_describe(action) | {"because": "the group has no such hook of ours"})
+        return None
+    kept = keep_alive(hold, timeout, now=run.now())
+    if kept.heartbeat and (over := run.aws.autoscaling.beat(action)) is not None:
+        run.log.info("hook was over", extra=_describe(action) | {"because": over})
+        return None
+    return kept
+
+
+def _set_timers(holds: list[Hold], run: Run, outcome: Outcome) -> None:
+    """Queue one signal for all that wait in the same pools, for when the first of them is due."""
+    by_pools: dict[frozenset[Any], list[Hold]] = {}
+    for hold in holds:
+        instance = outcome.instances[hold.action.instance_id]
+        by_pools.setdefault(instance.pools & outcome.declared, []).append(hold)
+    for pools, waits in by_pools.items():
+        message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
+        delay = min(hold.delay for hold in waits)
+        run.aws.queue.send(message, delay=math.ceil(delay.total_seconds()))
+
+
+def _describe(action: Action) -> dict[str, Any]:
+    return {
+        "instance_id": action.instance_id,
+        "group": action.group,
+        "hook": action.hook,
+        "transition": action.transition.value,
+    }

@@ -1,0 +1,66 @@
+"""The outcome: what one run did, gathered while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fleet53.planning.changes import DeleteRecord, PutRecord
+
+if TYPE_CHECKING:
+    from fleet53.domain.lifecycle import Action
+    from fleet53.domain.model import Finding, Instance, InstanceId, Pool, PoolName
+    from fleet53.planning.changes import Change, Plan, Roll, Waiting
+    from fleet53.planning.hooks import Complete
+    from fleet53.planning.situation import Situation
+
+type MessageId = str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did.
+
+    By pool, as the last plan for it said: `pools`, `ready`, `waiting`, `held`, `findings`; None stands for no pool.
+    `rolls` are as the first plan found them. `declared`, `instances` and `actions` are what was read on the way.
+    `retry` are the messages whose pools must be looked at again, with the reason.
+    """
+
+    declared: frozenset[PoolName] = frozenset()
+    pools: dict[PoolName, Pool] = field(default_factory=dict)
+    instances: dict[InstanceId, Instance] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+    rolls: dict[PoolName, Roll] = field(default_factory=dict)
+    ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
+    made: list[Change] = field(default_factory=list)
+    waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
+    held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
+    findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
+    completed: list[Complete] = field(default_factory=list)
+    retry: dict[MessageId, str] = field(default_factory=dict)
+
+    def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
+        """Take in a plan; what an earlier plan said of the same pools is out of date."""
+        self.declared = situation.declared
+        self.pools |= {pool.name: pool for pool in situation.pools}
+        self.instances |= situation.instances
+        for roll in plan.rolls:
+            self.ready[roll.pool] = roll.ready
+            self.rolls.setdefault(roll.pool, roll)
+            self.waiting.pop(roll.pool, None)
+            self.held.pop(roll.pool, None)
+            self.findings.pop(roll.pool, None)
+        for waiting in plan.waiting:
+            self.waiting.setdefault(waiting.pool, []).append(waiting)
+        for held in plan.held:
+            self.held.setdefault(held.pool, []).append(held)
+        for finding in (*plan.findings, *findings):
+            self.findings.setdefault(finding.pool, []).append(finding)
+
+    def in_dns(self, pool: PoolName) -> frozenset[InstanceId]:
+        """Return the members of `pool` that have a record after the run."""
+        members = set(self.rolls[pool].in_dns)
+        for change in self.made:
+            if isinstance(change, PutRecord | DeleteRecord) and change.pool == pool and change.instance_id:
+                (members.add if isinstance(change, PutRecord) else members.discard)(change.instance_id)
+        return frozenset(members)

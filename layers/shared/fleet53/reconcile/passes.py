@@ -1,0 +1,136 @@
+"""Passes: gather, plan and apply for some pools, until DNS is as planned.
+
+Note [Look again]: a pass that read "running" before another pass handled "terminated" would bring a record back.
+So after admissions the instances are looked at once more, and a pass that admitted one which is going runs again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fleet53.aws.patience import AWS_ERRORS
+from fleet53.convergence.apply import Applied, apply
+from fleet53.convergence.gather import add_checks, add_health, gather, waiting_actions
+from fleet53.convergence.replacement import find_replacements
+from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.scope import Scope
+from fleet53.planning.changes import PutRecord
+from fleet53.planning.membership import EC2, Membership
+from fleet53.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from fleet53.aws.clients import Aws
+    from fleet53.config.settings import Settings
+    from fleet53.domain.log import Log
+    from fleet53.domain.model import PoolName
+    from fleet53.planning.changes import Change, Plan
+    from fleet53.planning.guard import Guard
+    from fleet53.planning.situation import Situation
+    from fleet53.reconcile.outcome import Outcome
+
+_PLANS: Final = 3
+"""How often a refused batch is planned again before it is split by pool."""
+_LOOKS: Final = 3
+"""How often a pass runs again because it admitted an instance that is going."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run works with: the stack's settings, AWS, a log and a clock."""
+
+    settings: Settings
+    aws: Aws
+    log: Log
+    now: Callable[[], datetime]
+
+
+def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
+    """Run a pass, and again while it admitted an instance that is going: Note [Look again]."""
+    for _ in range(_LOOKS):
+        before = len(outcome.made)
+        _converge(scope, guard, run, outcome)
+        again = _admitted_in_vain(outcome.made[before:], run)
+        if not again:
+            return
+        scope = Scope(again)
+
+
+def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
+    """Gather, plan and apply until no batch is refused; in the end each pool on its own."""
+    for attempt in range(_PLANS + 1):
+        gathered = gather(scope, run.settings, run.aws)
+        plan = decide(gathered.situation, guard, run.aws, now=run.now())
+        outcome.note(gathered.situation, plan, gathered.findings)
+        alone = attempt == _PLANS
+        applied = Applied()
+        try:
+            apply(plan, run.aws.route53, run.log, one_pool_a_batch=alone, applied=applied)
+        finally:
+            outcome.made += applied.made
+        if scope.sweep:
+            _look_after_groups(scope, gathered.situation, plan, run, outcome)
+        for finding in applied.findings:
+            outcome.findings.setdefault(finding.pool, []).append(finding)
+        if not applied.refused:
+            return
+        if alone:
+            _report_refusals(applied, outcome)
+            return
+        refused = {pool for refusal in applied.refused for pool in refusal.pools}
+        pools = frozenset(pool for pool in refused if pool is not None)
+        scope = Scope(pools, checks=True, sweep=None in refused)
+
+
+def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:
+    """Return the plan, reading checks and health only where they decide something."""
+    plan = make_plan(situation, guard)
+    if situation.checks is None:
+        if plan.settled:
+            return plan
+        situation = add_checks(situation, aws)
+        plan = make_plan(situation, guard)
+    awaited = {waiting.check_id for waiting in plan.waiting if waiting.check_id is not None}
+    return make_plan(add_health(situation, awaited, aws, now=now), guard) if awaited else plan
+
+
+def _look_after_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
+    """Find the hooks whose event was lost; on a repair, have groups replace members that were unhealthy for too long.
+
+    DNS is as it should be by now, and what fails here is tried again by the next sweep.
+    """
+    try:
+        outcome.actions += waiting_actions(situation, run.aws)
+        if scope.repair:
+            _replace_unhealthy(situation, plan, run)
+    except AWS_ERRORS as error:
+        run.log.warning("groups not looked after", extra={"because": str(error)})
+
+
+def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
+    for replacement in find_replacements(situation, plan, run.settings, run.aws, now=run.now()):
+        run.aws.autoscaling.mark_unhealthy(replacement.instance_id)
+        fields = {
+            "pool": replacement.pool,
+            "instance_id": replacement.instance_id,
+            "because": replacement.because,
+        }
+        run.log.info("marked unhealthy in its group", extra=fields)
+
+
+def _admitted_in_vain(made: list[Change], run: Run) -> frozenset[PoolName]:
+    """Return the pools that have just admitted an instance which EC2 does not call running any more."""
+    admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
+    found = run.aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
+    running = {instance.id for instance in found.values() if EC2.get(instance.state) is Membership.ADMIT}
+    return frozenset(change.pool for change in admissions if change.instance_id not in running)
+
+
+def _report_refusals(applied: Applied, outcome: Outcome) -> None:
+    for refusal in applied.refused:
+        for pool in refusal.pools:
+            finding = Finding(FindingKind.CHANGE_REFUSED, refusal.reason, pool)
+            outcome.findings.setdefault(pool, []).append(finding)

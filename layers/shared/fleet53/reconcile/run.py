@@ -1,0 +1,99 @@
+"""Reconcile: one run from signals to changes, completed hooks and timers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fleet53.aws.patience import AWS_ERRORS
+from fleet53.convergence.apply import describe
+from fleet53.domain.errors import TryLaterError
+from fleet53.domain.scope import Scope
+from fleet53.planning.changes import CreateCheck
+from fleet53.planning.guard import Guard
+from fleet53.planning.membership import EC2, Membership
+from fleet53.reconcile.hooks import settle_hooks
+from fleet53.reconcile.outcome import MessageId
+from fleet53.reconcile.passes import run_pass
+from fleet53.reconcile.requeue import set_timers
+from fleet53.signals import InstanceSignal, PoolSignal
+
+if TYPE_CHECKING:
+    from fleet53.domain.model import Instance, InstanceId
+    from fleet53.reconcile.outcome import Outcome
+    from fleet53.reconcile.passes import Run
+
+type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
+
+
+def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
+    """Bring the pools that `signals` concern to what they owe their members, and note in `outcome` what was done.
+
+    Raises an AWS error where not even the signals' instances could be read, or the next look could not be queued.
+    What was done until then is in `outcome` all the same.
+    """
+    named = {i for signal in signals.values() if isinstance(signal, InstanceSignal) for i in signal.instance_ids}
+    outcome.instances |= run.aws.ec2.by_id(named)
+    found = find_scopes(signals, outcome.instances)
+    scopes = {message: scope for message, scope in found.items() if scope is not None}
+    for force in (False, True):
+        chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
+        if chosen:
+            guard = Guard(run.settings.max_withdraw_percent, force=force)
+            _run_passes(chosen, guard, run, outcome)
+    for held in outcome.held.values():
+        for deletion in held:
+            run.log.warning("withdrawal held", extra=describe(deletion))
+    settle_hooks(signals, run, outcome)
+    again = Scope.union(scopes[message] for message in scopes.keys() & outcome.retry.keys())
+    set_timers(
+        [signals[message] for message in scopes if message not in outcome.retry],
+        waiting=outcome.waiting,
+        fresh={
+            change.key.instance_id
+            for change in outcome.made
+            if isinstance(change, CreateCheck) and not again.covers(change.key.pool)
+        },
+        queue=run.aws.queue,
+    )
+
+
+def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[MessageId, Scope | None]:
+    """Return what each signal concerns; None is nothing, and costs no call to Route 53.
+
+    `known` are those of the signals' instances that EC2 knows.
+
+    An instance's tag names its pools. An id that EC2 does not know concerns all pools, because any of them may
+    still answer with its address. Of an instance that leaves, a check may be left without a record.
+    """
+    scopes: dict[MessageId, Scope | None] = {}
+    for message, signal in signals.items():
+        if isinstance(signal, PoolSignal):
+            scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep, repair=signal.repair)
+        elif signal.instance_ids - known.keys():
+            scopes[message] = Scope(checks=True)
+        else:
+            instances = [known[instance_id] for instance_id in signal.instance_ids]
+            pools = frozenset(pool for instance in instances for pool in instance.pools)
+            leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
+            scopes[message] = Scope(pools, checks=leaving) if pools else None
+    return scopes
+
+
+def _forces(signal: InstanceSignal | PoolSignal) -> bool:
+    return isinstance(signal, PoolSignal) and signal.force
+
+
+def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outcome: Outcome) -> None:
+    """Run one pass for all scopes; if it breaks over something of ours, one for each message on its own."""
+    try:
+        run_pass(Scope.union(scopes.values()), guard, run, outcome)
+    except (TryLaterError, *AWS_ERRORS) as error:
+        outcome.retry |= dict.fromkeys(scopes, str(error))
+    except Exception as error:  # one pool's surprise must not stop the others; it is logged and tried again
+        run.log.exception("pass broke off", extra={"messages": sorted(scopes)})
+        if len(scopes) == 1:
+            outcome.retry |= dict.fromkeys(scopes, f"{type(error).__name__}: {error}")
+            return
+        for message, scope in scopes.items():
+            _run_passes({message: scope}, guard, run, outcome)

@@ -1,0 +1,1 @@
+"""The audit's report as values, and its forms: JSON, text and a page."""

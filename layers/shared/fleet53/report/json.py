@@ -1,0 +1,87 @@
+"""The report as JSON: the form that others rely on. A key may be added, none renamed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fleet53.domain.model import Finding
+    from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report as JSON's values; times are ISO 8601 in UTC."""
+    return {
+        "owner": report.owner,
+        "at": _time(report.at),
+        "in_sync": report.in_sync,
+        "pools": [_pool(pool) for pool in report.pools],
+        "findings": [_finding(finding) for finding in report.findings],
+        "summary": report.summary,
+        "quotas": {
+            "health_checks": _quota(report.quotas.health_checks),
+            "check_creations_last_day": _quota(created) if (created := report.quotas.check_creations) else None,
+            "records": {zone_id: _quota(quota) for zone_id, quota in report.quotas.records.items()},
+        },
+        "cost": asdict(report.cost),
+        "queued": report.queued,
+    }
+
+
+def without_instances(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON form without a row for each instance, so that it fits into one log event whatever the fleet."""
+    pools = [{key: value for key, value in pool.items() if key != "instances"} for pool in report["pools"]]
+    return report | {"pools": pools}
+
+
+def _pool(pool: PoolReport) -> dict[str, Any]:
+    return {
+        "name": pool.name,
+        "record_name": pool.record_name,
+        "members": pool.members,
+        "in_dns": pool.in_dns,
+        "healthy": pool.healthy,
+        "pending": pool.pending,
+        "standby": pool.standby,
+        "instances": [_member(member) for member in pool.instances],
+    }
+
+
+def _member(member: MemberReport) -> dict[str, Any]:
+    return {
+        "instance_id": member.instance_id,
+        "state": member.state,
+        "lifecycle_state": member.lifecycle_state,
+        "group": member.group,
+        "addresses": list(member.addresses),
+        "launched_at": _time(member.launched),
+        "membership": member.membership.value,
+        "in_dns": member.in_dns,
+        "because": member.because,
+        "health_check_ids": list(member.check_ids),
+        "percent_healthy": member.percent_healthy,
+        "seen_since": _time(member.seen_since),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": finding.kind.value,
+        "pool": finding.pool,
+        "instance_id": finding.instance_id,
+        "record_name": finding.record_name,
+        "health_check_id": finding.check_id,
+        "because": finding.because,
+        "held": finding.held,
+    }
+
+
+def _quota(quota: Quota) -> dict[str, int]:
+    return {"used": quota.used, "limit": quota.limit}
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at is not None else None

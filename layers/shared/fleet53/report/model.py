@@ -1,0 +1,136 @@
+"""The report: what an audit found, as values. How it reads as JSON, text or a page is said elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet53.domain.model import HEALTHY_ABOVE
+from fleet53.planning.membership import Membership
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from fleet53.domain.model import CheckId, Finding, InstanceId, PoolName, ZoneId
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """One member of a pool, or an instance that still has a record of it.
+
+    `state` is EC2's, None where EC2 does not know the id; `lifecycle_state` is Auto Scaling's, None outside a group.
+    `addresses` are those the pool would answer with. `membership` is what the pool owes it. `because` says why it is in
+    DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that see one of
+    its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route 53's
+    threshold, as far as was looked.
+    """
+
+    instance_id: InstanceId
+    state: str | None
+    lifecycle_state: str | None
+    group: str | None
+    addresses: tuple[str, ...]
+    launched: datetime | None
+    membership: Membership
+    in_dns: bool
+    because: str
+    check_ids: tuple[CheckId, ...] = ()
+    percent_healthy: float | None = None
+    seen_since: datetime | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether it is where it should be: answered with, or out of DNS because it does not serve."""
+        if not self.in_dns:
+            return self.membership is Membership.WITHDRAW
+        answered = self.percent_healthy is None or self.percent_healthy > HEALTHY_ABOVE
+        return answered and self.membership is Membership.ADMIT
+
+
+@dataclass(frozen=True, slots=True)
+class PoolReport:
+    """One pool. `instances` has a row for each of the `members`, and for whoever else has a record.
+
+    `healthy` are those in DNS that Route 53 answers with, `pending` those that wait for it, `standby` those that find
+    no place.
+    """
+
+    name: PoolName
+    record_name: str
+    members: int
+    in_dns: int
+    healthy: int
+    pending: int
+    standby: int
+    instances: tuple[MemberReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of a limit of Route 53's is used."""
+
+    used: int
+    limit: int
+
+    @property
+    def percent(self) -> float:
+        """The share that is used, in percent."""
+        return 100 * self.used / self.limit if self.limit else 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """The limits of Route 53's that this stack can reach.
+
+    `records` is of each hosted zone that was read, `check_creations` of the last 24 hours (this stack's own; Route 53
+    counts the account's), None where CloudWatch did not tell.
+    """
+
+    health_checks: Quota
+    check_creations: Quota | None
+    records: Mapping[ZoneId, Quota]
+
+    @property
+    def percent(self) -> float:
+        """The share that is used of the one that is nearest to its limit, in percent."""
+        known = (self.health_checks, self.check_creations, *self.records.values())
+        return max(quota.percent for quota in known if quota is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What this stack's checks cost: how many there are, and US dollars a month."""
+
+    checks: int
+    usd_a_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued."""
+
+    owner: str
+    at: datetime
+    pools: tuple[PoolReport, ...]
+    findings: tuple[Finding, ...]
+    quotas: Quotas
+    cost: Cost
+    queued: int = 0
+    whole: bool = True
+
+    @property
+    def drift(self) -> tuple[Finding, ...]:
+        """The findings that a repair would do something about, those that the guard holds included."""
+        return tuple(finding for finding in self.findings if finding.drift)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether DNS is as it should be."""
+        return not self.drift
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many findings of each kind there are."""
+        return dict(sorted(Counter(finding.kind.value for finding in self.findings).items()))

@@ -1,0 +1,212 @@
+"""The page: a report as HTML for CloudWatch's custom widget. Pure: a report and a view in, text out.
+
+CloudWatch takes scripts, frames, `<use>` and event handlers out of what a widget returns; here are none. What a
+viewer may do is said by `<cwdb-action>`, which acts on the element right before it (CloudWatch User Guide,
+Interactivity in the custom widget). Texts of a report come from outside (tags, names, errors): the template escapes
+every one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from fleet53.domain.model import HEALTHY_ABOVE, HISTORY, FindingKind
+from fleet53.planning.membership import Membership
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fleet53.domain.model import Finding
+    from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+
+_BLIND: Final = frozenset({FindingKind.ZONE_UNREADABLE, FindingKind.INVALID_POOL})
+"""Findings because of which a pool is not looked at: a page that only lacks the pool would look well."""
+_FEW: Final = 10
+"""So many findings are shown at once; the others unfold."""
+_NEAR: Final = 80.0
+"""Percent of a limit from which the page says that it is near."""
+_FULL: Final = 100.0
+_MARGIN: Final = timedelta(minutes=5)
+"""How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("fleet53.report", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """For whom a page is written: `endpoint` is the ARN that its buttons call, `pools` what they ask about again.
+
+    `zone` is the viewer's; `pools` is None where the widget shows all.
+    """
+
+    endpoint: str
+    pools: tuple[str, ...] | None = None
+    dark: bool = False
+    zone: timezone = UTC
+
+    def params(self, action: str, **more: Any) -> dict[str, Any]:
+        """Return what a button sends: CloudWatch calls with a button's parameters instead of the widget's own."""
+        asked = {"action": action} | more
+        return asked if self.pools is None else asked | {"pools": list(self.pools)}
+
+
+class _Standing(Enum):
+    """How a member stands, as a look (an icon and its class) and in words; the worst first."""
+
+    LEAVING = "warn", "In DNS, to be withdrawn"
+    UNHEALTHY = "bad", "In DNS, unhealthy"
+    OUT = "off", "Not in DNS"
+    UNSEEN = "unsure", "In DNS, no data yet"
+    WELL = "ok", "In DNS"
+
+    @property
+    def look(self) -> str:
+        return self.value[0]
+
+    @property
+    def words(self) -> str:
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A member as its row shows it; `event` is what happened `at` that time, or `earlier` than anybody looked."""
+
+    member: MemberReport
+    standing: _Standing
+    event: str
+    at: datetime | None
+    earlier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A limit as its bar shows it."""
+
+    name: str
+    quota: Quota
+    look: str
+    words: str
+
+
+def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
+    """Return the page of a report; `repaired` says whether the audit was told to queue a repair."""
+    drift = report.drift
+    held = [finding for finding in drift if finding.held]
+    blind = [finding for finding in report.findings if finding.kind in _BLIND]
+    findings = sorted((each for each in report.findings if each not in blind), key=_weight)
+    return _write(
+        "report.html",
+        view,
+        report=report,
+        repaired=repaired,
+        mendable=len(drift) - len(held),
+        held=len(held),
+        blind=blind,
+        findings=findings[:_FEW],
+        further_findings=findings[_FEW:],
+        pools=[(pool, _rows(pool, report.at), _drifted(pool, drift)) for pool in report.pools],
+        limits=_limits(report),
+        local=_local(view.zone),
+        since=_since(view.zone, report.at),
+        ago=lambda at: _ago(at, report.at),
+        healthy_above=HEALTHY_ABOVE,
+    )
+
+
+def write_failure(heading: str, because: str, view: View, *, again: bool = True) -> str:
+    """Return the page that says that nothing can be shown, and why."""
+    return _write("failure.html", view, heading=heading, because=because, again=again)
+
+
+def _write(template: str, view: View, **values: Any) -> str:
+    return _TEMPLATES.get_template(template).render(view=view, **values)
+
+
+def _weight(finding: Finding) -> tuple[int, str, str, str]:
+    """Order findings: what is held, what a repair mends, the rest."""
+    first = 0 if finding.held else 1 if finding.drift else 2
+    return first, finding.kind.value, finding.pool or "", finding.instance_id or ""
+
+
+def _drifted(pool: PoolReport, drift: Sequence[Finding]) -> int:
+    return sum(finding.pool == pool.name for finding in drift)
+
+
+def _rows(pool: PoolReport, now: datetime) -> list[_Row]:
+    """Return a pool's rows, those that are not well first."""
+    order = list(_Standing)
+    rows = [_row(member, now) for member in pool.instances]
+    return sorted(rows, key=lambda row: (row.member.well, order.index(row.standing), row.member.instance_id))
+
+
+def _row(member: MemberReport, now: datetime) -> _Row:
+    standing = _standing(member)
+    if member.in_dns and member.percent_healthy is not None and member.seen_since is not None:
+        event = "healthy" if member.percent_healthy > HEALTHY_ABOVE else "unhealthy"
+        earlier = now - member.seen_since >= HISTORY - _MARGIN
+        return _Row(member, standing, event, member.seen_since, earlier)
+    return _Row(member, standing, "launched", member.launched)
+
+
+def _standing(member: MemberReport) -> _Standing:
+    if not member.in_dns:
+        return _Standing.OUT
+    if member.membership is Membership.WITHDRAW:
+        return _Standing.LEAVING
+    if member.percent_healthy is None:
+        return _Standing.UNSEEN if member.check_ids else _Standing.WELL
+    return _Standing.WELL if member.percent_healthy > HEALTHY_ABOVE else _Standing.UNHEALTHY
+
+
+def _limits(report: Report) -> list[_Limit]:
+    quotas = report.quotas
+    return [
+        _limit("Health checks of the account", quotas.health_checks),
+        *([_limit("Health checks created in 24 hours", created)] if (created := quotas.check_creations) else []),
+        *(_limit(f"Records in zone {zone_id}", quota) for zone_id, quota in sorted(quotas.records.items())),
+    ]
+
+
+def _limit(name: str, quota: Quota) -> _Limit:
+    if quota.percent >= _FULL:
+        return _Limit(name, quota, "bad", "used up")
+    if quota.percent >= _NEAR:
+        return _Limit(name, quota, "warn", "near the limit")
+    return _Limit(name, quota, "ok", "")
+
+
+def _local(zone: timezone) -> Callable[[datetime], str]:
+    """Return what writes a time as it is in a zone."""
+    return lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _since(zone: timezone, now: datetime) -> Callable[[datetime], str]:
+    """Return what writes a past time as it is in a zone, without the date where that is today's."""
+    today = now.astimezone(zone).date()
+
+    def since(at: datetime) -> str:
+        there = at.astimezone(zone)
+        return f"{there:%H:%M}" if there.date() == today else f"{there:%Y-%m-%d %H:%M}"
+
+    return since
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    """Return how long ago a time is, in the greatest unit that fits; what lies ahead is 0 s ago."""
+    seconds = int(max(now - at, timedelta()).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,245 @@
+"""The report for people: as text for a terminal, and as Markdown for a page. Pure.
+
+What comes from outside (tags, names, the words of AWS) cannot leave its place: on a terminal no control character is
+passed on, and in Markdown nothing of it is markup.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from tabulate import tabulate
+
+from fleet53.domain.model import HEALTHY_ABOVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from fleet53.domain.model import Finding
+    from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+
+    type Row = tuple[str, ...]
+
+WIDTH: Final = 120
+"""The columns of a terminal that the text form needs."""
+ALL_LISTED: Final = 20
+"""Up to so many members of a pool are all listed; of a larger pool, those with trouble."""
+_GAP: Final = 2
+_MINUTES_SHOWN: Final = 120
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>&|~#!$])")
+
+_POOLS: Final = ("pool", "members", "in DNS", "healthy", "pending", "standby", "record name")
+_MEMBERS: Final = ("instance", "address", "EC2", "Auto Scaling", "checkers", "in DNS, or why not")
+_QUOTAS: Final = ("quota", "used", "limit", "percent")
+_WIDEST: Final = {"instance": 19, "address": 39, "EC2": 13, "Auto Scaling": 19, "pool": 32, "quota": 60}
+"""Where a text's column is broken: an instance's id, an IPv6 address, `shutting-down`, most lifecycle states."""
+_NUMBERS: Final = frozenset({*_POOLS[1:-1], *_QUOTAS[1:], "checkers"})
+_FINDINGS: Final = ("", "kind", "pool", "about", "because")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Findings that differ only in what they are about. `mark` is how pressing they are."""
+
+    mark: str
+    kind: str
+    pool: str
+    because: str
+    about: tuple[str, ...]
+
+
+def as_text(report: Report) -> str:
+    """Return a report for a terminal: no line is longer than WIDTH, and no control character but the line's end."""
+    verdict = _wrapped(" ".join(_verdict(report)), WIDTH)
+    parts = [f"{_wrapped(_title(report), WIDTH)}\n{verdict}"]
+    entries = _entries(report.findings)
+    if entries:
+        parts.append("\n".join(["Findings", "", *map(_entry_text, entries)]))
+    parts.append(f"Pools\n\n{_text_table(_POOLS, map(_pool_row, report.pools))}")
+    for pool in report.pools:
+        listed, well = _listed(pool, report)
+        parts.append(_wrapped(f"Members of {pool.name}", WIDTH))
+        if listed:
+            parts[-1] += f"\n\n{_text_table(_MEMBERS, _member_rows(listed, report.at))}"
+        if well:
+            parts[-1] += f"\n\n{well}"
+    parts.append(f"Quotas\n\n{_text_table(_QUOTAS, _quota_rows(report))}")
+    parts.append(_cost(report))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_markdown(report: Report) -> str:
+    """Return a report as Markdown with tables (GitHub's, and CommonMark with the table extension)."""
+    parts = [f"## {_escaped(_title(report))}", _escaped(" ".join(_verdict(report)))]
+    entries = _entries(report.findings)
+    if entries:
+        rows = ((each.mark, each.kind, each.pool, ", ".join(each.about), each.because) for each in entries)
+        parts += ["### Findings", _markdown_table(_FINDINGS, rows)]
+    parts += ["### Pools", _markdown_table(_POOLS, map(_pool_row, report.pools))]
+    for pool in report.pools:
+        listed, well = _listed(pool, report)
+        parts.append(f"### Members of {_escaped(pool.name)}")
+        if listed:
+            parts.append(_markdown_table(_MEMBERS, _member_rows(listed, report.at)))
+        if well:
+            parts.append(well)
+    parts += ["### Quotas", _markdown_table(_QUOTAS, _quota_rows(report)), _escaped(_cost(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+# What is said, whatever the form
+
+
+def _title(report: Report) -> str:
+    return f"{report.owner}, {_time(report.at)}"
+
+
+def _verdict(report: Report) -> Iterator[str]:
+    drift, held = len(report.drift), sum(finding.held for finding in report.findings)
+    others = len(report.findings) - drift
+    if report.in_sync:
+        yield "In sync."
+    else:
+        yield f"NOT IN SYNC: {drift} drifted{f', {held} of them held by the guard' if held else ''}."
+    if others:
+        yield f"{_count(others, 'finding')} that no repair mends."
+    yield "A repair is queued." if report.queued else "Nothing is queued."
+    if not report.whole:
+        yield "Not all pools were looked at."
+
+
+def _entries(findings: Iterable[Finding]) -> list[_Entry]:
+    """Return the findings, most pressing first, those together that say the same."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for finding in sorted(findings, key=lambda each: (not each.held, not each.drift)):
+        mark = "held" if finding.held else "drift" if finding.drift else ""
+        about = found.setdefault((mark, finding.kind.value, finding.pool or "", finding.because), [])
+        check = f"check {finding.check_id}" if finding.check_id else None
+        subject = finding.instance_id or finding.record_name or check
+        if subject and subject not in about:
+            about.append(subject)
+    return [_Entry(*said, tuple(about)) for said, about in found.items()]
+
+
+def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
+    """Return the members to list, and a sentence about those that are not."""
+    if len(pool.instances) <= ALL_LISTED:
+        return list(pool.instances), "" if pool.instances else "Nobody."
+    named = {finding.instance_id for finding in report.findings if finding.pool in {pool.name, None}}
+    troubled = [member for member in pool.instances if member.instance_id in named or not member.well]
+    well = len(pool.instances) - len(troubled)
+    more = "more " if troubled else ""
+    return troubled, f"{well} {more}are well, in DNS or rightly out of it." if well else ""
+
+
+def _pool_row(pool: PoolReport) -> Row:
+    counts = (pool.members, pool.in_dns, pool.healthy, pool.pending, pool.standby)
+    return (pool.name, *map(str, counts), pool.record_name)
+
+
+def _member_rows(members: Iterable[MemberReport], now: datetime) -> Iterator[Row]:
+    for member in members:
+        yield (
+            member.instance_id,
+            " ".join(member.addresses) or "none",
+            member.state or "unknown",
+            member.lifecycle_state or "-",
+            "-" if member.percent_healthy is None else f"{member.percent_healthy:.0f} %",
+            _place(member, now),
+        )
+
+
+def _place(member: MemberReport, now: datetime) -> str:
+    """Say whether a member is in DNS, and why or why not; and for how long Route 53 has not answered with it."""
+    if not member.in_dns:
+        return f"no: {member.because}"
+    if member.percent_healthy is None or member.percent_healthy > HEALTHY_ABOVE:
+        return f"yes: {member.because}"
+    since = f" for {_duration(now - member.seen_since)} or more" if member.seen_since else ""
+    return f"yes, but unhealthy{since}: {member.because}"
+
+
+def _quota_rows(report: Report) -> Iterator[Row]:
+    quotas: dict[str, Quota | None] = {
+        "health checks of the account": report.quotas.health_checks,
+        "health checks created in 24 hours": report.quotas.check_creations,
+        **{f"records in {zone_id}": quota for zone_id, quota in report.quotas.records.items()},
+    }
+    for name, quota in quotas.items():
+        if quota is None:
+            yield name, "unknown", "", ""
+            continue
+        yield name, str(quota.used), str(quota.limit), f"{quota.percent:.0f} %"
+
+
+def _cost(report: Report) -> str:
+    return f"{_count(report.cost.checks, 'health check')} of this stack, about ${report.cost.usd_a_month:.2f} a month."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _duration(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    return f"{minutes} min" if minutes <= _MINUTES_SHOWN else f"{minutes // 60} h"
+
+
+def _plain(text: str) -> str:
+    """Return text as one line without anything that a terminal obeys or that is not seen."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in " ".join(text.split())
+    )
+
+
+# Text
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> str:
+    return textwrap.fill(_plain(text), width, break_on_hyphens=False, subsequent_indent=indent)
+
+
+def _entry_text(entry: _Entry) -> str:
+    indent = " " * 9
+    pool = f", pool {entry.pool}" if entry.pool else ""
+    about = f": {', '.join(entry.about)}" if entry.about else ""
+    head = _wrapped(f"{entry.kind}{pool}{about}", WIDTH - len(indent))
+    because = _wrapped(entry.because, WIDTH - len(indent))
+    return f"  {entry.mark:7}" + textwrap.indent(f"{head}\n{because}", indent).removeprefix(indent)
+
+
+def _text_table(heads: Sequence[str], rows: Iterable[Row]) -> str:
+    """Return a table that fits WIDTH: the last column is wrapped to what the others leave."""
+    # The heads are a row like any other, because tabulate makes a column wider than its head.
+    table = [list(heads), *(list(map(_plain, row)) for row in rows)]
+    left = WIDTH - _GAP * (len(heads) - 1)
+    for column, head in enumerate(heads):
+        for row in table:
+            row[column] = textwrap.fill(row[column], min(left, _WIDEST.get(head, left)), break_on_hyphens=False)
+        left -= max(len(line) for row in table for line in row[column].split("\n"))
+    return tabulate(table, (), "plain", disable_numparse=True, colalign=_aligned(heads))
+
+
+# Markdown
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", _plain(text))
+
+
+def _markdown_table(heads: Sequence[str], rows: Iterable[Row]) -> str:
+    cells = [[*map(_escaped, row)] for row in rows]
+    return tabulate(cells, heads, "pipe", disable_numparse=True, colalign=_aligned(heads))
+
+
+def _aligned(heads: Sequence[str]) -> list[str]:
+    return ["right" if head in _NUMBERS else "left" for head in heads]

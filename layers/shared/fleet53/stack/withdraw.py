@@ -1,0 +1,135 @@
+"""Withdraw: take all that a stack owns out of Route 53, in as many rounds as it takes.
+
+Note [The last run]: when CloudFormation asks for this, nothing feeds the reconciler any more, but a run of it may
+still go on and put a record that a round no longer sees. A message of such a run is in flight, and no run is longer
+than LONGEST_RUN. So rounds go on while messages are in flight, until none can be of a run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fleet53.aws.patience import AWS_ERRORS
+from fleet53.config.pools import read_pools
+from fleet53.convergence.apply import Applied, apply, describe
+from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneGoneError, ZoneUnreadableError
+from fleet53.planning.changes import Plan
+from fleet53.stack.withdrawal import Withdrawal, check_deletions, record_deletions, safe_deletions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet53.aws.clients import StackAws
+    from fleet53.aws.patience import Patience
+    from fleet53.config.settings import Settings
+    from fleet53.convergence.apply import Refusal
+    from fleet53.domain.log import Log
+    from fleet53.domain.model import Record, ZoneId
+
+LONGEST_RUN: Final = 300.0
+"""Seconds that a run of the reconciler can take: the timeout of its function."""
+_PAUSE: Final = 5.0
+
+
+def withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Withdrawal:
+    """Delete every record and then every check of the stack, until a round finds nothing or time is over.
+
+    What AWS refuses is left, and named in what is returned. Nothing is raised for it.
+    """
+    withdrawal = Withdrawal()
+    try:
+        _go_round(settings, aws, patience, log, withdrawal)
+    except (TryLaterError, *AWS_ERRORS) as error:
+        withdrawal.reasons.append(str(error))
+    for deletion in withdrawal.left:
+        log.warning("left behind", extra=describe(deletion))
+    return withdrawal
+
+
+def _go_round(settings: Settings, aws: StackAws, patience: Patience, log: Log, withdrawal: Withdrawal) -> None:
+    zone_ids = _zones(settings, aws, log)
+    no_run_left = patience.remaining() - LONGEST_RUN
+    names_apart = False
+    while True:
+        before = len(withdrawal.made)
+        try:
+            _round(zone_ids, settings, aws, log, withdrawal, names_apart=names_apart)
+        except OutOfTimeError:
+            raise
+        except TryLaterError as error:
+            patience.wait(_PAUSE, f"for another round: {error}")
+            continue
+        if len(withdrawal.made) > before:
+            names_apart = bool(withdrawal.reasons)
+        elif withdrawal.reasons:
+            if names_apart:
+                return
+            names_apart = True
+        elif patience.remaining() < no_run_left or not _in_flight(aws, log):
+            return
+        else:
+            patience.wait(_PAUSE, "to see a run of the reconciler end")
+
+
+def _zones(settings: Settings, aws: StackAws, log: Log) -> dict[ZoneId, bool]:
+    """Return the zones that may hold records of ours, and of each whether the stack's settings name it.
+
+    Any pool may name any zone. One that only a pool names, and that may not be read, was never written to.
+    """
+    try:
+        pools = read_pools(aws.parameters.read()).pools
+    except Exception as error:  # noqa: BLE001 - Powertools wraps what AWS raises; the stack's own zones are known
+        log.warning("pools not read", extra={"because": str(error)})
+        pools = ()
+    return dict.fromkeys((pool.zone_id for pool in pools), False) | dict.fromkeys(settings.zone_ids, True)
+
+
+def _round(
+    zone_ids: dict[ZoneId, bool],
+    settings: Settings,
+    aws: StackAws,
+    log: Log,
+    withdrawal: Withdrawal,
+    *,
+    names_apart: bool,
+) -> None:
+    """Delete what is found now; with `names_apart` one refused name does not keep the others."""
+    records: dict[ZoneId, Sequence[Record]] = {}
+    unread: list[str] = []
+    for zone_id, ours in zone_ids.items():
+        try:
+            records[zone_id] = aws.route53.records_in(zone_id)
+        except ZoneGoneError:
+            continue
+        except ZoneUnreadableError as error:
+            log.warning("zone not read", extra={"because": str(error)})
+            if ours:
+                unread.append(str(error))
+    deletions = record_deletions(settings.owner, records)
+    withdrawal.left, withdrawal.reasons = list(deletions), []
+    refused = _apply(Plan(change_records=deletions), aws, log, withdrawal, names_apart=names_apart)
+    withdrawal.reasons += [*(refusal.reason for refusal in refused), *unread]
+    checks = check_deletions(settings.owner, aws.route53.checks())
+    withdrawal.left += checks
+    _apply(Plan(delete_checks=safe_deletions(checks, withdrawal, all_read=not unread)), aws, log, withdrawal)
+
+
+def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names_apart: bool = False) -> list[Refusal]:
+    """Make a plan's deletions, note what is made and so not left, also where it breaks off, and return refusals."""
+    applied = Applied()
+    try:
+        apply(plan, aws.route53, log, one_pool_a_batch=names_apart, applied=applied)
+    finally:
+        made = frozenset(applied.made)
+        withdrawal.made += applied.made
+        withdrawal.left = [deletion for deletion in withdrawal.left if deletion not in made]
+    return applied.refused
+
+
+def _in_flight(aws: StackAws, log: Log) -> bool:
+    """Whether a run of the reconciler may go on: Note [The last run]."""
+    try:
+        return aws.queue.in_flight() > 0
+    except AWS_ERRORS as error:
+        log.warning("queue not read", extra={"because": str(error)})
+        return True

@@ -1,0 +1,109 @@
+"""Withdrawal: what a stack that goes takes out of Route 53, and how it says what it had to leave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from fleet53.domain.model import FindingKind
+from fleet53.planning.changes import DeleteCheck, DeleteRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fleet53.domain.identity import Owner
+    from fleet53.domain.model import Check, CheckId, Record, ZoneId
+    from fleet53.planning.changes import Change
+
+type Deletion = DeleteRecord | DeleteCheck
+
+_BECAUSE: Final = "its stack is deleted"
+_NAMED: Final = 5
+"""How many of the things that are left are named; the log names all."""
+
+
+@dataclass(slots=True)
+class Withdrawal:
+    """What a withdrawal has `made`, what it had to leave, and why. It is whole where there are no `reasons`."""
+
+    made: list[Change] = field(default_factory=list)
+    left: list[Deletion] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+def record_deletions(owner: Owner, records: Mapping[ZoneId, Iterable[Record]]) -> tuple[DeleteRecord, ...]:
+    """Return the deletion of every record that `owner` has in the zones."""
+    return tuple(
+        DeleteRecord(
+            pool=None,
+            zone_id=zone_id,
+            instance_id=owner.instance(record.identifier),
+            record=record,
+            drift=FindingKind.ORPHAN_RECORD,
+            because=_BECAUSE,
+        )
+        for zone_id, found in records.items()
+        for record in found
+        if owner.holder(record.identifier) is not None
+    )
+
+
+def check_deletions(owner: Owner, checks: Mapping[CheckId, Check]) -> tuple[DeleteCheck, ...]:
+    """Return the deletion of every check that `owner` has."""
+    return tuple(
+        DeleteCheck(
+            pool=None,
+            instance_id=reference.instance_id,
+            check_id=check.id,
+            address=check.config.address,
+            drift=FindingKind.ORPHAN_CHECK,
+            because=_BECAUSE,
+        )
+        for check in checks.values()
+        if (reference := owner.read_reference(check.reference)) is not None
+    )
+
+
+def safe_deletions(
+    deletions: Iterable[DeleteCheck], withdrawal: Withdrawal, *, all_read: bool
+) -> tuple[DeleteCheck, ...]:
+    """Return the deletions of checks that no record of ours names any more: Note [Apply order].
+
+    Where not all zones could be read, those are only the checks whose records were seen to go.
+    """
+    named, freed = _checks_of(withdrawal.left), _checks_of(withdrawal.made)
+    return tuple(
+        deletion
+        for deletion in deletions
+        if deletion.check_id not in named and (all_read or deletion.check_id in freed)
+    )
+
+
+def _checks_of(changes: Iterable[Change]) -> frozenset[CheckId]:
+    named = (change.record.check_id for change in changes if isinstance(change, DeleteRecord))
+    return frozenset(check_id for check_id in named if check_id is not None)
+
+
+def describe_left(left: Iterable[Deletion]) -> str:
+    """Return what is left as one sentence's part: the names of the records, the ids of the checks."""
+    records: Counter[str] = Counter()
+    checks: list[str] = []
+    for deletion in left:
+        match deletion:
+            case DeleteRecord():
+                records[f"{deletion.record.name} {deletion.record.type} in {deletion.zone_id}"] += 1
+            case DeleteCheck():
+                checks.append(deletion.check_id)
+    parts = []
+    if records:
+        named = [f"{count} of {place}" for place, count in sorted(records.items())]
+        parts.append(f"{records.total()} records ({_some(named)})")
+    if checks:
+        parts.append(f"{len(checks)} health checks ({_some(sorted(checks))})")
+    return " and ".join(parts)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

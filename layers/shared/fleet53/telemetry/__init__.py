@@ -1,0 +1,1 @@
+"""What fleet53 tells others: metrics and events."""

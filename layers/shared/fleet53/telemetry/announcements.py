@@ -1,0 +1,199 @@
+"""Announcements: what fleet53 tells others of, as events on the account's default bus. docs/events.md describes them.
+
+Others rely on them: a key may be added, none renamed or left out. docs/events.schema.json is made of these models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fleet53.planning.changes import DeleteRecord, PutRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from fleet53.domain.identity import Owner
+    from fleet53.domain.model import Finding, PoolName
+    from fleet53.planning.changes import Change
+    from fleet53.report.model import Report
+
+SOURCE: Final = "fleet53"
+MAX_FINDINGS_SIZE: Final = 150_000
+"""Bytes of all findings in one event, as JSON. With all around them it stays below the 256 KB that every target of a
+rule takes (Amazon EventBridge User Guide, PutEvents event entry size)."""
+_MAX_NAMES: Final = 1_000
+"""Pools or instances that one event names."""
+_MAX_TEXT: Final = 1_000
+"""Characters of a reason; AWS's own words in it have no bound."""
+
+
+class Announcement(BaseModel):
+    """What every event tells: whose it is, and when what it tells of was seen or done."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    detail_type: ClassVar[str]
+
+    owner: Annotated[str, Field(description="<stack name>.<region>.<account id>")]
+    at: datetime
+
+
+class _RecordChanged(Announcement):
+    pool: Annotated[str | None, Field(description="null where no pool has the record's name any more")]
+    record_name: str
+    hosted_zone_id: str
+    instance_id: str
+    record_type: Literal["A", "AAAA"]
+    address: str
+    health_check_id: str | None
+    because: str
+
+
+class InstanceAdmitted(_RecordChanged):
+    """An instance's record was put into DNS. One of each record type, where its pool has both."""
+
+    detail_type: ClassVar[str] = "Instance Admitted"
+
+
+class InstanceWithdrawn(_RecordChanged):
+    """An instance's record was taken out of DNS. One of each record type, where its pool has both."""
+
+    detail_type: ClassVar[str] = "Instance Withdrawn"
+
+
+class WithdrawalHeld(Announcement):
+    """The guard holds withdrawals of a pool until somebody says that they are meant."""
+
+    detail_type: ClassVar[str] = "Withdrawal Held"
+
+    pool: Annotated[str | None, Field(description="null where no pool has the records' name any more")]
+    instance_ids: Annotated[list[str], Field(max_length=_MAX_NAMES)]
+    instances_left_out: Annotated[int, Field(ge=0, description="how many more there are than are named")]
+    because: str
+
+
+class DriftFinding(BaseModel):
+    """One finding, as in the audit's report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    pool: str | None
+    instance_id: str | None
+    record_name: str | None
+    health_check_id: str | None
+    because: str
+    held: bool
+
+
+class DriftDetected(Announcement):
+    """An audit found that DNS is not as it should be."""
+
+    detail_type: ClassVar[str] = "Drift Detected"
+
+    pools: Annotated[list[str], Field(max_length=_MAX_NAMES, description="the pools that the findings are about")]
+    summary: Annotated[dict[str, int], Field(description="how many findings of each kind there are")]
+    findings: list[DriftFinding]
+    findings_left_out: Annotated[int, Field(ge=0, description="how many more there are; the audit's log has them all")]
+    queued: Annotated[int, Field(ge=0, description="how many signals were queued to repair it")]
+
+
+ANNOUNCEMENTS: Final = (DriftDetected, InstanceAdmitted, InstanceWithdrawn, WithdrawalHeld)
+
+
+def of_run(
+    made: Iterable[Change], held: Mapping[PoolName | None, Collection[DeleteRecord]], owner: Owner, *, now: datetime
+) -> Iterator[Announcement]:
+    """Yield what a run has to tell: each admission and withdrawal that it made, each pool where the guard held some.
+
+    Corrected records and the fallback are neither.
+    """
+    now = now.replace(microsecond=0)
+    for change in made:
+        match change:
+            case PutRecord(admits=True) if change.instance_id is not None:
+                yield InstanceAdmitted.model_validate(_record(change, owner, now))
+            case DeleteRecord() if change.instance_id is not None:
+                yield InstanceWithdrawn.model_validate(_record(change, owner, now))
+    for pool, deletions in held.items():
+        instances = {str(each.instance_id): each.because for each in deletions if each.instance_id is not None}
+        if instances:
+            yield _held(pool, instances, owner.name, now)
+
+
+def of_report(report: Report) -> Iterator[Announcement]:
+    """Yield what an audit has to tell: nothing where DNS is as it should be."""
+    if report.in_sync:
+        return
+    at = report.at.replace(microsecond=0)
+    told = _that_fit(report.findings)
+    yield DriftDetected(
+        owner=report.owner,
+        at=at,
+        pools=sorted({finding.pool for finding in report.findings if finding.pool is not None})[:_MAX_NAMES],
+        summary=report.summary,
+        findings=told,
+        findings_left_out=len(report.findings) - len(told),
+        queued=report.queued,
+    )
+    held: dict[PoolName | None, dict[str, str]] = {}
+    for finding in report.findings:
+        if finding.held and finding.instance_id is not None:
+            held.setdefault(finding.pool, {})[finding.instance_id] = finding.because
+    for pool, instances in held.items():
+        yield _held(pool, instances, report.owner, at)
+
+
+def _record(change: PutRecord | DeleteRecord, owner: Owner, now: datetime) -> dict[str, Any]:
+    return {
+        "owner": owner.name,
+        "at": now,
+        "pool": change.pool,
+        "record_name": change.record.name,
+        "hosted_zone_id": change.zone_id,
+        "instance_id": change.instance_id,
+        "record_type": change.record.type,
+        "address": ", ".join(change.record.values),
+        "health_check_id": change.record.check_id,
+        "because": _short(change.because),
+    }
+
+
+def _held(pool: str | None, instances: Mapping[str, str], owner: str, at: datetime) -> WithdrawalHeld:
+    """Tell of the instances that are held, by id with the reason."""
+    named = sorted(instances)[:_MAX_NAMES]
+    return WithdrawalHeld(
+        owner=owner,
+        at=at,
+        pool=pool,
+        instance_ids=named,
+        instances_left_out=len(instances) - len(named),
+        because=_short(instances[named[0]]),
+    )
+
+
+def _that_fit(findings: Iterable[Finding]) -> list[DriftFinding]:
+    """Return the first findings, as many as fit an event."""
+    fitting: list[DriftFinding] = []
+    size = 0
+    for each in findings:
+        finding = DriftFinding(
+            kind=each.kind.value,
+            pool=each.pool,
+            instance_id=each.instance_id,
+            record_name=each.record_name,
+            health_check_id=each.check_id,
+            because=_short(each.because),
+            held=each.held,
+        )
+        size += len(finding.model_dump_json().encode()) + 1
+        if size > MAX_FINDINGS_SIZE:
+            break
+        fitting.append(finding)
+    return fitting
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 1]}…"
