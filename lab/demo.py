@@ -19,7 +19,7 @@ from rich.text import Text
 from lab import dig
 from lab.live import Live
 from lab.scaling.hooks import launch_hook, terminate_hook
-from lab.traffic.clients import asking_server
+from lab.traffic.visitors import asking_server
 from lab.world import RECORD, Lab
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ SPEED: Final = 15
 WIDTH: Final = 80
 INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended."""
-PATIENCE: Final = 40.0
+TIMEOUT: Final = 40.0
 """Real seconds that a step may take to come true."""
 GROUP: Final = "web-fleet"
 GROUP_SIZE: Final = 4
-GROUP_PATIENCE: Final = 90.0
+GROUP_TIMEOUT: Final = 90.0
 CLIENTS: Final = 20
 
 
@@ -109,13 +109,13 @@ class Stage:
         true: Callable[[], bool],
         *,
         state: Callable[[], tuple[str, ...]] | None = None,
-        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
     ) -> float:
         """Wait until something is true, telling every change of `state`; return how many of the lab's seconds it took.
 
-        `patience` is in real seconds.
+        `timeout` is in real seconds.
         """
-        began, give_up = self.lab.clock.now(), time.monotonic() + patience
+        began, give_up = self.lab.clock.now(), time.monotonic() + timeout
         told: tuple[str, ...] = ()
         spinner = Spinner("dots", Text(f"waiting: {expected}", style="dim"))
         # While a handler runs, sys.stdout is its own: the spinner must not take it, too.
@@ -259,7 +259,7 @@ def a_group_is_refreshed(stage: Stage) -> None:
         "the group is in DNS",
         lambda: len(_in_service(lab) & stage.answer()) == GROUP_SIZE,
         state=lambda: _progress(stage),
-        patience=GROUP_PATIENCE,
+        timeout=GROUP_TIMEOUT,
     )
     old = _in_service(lab)
     stage.say(
@@ -267,7 +267,7 @@ def a_group_is_refreshed(stage: Stage) -> None:
         "take one of its addresses. Meanwhile an instance refresh replaces the group, two at a time."
     )
     server = live.name_server
-    clients = lab.clients(CLIENTS, ask=asking_server(server.host, server.port, RECORD))
+    clients = lab.visitors(CLIENTS, ask=asking_server(server.host, server.port, RECORD))
     lab.client("autoscaling").start_instance_refresh(
         AutoScalingGroupName=GROUP, Preferences={"MinHealthyPercentage": 50, "InstanceWarmup": 0}
     )
@@ -275,7 +275,7 @@ def a_group_is_refreshed(stage: Stage) -> None:
         "every instance of the group is a new one, and in DNS",
         lambda: _refreshed(lab) and len((_in_service(lab) - old) & stage.answer()) == GROUP_SIZE,
         state=lambda: _progress(stage),
-        patience=GROUP_PATIENCE,
+        timeout=GROUP_TIMEOUT,
     )
     stage.ask()
     _expect("no client ever got an address that did not answer", true=not clients.failures, seen=clients.failures[:3])

@@ -28,9 +28,9 @@ from lab.stack.functions import Functions
 from lab.stack.pools import Pools
 from lab.stack.sources import Poller, Timer, drain
 from lab.stack.template import TemplateError
-from lab.traffic.clients import Clients, asking_route53, over_http
 from lab.traffic.servers import Endpoint, Servers
 from lab.traffic.serving import Serving
+from lab.traffic.visitors import Visitors, asking_route53, over_http
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from lab.stack.functions import Invocation
-    from lab.traffic.clients import Ask
+    from lab.traffic.visitors import Ask
 
 TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 ZONE: Final = "example.com"
@@ -77,7 +77,7 @@ class Lab:
         self._already_running = running
         self._stack = contextlib.ExitStack()
         self._random = random.Random(_SEED)
-        self._crowds: list[Clients] = []
+        self._crowds: list[Visitors] = []
         self.clock = Clock(start)
 
     def __enter__(self) -> Self:
@@ -235,13 +235,13 @@ class Lab:
         """Return the addresses in DNS's answer for a name."""
         return set(answer(self.route53, name, record_type, self._random).values)
 
-    def clients(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Clients:
+    def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Visitors:
         """Let clients connect to a name in every turn of the world from now on, and return them.
 
         They ask Route 53 for the name's A records unless `ask` says whom else.
         """
         source = random.Random(seed)
-        clients = Clients(
+        clients = Visitors(
             count=count,
             ask=ask or asking_route53(self.route53, name, "A", source),
             connect=over_http(self.servers.place) if self._with_servers else self.serving.refusal,

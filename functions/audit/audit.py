@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from fleet53.audit.run import audit, read_order
+from fleet53.audit.run import audit, read_request
 from fleet53.aws.clients import Clients
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 from fleet53.config.settings import read_settings
 from fleet53.report.json import as_json, without_instances
 from fleet53.report.text import as_markdown, as_text
@@ -30,23 +30,23 @@ clients = Clients()
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | str:
-    """Return the report on what the order asks for, in the form it asks for; the log always has JSON's."""
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
-    aws = clients.connect(settings, patience)
-    order = read_order(event)
-    report = audit(order, settings, aws, logger, now=datetime.now(UTC))
+    """Return the report on what the request asks for, in the form it asks for; the log always has JSON's."""
+    retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
+    aws = clients.connect(settings, retrier)
+    request = read_request(event)
+    report = audit(request, settings, aws, logger, now=datetime.now(UTC))
     answer = as_json(report)
     logger.info("audit", extra={"report": without_instances(answer)})
     emit(
         [
             *measure_audit(report),
-            Measurement("Route53Calls", patience.calls),
-            Measurement("Throttled", patience.throttled),
+            Measurement("Route53Calls", retrier.calls),
+            Measurement("Throttled", retrier.throttled),
         ],
         settings.owner,
     )
     tell(of_report(report), aws.bus, logger)
-    match order.form:
+    match request.form:
         case "text":
             return as_text(report)
         case "markdown":

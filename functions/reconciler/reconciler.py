@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
 
 from fleet53.aws.clients import Clients
-from fleet53.aws.patience import AWS_ERRORS, Patience
+from fleet53.aws.retrier import AWS_ERRORS, Retrier
 from fleet53.config.settings import read_settings
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.outcome import Outcome
@@ -48,8 +48,8 @@ class ReturnedError(Exception):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Reconcile what a batch of signals is about; return the messages that must come again."""
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
-    aws = clients.connect(settings, patience)
+    retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
+    aws = clients.connect(settings, retrier)
     records = {record.message_id: record for record in SQSEvent(event).records}
     signals, returned = _read(records.values())
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
@@ -64,8 +64,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     measured += measure_run(outcome, signals.values(), now=_now())
     measured += [
         Measurement("RunsFailed", int(broke_off or any(_came_before(records[each]) for each in outcome.retry))),
-        Measurement("Route53Calls", patience.calls),
-        Measurement("Throttled", patience.throttled),
+        Measurement("Route53Calls", retrier.calls),
+        Measurement("Throttled", retrier.throttled),
     ]
     emit(measured, settings.owner)
     for message_id, because in returned.items():
@@ -73,12 +73,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
         _retry_soon(records[message_id], aws.queue)
     tell(of_run(outcome.made, outcome.held, settings.owner, now=_now()), aws.bus, logger)
 
-    def settle(record: SQSRecord) -> None:
+    def refuse_returned(record: SQSRecord) -> None:
         if record.message_id in returned:
             raise ReturnedError(returned[record.message_id])
 
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    return process_partial_response(event=event, record_handler=settle, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=refuse_returned, processor=processor, context=context)
 
 
 def _now() -> datetime:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomRes
 
 from fleet53.aws.clients import StackClients
 from fleet53.aws.cloudformation import send_answer
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 from fleet53.config.settings import read_settings
 from fleet53.stack.request import Answer, Request, serve, write_answer
 
@@ -23,7 +23,7 @@ logger = Logger()
 clients = StackClients()
 
 _TO_ANSWER: Final = 50.0
-"""Seconds kept for the answer. With the reserve of Patience a withdrawal has 14 of the function's 15 minutes."""
+"""Seconds kept for the answer. With the reserve of Retrier a withdrawal has 14 of the function's 15 minutes."""
 
 
 @logger.inject_lambda_context
@@ -43,10 +43,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         audit_schedule=asked.resource_properties.get("AuditSchedule", ""),
         audit_function=asked.resource_properties.get("AuditFunction", ""),
     )
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_ANSWER, time.sleep, random.random)
+    retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000 - _TO_ANSWER, time.sleep, random.random)
     try:
         settings = read_settings(os.environ)
-        answer = serve(request, settings, clients.connect(settings, patience), patience, logger)
+        answer = serve(request, settings, clients.connect(settings, retrier), retrier, logger)
     except Exception as error:  # whatever it is, CloudFormation has to hear of it
         logger.exception("request broke off", extra={"request": request.kind})
         answer = Answer(succeeded=False, because=f"{type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 
 from fleet53.audit.run import audit
 from fleet53.aws.clients import Clients
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 from fleet53.config.settings import read_settings
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.report.page import write_failure, write_page
@@ -41,12 +41,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
         logger.warning("widget not understood", extra={"because": str(error)})
         return write_failure("These parameters are not understood", str(error), view, again=False)
     view = replace(view, pools=asked.pools)
-    patience = Patience(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
+    retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
     try:
         settings = read_settings(os.environ)
-        aws = clients.connect(settings, patience)
-        report = audit(asked.order, settings, aws, logger, now=datetime.now(UTC))
-        page = write_page(report, view, repaired=asked.order.repair)
+        aws = clients.connect(settings, retrier)
+        report = audit(asked.request, settings, aws, logger, now=datetime.now(UTC))
+        page = write_page(report, view, repaired=asked.request.repair)
     except Exception as error:  # whatever it is, a person waits for a page
         logger.exception("audit broke off")
         return write_failure("The audit failed", f"{type(error).__name__}: {error}", view)

@@ -33,7 +33,7 @@ _OPTIONS: Final = (
     "--no-first-run",
     "--hide-scrollbars",
 )
-_PATIENCE: Final = 30.0
+_TIMEOUT: Final = 30.0
 """Real seconds that a page may take on a slow machine."""
 
 _TEXTS: Final = """
@@ -82,7 +82,7 @@ class Browser:
 
     def wait(self) -> None:
         """Wait until the widget shows what its function returned."""
-        WebDriverWait(self.driver, _PATIENCE).until(
+        WebDriverWait(self.driver, _TIMEOUT).until(
             lambda driver: driver.find_element(By.ID, "widget").get_attribute("data-state") == "ready"
         )
 

@@ -57,7 +57,9 @@ class Child:
         """Return what the program has printed so far."""
         return self._output.read_text(encoding="utf-8", errors="replace")
 
-    def wait_until[Seen](self, claim: str, look: Callable[[], Seen | None], seconds: float) -> Seen:
+    def wait_until[HealthObservation](
+        self, claim: str, look: Callable[[], HealthObservation | None], seconds: float
+    ) -> HealthObservation:
         """Return the first thing that `look` sees; it is an error if the program ends or the time does."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SPEED: Final = 30
-PATIENCE: Final = 40.0
+TIMEOUT: Final = 40.0
 """Real seconds that the lab may take to do what takes it two or three minutes of its own time."""
 
 
@@ -60,7 +60,7 @@ class RunningLab:
         return self.child.wait_until(
             f"{count} addresses are answered",
             lambda: found if len(found := self.addresses()) == count else None,
-            PATIENCE,
+            TIMEOUT,
         )
 
     def client(self, service: str) -> Any:
@@ -80,7 +80,7 @@ def started(child: Child) -> RunningLab:
     printed = child.wait_until(
         "the lab says what to do",
         lambda: text if "What fleet53 does:" in (text := child.printed()) else None,
-        PATIENCE,
+        TIMEOUT,
     )
     (dig,) = re.findall(r"^ *(dig @.*)$", printed, re.MULTILINE)
     exported = dict(re.findall(r"^ *export (\w+)=(\S+)$", printed, re.MULTILINE))
@@ -215,7 +215,7 @@ def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) 
         (endpoint,) = re.findall(r'data-endpoint="([^"]+)"', answer.read().decode())
     body = json.dumps({"endpoint": endpoint, "params": {}, "context": {"theme": "dark"}}).encode()
     headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"http://127.0.0.1:{port}/call", body, headers), timeout=PATIENCE) as answer:
+    with urlopen(Request(f"http://127.0.0.1:{port}/call", body, headers), timeout=TIMEOUT) as answer:
         page = answer.read().decode()
     assert 'class="fleet53 f53-dark"' in page
     assert page.count('scope="row" class="f53-id"') == 2

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit.run import read_order
+from fleet53.audit.run import read_request
 from fleet53.config.pools import read_pool
 from fleet53.domain.model import FindingKind, Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2
@@ -117,7 +117,7 @@ def test_every_event_shown_is_one_that_the_audit_takes() -> None:
     shown = [event for _page, event in named(r"\{.*\}")]
     shown += [value for words in README.commands() for name, value in pairwise(words) if name == "--event"]
     for event in shown:
-        read_order(json.loads(event))  # it raises for what it does not take
+        read_request(json.loads(event))  # it raises for what it does not take
 
 
 def test_every_pool_shown_is_valid_and_lies_where_the_stack_looks() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit.run import read_order
+from fleet53.audit.run import read_request
 from fleet53.domain.model import FindingKind
 from tests.e2e.commands import ROOT, TEMPLATE, faults
 from tests.e2e.markdown import Page, spans_in
@@ -75,7 +75,7 @@ def test_every_event_is_one_that_the_audit_takes() -> None:
     shown = [word.removeprefix("EVENT=") for words in RUNBOOK.commands() for word in words if word.startswith("EVENT=")]
     assert shown
     for event in shown:
-        read_order(json.loads(event))  # it raises for what it does not take
+        read_request(json.loads(event))  # it raises for what it does not take
 
 
 def test_every_logical_id_asked_for_is_in_the_template() -> None:

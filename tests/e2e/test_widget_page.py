@@ -144,7 +144,7 @@ class Shown:
         if self.report is None:
             because = "ClientError: An error occurred (AccessDenied) when calling the DescribeInstances operation"
             return write_failure("The audit failed", because, view), False
-        return write_page(self.report, view, repaired=read_asked(event).order.repair), False
+        return write_page(self.report, view, repaired=read_asked(event).request.repair), False
 
 
 SITUATIONS: Final = {

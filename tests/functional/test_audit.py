@@ -190,11 +190,11 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
     lab.report_health(second, 0)
     (third,) = launched(lab, 1)
     lab.route53.reset_calls()
-    stray = create_check(lab, "foreign")
+    orphan = create_check(lab, "foreign")
     edit_check(lab, check_of(lab, first), Port=81)
     report = audit(lab)
 
-    assert stray in checks(lab)
+    assert orphan in checks(lab)
     assert report.pop("at") == lab.invocations[-1].at.isoformat(timespec="seconds")
     (because,) = {each.pop("because") for each in report["findings"]}
     assert because == f"its check {check_of(lab, first)} was edited by hand"

@@ -149,7 +149,7 @@ def test_a_member_whose_root_volume_is_replaced_leaves_dns_drains_and_comes_back
 
 def test_while_root_volumes_are_replaced_no_client_meets_a_rebooting_instance(lab: Lab) -> None:
     in_service(lab, 4)
-    clients = lab.clients(20)
+    clients = lab.visitors(20)
 
     replace_root_volumes(lab)
     pass_time(lab, 1500)

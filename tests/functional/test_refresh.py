@@ -12,17 +12,17 @@ from tests.functional.groups import GROUP, completions, in_service, pass_time
 from tests.functional.views import audit, checks, in_dns, records
 
 if TYPE_CHECKING:
-    from lab.traffic.clients import Clients
+    from lab.traffic.visitors import Visitors
     from lab.world import Lab
 
 TURNS = 400
 CLIENTS = 20
 
 
-def refreshed(lab: Lab) -> tuple[list[str], Clients]:
+def refreshed(lab: Lab) -> tuple[list[str], Visitors]:
     """Refresh a group of ten while clients connect all the time; return the old instances and the clients."""
     old = in_service(lab, 10)
-    clients = lab.clients(CLIENTS)
+    clients = lab.visitors(CLIENTS)
     lab.client("autoscaling").start_instance_refresh(
         AutoScalingGroupName=GROUP, Preferences={"MinHealthyPercentage": 70}
     )
@@ -32,7 +32,7 @@ def refreshed(lab: Lab) -> tuple[list[str], Clients]:
     return old, clients
 
 
-def assert_renewed(lab: Lab, old: list[str], clients: Clients) -> None:
+def assert_renewed(lab: Lab, old: list[str], clients: Visitors) -> None:
     """Assert that clients met no failure, and that the ten new members and nothing else are left."""
     assert clients.failures == []
     assert clients.unanswered == 0

@@ -84,7 +84,7 @@ def test_a_group_of_spot_instances_replaces_who_is_taken_and_dns_follows(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes, stays = in_service(lab, 2, spot=True)
-    clients = lab.clients(10)
+    clients = lab.visitors(10)
     asked = completions(monkeypatch)
 
     lab.fleet.warn_of_interruption(goes)

@@ -101,7 +101,7 @@ def action(instance_id: str = "i-0a", transition: Transition = Transition.TERMIN
         instance_id=InstanceId(instance_id),
         transition=transition,
         at=NOW,
-        beat=NOW,
+        heartbeat_at=NOW,
     )
     return replace(usual, **differs)
 

@@ -58,7 +58,7 @@ class Scaling:
         self.completed.append((action, result))
         return None
 
-    def beat(self, action: Action) -> str | None:
+    def heartbeat(self, action: Action) -> str | None:
         self._answer(action.instance_id)
         if action.instance_id in self.over:
             return f"No active Lifecycle Action found with instance ID {action.instance_id}"

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from fleet53.aws.event_bus import Event, EventBus
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -41,8 +41,8 @@ def event(number: int, because: str = "-") -> Event:
 
 
 def put(events: Events, count: int, remaining: float = 60, because: str = "-") -> list[str]:
-    patience = Patience(lambda: remaining, lambda _seconds: None, lambda: 0.5)
-    bus = EventBus(cast("EventBridgeClient", events), patience)
+    retrier = Retrier(lambda: remaining, lambda _seconds: None, lambda: 0.5)
+    bus = EventBus(cast("EventBridgeClient", events), retrier)
     return bus.put(event(number, because) for number in range(count))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.lifecycle import Action, Result, Transition
-from fleet53.planning.hooks import Complete, Hold, Standing, decide, keep_alive
+from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, keep_alive
 from tests.unit.build import NOW, action
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 CONTINUE, ABANDON = Result.CONTINUE, Result.ABANDON
 LAUNCH, END = action(transition=Transition.LAUNCHING), action()
-GONE = Standing(pooled=True, drain=timedelta(seconds=120))
+GONE = MemberStatus(pooled=True, drain=timedelta(seconds=120))
 IN_DNS = replace(GONE, in_dns=True)
-READY = Standing(pooled=True, ready=True)
-NOT_READY = Standing(pooled=True)
-NOWHERE = Standing(pooled=False)
+READY = MemberStatus(pooled=True, ready=True)
+NOT_READY = MemberStatus(pooled=True)
+NOWHERE = MemberStatus(pooled=False)
 
 
 def seconds(count: float) -> timedelta:
@@ -31,12 +31,12 @@ def seconds(count: float) -> timedelta:
 
 
 def look(
-    waits: Action, standing: Standing, *, after: float = 0, unhealthy_result: Result = CONTINUE
+    waits: Action, member: MemberStatus, *, after: float = 0, unhealthy_result: Result = CONTINUE
 ) -> Complete | Hold:
     """Decide so many seconds after the action, with an AdmitTimeout of 900 s."""
     return decide(
         waits,
-        standing,
+        member,
         now=waits.at + seconds(after),
         admit_timeout=seconds(900),
         unhealthy_result=unhealthy_result,
@@ -47,9 +47,9 @@ def look(
 
 
 @pytest.mark.parametrize("waits", [LAUNCH, END, replace(LAUNCH, warm=True), replace(END, warm=True)])
-@pytest.mark.parametrize("standing", [NOWHERE, replace(NOWHERE, in_dns=True)])
-def test_an_instance_of_no_pool_goes_on_at_once(waits: Action, standing: Standing) -> None:
-    step = look(waits, standing, unhealthy_result=ABANDON)
+@pytest.mark.parametrize("member", [NOWHERE, replace(NOWHERE, in_dns=True)])
+def test_an_instance_of_no_pool_goes_on_at_once(waits: Action, member: MemberStatus) -> None:
+    step = look(waits, member, unhealthy_result=ABANDON)
     assert step == Complete(waits, CONTINUE, "the instance is in no pool")
 
 
@@ -123,7 +123,7 @@ def test_an_end_is_not_hurried_by_being_ready() -> None:
 
 
 def test_the_drain_counts_from_the_event_and_not_from_the_last_heartbeat() -> None:
-    assert isinstance(look(replace(END, beat=NOW + seconds(100)), GONE, after=120), Complete)
+    assert isinstance(look(replace(END, heartbeat_at=NOW + seconds(100)), GONE, after=120), Complete)
 
 
 @pytest.mark.parametrize("waits", [LAUNCH, END])
@@ -134,7 +134,7 @@ def test_an_action_from_the_future_is_held(waits: Action) -> None:
 @pytest.mark.parametrize("waits", [LAUNCH, END])
 def test_an_action_from_the_end_of_the_calendar_breaks_nothing(waits: Action) -> None:
     last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    never = replace(waits, at=last, beat=last)
+    never = replace(waits, at=last, heartbeat_at=last)
     step = decide(never, GONE, now=NOW, admit_timeout=seconds(900), unhealthy_result=CONTINUE)
     assert isinstance(step, Hold)
     assert not keep_alive(step, seconds(3600), now=NOW).heartbeat
@@ -145,7 +145,7 @@ def test_an_action_from_the_end_of_the_calendar_breaks_nothing(waits: Action) ->
 
 def kept(delay: float, timeout: float, *, since_beat: float) -> Hold:
     """Keep alive an action whose heartbeat timeout began so many seconds ago."""
-    waits = replace(END, beat=NOW - seconds(since_beat))
+    waits = replace(END, heartbeat_at=NOW - seconds(since_beat))
     return keep_alive(Hold(waits, seconds(delay), "a test"), seconds(timeout), now=NOW)
 
 
@@ -156,7 +156,7 @@ def kept(delay: float, timeout: float, *, since_beat: float) -> Hold:
 def test_there_is_no_heartbeat_while_the_next_look_is_ten_seconds_before_the_hooks_own_end(
     delay: float, timeout: float, since_beat: float
 ) -> None:
-    waits = replace(END, beat=NOW - seconds(since_beat))
+    waits = replace(END, heartbeat_at=NOW - seconds(since_beat))
     assert kept(delay, timeout, since_beat=since_beat) == Hold(waits, seconds(delay), "a test")
 
 
@@ -167,7 +167,7 @@ def test_there_is_no_heartbeat_while_the_next_look_is_ten_seconds_before_the_hoo
 def test_there_is_a_heartbeat_where_the_next_look_could_come_too_late(
     delay: float, timeout: float, since_beat: float
 ) -> None:
-    expected = Hold(replace(END, beat=NOW), seconds(delay), "a test", heartbeat=True)
+    expected = Hold(replace(END, heartbeat_at=NOW), seconds(delay), "a test", heartbeat=True)
     assert kept(delay, timeout, since_beat=since_beat) == expected
 
 
@@ -181,7 +181,7 @@ def test_the_next_look_comes_in_time_for_the_next_heartbeat(timeout: float, dela
 
 def test_a_heartbeat_changes_when_the_timeout_began_and_not_since_when_it_waits() -> None:
     after = kept(120, 60, since_beat=50).action
-    assert (after.at, after.beat) == (END.at, NOW)
+    assert (after.at, after.heartbeat_at) == (END.at, NOW)
 
 
 # Lives -----------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ HEARTBEATS = st.integers(30, 7200)
 
 def live(
     waits: Action,
-    standing: Callable[[datetime], Standing],
+    member: Callable[[datetime], MemberStatus],
     *,
     timeout: int,
     admit_timeout: int,
@@ -205,14 +205,14 @@ def live(
     now, looks = waits.at + seconds(late[0]), 0
     while True:
         looks += 1
-        assert now < waits.beat + seconds(timeout)
+        assert now < waits.heartbeat_at + seconds(timeout)
         step = decide(
-            waits, standing(now), now=now, admit_timeout=seconds(admit_timeout), unhealthy_result=Result.ABANDON
+            waits, member(now), now=now, admit_timeout=seconds(admit_timeout), unhealthy_result=Result.ABANDON
         )
         if isinstance(step, Complete):
             return now, step.result
         hold = keep_alive(step, seconds(timeout), now=now)
-        assert hold.heartbeat == (hold.action.beat == now != waits.beat)
+        assert hold.heartbeat == (hold.action.heartbeat_at == now != waits.heartbeat_at)
         delay = min(ceil(hold.delay.total_seconds()), MAX_DELAY)
         assert delay >= 1
         now += seconds(delay + late[looks % len(late)])
@@ -233,7 +233,7 @@ def test_an_end_is_completed_when_its_drain_has_passed_and_never_by_the_hooks_ow
     stands: dict[str, Any] = {"pooled": True, "drain": drain}
     completed, result = live(
         END,
-        lambda now: Standing(**stands, in_dns=now < withdrawn),
+        lambda now: MemberStatus(**stands, in_dns=now < withdrawn),
         timeout=timeout,
         admit_timeout=1,
         late=late,

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from fleet53.domain.ingress import (
     ALL_PORTS,
-    Opening,
+    Coverage,
     PrefixListId,
     Rule,
     SecurityGroup,
     Sources,
+    coverage,
     is_everybody,
-    opening,
     sources,
 )
 from fleet53.domain.model import SecurityGroupId
@@ -91,23 +91,23 @@ def test_everybody_is_who_has_any_address_of_the_family(
 @pytest.mark.parametrize(
     ("cidrs", "expected"),
     [
-        (["15.177.0.0/16", "2600:1f53::/32"], Opening(whole=3, of=3, any=True)),
-        (["15.177.0.64/27", "15.177.0.96/27"], Opening(whole=1, of=3, any=True)),
-        (["15.177.0.64/27"], Opening(whole=0, of=3, any=True)),
-        (["15.177.0.0/25", "15.177.0.128/25"], Opening(whole=2, of=3, any=True)),
-        (["2600:1f53:1000::/53"], Opening(whole=1, of=3, any=True)),
-        (["10.0.0.0/8", "203.0.113.0/24", "2600:1f54::/32"], Opening(whole=0, of=3, any=False)),
-        ([], Opening(whole=0, of=3, any=False)),
+        (["15.177.0.0/16", "2600:1f53::/32"], Coverage(whole=3, of=3, any=True)),
+        (["15.177.0.64/27", "15.177.0.96/27"], Coverage(whole=1, of=3, any=True)),
+        (["15.177.0.64/27"], Coverage(whole=0, of=3, any=True)),
+        (["15.177.0.0/25", "15.177.0.128/25"], Coverage(whole=2, of=3, any=True)),
+        (["2600:1f53:1000::/53"], Coverage(whole=1, of=3, any=True)),
+        (["10.0.0.0/8", "203.0.113.0/24", "2600:1f54::/32"], Coverage(whole=0, of=3, any=False)),
+        ([], Coverage(whole=0, of=3, any=False)),
     ],
 )
-def test_an_opening_counts_the_ranges_that_are_let_in_whole(cidrs: Iterable[str], expected: Opening) -> None:
-    assert opening(networks(*cidrs), CHECKERS) == expected
+def test_an_opening_counts_the_ranges_that_are_let_in_whole(cidrs: Iterable[str], expected: Coverage) -> None:
+    assert coverage(networks(*cidrs), CHECKERS) == expected
 
 
 def test_an_opening_is_to_all_where_every_range_is_let_in_whole() -> None:
-    assert opening(networks("0.0.0.0/0", "::/0"), CHECKERS).all is True
-    assert opening(networks("0.0.0.0/0"), CHECKERS).all is False
-    assert opening(networks("0.0.0.0/0"), ()).all is False
+    assert coverage(networks("0.0.0.0/0", "::/0"), CHECKERS).all is True
+    assert coverage(networks("0.0.0.0/0"), CHECKERS).all is False
+    assert coverage(networks("0.0.0.0/0"), ()).all is False
 
 
 @st.composite
@@ -126,7 +126,7 @@ def test_an_opening_is_what_comes_of_looking_at_every_address(
     let_in = {address for network in ranges for address in network}
     asking = [set(network) for network in checkers]
 
-    assert opening(ranges, checkers) == Opening(
+    assert coverage(ranges, checkers) == Coverage(
         whole=sum(addresses <= let_in for addresses in asking),
         of=len(asking),
         any=any(addresses & let_in for addresses in asking),

@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.domain.lifecycle import Result
 from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
-from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord, Roll, Waiting
+from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PoolStatus, PutRecord, Waiting
 from fleet53.planning.hooks import Complete
 from fleet53.reconcile.outcome import Outcome
 from fleet53.report.model import Cost, PoolReport, Quota, Quotas, Report
@@ -35,15 +35,15 @@ def delete(instance_id: InstanceId) -> DeleteRecord:
     return DeleteRecord(WEB, ZONE, instance_id, record(instance_id), ORPHAN, "a test")
 
 
-def roll(**differs: frozenset[InstanceId]) -> Roll:
+def status(**differs: frozenset[InstanceId]) -> PoolStatus:
     usual: dict[str, frozenset[InstanceId]] = dict.fromkeys(("members", "in_dns", "pending", "standby"), frozenset())
-    return Roll(pool=WEB, record_name=NAME, **(usual | differs))
+    return PoolStatus(pool=WEB, record_name=NAME, **(usual | differs))
 
 
 def test_a_run_measures_each_pool_as_it_leaves_it() -> None:
     waiting = [Waiting(WEB, C, "not healthy", LAUNCHED), Waiting(WEB, C, "not healthy", LAUNCHED)]
     outcome = Outcome(
-        rolls={WEB: roll(members=frozenset({A, B, C}), in_dns=frozenset({B}), standby=frozenset({C}))},
+        statuses={WEB: status(members=frozenset({A, B, C}), in_dns=frozenset({B}), standby=frozenset({C}))},
         made=[put(A, admits=False)],
         waiting={WEB: waiting},
     )

@@ -30,7 +30,7 @@ def test_a_plan_is_taken_in_with_what_it_was_made_from() -> None:
     assert outcome.pools == {WEB: pool()}
     assert outcome.instances == WAITS.instances
     assert outcome.ready == {WEB: {A}}
-    assert outcome.rolls[WEB].in_dns == {A}
+    assert outcome.statuses[WEB].in_dns == {A}
     assert [each.instance_id for each in outcome.waiting[WEB]] == [B]
     assert outcome.findings == {WEB: [UNREADABLE]}
 
@@ -42,7 +42,7 @@ def test_a_later_plan_says_who_waits_and_who_is_ready_and_the_first_who_was_in_d
     outcome.note(later, make_plan(later, GUARD), ())
     assert (outcome.waiting, outcome.findings) == ({}, {})
     assert outcome.ready == {WEB: {A, B}}
-    assert outcome.rolls[WEB].in_dns == {A}
+    assert outcome.statuses[WEB].in_dns == {A}
 
 
 def test_a_plan_of_other_pools_leaves_what_was_said_of_these() -> None:
@@ -50,7 +50,7 @@ def test_a_plan_of_other_pools_leaves_what_was_said_of_these() -> None:
     outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
     other = situation(pools=[pool("api", record_name="api.example.com")])
     outcome.note(other, make_plan(other, GUARD), ())
-    assert outcome.rolls.keys() == outcome.pools.keys() == {WEB, API}
+    assert outcome.statuses.keys() == outcome.pools.keys() == {WEB, API}
     assert outcome.waiting.keys() == {WEB}
     assert outcome.findings[WEB] == [UNREADABLE]
     assert outcome.instances == WAITS.instances

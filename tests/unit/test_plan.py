@@ -19,7 +19,16 @@ from fleet53.domain.model import (
     Record,
     RecordType,
 )
-from fleet53.planning.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord, Roll, Waiting
+from fleet53.planning.changes import (
+    CheckKey,
+    CreateCheck,
+    DeleteCheck,
+    DeleteRecord,
+    Plan,
+    PoolStatus,
+    PutRecord,
+    Waiting,
+)
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 from tests.unit.build import (
@@ -98,7 +107,7 @@ EMPTY = finding(
 
 def test_a_member_that_is_in_dns_as_it_should_be_needs_nothing() -> None:
     made = plan(instances=[instance()], records=[record()], checks=[check()])
-    assert made.settled
+    assert made.nothing_to_do
     assert made.findings == ()
 
 
@@ -273,7 +282,7 @@ def test_a_restart_with_the_same_address_makes_a_new_check() -> None:
 
 
 def test_a_record_keeps_its_check_whether_or_not_it_is_healthy() -> None:
-    assert plan(instances=[instance()], records=[record()], checks=[check()], unhealthy=["c-1"]).settled
+    assert plan(instances=[instance()], records=[record()], checks=[check()], unhealthy=["c-1"]).nothing_to_do
 
 
 def test_a_check_that_was_deleted_by_hand_is_made_again() -> None:
@@ -348,13 +357,13 @@ def test_a_new_check_does_not_try_references_that_are_in_use() -> None:
 
 
 def test_a_pool_that_is_right_is_settled_without_reading_checks() -> None:
-    assert plan(instances=[instance()], records=[record()], checks=None).settled
+    assert plan(instances=[instance()], records=[record()], checks=None).nothing_to_do
 
 
 @pytest.mark.parametrize("records", [[], [record(check_id=None)], [record(ttl=5)]])
 def test_a_pool_that_may_be_wrong_is_not_settled_before_checks_are_read(records: list[Record]) -> None:
     made = plan(instances=[instance()], records=records, checks=None)
-    assert not made.settled
+    assert not made.nothing_to_do
     assert (made.create_checks, made.delete_checks) == ((), ())
 
 
@@ -486,7 +495,7 @@ def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
         "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
         'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
     )
-    assert not made.settled
+    assert not made.nothing_to_do
 
 
 def test_who_is_held_counts_as_in_dns_for_the_fallback() -> None:
@@ -640,7 +649,7 @@ def test_the_oldest_launches_take_the_hundred_places() -> None:
     assert [(each.kind, each.instance_id, each.because) for each in made.findings] == [
         (FindingKind.POOL_FULL, each, FULL) for each in ("i-002", "i-003", "i-004")
     ]
-    assert made.rolls[0].standby == {"i-002", "i-003", "i-004"}
+    assert made.statuses[0].standby == {"i-002", "i-003", "i-004"}
 
 
 def test_who_has_a_place_keeps_it_from_an_older_launch() -> None:
@@ -650,7 +659,7 @@ def test_who_has_a_place_keeps_it_from_an_older_launch() -> None:
         records=seated(100),
     )
     assert made.changes == ()
-    assert made.rolls[0].standby == {"i-100"}
+    assert made.statuses[0].standby == {"i-100"}
 
 
 def test_who_waits_for_its_check_keeps_its_place_from_an_older_launch() -> None:
@@ -660,7 +669,7 @@ def test_who_waits_for_its_check_keeps_its_place_from_an_older_launch() -> None:
     records = [record(f"i-{n:03}", f"192.0.2.{n}", f"c-{n}") for n in range(99)]
     made = plan(instances=instances, records=records, checks=[*checks, under_way])
     assert made.changes == ()
-    assert made.rolls[0].standby == {"i-101"}
+    assert made.statuses[0].standby == {"i-101"}
 
 
 def test_standby_has_no_check() -> None:
@@ -681,7 +690,7 @@ def test_foreign_multivalue_records_take_places_too() -> None:
     theirs = [record(address=f"198.51.100.{n}", identifier=f"theirs-{n}") for n in range(30)]
     made = plan(pools=[UNCHECKED], instances=crowd(80), records=theirs)
     assert len(made.change_records) == 70
-    assert len(made.rolls[0].standby) == 10
+    assert len(made.statuses[0].standby) == 10
 
 
 def test_more_foreign_records_than_places_leave_none() -> None:
@@ -736,7 +745,7 @@ def test_foreign_records_of_other_types_stand_in_nobodys_way() -> None:
 
 def test_a_foreign_multivalue_record_is_left_beside_ours() -> None:
     theirs = record(address="198.51.100.1", identifier="theirs")
-    assert plan(instances=[instance()], records=[theirs, record()], checks=[check(), foreign_check()]).settled
+    assert plan(instances=[instance()], records=[theirs, record()], checks=[check(), foreign_check()]).nothing_to_do
 
 
 # The fallback ----------------------------------------------------------------------------------------
@@ -759,7 +768,7 @@ def test_an_empty_pool_answers_with_its_fallback() -> None:
 
 
 def test_a_fallback_that_is_there_needs_nothing() -> None:
-    assert plan(pools=[SORRY], records=[fallback()]).settled
+    assert plan(pools=[SORRY], records=[fallback()]).nothing_to_do
 
 
 def test_the_fallback_comes_with_the_last_members_going() -> None:
@@ -794,7 +803,7 @@ def test_a_fallback_that_is_not_wanted_any_more_goes() -> None:
 
 def test_the_fallback_is_no_member() -> None:
     made = plan(pools=[SORRY], records=[fallback()])
-    assert made.rolls == (Roll(WEB, NAME, *([frozenset()] * 4)),)
+    assert made.statuses == (PoolStatus(WEB, NAME, *([frozenset()] * 4)),)
 
 
 # Whose checks ----------------------------------------------------------------------------------------
@@ -826,8 +835,8 @@ def test_a_roll_says_who_is_where() -> None:
         records=[record(), record("i-0c", "192.0.2.1")],
         checks=[check()],
     )
-    assert made.rolls == (
-        Roll(
+    assert made.statuses == (
+        PoolStatus(
             pool=WEB,
             record_name=NAME,
             members=frozenset({A, InstanceId("i-0b")}),
@@ -843,8 +852,8 @@ def test_a_roll_says_who_is_where() -> None:
 
 
 def ready(**what: Any) -> frozenset[InstanceId]:
-    (roll,) = plan(**what).rolls
-    return roll.ready
+    (status,) = plan(**what).statuses
+    return status.ready
 
 
 def test_a_member_in_dns_is_ready() -> None:
@@ -918,14 +927,14 @@ def test_standby_of_a_full_pool_is_ready_for_its_record_need_not_be_waited_for()
         records=seated(100),
         lifecycle_states={InstanceId("i-100"): "Pending:Wait"},
     )
-    assert made.rolls[0].standby == {"i-100"}
-    assert "i-100" in made.rolls[0].ready
+    assert made.statuses[0].standby == {"i-100"}
+    assert "i-100" in made.statuses[0].ready
 
 
 def test_standby_is_ready_though_its_pool_wants_health() -> None:
     newest = instance("i-100", public_ipv4=IPv4Address("192.0.2.100"), group="web-fleet", launched=NOW)
     made = plan(instances=[*crowd(100), newest], lifecycle_states={InstanceId("i-100"): "Pending:Wait"})
-    assert made.rolls[0].ready == {"i-100"}
+    assert made.statuses[0].ready == {"i-100"}
 
 
 def test_a_member_without_an_address_is_not_ready() -> None:

@@ -246,4 +246,4 @@ def test_there_are_never_more_than_a_hundred_records_of_a_name_and_type(
     assert gone == min(going, ours)
     assert len(come) == min(old + new, MAX_RECORDS_PER_NAME - foreign - ours + gone)
     assert come == [f"i-{100 + n:03}" for n in range(old + new)][: len(come)] or old < len(come)
-    assert len(made.rolls[0].standby) == old + new - len(come)
+    assert len(made.statuses[0].standby) == old + new - len(come)

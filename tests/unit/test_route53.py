@@ -10,7 +10,7 @@ import pytest
 
 import fleet53.aws.clients
 from fleet53.aws.clients import Clients
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53 as Adapter
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.model import ZoneId
@@ -35,7 +35,7 @@ def adapter(fake: Route53, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapter]
             monkeypatch.setenv(name, "lab")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         client = Clients().route53
-        yield Adapter(client, Patience(lambda: 60, lambda _: None, lambda: 0), {})
+        yield Adapter(client, Retrier(lambda: 60, lambda _: None, lambda: 0), {})
         client.close()
 
 

@@ -28,7 +28,7 @@ def about_it(because: str) -> InstanceSignal:
 
 def about_action(transition: Transition, token: str, *, warm: bool = False) -> InstanceSignal:
     hook = "fleet53-launch" if transition is Transition.LAUNCHING else "fleet53-terminate"
-    waits = Action("web-fleet", hook, ID, transition, at=AT, beat=AT, token=token, warm=warm)
+    waits = Action("web-fleet", hook, ID, transition, at=AT, heartbeat_at=AT, token=token, warm=warm)
     return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,))
 
 
@@ -193,7 +193,7 @@ def test_an_action_of_the_audit_reads_without_a_token() -> None:
     assert signal == PoolSignal(
         frozenset({WEB}),
         "a test",
-        actions=(Action("web-fleet", "fleet53-launch", ID, LAUNCHING, at=AT, beat=AT),),
+        actions=(Action("web-fleet", "fleet53-launch", ID, LAUNCHING, at=AT, heartbeat_at=AT),),
     )
 
 
@@ -430,7 +430,7 @@ ACTIONS = st.builds(
     instance_id=INSTANCE_IDS,
     transition=st.sampled_from(Transition),
     at=TIMES,
-    beat=TIMES,
+    heartbeat_at=TIMES,
     token=st.none() | st.text(min_size=1),
     warm=st.booleans(),
 )

@@ -43,11 +43,11 @@ def found(state: str | None, scaling: Scaling | None = None, member: Instance = 
 def test_a_member_that_waits_is_found_at_the_hook_of_its_transition(
     state: str, transition: Transition, *, warm: bool
 ) -> None:
-    assert action(transition=transition, at=LAUNCHED, beat=LAUNCHED, warm=warm) in found(state)
+    assert action(transition=transition, at=LAUNCHED, heartbeat_at=LAUNCHED, warm=warm) in found(state)
 
 
 def test_a_member_that_waits_to_return_to_the_warm_pool_is_found_at_its_terminate_hook_and_drains() -> None:
-    assert action(transition=TERMINATING, at=LAUNCHED, beat=LAUNCHED) in found("Warmed:Pending:Wait")
+    assert action(transition=TERMINATING, at=LAUNCHED, heartbeat_at=LAUNCHED) in found("Warmed:Pending:Wait")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_an_instance_of_no_group_has_no_action() -> None:
 def test_it_waits_since_its_scaling_activity_began() -> None:
     began = NOW - timedelta(seconds=40)
     (waits,) = found("Terminating:Wait", Scaling(starts={InstanceId("i-0a"): began}))
-    assert (waits.at, waits.beat, waits.token) == (began, began, None)
+    assert (waits.at, waits.heartbeat_at, waits.token) == (began, began, None)
 
 
 def test_a_group_with_no_hook_of_ours_has_no_action() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.audit.run import Order
+from fleet53.audit.run import AuditRequest
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.report.page import View
 from fleet53.widget import DESCRIPTION, Asked, is_describe, read_asked, read_view
@@ -62,17 +62,17 @@ def test_an_event_says_what_is_asked(parameters: dict[str, Any], asked: Asked) -
 
 
 @pytest.mark.parametrize(
-    ("asked", "order"),
+    ("asked", "expected"),
     [
-        (Asked(), Order()),
-        (Asked(action="check"), Order()),
-        (Asked(pools=("web",)), Order(pools=frozenset({"web"}))),  # type: ignore[arg-type]  # a name is a text
-        (Asked(action="repair"), Order(repair=True)),
-        (Asked(action="repair", force=True), Order(repair=True, force=True)),
+        (Asked(), AuditRequest()),
+        (Asked(action="check"), AuditRequest()),
+        (Asked(pools=("web",)), AuditRequest(pools=frozenset({"web"}))),  # type: ignore[arg-type]  # a name is a text
+        (Asked(action="repair"), AuditRequest(repair=True)),
+        (Asked(action="repair", force=True), AuditRequest(repair=True, force=True)),
     ],
 )
-def test_only_the_repair_buttons_order_a_repair(asked: Asked, order: Order) -> None:
-    assert asked.order == order
+def test_only_the_repair_buttons_request_a_repair(asked: Asked, expected: AuditRequest) -> None:
+    assert asked.request == expected
 
 
 @pytest.mark.parametrize(

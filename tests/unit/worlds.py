@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet53.domain.identity import FALLBACK
 from fleet53.domain.model import AddressType, AdmitWhen, InstanceId, PoolName, Record
-from fleet53.planning.situation import Situation, Stray
+from fleet53.planning.situation import OrphanRecord, Situation
 from tests.unit.account import Account, place
 from tests.unit.build import (
     HTTP,
@@ -84,8 +84,8 @@ class World:
             records={
                 each.name: tuple(one for _, one in records if one.name == each.record_name) for each in self.pools
             },
-            strays=tuple(
-                Stray(ZONE, one)
+            orphans=tuple(
+                OrphanRecord(ZONE, one)
                 for _, one in records
                 if OWNER.holder(one.identifier) is not None and one.name not in names
             ),

@@ -155,7 +155,7 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
         instance_id=InstanceId(_text(detail, "EC2InstanceId", what)),
         transition=transition,
         at=at,
-        beat=at,
+        heartbeat_at=at,
         token=_text(detail, "LifecycleActionToken", what),
         warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
     )
@@ -170,7 +170,7 @@ def _write_action(action: Action) -> dict[str, Any]:
         "instance_id": action.instance_id,
         "transition": action.transition.value,
         "at": action.at.isoformat(),
-        "beat": action.beat.isoformat(),
+        "beat": action.heartbeat_at.isoformat(),
         "token": action.token,
         "warm": action.warm,
     }
@@ -191,7 +191,7 @@ def _read_actions(written: object, what: str) -> tuple[Action, ...]:
                 instance_id=InstanceId(_text(each, "instance_id", what)),
                 transition=_transition(_text(each, "transition", what), what),
                 at=at,
-                beat=beat,
+                heartbeat_at=beat,
                 token=_text(each, "token", what) if each.get("token") is not None else None,
                 warm=each.get("warm") is True,
             )

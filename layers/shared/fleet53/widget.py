@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet53.audit.run import Order, faults_in
+from fleet53.audit.run import AuditRequest, faults_in
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.model import PoolName
 from fleet53.report.page import View
@@ -43,10 +43,10 @@ class Asked:
     force: bool = False
 
     @property
-    def order(self) -> Order:
+    def request(self) -> AuditRequest:
         """The audit that answers it."""
         pools = None if self.pools is None else frozenset(PoolName(name) for name in self.pools)
-        return Order(pools, repair=self.action == "repair", force=self.force)
+        return AuditRequest(pools, repair=self.action == "repair", force=self.force)
 
 
 class _Parameters(BaseModel):

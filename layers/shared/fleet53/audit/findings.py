@@ -38,11 +38,11 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)
 
 
-def find_overdue(plan: Plan, *, now: datetime, patience: timedelta) -> Iterator[Finding]:
-    """Yield a finding for each member that has waited longer than `patience` since its launch."""
+def find_overdue(plan: Plan, *, now: datetime, timeout: timedelta) -> Iterator[Finding]:
+    """Yield a finding for each member that has waited longer than `timeout` since its launch."""
     for waiting in plan.waiting:
         waited = now - waiting.launched
-        if waiting.overdue is not None and waited > patience:
+        if waiting.overdue is not None and waited > timeout:
             because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
             yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
 

@@ -12,28 +12,28 @@ from fleet53.report.model import MemberReport, PoolReport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fleet53.domain.model import Check, CheckId, Instance, Pool, PoolName, Record, Seen
+    from fleet53.domain.model import Check, CheckId, HealthObservation, Instance, Pool, PoolName, Record
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 
 type _Place = tuple[PoolName | None, InstanceId | None]
 
 
-def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, Seen]) -> Iterator[PoolReport]:
+def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, HealthObservation]) -> Iterator[PoolReport]:
     """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks."""
     reasons, checks = _reasons(plan), _checks(situation)
     pools = {pool.name: pool for pool in situation.pools}
-    for roll in plan.rolls:
-        members = _Members(situation, pools[roll.pool], seen, reasons, checks, _records(situation, roll.pool))
+    for status in plan.statuses:
+        members = _Members(situation, pools[status.pool], seen, reasons, checks, _records(situation, status.pool))
         yield PoolReport(
-            name=roll.pool,
-            record_name=roll.record_name,
-            members=len(roll.members),
-            in_dns=len(roll.in_dns),
-            healthy=sum(members.answered(instance_id) for instance_id in roll.in_dns),
-            pending=len(roll.pending),
-            standby=len(roll.standby),
-            instances=tuple(members.report(instance_id) for instance_id in sorted(roll.members | roll.in_dns)),
+            name=status.pool,
+            record_name=status.record_name,
+            members=len(status.members),
+            in_dns=len(status.in_dns),
+            healthy=sum(members.answered(instance_id) for instance_id in status.in_dns),
+            pending=len(status.pending),
+            standby=len(status.standby),
+            instances=tuple(members.report(instance_id) for instance_id in sorted(status.members | status.in_dns)),
         )
 
 
@@ -43,7 +43,7 @@ class _Members:
 
     situation: Situation
     pool: Pool
-    seen: Mapping[CheckId, Seen]
+    seen: Mapping[CheckId, HealthObservation]
     reasons: Mapping[_Place, str]
     checks: Mapping[tuple[str, InstanceId], tuple[CheckId, ...]]
     records: Mapping[InstanceId, tuple[Record, ...]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.model import MAX_CHECK_CREATIONS
 from fleet53.report.model import Quota, Quotas

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.errors import TryLaterError
-from fleet53.domain.ingress import Opening, is_everybody, opening, sources
+from fleet53.domain.ingress import Coverage, coverage, is_everybody, sources
 from fleet53.domain.model import Finding, FindingKind
 from fleet53.planning.membership import Membership
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 _LOOKED_AT: Final = frozenset({Membership.ADMIT, Membership.PREPARE})
-_EVERYBODY: Final = Opening(whole=1, of=1, any=True)
-_NOBODY: Final = Opening(whole=0, of=0, any=False)
+_EVERYBODY: Final = Coverage(whole=1, of=1, any=True)
+_NOBODY: Final = Coverage(whole=0, of=0, any=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _members(situation: Situation) -> Iterator[_Member]:
                     yield _Member(pool.name, instance_id, door, some_regions=pool.check.regions is not None)
 
 
-def _judge(door: _Door, groups: Mapping[SecurityGroupId, SecurityGroup], reads: _Reads) -> Opening | None:
+def _judge(door: _Door, groups: Mapping[SecurityGroupId, SecurityGroup], reads: _Reads) -> Coverage | None:
     """Return how far a door is open, or None where that is not known. Reads no more than it takes."""
     known = [groups[each] for each in door.security_groups if each in groups]
     whole = len(known) == len(door.security_groups)
@@ -106,12 +106,12 @@ def _judge(door: _Door, groups: Mapping[SecurityGroupId, SecurityGroup], reads: 
     asking = [each for each in reads.checker_ranges() or () if each.version == door.family]
     if not asking:
         return None
-    measured = opening(ranges, asking)
+    measured = coverage(ranges, asking)
     return measured if whole or measured.all else None
 
 
 def _because(
-    door: _Door, found: Opening, groups: Mapping[SecurityGroupId, SecurityGroup], checkers: PrefixList | None
+    door: _Door, found: Coverage, groups: Mapping[SecurityGroupId, SecurityGroup], checkers: PrefixList | None
 ) -> str:
     named = ", ".join(f"{each} ({groups[each].name})" for each in sorted(door.security_groups))
     who = f"security group {named} lets" if len(door.security_groups) == 1 else f"security groups {named} let"

@@ -57,7 +57,7 @@ type Form = Literal["json", "text", "markdown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class AuditRequest:
     """What an invocation asks for: `pools`, or all where it is None."""
 
     pools: frozenset[PoolName] | None = None
@@ -78,7 +78,7 @@ class _Input(BaseModel):
 _RIGHT: Final = 'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown"'
 
 
-def read_order(event: object) -> Order:
+def read_request(event: object) -> AuditRequest:
     """Return what an invocation asks for, or raise NotUnderstoodError, which names the key and the value."""
     try:
         asked = _Input.model_validate(event)
@@ -87,7 +87,7 @@ def read_order(event: object) -> Order:
     if asked.force and not asked.repair:
         raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
     pools = None if asked.pools is None else frozenset(PoolName(name) for name in asked.pools)
-    return Order(pools, asked.repair, asked.force, asked.format)
+    return AuditRequest(pools, asked.repair, asked.force, asked.format)
 
 
 def faults_in(error: ValidationError) -> str:
@@ -97,12 +97,12 @@ def faults_in(error: ValidationError) -> str:
     )
 
 
-def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
-    """Return what was found, and queue what drifted where the order says repair.
+def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
+    """Return what was found, and queue what drifted where the request says repair.
 
     Raises TryLaterError or an AWS error where not enough could be read to say anything.
     """
-    scope = Scope(order.pools, sweep=True)
+    scope = Scope(request.pools, sweep=True)
     gathered = gather(scope, settings, aws)
     ours = owned_checks(gathered.situation)
     seen = aws.health.history(ours, now=now)
@@ -114,7 +114,7 @@ def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime
         *gathered.findings,
         *plan.findings,
         *find_drift(plan),
-        *find_overdue(plan, now=now, patience=settings.admit_timeout),
+        *find_overdue(plan, now=now, timeout=settings.admit_timeout),
         *_stuck_hooks(situation, settings, aws, now=now),
         *_replacements(situation, plan, settings, aws, now=now),
         *find_unknown_pools(situation, scope),
@@ -132,8 +132,8 @@ def audit(order: Order, settings: Settings, aws: Aws, log: Log, *, now: datetime
         findings=findings,
         quotas=quotas,
         cost=cost_of([check.config for check in ours.values()], in_account=quotas.health_checks.used),
-        queued=_queue_repair(order, findings, aws) if order.repair else 0,
-        whole=order.pools is None,
+        queued=_queue_repair(request, findings, aws) if request.repair else 0,
+        whole=request.pools is None,
     )
 
 
@@ -158,15 +158,15 @@ def _replacements(
         yield Finding(FindingKind.UNHEALTHY_FOR_LONG, because, replacement.pool, replacement.instance_id, drift=True)
 
 
-def _queue_repair(order: Order, findings: Iterable[Finding], aws: Aws) -> int:
+def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws) -> int:
     """Queue one signal for all pools that drifted, and return how many were queued.
 
-    What drifted and is no pool's needs a signal for all; an order for some pools never asks for that, least of all with
-    force.
+    Drift outside every pool needs a signal for all pools. A request for named pools never queues one, least of all
+    with force.
     """
-    drifted = [finding for finding in findings if finding.drift and (order.force or not finding.held)]
+    drifted = [finding for finding in findings if finding.drift and (request.force or not finding.held)]
     named = frozenset(finding.pool for finding in drifted if finding.pool is not None)
-    whole = order.pools is None and any(finding.pool is None for finding in drifted)
+    whole = request.pools is None and any(finding.pool is None for finding in drifted)
     if not named and not whole:
         return 0
     kinds = ", ".join(sorted({finding.kind.value for finding in drifted}))
@@ -175,7 +175,7 @@ def _queue_repair(order: Order, findings: Iterable[Finding], aws: Aws) -> int:
         f"the audit found {kinds}",
         sweep=True,
         repair=True,
-        force=order.force,
+        force=request.force,
         attempt=_NO_TIMER,
     )
     aws.queue.send(message)

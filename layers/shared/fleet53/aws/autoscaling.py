@@ -121,7 +121,7 @@ class AutoScaling:
                 return None
         return reason
 
-    def beat(self, action: Action) -> str | None:
+    def heartbeat(self, action: Action) -> str | None:
         """Restart the hook's heartbeat timeout; return why there was nothing to restart, or None."""
         try:
             self._client.record_lifecycle_action_heartbeat(

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-    from fleet53.aws.patience import Patience
+    from fleet53.aws.retrier import Retrier
     from fleet53.config.settings import Settings
     from fleet53.domain.model import Zone, ZoneId
 
 _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-"""Route 53 is tried again by Patience, which knows how much time is left and counts every request."""
+"""Route 53 is tried again by Retrier, which knows how much time is left and counts every request."""
 _MODELS: Final = Path(__file__).parent / "models"
 """What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
 
@@ -57,7 +57,7 @@ def _session() -> boto3.Session:
 
 
 _TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-"""Telling comes last, when only the reserve of Patience may be left, and must not cost the run that it tells of."""
+"""Telling comes last, when only the reserve of Retrier may be left, and must not cost the run that it tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Clients:
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_TELLING))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
-    def connect(self, settings: Settings, patience: Patience) -> Aws:
+    def connect(self, settings: Settings, retrier: Retrier) -> Aws:
         """Return the adapters for one invocation."""
-        route53 = Route53(self.route53, patience, self.zones)
+        route53 = Route53(self.route53, retrier, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
             security_groups=SecurityGroups(self.ec2),
@@ -106,7 +106,7 @@ class Clients:
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             usage=Usage(self.own_cloudwatch, settings.owner),
-            bus=EventBus(self.events, patience),
+            bus=EventBus(self.events, retrier),
         )
 
 
@@ -133,11 +133,11 @@ class StackClients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
     functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_REGIONAL))
 
-    def connect(self, settings: Settings, patience: Patience) -> StackAws:
+    def connect(self, settings: Settings, retrier: Retrier) -> StackAws:
         """Return the adapters for one invocation."""
         return StackAws(
             cloudformation=CloudFormation(self.cloudformation),
-            route53=Route53(self.route53, patience, {}),
+            route53=Route53(self.route53, retrier, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             functions=Functions(self.functions),

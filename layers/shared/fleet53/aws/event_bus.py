@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-    from fleet53.aws.patience import Patience
+    from fleet53.aws.retrier import Retrier
 
 _ENTRIES: Final = 10
 """Events of one call (PutEvents, Entries)."""
@@ -39,9 +39,9 @@ class Event:
 class EventBus:
     """The default event bus."""
 
-    def __init__(self, client: EventBridgeClient, patience: Patience) -> None:
+    def __init__(self, client: EventBridgeClient, retrier: Retrier) -> None:
         self._client = client
-        self._patience = patience
+        self._retrier = retrier
 
     def put(self, events: Iterable[Event]) -> list[str]:
         """Put events on the bus, and return the reason for each that the bus did not take.
@@ -54,10 +54,10 @@ class EventBus:
     def _put(self, batch: list[PutEventsRequestEntryTypeDef]) -> list[str]:
         reasons: list[str] = []
         for attempt in range(_TRIES):
-            if self._patience.remaining() < _ENOUGH:
+            if self._retrier.remaining() < _ENOUGH:
                 return [_lost(entry, "no time left") for entry in batch]
             if attempt:
-                self._patience.sleep(_PAUSE * attempt)
+                self._retrier.sleep(_PAUSE * attempt)
             try:
                 answered = self._client.put_events(Entries=batch)["Entries"]
             except AWS_ERRORS as error:  # boto3 has tried it again where that helps

@@ -11,7 +11,7 @@ from datetime import timedelta
 from itertools import batched, takewhile
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import HEALTHY_ABOVE, HISTORY, Seen
+from fleet53.domain.model import HEALTHY_ABOVE, HISTORY, HealthObservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Health:
         self._client = client
         self._route53 = route53
 
-    def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, Seen]:
+    def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, HealthObservation]:
         """Return what Route 53 sees of each check, and since when in HISTORY; none without a new datapoint."""
         series = self._series(check_ids, now - HISTORY, now + _PERIOD)
         return {
@@ -100,11 +100,11 @@ class Health:
         return seen | {check_id: share > HEALTHY_ABOVE for check_id, share in asked.items() if share is not None}
 
 
-def _read_history(datapoints: _Datapoints) -> Seen:
+def _read_history(datapoints: _Datapoints) -> HealthObservation:
     percent = datapoints[0][1]
     healthy = percent > HEALTHY_ABOVE
     *_, oldest = takewhile(lambda datapoint: (datapoint[1] > HEALTHY_ABOVE) is healthy, datapoints)
-    return Seen(percent, since=oldest[0])
+    return HealthObservation(percent, since=oldest[0])
 
 
 def _query(name: str, check_id: CheckId) -> MetricDataQueryTypeDef:

@@ -13,7 +13,7 @@ from fleet53.config.pools import normal_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_PATIENCE: Final = 2.0
+_TIMEOUT: Final = 2.0
 """Seconds that the resolver has for one answer, all its own tries included."""
 _AT_ONCE: Final = 20
 """How many questions wait at the same time, so that a resolver that is silent holds up an audit once, not each time."""
@@ -31,7 +31,7 @@ def name_servers(names: Collection[str]) -> dict[str, frozenset[str]]:
 
 def _ask(name: str) -> frozenset[str] | None:
     try:
-        answer = dns.resolver.resolve(f"{name}.", "NS", lifetime=_PATIENCE, search=False)
+        answer = dns.resolver.resolve(f"{name}.", "NS", lifetime=_TIMEOUT, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
         return frozenset()
     except dns.exception.DNSException:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         ResourceRecordSetTypeDef,
     )
 
-    from fleet53.aws.patience import Patience
+    from fleet53.aws.retrier import Retrier
     from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
@@ -61,16 +61,16 @@ class Route53:
     `zones` keeps what was read of hosted zones: a zone's name and name servers never change.
     """
 
-    def __init__(self, client: Route53Client, patience: Patience, zones: dict[ZoneId, Zone]) -> None:
+    def __init__(self, client: Route53Client, retrier: Retrier, zones: dict[ZoneId, Zone]) -> None:
         self._client = client
-        self._patience = patience
+        self._retrier = retrier
         self._zones = zones
 
     def zone(self, zone_id: ZoneId) -> Zone:
         """Return the hosted zone, or raise ZoneUnreadableError."""
         if zone_id not in self._zones:
             try:
-                answer = self._patience.call(lambda: self._client.get_hosted_zone(Id=zone_id))
+                answer = self._retrier.call(lambda: self._client.get_hosted_zone(Id=zone_id))
             except ClientError as error:
                 raise _unreadable(zone_id, error) from error
             found = answer["HostedZone"]
@@ -101,7 +101,7 @@ class Route53:
             request["StartRecordName"] = start
         while True:
             try:
-                page = self._patience.call(partial(self._client.list_resource_record_sets, **request))
+                page = self._retrier.call(partial(self._client.list_resource_record_sets, **request))
             except ClientError as error:
                 raise _unreadable(zone_id, error) from error
             yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
@@ -121,7 +121,7 @@ class Route53:
         ]
         changes += [{"Action": "UPSERT", "ResourceRecordSet": _write_record(record)} for record in puts]
         try:
-            self._patience.call(
+            self._retrier.call(
                 lambda: self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
             )
         except ClientError as error:
@@ -137,7 +137,7 @@ class Route53:
         found: list[Protection] = []
         while True:
             try:
-                page = self._patience.call(partial(client.list_resource_record_set_protections, **request))
+                page = self._retrier.call(partial(client.list_resource_record_set_protections, **request))
             except ClientError as error:
                 if _unknown_operation(error):
                     return ()
@@ -155,7 +155,7 @@ class Route53:
         found: dict[CheckId, Check] = {}
         request: dict[str, Any] = {"MaxItems": _CHECKS_PER_PAGE}
         while True:
-            page = self._patience.call(partial(self._client.list_health_checks, **request))
+            page = self._retrier.call(partial(self._client.list_health_checks, **request))
             for listed in page["HealthChecks"]:
                 check_id = CheckId(listed["Id"])
                 config = _read_config(listed["HealthCheckConfig"])
@@ -170,7 +170,7 @@ class Route53:
         Raises ReferenceBurnedError, CheckQuotaError or CheckRefusedError.
         """
         try:
-            created = self._patience.call(
+            created = self._retrier.call(
                 lambda: self._client.create_health_check(
                     CallerReference=reference, HealthCheckConfig=_write_config(config)
                 )
@@ -191,14 +191,14 @@ class Route53:
     def delete_check(self, check_id: CheckId) -> None:
         """Delete a check; one that is gone already is a success."""
         try:
-            self._patience.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
+            self._retrier.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
             return
 
     def percent_healthy(self, check_id: CheckId) -> float | None:
         """Return the share (percent) of checkers that succeed now, or None while too few have looked."""
         try:
-            status = self._patience.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
+            status = self._retrier.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
             return None
         reports = [seen["StatusReport"]["Status"] for seen in status["HealthCheckObservations"]]
@@ -208,12 +208,12 @@ class Route53:
 
     def checker_ranges(self) -> tuple[IPNetwork, ...]:
         """Return the ranges of both families that Route 53 checks from (GetCheckerIpRanges), in no known order."""
-        answer = self._patience.call(self._client.get_checker_ip_ranges)
+        answer = self._retrier.call(self._client.get_checker_ip_ranges)
         return tuple(ip_network(cidr) for cidr in answer["CheckerIpRanges"])
 
     def check_limit(self) -> tuple[int, int]:
         """Return how many health checks the account has, and how many it may have (GetAccountLimit)."""
-        answer = self._patience.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
+        answer = self._retrier.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
         return answer["Count"], answer["Limit"]["Value"]
 
     def record_limit(self, zone_id: ZoneId) -> tuple[int, int]:
@@ -222,7 +222,7 @@ class Route53:
         Raises ZoneUnreadableError.
         """
         try:
-            answer = self._patience.call(
+            answer = self._retrier.call(
                 lambda: self._client.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE")
             )
         except ClientError as error:

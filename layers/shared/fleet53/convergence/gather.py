@@ -9,7 +9,7 @@ from fleet53.config.pools import Declared, PoolFault, read_pools
 from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.domain.model import Finding, FindingKind, InstanceId
-from fleet53.planning.situation import Situation, Stray
+from fleet53.planning.situation import OrphanRecord, Situation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -52,12 +52,12 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         zones={pool.zone_id: zones[pool.zone_id] for pool in readable},
         instances=aws.ec2.tagged(),
         records=records,
-        strays=tuple(reader.strays),
+        orphans=tuple(reader.orphans),
         swept=scope.sweep,
         whole=scope.pools is None,
     )
     owned = (record for found in records.values() for record in found)
-    holders = _holders(situation, [*owned, *(stray.record for stray in reader.strays)])
+    holders = _holders(situation, [*owned, *(orphan.record for orphan in reader.orphans)])
     situation = _add_states(_add_instances(situation, holders, aws), aws)
     if scope.sweep or (scope.checks and situation.pools):
         situation = add_checks(situation, aws)
@@ -98,7 +98,7 @@ def waiting_actions(situation: Situation, aws: Aws) -> Iterator[Action]:
                 began = aws.autoscaling.activity_starts(instance.group).get(instance.id, instance.launched)
                 returns = state == "Warmed:Pending:Wait" and transition is Transition.TERMINATING
                 warm = state.startswith("Warmed:") and not returns
-                yield Action(instance.group, hook, instance.id, transition, began, beat=began, warm=warm)
+                yield Action(instance.group, hook, instance.id, transition, began, heartbeat_at=began, warm=warm)
 
 
 def _check_zones(
@@ -133,12 +133,12 @@ def _unreadable(pool: Pool, error: ZoneUnreadableError) -> PoolFault:
 
 @dataclass(slots=True)
 class _RecordReader:
-    """Reads the records of pools. `strays` and `findings` come of a sweep."""
+    """Reads the records of pools. `orphans` and `findings` come of a sweep."""
 
     declared: Declared
     settings: Settings
     aws: Aws
-    strays: list[Stray] = field(default_factory=list)
+    orphans: list[OrphanRecord] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     def read(self, pools: Iterable[Pool]) -> tuple[dict[PoolName, tuple[Record, ...]], tuple[PoolFault, ...]]:
@@ -167,14 +167,14 @@ class _RecordReader:
                 continue
             for pool in here:
                 records[pool.name] = tuple(record for record in found if record.name == pool.record_name)
-            self._note_strays(zone_id, found)
+            self._note_orphans(zone_id, found)
         return records, tuple(faults)
 
-    def _note_strays(self, zone_id: ZoneId, records: Iterable[Record]) -> None:
+    def _note_orphans(self, zone_id: ZoneId, records: Iterable[Record]) -> None:
         claimed = {pool.record_name for pool in self.declared.pools if pool.zone_id == zone_id}
         for record in records:
             if self.settings.owner.holder(record.identifier) is not None and record.name not in claimed:
-                self.strays.append(Stray(zone_id, record))
+                self.orphans.append(OrphanRecord(zone_id, record))
 
 
 def _holders(situation: Situation, records: Iterable[Record]) -> set[InstanceId]:

@@ -55,27 +55,27 @@ def find_replacements(
     window = settings.replace_unhealthy_after
     if not window:
         return
-    for roll in plan.rolls:
+    for status in plan.statuses:
         checks = {
             record.check_id: holder
-            for record in situation.records[roll.pool]
+            for record in situation.records[status.pool]
             if record.check_id is not None
             and (holder := situation.owner.instance(record.identifier)) is not None
-            and holder in roll.in_dns
+            and holder in status.in_dns
         }
         seen = aws.health.seen(checks, now=now)
         unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
         for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
-        in_service = {member for member in roll.members if situation.lifecycle_states.get(member) == "InService"}
+        in_service = {member for member in status.members if situation.lifecycle_states.get(member) == "InService"}
         going = {
-            member for member in roll.members if situation.lifecycle_states.get(member, "").startswith("Terminating")
+            member for member in status.members if situation.lifecycle_states.get(member, "").startswith("Terminating")
         }
         for member in to_replace(
-            in_dns=roll.in_dns,
+            in_dns=status.in_dns,
             unhealthy=unhealthy,
             for_long=for_long & in_service,
             leaving=going | aws.autoscaling.marked_unhealthy(in_service),
         ):
             yield Replacement(
-                roll.pool, member, f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
+                status.pool, member, f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
             )

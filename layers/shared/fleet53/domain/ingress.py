@@ -64,7 +64,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class Coverage:
     """How many of the checkers' ranges are let in: `whole` of `of`; `any` is whether at least one address is."""
 
     whole: int
@@ -91,10 +91,10 @@ def is_everybody(ranges: Iterable[IPNetwork], family: Family) -> bool:
     return any(network.version == family and network.prefixlen == 0 for network in _merged(ranges))
 
 
-def opening(ranges: Iterable[IPNetwork], checkers: Collection[IPNetwork]) -> Opening:
+def coverage(ranges: Iterable[IPNetwork], checkers: Collection[IPNetwork]) -> Coverage:
     """Return how far `ranges`, taken together, let the `checkers` in."""
     merged = _merged(ranges)
-    return Opening(
+    return Coverage(
         whole=sum(any(_holds(network, checker) for network in merged) for checker in checkers),
         of=len(checkers),
         any=any(_holds(network, checker) or _holds(checker, network) for network in merged for checker in checkers),

@@ -30,7 +30,7 @@ class Result(StrEnum):
 class Action:
     """One instance that waits at one hook.
 
-    `at` is when it began to wait: the time of the event or of the scaling activity. `beat` is when the hook's
+    `at` is when it began to wait: the time of the event or of the scaling activity. `heartbeat_at` is when the hook's
     heartbeat timeout last began, `at` at first. `warm` is whether it comes from or goes to a warm pool without having
     served. `token` is the event's LifecycleActionToken, None where there was no event.
     """
@@ -40,6 +40,6 @@ class Action:
     instance_id: InstanceId
     transition: Transition
     at: datetime
-    beat: datetime
+    heartbeat_at: datetime
     token: str | None = None
     warm: bool = False

@@ -220,7 +220,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class HealthObservation:
     """What Route 53 sees of a check: the share (percent) of checkers that succeed.
 
     `since` is since when it has been as healthy, or as unhealthy, as now; no further back than was looked.

@@ -109,7 +109,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Roll:
+class PoolStatus:
     """Who is where in a pool, as DNS and EC2 stand before the plan.
 
     `ready` are the members that nothing but Auto Scaling keeps out of DNS, and those that need not wait for DNS.
@@ -139,7 +139,7 @@ class Plan:
     held: tuple[DeleteRecord, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     findings: tuple[Finding, ...] = ()
-    rolls: tuple[Roll, ...] = ()
+    statuses: tuple[PoolStatus, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -147,6 +147,6 @@ class Plan:
         return (*self.create_checks, *self.change_records, *self.delete_checks)
 
     @property
-    def settled(self) -> bool:
+    def nothing_to_do(self) -> bool:
         """Whether nothing is to be done, to be held or to be waited for."""
         return not (self.changes or self.held or self.waiting)

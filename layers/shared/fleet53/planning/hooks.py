@@ -39,7 +39,7 @@ def drain_of(ttls: Iterable[int]) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MemberStatus:
     """How an instance stands after a pass.
 
     `pooled`: its tag names a declared pool. `in_dns`: one of them has, or may have, its record. `ready`: nothing but
@@ -76,28 +76,28 @@ class Hold:
 
 
 def decide(
-    action: Action, standing: Standing, *, now: datetime, admit_timeout: timedelta, unhealthy_result: Result
+    action: Action, member: MemberStatus, *, now: datetime, admit_timeout: timedelta, unhealthy_result: Result
 ) -> Complete | Hold:
     """Return what to do about an instance that waits and stands so."""
-    if not standing.pooled:
+    if not member.pooled:
         return Complete(action, Result.CONTINUE, "the instance is in no pool")
     if action.warm:
         return Complete(action, Result.CONTINUE, "an instance of the warm pool is never registered")
     if action.transition is Transition.LAUNCHING:
-        if standing.ready:
+        if member.ready:
             return Complete(action, Result.CONTINUE, "it is ready to be admitted")
         left = admit_timeout - (now - action.at)
         if left <= timedelta():
             because = f"it was not healthy within AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
             return Complete(action, unhealthy_result, because)
         return Hold(action, min(left, _LOOK), "Route 53 does not see it healthy yet")
-    if standing.in_dns:
+    if member.in_dns:
         waited = now - action.at
         delay = _SOON if waited < _LOOK else _LOOK if waited < _LONG else _LONG
         return Hold(action, delay, "its record is not known to be gone", gives_up=waited >= _LONG)
-    left = standing.drain - (now - action.at)
+    left = member.drain - (now - action.at)
     if left <= timedelta():
-        because = f"its record is gone, and the drain of {standing.drain.total_seconds():.0f} s has passed"
+        because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
     return Hold(action, left, "resolvers may still hold its address")
 
@@ -107,6 +107,6 @@ def keep_alive(hold: Hold, timeout: timedelta, *, now: datetime) -> Hold:
     if hold.gives_up:
         return hold
     delay = min(hold.delay, LONGEST_LOOK, max(timeout - 2 * _MARGIN, _MARGIN))
-    heartbeat = now - hold.action.beat + delay + _MARGIN > timeout
-    action = replace(hold.action, beat=now) if heartbeat else hold.action
+    heartbeat = now - hold.action.heartbeat_at + delay + _MARGIN > timeout
+    action = replace(hold.action, heartbeat_at=now) if heartbeat else hold.action
     return replace(hold, action=action, delay=delay, heartbeat=heartbeat)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from fleet53.domain.model import Instance, Record
     from fleet53.planning.changes import RecordChange
     from fleet53.planning.guard import Guard
-    from fleet53.planning.situation import Situation, Stray
+    from fleet53.planning.situation import OrphanRecord, Situation
 
 
-def plan_strays(situation: Situation, guard: Guard) -> Plan:
+def plan_orphans(situation: Situation, guard: Guard) -> Plan:
     """Withdraw our records at names that no pool has, as far as the guard and faulty pools allow.
 
     Who forces some pools has not said anything about these.
@@ -26,20 +26,22 @@ def plan_strays(situation: Situation, guard: Guard) -> Plan:
     deletions: list[RecordChange] = []
     held: list[DeleteRecord] = []
 
-    def place(stray: Stray) -> tuple[str, str]:
-        return stray.zone_id, stray.record.name
+    def place(orphan: OrphanRecord) -> tuple[str, str]:
+        return orphan.zone_id, orphan.record.name
 
-    for (_, name), group in groupby(sorted(situation.strays, key=place), key=place):
-        strays = list(group)
+    for (_, name), group in groupby(sorted(situation.orphans, key=place), key=place):
+        orphans = list(group)
         absent: list[DeleteRecord] = []
-        for stray in strays:
-            instance_id = situation.owner.instance(stray.record.identifier)
+        for orphan in orphans:
+            instance_id = situation.owner.instance(orphan.record.identifier)
             instance = situation.instances.get(instance_id) if instance_id is not None else None
-            gone = _positively_gone(instance, stray.record)
+            gone = _positively_gone(instance, orphan.record)
             because = gone or f"no pool has the name {name}"
-            deletion = DeleteRecord(None, stray.zone_id, instance_id, stray.record, FindingKind.ORPHAN_RECORD, because)
+            deletion = DeleteRecord(
+                None, orphan.zone_id, instance_id, orphan.record, FindingKind.ORPHAN_RECORD, because
+            )
             (deletions if gone else absent).append(deletion)
-        holders = len({stray.record.identifier for stray in strays})
+        holders = len({orphan.record.identifier for orphan in orphans})
         leaving = len({deletion.record.identifier for deletion in absent})
         reason = None
         if absent and situation.faults:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from fleet53.domain.model import FindingKind
 from fleet53.planning.changes import DeleteCheck, Plan
 from fleet53.planning.membership import Membership
-from fleet53.planning.orphans import plan_strays
+from fleet53.planning.orphans import plan_orphans
 from fleet53.planning.pool import PoolPlan
 
 if TYPE_CHECKING:
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 def make_plan(situation: Situation, guard: Guard) -> Plan:
     """Return the smallest plan after which DNS holds exactly what the pools of `situation` owe their members.
 
-    Where `situation.checks` is None, a record's check is taken to be right, and only `Plan.settled` says
+    Where `situation.checks` is None, a record's check is taken to be right, and only `Plan.nothing_to_do` says
     something: whether the checks must be read before anything can be decided.
     """
     pools = [PoolPlan(situation, pool, guard) for pool in situation.pools]
-    strays = plan_strays(situation, guard)
+    orphans = plan_orphans(situation, guard)
     kept = {check_id for pool in pools for check_id in pool.kept_checks}
-    kept |= {record.check_id for pool in pools for record in pool.standing if record.check_id is not None}
-    kept |= {held.record.check_id for held in strays.held if held.record.check_id is not None}
+    kept |= {record.check_id for pool in pools for record in pool.remaining if record.check_id is not None}
+    kept |= {held.record.check_id for held in orphans.held if held.record.check_id is not None}
     return Plan(
         create_checks=tuple(change for pool in pools for change in pool.create_checks),
-        change_records=(*(change for pool in pools for change in pool.change_records), *strays.change_records),
+        change_records=(*(change for pool in pools for change in pool.change_records), *orphans.change_records),
         delete_checks=tuple(_unneeded_checks(situation, kept)),
-        held=(*(held for pool in pools for held in pool.held), *strays.held),
+        held=(*(held for pool in pools for held in pool.held), *orphans.held),
         waiting=tuple(waiting for pool in pools for waiting in pool.waiting),
         findings=tuple(finding for pool in pools for finding in pool.findings),
-        rolls=tuple(pool.roll() for pool in pools),
+        statuses=tuple(pool.status() for pool in pools),
     )
 
 

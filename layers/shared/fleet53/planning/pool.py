@@ -17,7 +17,7 @@ from fleet53.domain.model import (
     Record,
     RecordType,
 )
-from fleet53.planning.changes import CheckKey, DeleteRecord, PutRecord, Roll, Waiting
+from fleet53.planning.changes import CheckKey, DeleteRecord, PoolStatus, PutRecord, Waiting
 from fleet53.planning.membership import Membership
 from fleet53.planning.pool_checks import PoolChecks
 
@@ -45,7 +45,7 @@ class _Seeker:
 
 @dataclass(slots=True)
 class PoolPlan:
-    """What is to be done for one pool. `standing` are the members' records once it is done."""
+    """What is to be done for one pool. `remaining` are the members' records once it is done."""
 
     situation: Situation
     pool: Pool
@@ -55,7 +55,7 @@ class PoolPlan:
     held: list[DeleteRecord] = field(default_factory=list, init=False)
     waiting: list[Waiting] = field(default_factory=list, init=False)
     findings: list[Finding] = field(default_factory=list, init=False)
-    standing: list[Record] = field(default_factory=list, init=False)
+    remaining: list[Record] = field(default_factory=list, init=False)
     kept_checks: set[CheckId] = field(default_factory=set, init=False)
     _deletions: list[DeleteRecord] = field(default_factory=list, init=False)
     _puts: list[PutRecord] = field(default_factory=list, init=False)
@@ -94,10 +94,10 @@ class PoolPlan:
         yield from self._deletions
         yield from self._puts
 
-    def roll(self) -> Roll:
+    def status(self) -> PoolStatus:
         """Return who is where, as it stands before the plan."""
         in_dns = frozenset(instance_id for instance_id, _ in self._owned())
-        return Roll(
+        return PoolStatus(
             pool=self.pool.name,
             record_name=self.pool.record_name,
             members=self.situation.tagged_for(self.pool.name),
@@ -169,7 +169,7 @@ class PoolPlan:
 
     def _leave(self, instance_id: InstanceId, verdict: Verdict, record: Record | None) -> None:
         if record is not None:
-            self.standing.append(record)
+            self.remaining.append(record)
         finding = self._finding(FindingKind.UNKNOWN_STATE, verdict.because, instance_id)
         if finding not in self.findings:
             self.findings.append(finding)
@@ -185,7 +185,7 @@ class PoolPlan:
             self._delete(instance_id, record, stranger, FindingKind.STALE_RECORD)
         elif held is not None:
             self.held.append(self._deletion(instance_id, record, held, FindingKind.ORPHAN_RECORD))
-            self.standing.append(record)
+            self.remaining.append(record)
         else:
             self._delete(instance_id, record, verdict.because, FindingKind.ORPHAN_RECORD)
 
@@ -264,7 +264,7 @@ class PoolPlan:
                 self._unready.add(seeker.instance.id)
                 self._wait(seeker.instance, blocker)
             return
-        taken = sum(record.type == record_type for record in (*self.standing, *self._foreign()))
+        taken = sum(record.type == record_type for record in (*self.remaining, *self._foreign()))
         free = max(0, MAX_RECORDS_PER_NAME - taken)
         queue = sorted(
             seekers,
@@ -318,19 +318,19 @@ class PoolPlan:
     def _decide_fallback(self) -> None:
         """Answer with the fallback exactly while no member is in DNS: its batch is that of the members' change."""
         wanted = self._wanted_fallback()
-        if not self.standing and self.pool.fallback is None:
+        if not self.remaining and self.pool.fallback is None:
             because = f"{self.pool.record_name} has no member in DNS and no fallback: it is answered negatively"
             self.findings.append(self._finding(FindingKind.EMPTY_POOL, because))
         current = self._fallbacks()
         for record in current:
             if wanted is None or record.type != wanted.type:
-                because = "a member is in DNS" if self.standing else "the pool has no such fallback"
+                because = "a member is in DNS" if self.remaining else "the pool has no such fallback"
                 self._delete(None, record, because, FindingKind.ORPHAN_RECORD)
         if wanted is not None and wanted not in current:
             self._put(None, wanted, "no member is in DNS")
 
     def _wanted_fallback(self) -> Record | None:
-        if self.standing or self.pool.fallback is None:
+        if self.remaining or self.pool.fallback is None:
             return None
         record_type = record_type_of(self.pool.fallback)
         foreign = sum(record.type == record_type for record in self._foreign())
@@ -372,7 +372,7 @@ class PoolPlan:
         """
         right = replace(record, ttl=self.pool.ttl, check_id=check_id)
         if right == record or self.checks.gone(check_id):
-            self.standing.append(record)
+            self.remaining.append(record)
             return
         differs = []
         if record.ttl != right.ttl:
@@ -393,7 +393,7 @@ class PoolPlan:
         admits: bool = False,
     ) -> None:
         if instance_id is not None:
-            self.standing.append(record)
+            self.remaining.append(record)
         self._puts.append(
             PutRecord(self.pool.name, self.pool.zone_id, instance_id, record, drift, because, new_check, admits)
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class OrphanRecord:
     """A record of ours at a name that no usable pool has."""
 
     zone_id: ZoneId
@@ -30,7 +30,7 @@ class Situation:
     `pools` are those of the pass, `zones` the hosted zones that they are in, `declared` the names of all declared
     pools, faulty ones too. `records` holds every record at a pool's name, whosever it is. `checks` are all of the
     account, or None where they were not read. `healthy` says what Route 53 sees of a check; a check that is missing
-    there has no data yet. `strays` are known only after a sweep. `whole` is whether the pass is about all pools.
+    there has no data yet. `orphans` are known only after a sweep. `whole` is whether the pass is about all pools.
     """
 
     owner: Owner
@@ -42,7 +42,7 @@ class Situation:
     lifecycle_states: Mapping[InstanceId, str] = field(default_factory=dict)
     spot: Mapping[InstanceId, str] = field(default_factory=dict)
     records: Mapping[PoolName, tuple[Record, ...]] = field(default_factory=dict)
-    strays: tuple[Stray, ...] = ()
+    orphans: tuple[OrphanRecord, ...] = ()
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     swept: bool = False

@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
-from fleet53.planning.hooks import Complete, Hold, Standing, decide, drain_of, keep_alive
+from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, keep_alive
 from fleet53.signals import reconcile_message
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
 
 
-def settle_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
+def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
     """Complete, or hold with a timer, each action that the signals brought or a sweep found, if its hook is ours.
 
     An AWS error returns the message that brought the action; one that a sweep found is found again.
@@ -38,7 +38,7 @@ def settle_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: 
         now = run.now()
         step = decide(
             _from_withdrawal(action, withdrawn, now=now),
-            standing(action.instance_id, outcome),
+            member_status(action.instance_id, outcome),
             now=now,
             admit_timeout=run.settings.admit_timeout,
             unhealthy_result=run.settings.unhealthy_launch_result,
@@ -61,13 +61,13 @@ def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *
     return replace(action, at=now) if late else action
 
 
-def standing(instance_id: InstanceId, outcome: Outcome) -> Standing:
+def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
     """Return how an instance stands after the passes of a run."""
     instance = outcome.instances.get(instance_id)
     named = instance.pools & outcome.declared if instance is not None else frozenset()
-    passed = named & outcome.rolls.keys()
-    in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.rolls)
-    return Standing(
+    passed = named & outcome.statuses.keys()
+    in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.statuses)
+    return MemberStatus(
         pooled=bool(named) or in_dns,
         in_dns=in_dns or passed != named,
         ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
@@ -105,7 +105,7 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
         run.log.info("hook is gone", extra=_describe(action) | {"because": "the group has no such hook of ours"})
         return None
     kept = keep_alive(hold, timeout, now=run.now())
-    if kept.heartbeat and (over := run.aws.autoscaling.beat(action)) is not None:
+    if kept.heartbeat and (over := run.aws.autoscaling.heartbeat(action)) is not None:
         run.log.info("hook was over", extra=_describe(action) | {"because": over})
         return None
     return kept

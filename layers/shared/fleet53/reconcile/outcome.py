@@ -10,7 +10,7 @@ from fleet53.planning.changes import DeleteRecord, PutRecord
 if TYPE_CHECKING:
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.model import Finding, Instance, InstanceId, Pool, PoolName
-    from fleet53.planning.changes import Change, Plan, Roll, Waiting
+    from fleet53.planning.changes import Change, Plan, PoolStatus, Waiting
     from fleet53.planning.hooks import Complete
     from fleet53.planning.situation import Situation
 
@@ -22,7 +22,7 @@ class Outcome:
     """What a run did.
 
     By pool, as the last plan for it said: `pools`, `ready`, `waiting`, `held`, `findings`; None stands for no pool.
-    `rolls` are as the first plan found them. `declared`, `instances` and `actions` are what was read on the way.
+    `statuses` are as the first plan found them. `declared`, `instances` and `actions` are what was read on the way.
     `retry` are the messages whose pools must be looked at again, with the reason.
     """
 
@@ -30,7 +30,7 @@ class Outcome:
     pools: dict[PoolName, Pool] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
-    rolls: dict[PoolName, Roll] = field(default_factory=dict)
+    statuses: dict[PoolName, PoolStatus] = field(default_factory=dict)
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
@@ -44,12 +44,12 @@ class Outcome:
         self.declared = situation.declared
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
-        for roll in plan.rolls:
-            self.ready[roll.pool] = roll.ready
-            self.rolls.setdefault(roll.pool, roll)
-            self.waiting.pop(roll.pool, None)
-            self.held.pop(roll.pool, None)
-            self.findings.pop(roll.pool, None)
+        for status in plan.statuses:
+            self.ready[status.pool] = status.ready
+            self.statuses.setdefault(status.pool, status)
+            self.waiting.pop(status.pool, None)
+            self.held.pop(status.pool, None)
+            self.findings.pop(status.pool, None)
         for waiting in plan.waiting:
             self.waiting.setdefault(waiting.pool, []).append(waiting)
         for held in plan.held:
@@ -59,7 +59,7 @@ class Outcome:
 
     def in_dns(self, pool: PoolName) -> frozenset[InstanceId]:
         """Return the members of `pool` that have a record after the run."""
-        members = set(self.rolls[pool].in_dns)
+        members = set(self.statuses[pool].in_dns)
         for change in self.made:
             if isinstance(change, PutRecord | DeleteRecord) and change.pool == pool and change.instance_id:
                 (members.add if isinstance(change, PutRecord) else members.discard)(change.instance_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import Applied, apply
 from fleet53.convergence.gather import add_checks, add_health, gather, waiting_actions
 from fleet53.convergence.replacement import find_replacements
@@ -89,7 +89,7 @@ def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Pl
     """Return the plan, reading checks and health only where they decide something."""
     plan = make_plan(situation, guard)
     if situation.checks is None:
-        if plan.settled:
+        if plan.nothing_to_do:
             return plan
         situation = add_checks(situation, aws)
         plan = make_plan(situation, guard)

@@ -22,7 +22,7 @@ DELAYS: Final = (30, 30, 30, 60, 60, 120, 240, 480, 900)
 """Seconds from each look at a waiting member to the next; the last one repeats."""
 
 
-def set_timers(
+def requeue_waiting(
     signals: Collection[InstanceSignal | PoolSignal],
     *,
     waiting: Mapping[PoolName, Collection[Waiting]],

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import describe
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import CreateCheck
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import EC2, Membership
-from fleet53.reconcile.hooks import settle_hooks
+from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
-from fleet53.reconcile.requeue import set_timers
+from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     for held in outcome.held.values():
         for deletion in held:
             run.log.warning("withdrawal held", extra=describe(deletion))
-    settle_hooks(signals, run, outcome)
+    complete_hooks(signals, run, outcome)
     again = Scope.union(scopes[message] for message in scopes.keys() & outcome.retry.keys())
-    set_timers(
+    requeue_waiting(
         [signals[message] for message in scopes if message not in outcome.retry],
         waiting=outcome.waiting,
         fresh={

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.schedule import audit_period
 from fleet53.signals import reconcile_message
 from fleet53.stack.withdraw import withdraw
@@ -13,7 +13,7 @@ from fleet53.stack.withdrawal import describe_left
 
 if TYPE_CHECKING:
     from fleet53.aws.clients import StackAws
-    from fleet53.aws.patience import Patience
+    from fleet53.aws.retrier import Retrier
     from fleet53.config.settings import Settings
     from fleet53.domain.log import Log
 
@@ -55,7 +55,7 @@ class Answer:
     because: str
 
 
-def serve(request: Request, settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Answer:
+def serve(request: Request, settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Answer:
     """Do what a request asks for. Raises an AWS error where not even that much could be found out."""
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
@@ -68,7 +68,7 @@ def serve(request: Request, settings: Settings, aws: StackAws, patience: Patienc
     if status not in _GOING:
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
         return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
-    return _withdraw(settings, aws, patience, log)
+    return _withdraw(settings, aws, retrier, log)
 
 
 def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
@@ -84,8 +84,8 @@ def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
         log.warning("audit not started", extra={"because": str(error)})
 
 
-def _withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Answer:
-    withdrawal = withdraw(settings, aws, patience, log)
+def _withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Answer:
+    withdrawal = withdraw(settings, aws, retrier, log)
     if not withdrawal.reasons:
         return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
     left = describe_left(withdrawal.left) or "nobody could read what"

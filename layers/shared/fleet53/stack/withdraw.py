@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.patience import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.pools import read_pools
 from fleet53.convergence.apply import Applied, apply, describe
 from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneGoneError, ZoneUnreadableError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet53.aws.clients import StackAws
-    from fleet53.aws.patience import Patience
+    from fleet53.aws.retrier import Retrier
     from fleet53.config.settings import Settings
     from fleet53.convergence.apply import Refusal
     from fleet53.domain.log import Log
@@ -31,14 +31,14 @@ LONGEST_RUN: Final = 300.0
 _PAUSE: Final = 5.0
 
 
-def withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) -> Withdrawal:
+def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Withdrawal:
     """Delete every record and then every check of the stack, until a round finds nothing or time is over.
 
     What AWS refuses is left, and named in what is returned. Nothing is raised for it.
     """
     withdrawal = Withdrawal()
     try:
-        _go_round(settings, aws, patience, log, withdrawal)
+        _go_round(settings, aws, retrier, log, withdrawal)
     except (TryLaterError, *AWS_ERRORS) as error:
         withdrawal.reasons.append(str(error))
     for deletion in withdrawal.left:
@@ -46,9 +46,9 @@ def withdraw(settings: Settings, aws: StackAws, patience: Patience, log: Log) ->
     return withdrawal
 
 
-def _go_round(settings: Settings, aws: StackAws, patience: Patience, log: Log, withdrawal: Withdrawal) -> None:
+def _go_round(settings: Settings, aws: StackAws, retrier: Retrier, log: Log, withdrawal: Withdrawal) -> None:
     zone_ids = _zones(settings, aws, log)
-    no_run_left = patience.remaining() - LONGEST_RUN
+    no_run_left = retrier.remaining() - LONGEST_RUN
     names_apart = False
     while True:
         before = len(withdrawal.made)
@@ -57,7 +57,7 @@ def _go_round(settings: Settings, aws: StackAws, patience: Patience, log: Log, w
         except OutOfTimeError:
             raise
         except TryLaterError as error:
-            patience.wait(_PAUSE, f"for another round: {error}")
+            retrier.wait(_PAUSE, f"for another round: {error}")
             continue
         if len(withdrawal.made) > before:
             names_apart = bool(withdrawal.reasons)
@@ -65,10 +65,10 @@ def _go_round(settings: Settings, aws: StackAws, patience: Patience, log: Log, w
             if names_apart:
                 return
             names_apart = True
-        elif patience.remaining() < no_run_left or not _in_flight(aws, log):
+        elif retrier.remaining() < no_run_left or not _in_flight(aws, log):
             return
         else:
-            patience.wait(_PAUSE, "to see a run of the reconciler end")
+            retrier.wait(_PAUSE, "to see a run of the reconciler end")
 
 
 def _zones(settings: Settings, aws: StackAws, log: Log) -> dict[ZoneId, bool]:

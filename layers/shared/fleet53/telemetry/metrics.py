@@ -39,12 +39,12 @@ def measure_run(
     """Return what a run measured. Times count from the event that first told of the change, where there was one."""
     measured = [
         measurement
-        for pool, roll in outcome.rolls.items()
+        for pool, status in outcome.statuses.items()
         for measurement in (
-            Measurement("Members", len(roll.members), pool),
+            Measurement("Members", len(status.members), pool),
             Measurement("InDns", len(outcome.in_dns(pool)), pool),
             Measurement("Pending", len({wait.instance_id for wait in outcome.waiting.get(pool, ())}), pool),
-            Measurement("Standby", len(roll.standby), pool),
+            Measurement("Standby", len(status.standby), pool),
         )
     ]
     heard = first_heard(signals)

@@ -1,4 +1,4 @@
-"""Clients that respect TTLs, and which instances serve them in a lab without servers."""
+"""Visitors that respect TTLs, and which instances serve them in a lab without servers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.route53.dns import Answer, NameServer
-from lab.traffic.clients import Clients, Failure, asking_server, over_http
+from lab.traffic.visitors import Failure, Visitors, asking_server, over_http
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class World:
         self.found = Answer("NOERROR", "A", values, ttl)
         self.tried: list[str] = []
 
-    def clients(self, count: int = 1, seed: int = 1) -> Clients:
-        return Clients(
+    def clients(self, count: int = 1, seed: int = 1) -> Visitors:
+        return Visitors(
             count=count,
             ask=lambda: self.found,
             connect=self.connect,
@@ -148,7 +148,7 @@ def test_clients_of_a_lab_connect_in_every_turn_and_see_who_does_not_serve(lab: 
     lab.run(25, step=5)
     put(lab, lab.fleet.address(stays), lab.fleet.address(goes))
     gone = lab.fleet.address(goes)
-    clients = lab.clients(5)
+    clients = lab.visitors(5)
     lab.run(10)
     assert (clients.connections, clients.failures) == (50, [])
     lab.fleet.terminate(goes)

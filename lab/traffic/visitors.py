@@ -1,4 +1,4 @@
-"""Clients that keep an answer of DNS for its TTL, connect to one of its addresses, and remember every failure."""
+"""Visitors that keep an answer of DNS for its TTL, connect to one of its addresses, and remember every failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ type Connect = Callable[[str], str | None]
 type Whose = Callable[[str], tuple[str | None, str]]
 """From an address to the instance that has it, or had it last, and what AWS says of that one."""
 
-_PATIENCE: Final = 2.0
+_TIMEOUT: Final = 2.0
 """Real seconds that a connection may take."""
 
 
@@ -50,7 +50,7 @@ class _Cache:
 
 
 @dataclass(slots=True)
-class Clients:
+class Visitors:
     """So many clients, each with a cache of its own; `turn` lets every one of them connect once.
 
     A client asks DNS only when what it was told, be it addresses or that there are none, is older than its TTL.
@@ -116,7 +116,7 @@ def over_http(place: Place, port: int = 80) -> Connect:
 
     def connect(address: str) -> str | None:
         host, real_port = place(address, port)
-        connection = http.client.HTTPConnection(host, real_port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection(host, real_port, timeout=_TIMEOUT)
         try:
             connection.request("GET", "/")
             status = connection.getresponse().status

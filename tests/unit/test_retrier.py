@@ -12,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from fleet53.aws.patience import Patience
+from fleet53.aws.retrier import Retrier
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Clock:
         self.slept.append(seconds)
         self.left -= seconds
 
-    def patience(self) -> Patience:
-        return Patience(remaining=lambda: self.left, sleep=self.sleep, random=lambda: self.dice)
+    def retrier(self) -> Retrier:
+        return Retrier(remaining=lambda: self.left, sleep=self.sleep, random=lambda: self.dice)
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
@@ -59,9 +59,9 @@ def answers(*given: Exception | str) -> Callable[[], str]:
 
 def test_an_answer_is_returned_at_once() -> None:
     clock = Clock()
-    patience = clock.patience()
-    assert patience.call(answers("yes")) == "yes"
-    assert (patience.calls, patience.throttled, clock.slept) == (1, 0, [])
+    retrier = clock.retrier()
+    assert retrier.call(answers("yes")) == "yes"
+    assert (retrier.calls, retrier.throttled, clock.slept) == (1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_an_answer_is_returned_at_once() -> None:
     ],
 )
 def test_what_only_asks_to_wait_is_tried_again(error: Exception, throttled: int) -> None:
-    patience = Clock().patience()
-    assert patience.call(answers(error, "yes")) == "yes"
-    assert (patience.calls, patience.throttled) == (2, throttled)
+    retrier = Clock().retrier()
+    assert retrier.call(answers(error, "yes")) == "yes"
+    assert (retrier.calls, retrier.throttled) == (2, throttled)
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_what_only_asks_to_wait_is_tried_again(error: Exception, throttled: int)
 def test_any_other_refusal_is_the_callers(error: ClientError) -> None:
     clock = Clock()
     with pytest.raises(ClientError) as caught:
-        clock.patience().call(answers(error, "yes"))
+        clock.retrier().call(answers(error, "yes"))
     assert caught.value is error
     assert clock.slept == []
 
 
 def test_an_error_before_the_wire_is_the_callers() -> None:
     with pytest.raises(NoCredentialsError):
-        Clock().patience().call(answers(NoCredentialsError(), "yes"))
+        Clock().retrier().call(answers(NoCredentialsError(), "yes"))
 
 
 @pytest.mark.parametrize(
@@ -109,31 +109,31 @@ def test_an_error_before_the_wire_is_the_callers() -> None:
 )
 def test_pauses_double_up_to_eight_seconds_give_or_take_a_half(dice: float, expected: list[float]) -> None:
     clock = Clock(dice=dice)
-    clock.patience().call(answers(*[refusal("Throttling")] * 7, "yes"))
+    clock.retrier().call(answers(*[refusal("Throttling")] * 7, "yes"))
     assert clock.slept == expected
 
 
 def test_eight_refusals_are_enough() -> None:
-    patience = Clock().patience()
+    retrier = Clock().retrier()
     with pytest.raises(TryLaterError, match=r"^tried 8 times: .*Throttling") as caught:
-        patience.call(answers(*[refusal("Throttling")] * 8, "yes"))
+        retrier.call(answers(*[refusal("Throttling")] * 8, "yes"))
     assert not isinstance(caught.value, OutOfTimeError)
-    assert (patience.calls, patience.throttled) == (8, 8)
+    assert (retrier.calls, retrier.throttled) == (8, 8)
 
 
 def test_nothing_is_begun_in_the_reserve() -> None:
-    patience = Clock(left=9.9).patience()
+    retrier = Clock(left=9.9).retrier()
     with pytest.raises(OutOfTimeError, match=r"^10 s left, and 10 s are kept for a clean end$"):
-        patience.call(answers("yes"))
-    assert patience.calls == 0
+        retrier.call(answers("yes"))
+    assert retrier.calls == 0
 
 
 def test_the_last_moment_before_the_reserve_still_counts() -> None:
-    assert Clock(left=10.0).patience().call(answers("yes")) == "yes"
+    assert Clock(left=10.0).retrier().call(answers("yes")) == "yes"
 
 
 def test_a_pause_that_would_end_in_the_reserve_is_not_begun() -> None:
     clock = Clock(left=10.4)
     with pytest.raises(OutOfTimeError, match=r"^no time left to try again: .*Throttling"):
-        clock.patience().call(answers(refusal("Throttling"), "yes"))
+        clock.retrier().call(answers(refusal("Throttling"), "yes"))
     assert clock.slept == []

@@ -8,7 +8,7 @@ import pytest
 from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.model import InstanceId, PoolName
 from fleet53.planning.changes import Waiting
-from fleet53.reconcile.requeue import DELAYS, set_timers
+from fleet53.reconcile.requeue import DELAYS, requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal, first_heard
 from tests.unit.build import LAUNCHED, NOW
 from tests.unit.scaling import Box
@@ -37,7 +37,7 @@ def timers(
     fresh: Collection[InstanceId] = (),
 ) -> list[tuple[Mapping[str, Any], int]]:
     box = Box()
-    set_timers(signals, waiting=waiting, fresh=fresh, queue=cast("Queue", box))
+    requeue_waiting(signals, waiting=waiting, fresh=fresh, queue=cast("Queue", box))
     return box.sent
 
 

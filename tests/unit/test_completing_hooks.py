@@ -9,9 +9,9 @@ import pytest
 
 from fleet53.domain.lifecycle import Action, Result, Transition
 from fleet53.domain.model import FindingKind, InstanceId, PoolName
-from fleet53.planning.changes import DeleteRecord, PutRecord, Roll
-from fleet53.planning.hooks import Complete, Standing
-from fleet53.reconcile.hooks import settle_hooks, standing
+from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord
+from fleet53.planning.hooks import Complete, MemberStatus
+from fleet53.reconcile.hooks import complete_hooks, member_status
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
 from fleet53.signals import InstanceSignal, PoolSignal, read_signal
@@ -46,7 +46,7 @@ class Scene:
         told = signals or {f"m{n}": event(each) for n, each in enumerate(actions)}
         now = NOW + timedelta(seconds=self.after)
         run = Run(settings(), cast("Aws", self), self.log, lambda: now)
-        settle_hooks(told, run, outcome)
+        complete_hooks(told, run, outcome)
         return self
 
     @property
@@ -59,8 +59,8 @@ def event(*actions: Action) -> InstanceSignal:
     return InstanceSignal(frozenset(each.instance_id for each in actions), "Auto Scaling waits", NOW, actions)
 
 
-def roll(name: PoolName, in_dns: frozenset[InstanceId] = frozenset()) -> Roll:
-    return Roll(name, NAME, members=frozenset(), in_dns=in_dns, pending=frozenset(), standby=frozenset())
+def status(name: PoolName, in_dns: frozenset[InstanceId] = frozenset()) -> PoolStatus:
+    return PoolStatus(name, NAME, members=frozenset(), in_dns=in_dns, pending=frozenset(), standby=frozenset())
 
 
 def passed(
@@ -74,7 +74,7 @@ def passed(
         declared=frozenset({WEB, API}),
         pools={each: pool(each, ttl=ttl) for each in pools},
         instances={each: instance(each, pools=tags) for each in (A, B, C)},
-        rolls={each: roll(each, holders) for each in pools},
+        statuses={each: status(each, holders) for each in pools},
         ready=dict.fromkeys(pools, frozenset(map(InstanceId, ready.split()))),
     )
 
@@ -94,62 +94,62 @@ DRAIN = timedelta(seconds=120)
 
 
 def test_an_instance_that_ec2_does_not_know_is_in_no_pool() -> None:
-    assert standing(InstanceId("i-99"), passed()).pooled is False
+    assert member_status(InstanceId("i-99"), passed()).pooled is False
 
 
 @pytest.mark.parametrize("tagged", [(), ("none-such",)])
 def test_an_instance_whose_tag_names_no_declared_pool_is_in_none(tagged: tuple[str, ...]) -> None:
-    assert standing(A, passed(tagged=tagged)).pooled is False
+    assert member_status(A, passed(tagged=tagged)).pooled is False
 
 
 def test_a_member_without_a_record_is_not_in_dns() -> None:
-    assert standing(A, passed()) == Standing(pooled=True, in_dns=False, ready=False, drain=DRAIN)
+    assert member_status(A, passed()) == MemberStatus(pooled=True, in_dns=False, ready=False, drain=DRAIN)
 
 
 def test_a_member_with_a_record_is_in_dns() -> None:
-    assert standing(A, passed(in_dns="i-0a")).in_dns is True
-    assert standing(A, passed(in_dns="i-0b")).in_dns is False
+    assert member_status(A, passed(in_dns="i-0a")).in_dns is True
+    assert member_status(A, passed(in_dns="i-0b")).in_dns is False
 
 
 def test_a_record_that_the_run_took_out_is_gone_and_one_that_it_put_is_there() -> None:
     outcome = passed(in_dns="i-0a")
     outcome.made += [deletion(A), admission(B)]
-    assert [standing(each, outcome).in_dns for each in (A, B)] == [False, True]
+    assert [member_status(each, outcome).in_dns for each in (A, B)] == [False, True]
 
 
 def test_who_has_a_record_in_one_of_its_pools_is_in_dns() -> None:
     outcome = passed("web", "api", tagged=("web", "api"))
-    outcome.rolls[API] = roll(API, frozenset({A}))
-    assert standing(A, outcome).in_dns is True
+    outcome.statuses[API] = status(API, frozenset({A}))
+    assert member_status(A, outcome).in_dns is True
 
 
 def test_the_record_of_another_pool_that_is_taken_out_leaves_this_ones() -> None:
     outcome = passed("web", "api", in_dns="i-0a", tagged=("web", "api"))
     outcome.made.append(deletion(A, API))
-    assert standing(A, outcome).in_dns is True
+    assert member_status(A, outcome).in_dns is True
 
 
 def test_who_is_in_a_pool_that_was_not_passed_may_be_in_dns() -> None:
-    assert standing(A, passed("web", tagged=("web", "api"))).in_dns is True
-    assert standing(A, passed("web", tagged=("api",))).in_dns is True
+    assert member_status(A, passed("web", tagged=("web", "api"))).in_dns is True
+    assert member_status(A, passed("web", tagged=("api",))).in_dns is True
 
 
 def test_a_member_is_ready_when_all_its_pools_say_so() -> None:
-    assert standing(A, passed(ready="i-0a")).ready is True
-    assert standing(A, passed(ready="i-0b")).ready is False
-    assert standing(A, passed("web", ready="i-0a", tagged=("web", "api"))).ready is False
+    assert member_status(A, passed(ready="i-0a")).ready is True
+    assert member_status(A, passed(ready="i-0b")).ready is False
+    assert member_status(A, passed("web", ready="i-0a", tagged=("web", "api"))).ready is False
     outcome = passed("web", "api", ready="i-0a", tagged=("web", "api"))
-    assert standing(A, outcome).ready is True
+    assert member_status(A, outcome).ready is True
     outcome.ready[API] = frozenset()
-    assert standing(A, outcome).ready is False
+    assert member_status(A, outcome).ready is False
 
 
 def test_the_drain_is_the_longest_ttl_of_its_pools_and_a_minute() -> None:
     outcome = passed("web", "api", ttl=10, tagged=("web", "api"))
     outcome.pools[API] = pool("api", ttl=300)
-    assert standing(A, outcome).drain == timedelta(seconds=360)
+    assert member_status(A, outcome).drain == timedelta(seconds=360)
     outcome.instances[B] = instance(B, pools=frozenset({WEB}))
-    assert standing(B, outcome).drain == timedelta(seconds=70)
+    assert member_status(B, outcome).drain == timedelta(seconds=70)
 
 
 # Whose hooks -----------------------------------------------------------------------------------------

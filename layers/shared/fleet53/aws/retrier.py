@@ -1,4 +1,4 @@
-"""Patience: how long and how often a call to AWS is tried again within the time a function has left."""
+"""Retrier: how long and how often a call to AWS is tried again within the time a function has left."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BUSY: Final = "PriorRequestNotComplete"
 
 
 @dataclass(slots=True)
-class Patience:
+class Retrier:
     """Tries calls within the time left, and counts them.
 
     `remaining` gives the seconds left, `sleep` waits for seconds, `random` gives a number from 0 to 1.
