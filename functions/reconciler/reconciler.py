@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     try:
         reconcile(signals, Run(settings, aws, logger, _now), outcome)
     except Exception as error:  # whatever it is, the messages come again in seconds, not after the time-out
-        logger.exception("run broke off")
+        logger.exception("run failed")
         outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
         broke_off = True
     returned |= outcome.retry
@@ -116,4 +116,4 @@ def _retry_soon(record: SQSRecord, queue: Queue) -> None:
     try:
         queue.retry_in(record.receipt_handle, seconds)
     except AWS_ERRORS as error:
-        logger.warning("message comes again only after the time-out", extra={"because": str(error)})
+        logger.warning("visibility timeout not changed", extra={"because": str(error)})

@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         settings = read_settings(os.environ)
         answer = serve(request, settings, clients.connect(settings, retrier), retrier, logger)
     except Exception as error:  # whatever it is, CloudFormation has to hear of it
-        logger.exception("request broke off", extra={"request": request.kind})
+        logger.exception("request failed", extra={"request": request.kind})
         answer = Answer(succeeded=False, because=f"{type(error).__name__}: {error}")
     fields = {"request": request.kind, "succeeded": answer.succeeded, "because": answer.because}
     logger.info("answered", extra=fields)

@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
     try:
         asked = read_asked(event)
     except NotUnderstoodError as error:
-        logger.warning("widget not understood", extra={"because": str(error)})
+        logger.warning("widget event not valid", extra={"because": str(error)})
         return write_failure("These parameters are not understood", str(error), view, again=False)
     view = replace(view, pools=asked.pools)
     retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000, time.sleep, random.random)
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
         report = audit(asked.request, settings, aws, logger, now=datetime.now(UTC))
         page = write_page(report, view, repaired=asked.request.repair)
     except Exception as error:  # whatever it is, a person waits for a page
-        logger.exception("audit broke off")
+        logger.exception("audit failed")
         return write_failure("The audit failed", f"{type(error).__name__}: {error}", view)
     if asked.action == "repair":
         logger.info("repair queued", extra={"queued": report.queued, "force": asked.force, "pools": asked.pools})

@@ -188,8 +188,8 @@ def test_the_readmes_pictures_are_taken(browser: Browser, theme: str, situation:
 def test_members_that_are_not_well_come_first(browser: Browser) -> None:
     with Console(Shown(reports.crowd()).answer, Widget(ENDPOINT)) as console:
         browser.open(console.url, width=1200)
-        standings = browser.texts(".f53-members .f53-standing")
-    assert standings == ["In DNS, unhealthy"] * 2 + ["Not in DNS"] * 3 + ["In DNS"] * 95
+        states = browser.texts(".f53-members .f53-dns-state")
+    assert states == ["In DNS, unhealthy"] * 2 + ["Not in DNS"] * 3 + ["In DNS"] * 95
 
 
 @pytest.mark.parametrize(

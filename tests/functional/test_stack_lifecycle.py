@@ -358,7 +358,7 @@ def test_a_protected_name_is_left_and_named_and_the_rest_goes(lab: Lab) -> None:
     assert "Delete the stack again" in answer["Reason"]
     assert (in_dns(lab), in_dns(lab, "api.example.com")) == (set(), {member})
     assert list(checks(lab)) == [kept]
-    assert {line.get("record_name", line["check_id"]) for line in log_lines(lab, "left behind")} == {
+    assert {line.get("record_name", line["check_id"]) for line in log_lines(lab, "not withdrawn")} == {
         "api.example.com",
         kept,
     }

@@ -37,7 +37,7 @@ def _creation_quota(aws: Aws, log: Log, *, now: datetime) -> Quota | None:
     try:
         return Quota(aws.usage.check_creations(now=now), MAX_CHECK_CREATIONS)
     except AWS_ERRORS as error:
-        log.warning("created checks not known", extra={"because": str(error)})
+        log.warning("number of created health checks not read", extra={"because": str(error)})
         return None
 
 
@@ -45,4 +45,4 @@ def _record_quota(zone_id: ZoneId, aws: Aws, log: Log) -> Iterator[Quota]:
     try:
         yield Quota(*aws.route53.record_limit(zone_id))
     except ZoneUnreadableError as error:
-        log.warning("limit of records not known", extra={"because": str(error)})
+        log.warning("record limit not read", extra={"because": str(error)})

@@ -143,5 +143,5 @@ class _Reads:
         try:
             return read()
         except (TryLaterError, *AWS_ERRORS) as error:
-            self._log.warning("reachability not known", extra={"because": str(error)})
+            self._log.warning("reachability not checked", extra={"because": str(error)})
             return None

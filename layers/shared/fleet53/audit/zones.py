@@ -28,7 +28,7 @@ def find_protected(situation: Situation, aws: Aws, log: Log) -> Iterator[Finding
         try:
             protections = aws.route53.protections(zone_id)
         except ZoneUnreadableError as error:
-            log.warning("protections not known", extra={"because": str(error)})
+            log.warning("record set protections not read", extra={"because": str(error)})
             continue
         comments = {(protection.name, protection.type): protection.comment for protection in protections}
         for pool in situation.pools:

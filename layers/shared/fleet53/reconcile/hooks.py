@@ -1,4 +1,4 @@
-"""Settle: complete the hooks of instances that may go on, keep the others waiting."""
+"""Hooks: complete the lifecycle actions of instances that may go on, and keep the other instances waiting."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             elif (kept := _keep(step, run)) is not None:
                 holds.append(kept)
         except AWS_ERRORS as error:
-            run.log.warning("hook not settled", extra=_describe(action) | {"because": str(error)})
+            run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:
                 outcome.retry[message] = str(error)
     _set_timers(holds, run, outcome)
@@ -92,9 +92,9 @@ def _complete(step: Complete, run: Run, outcome: Outcome) -> None:
     fields = _describe(step.action) | {"result": step.result.value, "because": step.because}
     if over is None:
         outcome.completed.append(step)
-        run.log.info("hook completed", extra=fields)
+        run.log.info("lifecycle action completed", extra=fields)
     else:
-        run.log.info("hook was over", extra=fields | {"because": over})
+        run.log.info("lifecycle action already completed", extra=fields | {"because": over})
 
 
 def _keep(hold: Hold, run: Run) -> Hold | None:
@@ -102,11 +102,13 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
     action = hold.action
     timeout = run.aws.autoscaling.hooks(action.group).get((action.hook, action.transition))
     if timeout is None:
-        run.log.info("hook is gone", extra=_describe(action) | {"because": "the group has no such hook of ours"})
+        run.log.info(
+            "lifecycle hook not found", extra=_describe(action) | {"because": "the group has no such hook of ours"}
+        )
         return None
     kept = keep_alive(hold, timeout, now=run.now())
     if kept.heartbeat and (over := run.aws.autoscaling.heartbeat(action)) is not None:
-        run.log.info("hook was over", extra=_describe(action) | {"because": over})
+        run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": over})
         return None
     return kept
 

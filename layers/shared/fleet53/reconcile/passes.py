@@ -107,7 +107,7 @@ def _look_after_groups(scope: Scope, situation: Situation, plan: Plan, run: Run,
         if scope.repair:
             _replace_unhealthy(situation, plan, run)
     except AWS_ERRORS as error:
-        run.log.warning("groups not looked after", extra={"because": str(error)})
+        run.log.warning("Auto Scaling follow-up failed", extra={"because": str(error)})
 
 
 def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
@@ -118,7 +118,7 @@ def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
             "instance_id": replacement.instance_id,
             "because": replacement.because,
         }
-        run.log.info("marked unhealthy in its group", extra=fields)
+        run.log.info("instance marked unhealthy in its Auto Scaling group", extra=fields)
 
 
 def _admitted_in_vain(made: list[Change], run: Run) -> frozenset[PoolName]:

@@ -91,7 +91,7 @@ def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outco
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
     except Exception as error:  # one pool's surprise must not stop the others; it is logged and tried again
-        run.log.exception("pass broke off", extra={"messages": sorted(scopes)})
+        run.log.exception("pass failed", extra={"messages": sorted(scopes)})
         if len(scopes) == 1:
             outcome.retry |= dict.fromkeys(scopes, f"{type(error).__name__}: {error}")
             return

@@ -42,7 +42,7 @@ def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> W
     except (TryLaterError, *AWS_ERRORS) as error:
         withdrawal.reasons.append(str(error))
     for deletion in withdrawal.left:
-        log.warning("left behind", extra=describe(deletion))
+        log.warning("not withdrawn", extra=describe(deletion))
     return withdrawal
 
 

@@ -20,10 +20,10 @@ def tell(announcements: Iterable[Announcement], bus: EventBus, log: Log) -> None
     try:
         lost = bus.put(_event(announcement) for announcement in announcements)
     except Exception:  # whatever it is, it must not bring back messages whose work is done
-        log.exception("events not told", extra={})
+        log.exception("events not sent", extra={})
         return
     for because in lost:
-        log.warning("event not told", extra={"because": because})
+        log.warning("event not sent", extra={"because": because})
 
 
 def _event(announcement: Announcement) -> Event:
