@@ -52,4 +52,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         answer = Answer(succeeded=False, because=f"{type(error).__name__}: {error}")
     fields = {"request": request.kind, "succeeded": answer.succeeded, "because": answer.because}
     logger.info("answered", extra=fields)
-    send_answer(asked.response_url, write_answer(request, answer), sleep=time.sleep)
+    send_answer(asked.response_url, write_answer(request, answer))

@@ -23,7 +23,8 @@ from fleet53.audit.quotas import read_quotas
 from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.zones import find_protected, find_undelegated, own_name_servers
 from fleet53.aws.resolver import name_servers
-from fleet53.convergence.gather import gather, waiting_actions
+from fleet53.convergence.gather import gather
+from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.lifecycle import Transition

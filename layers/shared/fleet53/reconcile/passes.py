@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import Applied, apply
-from fleet53.convergence.gather import add_checks, add_health, gather, waiting_actions
+from fleet53.convergence.checks import add_checks, add_health
+from fleet53.convergence.gather import gather
+from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.model import Finding, FindingKind
 from fleet53.domain.scope import Scope
