@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from fleet53.report.page import write_failure, write_page
-from fleet53.widget import read_asked, read_view
+from fleet53.widget import read_request, read_view
 from lab.console import Console, Widget, widget_of
 from lab.world import Lab
 from tests.e2e.browser import Browser, chromium
@@ -144,7 +144,7 @@ class Shown:
         if self.report is None:
             because = "ClientError: An error occurred (AccessDenied) when calling the DescribeInstances operation"
             return write_failure("The audit failed", because, view), False
-        return write_page(self.report, view, repaired=read_asked(event).request.repair), False
+        return write_page(self.report, view, repaired=read_request(event).audit.repair), False
 
 
 SITUATIONS: Final = {
