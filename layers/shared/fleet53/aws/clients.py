@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-"""Route 53 is tried again by Retrier, which knows how much time is left and counts every request."""
+"""One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
 _MODELS: Final = Path(__file__).parent / "models"
 """What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
 
