@@ -1,4 +1,4 @@
-"""Quotas: how near this stack is to Route 53's limits."""
+"""Quotas: reads how much of Route 53's limits is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def read_quotas(settings: Settings, situation: Situation, aws: Aws, log: Log, *, now: datetime) -> Quotas:
     """Return the limits of the account and of each zone of the stack or its pools.
 
-    What CloudWatch or a zone does not tell is logged: no audit fails for it.
+    A quota that CloudWatch or a hosted zone does not return is logged and left out.
     """
     zone_ids = sorted({*settings.zone_ids, *situation.zones})
     return Quotas(

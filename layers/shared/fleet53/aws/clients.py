@@ -49,15 +49,15 @@ _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6},
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
 _MODELS: Final = Path(__file__).parent / "models"
-"""What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
+"""Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
 
-One that knows it already is given the same again.
+A botocore that has them already is not changed by them.
 """
 
 
 @cache
 def _session() -> boto3.Session:
-    """Return the session that makes all clients: it knows botocore's operations and those of _MODELS."""
+    """Return the session of all clients, with the operations of botocore and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
     return boto3.Session(botocore_session=session)
@@ -69,7 +69,7 @@ _EVENTS: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, c
 
 @dataclass(frozen=True, slots=True)
 class Connection[Adapters]:
-    """What one invocation of a function works with. `retrier` knows the time left, `now` tells the time of day."""
+    """What one invocation of a function works with. `retrier` knows the time left, `now` returns the current time."""
 
     settings: Settings
     aws: Adapters
@@ -96,7 +96,7 @@ class Aws:
 class Clients:
     """The clients of one function, kept while it is warm.
 
-    `cloudwatch` is where Route 53 puts its metrics, `own_cloudwatch` where the stack's own are.
+    `cloudwatch` is in the region of Route 53's metrics, `own_cloudwatch` in the region of the stack's own.
     """
 
     ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_REGIONAL))

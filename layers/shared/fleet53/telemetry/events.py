@@ -31,7 +31,7 @@ rule takes (Amazon EventBridge User Guide, PutEvents event entry size)."""
 _MAX_NAMES: Final = 1_000
 """Pools or instances that one event names."""
 _MAX_TEXT: Final = 1_000
-"""Characters of a reason; AWS's own words in it have no bound."""
+"""Characters of a reason. A message from AWS in it can have any length."""
 
 
 class EventDetail(BaseModel):
