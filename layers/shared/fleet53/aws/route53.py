@@ -300,7 +300,7 @@ def _read_config(listed: HealthCheckConfigOutputTypeDef) -> CheckConfig:
 
 
 def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
-    """Write the settings that have a value, and EnableSNI always for HTTPS, because its default is not documented."""
+    """Write only what differs from nothing; SNI always for HTTPS, because its default is not documented."""
     written: dict[str, Any] = {
         "Type": config.kind,
         "IPAddress": str(config.address),
