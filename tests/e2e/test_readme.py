@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit.run import read_request
+from fleet53.audit.request import read_request
 from fleet53.config.pools import read_pool
 from fleet53.domain.model import FindingKind, Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2

@@ -1,4 +1,4 @@
-"""Route 53: zones, records and health checks, read whole and changed by exact values."""
+"""Route 53: hosted zones, records and health checks. Lists are read to the last page."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxRes
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
-"""Checkers that must have looked before their word counts: the fewest regions a check can have."""
+"""Checkers that must have reported before their result counts: the fewest regions a health check can have."""
 
 
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
-    `zones` keeps what was read of hosted zones: a zone's name and name servers never change.
+    `zones` keeps hosted zones that were read, because a zone's name and name servers never change.
     """
 
     def __init__(self, client: Route53Client, retrier: Retrier, zones: dict[ZoneId, Zone]) -> None:
@@ -130,7 +130,7 @@ class Route53:
     def protections(self, zone_id: ZoneId) -> tuple[Protection, ...]:
         """Return every record set protection of a zone, or raise ZoneUnreadableError.
 
-        Where AWS does not have the operation (yet, or in this partition) nothing can be protected.
+        Where AWS does not have the operation yet, or not in this partition, there are no protections.
         """
         client: Any = self._client  # the published types do not know the operation
         request = {"HostedZoneId": zone_id, "MaxResults": _PROTECTIONS_PER_PAGE}
@@ -151,7 +151,7 @@ class Route53:
             request["NextToken"] = page["NextToken"]
 
     def checks(self) -> dict[CheckId, Check]:
-        """Return every health check of the account, to the last page."""
+        """Return every health check of the account."""
         found: dict[CheckId, Check] = {}
         request: dict[str, Any] = {"MaxItems": _CHECKS_PER_PAGE}
         while True:
@@ -189,14 +189,14 @@ class Route53:
         return CheckId(created["Id"])
 
     def delete_check(self, check_id: CheckId) -> None:
-        """Delete a check; one that is gone already is a success."""
+        """Delete a health check. A check that is already deleted is no error."""
         try:
             self._retrier.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
             return
 
     def percent_healthy(self, check_id: CheckId) -> float | None:
-        """Return the share (percent) of checkers that succeed now, or None while too few have looked."""
+        """Return the percentage of checkers that succeed now, or None if too few have reported."""
         try:
             status = self._retrier.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
@@ -207,17 +207,17 @@ class Route53:
         return 100 * sum(report.startswith("Success") for report in reports) / len(reports)
 
     def checker_ranges(self) -> tuple[IPNetwork, ...]:
-        """Return the ranges of both families that Route 53 checks from (GetCheckerIpRanges), in no known order."""
+        """Return the IPv4 and IPv6 ranges that Route 53 checks from (GetCheckerIpRanges), in any order."""
         answer = self._retrier.call(self._client.get_checker_ip_ranges)
         return tuple(ip_network(cidr) for cidr in answer["CheckerIpRanges"])
 
     def check_limit(self) -> tuple[int, int]:
-        """Return how many health checks the account has, and how many it may have (GetAccountLimit)."""
+        """Return the number of health checks of the account and its limit (GetAccountLimit)."""
         answer = self._retrier.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
         return answer["Count"], answer["Limit"]["Value"]
 
     def record_limit(self, zone_id: ZoneId) -> tuple[int, int]:
-        """Return how many record sets a zone has, and how many it may have (GetHostedZoneLimit).
+        """Return the number of record sets of a zone and its limit (GetHostedZoneLimit).
 
         Raises ZoneUnreadableError.
         """
@@ -240,7 +240,7 @@ def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
 
 
 def _unknown_operation(error: ClientError) -> bool:
-    """Whether AWS has no such path: that is HTTP 404, as is a zone that is gone, which has a code of its own."""
+    """Whether AWS does not have the operation: HTTP 404. A deleted zone is 404 too, with an error code of its own."""
     not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
 
@@ -300,7 +300,7 @@ def _read_config(listed: HealthCheckConfigOutputTypeDef) -> CheckConfig:
 
 
 def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
-    """Write only what differs from nothing; SNI always for HTTPS, because its default is not documented."""
+    """Write the settings that have a value, and EnableSNI always for HTTPS, because its default is not documented."""
     written: dict[str, Any] = {
         "Type": config.kind,
         "IPAddress": str(config.address),
