@@ -29,7 +29,7 @@ AWS_WORDS: Final = {"CallerReference", "SetIdentifier", "CreateHealthCheck", "De
 
 def metrics() -> set[str]:
     """Return every name of a metric or dimension that the code writes."""
-    sources = [ROOT / "layers/shared/fleet53/metrics.py", *ROOT.glob("functions/*/*.py")]
+    sources = [ROOT / "layers/shared/fleet53/telemetry/metrics.py", *ROOT.glob("functions/*/*.py")]
     constants = chain.from_iterable(ast.walk(ast.parse(source.read_text(encoding="utf-8"))) for source in sources)
     texts = {node.value for node in constants if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if re.fullmatch(r"[A-Z]\w+", text)}
@@ -41,8 +41,8 @@ def allowed_values() -> set[str]:
 
 
 def comparable(report: str) -> list[str]:
-    """Return the lines of a report's text without what differs from audit to audit: times, ids, addresses, zones."""
-    same = re.sub(r"i-[0-9a-f]{17}|[\d-]{10} [\d:]{8} UTC|52(\.\d+){3}", "…", report)
+    """Return the lines of a report's text without what differs: times, ids, addresses, zones, the version."""
+    same = re.sub(r"i-[0-9a-f]{17}|[\d-]{10} [\d:]{8} UTC|52(\.\d+){3}|(?<=fleet53 )\d+\.\d+\.\d+", "…", report)
     return [" ".join(line.split()) for line in same.splitlines() if line and not line.startswith("records in Z")]
 
 
