@@ -1,4 +1,4 @@
-"""README.md and docs/design.md say nothing of the repository that is not so."""
+"""What README.md, docs/design.md, CONTRIBUTING.md and SECURITY.md say of the repository is true."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from tests.e2e.markdown import Page, spans_in
 
 README: Final = Page.read(ROOT / "README.md")
 PAGES: Final = {name: Page.read(ROOT / name) for name in ("README.md", "docs/design.md")}
+CONTRIBUTING: Final = Page.read(ROOT / "CONTRIBUTING.md")
+ALL_PAGES: Final = PAGES | {"CONTRIBUTING.md": CONTRIBUTING, "SECURITY.md": Page.read(ROOT / "SECURITY.md")}
 CODE: Final = ("docs", "events", "examples", "functions", "lab", "layers", "tests", "tools")
 """The folders that hold what is ours."""
 
@@ -95,7 +97,7 @@ def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> No
 
 def test_every_path_named_exists() -> None:
     pattern = rf"(?<![\w./<-])(?:{'|'.join(CODE)})/[\w./-]*\w"
-    found = {path for page in PAGES.values() for path in re.findall(pattern, page.text)}
+    found = {path for page in ALL_PAGES.values() for path in re.findall(pattern, page.text)}
     assert found
     assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
 
@@ -105,12 +107,27 @@ def test_every_file_named_without_its_folder_exists() -> None:
     assert [span for span in named(r"[\w-]+\.(py|yaml|toml|md|json)") if span[1] not in ours] == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sorted(ALL_PAGES.keys() - {"SECURITY.md"}))  # which has no link
 def test_every_link_leads_somewhere(page: str) -> None:
-    links = PAGES[page].links()
+    links = ALL_PAGES[page].links()
     assert links
     folder = (ROOT / page).parent
     assert [link for link in links if not (folder / link.partition("#")[0]).exists()] == []
+
+
+def test_every_command_of_the_contributors_guide_exists() -> None:
+    shown = CONTRIBUTING.commands()
+    assert {words[1] for words in shown if words[0] == "make"} >= {"check", "test", "fix"}
+    assert faults(shown) == []
+
+
+def test_every_name_in_the_contributors_guide_is_in_the_code() -> None:
+    paths = [path for folder in ("functions", "layers", "tests") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in (*paths, ROOT / "template.yaml"))
+    known = set(re.findall(r"\w+", code))
+    names = {name for span in CONTRIBUTING.spans() for name in re.findall(r"^([A-Za-z_]\w*)(?:\(\)|=\w+)?$", span)}
+    assert {"FindingKind", "read_signal", "ANNOUNCEMENTS", "SignalsPolicy"} <= names
+    assert names - known - {*make_targets(), "dig"} == set()
 
 
 def test_every_event_shown_is_one_that_the_audit_takes() -> None:
