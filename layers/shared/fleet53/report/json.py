@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON's values; times are ISO 8601 in UTC."""
     return {
+        "version": report.version,
         "owner": report.owner,
         "at": _time(report.at),
         "in_sync": report.in_sync,
