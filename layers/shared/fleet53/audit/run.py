@@ -131,7 +131,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         pools=tuple(report_pools(situation, plan, seen)),
         findings=findings,
         quotas=quotas,
-        cost=cost_of([check.config for check in ours.values()], in_account=quotas.health_checks.used),
+        cost=cost_of([check.config for check in ours.values() if check.config], in_account=quotas.health_checks.used),
         queued=_queue_repair(request, findings, aws) if request.repair else 0,
         whole=request.pools is None,
     )

@@ -78,8 +78,7 @@ def _unneeded_checks(situation: Situation, owned: OwnedChecks, needed: Collectio
             because = None
         if because is not None:
             name = pool.name if pool is not None else None
-            address = check.config.address
-            yield DeleteCheck(name, reference.instance_id, check.id, address, FindingKind.ORPHAN_CHECK, because)
+            yield DeleteCheck(name, reference.instance_id, check.id, check.address, FindingKind.ORPHAN_CHECK, because)
 
 
 def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str | None:
