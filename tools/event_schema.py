@@ -19,7 +19,7 @@ def event_schema() -> dict[str, Any]:
     references, definitions = models_json_schema([(model, "serialization") for model in EVENT_DETAILS])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What fleet53 tells",
+        "title": "Events that fleet53 publishes",
         "oneOf": [
             {
                 "type": "object",

@@ -156,7 +156,7 @@ def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
 
 
 def test_created_checks_are_counted() -> None:
-    config = CheckConfig("HTTP", IPv4Address("52.95.0.1"), 80)
+    config = CheckConfig.of(HTTP, IPv4Address("52.95.0.1"))
     made: list[Change] = [
         CreateCheck(CheckKey(WEB, each, RecordType.A), config, ("r",), MISSING, "a") for each in (A, B)
     ]

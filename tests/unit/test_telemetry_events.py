@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from fleet53.domain.identity import Owner
-from fleet53.domain.model import Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
+from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
 from fleet53.planning.changes import DeleteRecord
+from fleet53.report.json import as_json
 from fleet53.report.model import Cost, Quota, Quotas, Report
 from fleet53.telemetry.events import DriftDetected, WithdrawalHeld, report_events, run_events
 
@@ -71,3 +73,31 @@ def test_a_report_with_held_withdrawals_tells_of_each_pool() -> None:
 
 def test_a_report_in_sync_tells_nothing() -> None:
     assert list(report_events(report())) == []
+
+
+def test_an_event_and_the_audits_json_tell_a_finding_with_the_same_fields() -> None:
+    told = report(
+        Finding(
+            FindingKind.STALE_RECORD,
+            "its record has TTL 5 s, not 60 s",
+            PoolName("web"),
+            InstanceId("i-1"),
+            "app.example.com",
+            CheckId("c-1"),
+            drift=True,
+            held=True,
+        )
+    )
+    drift, _ = report_events(told)
+    assert json.loads(drift.model_dump_json())["findings"] == [
+        {
+            "kind": "stale-record",
+            "pool": "web",
+            "instance_id": "i-1",
+            "record_name": "app.example.com",
+            "health_check_id": "c-1",
+            "because": "its record has TTL 5 s, not 60 s",
+            "held": True,
+        }
+    ]
+    assert as_json(told)["findings"] == json.loads(drift.model_dump_json())["findings"]

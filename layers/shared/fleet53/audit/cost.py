@@ -30,9 +30,9 @@ def cost_of(ours: Collection[CheckConfig], *, in_account: int) -> Cost:
 def _features(config: CheckConfig) -> int:
     return sum(
         (
-            config.kind.startswith("HTTPS"),
-            config.kind.endswith("STR_MATCH"),
-            config.interval == _FAST,
+            config.settings.protocol == "https",
+            config.settings.search_string is not None,
+            config.settings.interval == _FAST,
             config.measure_latency,
         )
     )

@@ -45,7 +45,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     """
     readings = read_for_audit(request.scope, settings, aws, log, now=now)
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
-    configs = [check.config for check in readings.checks.values()]
+    configs = [check.config for check in readings.checks.values() if check.config]
     return Report(
         owner=settings.owner.name,
         at=now,

@@ -14,6 +14,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from fleet53 import __version__
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
@@ -45,8 +46,14 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.model import Zone, ZoneId
 
-_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
-_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+_NAMED: Final = Config(user_agent_extra=f"fleet53/{__version__}")
+"""CloudTrail and AWS Support see which version made a request."""
+_REGIONAL: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
+)
+_ROUTE53: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+)
 """One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
 _MODELS: Final = Path(__file__).parent / "models"
 """Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
@@ -63,7 +70,9 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=session)
 
 
-_EVENTS: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+_EVENTS: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+)
 """Events are sent last, when only the reserve of Retrier may be left, and must not make the function time out."""
 
 

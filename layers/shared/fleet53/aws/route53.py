@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +25,7 @@ from fleet53.domain.model import (
     Check,
     CheckConfig,
     CheckId,
+    CheckSettings,
     Protection,
     Record,
     RecordType,
@@ -32,12 +34,11 @@ from fleet53.domain.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import (
         ChangeTypeDef,
-        HealthCheckConfigOutputTypeDef,
         HealthCheckConfigTypeDef,
         ResourceRecordSetOutputTypeDef,
         ResourceRecordSetTypeDef,
@@ -279,43 +280,47 @@ def _write_record(record: Record) -> ResourceRecordSetTypeDef:
     return written
 
 
-def _read_config(listed: HealthCheckConfigOutputTypeDef) -> CheckConfig:
+_PROTOCOLS: Final[dict[str, Literal["http", "https", "tcp"]]] = {"HTTP": "http", "HTTPS": "https", "TCP": "tcp"}
+"""HealthCheckConfig.Type of the checks of an endpoint, without the suffix that says that they search a string."""
+
+_SETTINGS: Final = {
+    "port": "Port",
+    "host": "FullyQualifiedDomainName",
+    "path": "ResourcePath",
+    "interval": "RequestInterval",
+    "failure_threshold": "FailureThreshold",
+    "search_string": "SearchString",
+    "regions": "Regions",
+}
+"""The fields of CheckSettings, as HealthCheckConfig names them. One that is not set has the same default in both."""
+
+_FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled", "measure_latency": "MeasureLatency"}
+"""The flags that fleet53 only reads."""
+
+
+def _read_config(listed: Mapping[str, Any]) -> CheckConfig | None:
+    """Return the configuration of a check of an endpoint, None for any other. All eight regions are read as None."""
+    protocol = _PROTOCOLS.get(listed["Type"].removesuffix("_STR_MATCH"))
+    settings = {field: listed[key] for field, key in _SETTINGS.items() if key in listed}
+    if protocol is None or "port" not in settings:
+        return None
+    regions = frozenset(settings.pop("regions", ()))
     address = listed.get("IPAddress")
-    regions = frozenset(str(region) for region in listed.get("Regions", []))
     return CheckConfig(
-        kind=listed["Type"],
-        address=ip_address(address) if address else None,
-        port=listed.get("Port"),
-        host=listed.get("FullyQualifiedDomainName"),
-        path=listed.get("ResourcePath"),
-        interval=listed.get("RequestInterval", 30),
-        failure_threshold=listed.get("FailureThreshold", 3),
-        search_string=listed.get("SearchString"),
-        regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions,
-        enable_sni=listed["Type"].startswith("HTTPS") and listed.get("EnableSNI", False),
-        inverted=listed.get("Inverted", False),
-        disabled=listed.get("Disabled", False),
-        measure_latency=listed.get("MeasureLatency", False),
+        CheckSettings(protocol, regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions, **settings),
+        ip_address(address) if address else None,
+        enable_sni=protocol == "https" and listed.get("EnableSNI", False),
+        **{field: listed.get(key, False) for field, key in _FLAGS.items()},
     )
 
 
 def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
-    """Write only what differs from nothing; SNI always for HTTPS, because its default is not documented."""
-    written: dict[str, Any] = {
-        "Type": config.kind,
-        "IPAddress": str(config.address),
-        "Port": config.port,
-        "RequestInterval": config.interval,
-        "FailureThreshold": config.failure_threshold,
-    }
-    if config.host is not None:
-        written["FullyQualifiedDomainName"] = config.host
-    if config.path is not None:
-        written["ResourcePath"] = config.path
-    if config.search_string is not None:
-        written["SearchString"] = config.search_string
-    if config.regions is not None:
-        written["Regions"] = sorted(config.regions)
-    if config.kind.startswith("HTTPS"):
+    """Return what CreateHealthCheck takes. SNI is always written for HTTPS, because its default is not documented."""
+    settings = asdict(config.settings)
+    written = {key: settings[field] for field, key in _SETTINGS.items() if settings[field] is not None}
+    written |= {"Type": config.settings.kind, "IPAddress": str(config.address)}
+    if "Regions" in written:
+        written["Regions"] = sorted(written["Regions"])
+    if config.settings.protocol == "https":
         written["EnableSNI"] = config.enable_sni
     return cast("HealthCheckConfigTypeDef", written)

@@ -56,7 +56,7 @@ def check_deletions(owner: Owner, checks: Mapping[CheckId, Check]) -> tuple[Dele
             pool=None,
             instance_id=reference.instance_id,
             check_id=check.id,
-            address=check.config.address,
+            address=check.address,
             drift=FindingKind.ORPHAN_CHECK,
             because=_BECAUSE,
         )

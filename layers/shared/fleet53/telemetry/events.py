@@ -6,6 +6,7 @@ made from these models.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fleet53.aws.event_bus import Event
 from fleet53.planning.changes import DeleteRecord, PutRecord
+from fleet53.report.json import PublicFinding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -78,18 +80,8 @@ class WithdrawalHeld(EventDetail):
     because: str
 
 
-class DriftFinding(BaseModel):
+class DriftFinding(PublicFinding):
     """One finding, as in the audit's report."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: str
-    pool: str | None
-    instance_id: str | None
-    record_name: str | None
-    health_check_id: str | None
-    because: str
-    held: bool
 
 
 class DriftDetected(EventDetail):
@@ -197,15 +189,7 @@ def _that_fit(findings: Iterable[Finding]) -> list[DriftFinding]:
     fitting: list[DriftFinding] = []
     size = 0
     for each in findings:
-        finding = DriftFinding(
-            kind=each.kind.value,
-            pool=each.pool,
-            instance_id=each.instance_id,
-            record_name=each.record_name,
-            health_check_id=each.check_id,
-            because=_short(each.because),
-            held=each.held,
-        )
+        finding = DriftFinding.model_validate(replace(each, because=_short(each.because)))
         size += len(finding.model_dump_json().encode()) + 1
         if size > MAX_FINDINGS_SIZE:
             break
