@@ -225,7 +225,7 @@ def test_withdrawals_that_are_still_held_are_told_by_every_audit(lab: Lab) -> No
         assert (held["pool"], held["instance_ids"]) == ("web", list(gone))
 
 
-# -- telling harms nobody
+# -- a failure to send events changes nothing else
 
 
 def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:

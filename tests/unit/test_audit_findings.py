@@ -1,0 +1,51 @@
+"""Findings of an audit about lifecycle actions that wait and members that should be replaced."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fleet53.audit.findings import find_stuck_hooks, find_unhealthy_for_long
+from fleet53.convergence.replacement import Replacement
+from fleet53.domain.lifecycle import Transition
+from fleet53.domain.model import InstanceId, PoolName
+from tests.unit.build import NOW, action, instance, pool, situation
+
+if TYPE_CHECKING:
+    from fleet53.domain.lifecycle import Action
+
+LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+
+
+def stuck(*actions: Action, ttl: int = 60, after: float) -> list[tuple[str | None, str | None, str, bool]]:
+    """Return what is found `after` these seconds, where a launch may take 15 minutes."""
+    of = situation(pools=[pool(ttl=ttl)], instances=[instance(), instance("i-0b", pools=frozenset())])
+    now = NOW + timedelta(seconds=after)
+    found = find_stuck_hooks(actions, of, now=now, admit_timeout=timedelta(minutes=15))
+    return [(each.pool, each.instance_id, each.because, each.drift) for each in found]
+
+
+def test_a_launch_hook_is_stuck_two_minutes_after_the_admit_timeout() -> None:
+    assert stuck(action(transition=LAUNCHING), after=1020) == []
+    assert stuck(action(transition=LAUNCHING), after=1021) == [
+        ("web", "i-0a", "it waits at hook fleet53-launch of web-fleet for 1021 s", True)
+    ]
+
+
+@pytest.mark.parametrize(("ttl", "allowed"), [(60, 240), (300, 480)])
+def test_a_terminate_hook_is_stuck_two_minutes_after_the_drain(ttl: int, allowed: int) -> None:
+    assert stuck(action(), ttl=ttl, after=allowed) == []
+    assert len(stuck(action(), ttl=ttl, after=allowed + 1)) == 1
+
+
+def test_an_instance_of_no_pool_has_no_finding() -> None:
+    assert stuck(action("i-0b"), after=9999) == []
+
+
+def test_a_member_that_its_group_should_replace_is_drift() -> None:
+    member = Replacement(PoolName("web"), InstanceId("i-0a"), "Route 53 sees it unhealthy for 10 minutes")
+    (found,) = find_unhealthy_for_long([member])
+    assert (found.kind, found.pool, found.instance_id, found.drift) == ("unhealthy-for-long", "web", "i-0a", True)
+    assert found.because == "Route 53 sees it unhealthy for 10 minutes, so its group should replace it"
