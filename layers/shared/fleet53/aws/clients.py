@@ -39,14 +39,8 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.model import Zone, ZoneId
 
-_NAMED: Final = Config(user_agent_extra=f"fleet53/{__version__}")
-"""CloudTrail and AWS Support see which version made a request."""
-_REGIONAL: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
-)
-_ROUTE53: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-)
+_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
+_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """Route 53 is tried again by Retrier, which knows how much time is left and counts every request."""
 _MODELS: Final = Path(__file__).parent / "models"
 """What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
@@ -60,12 +54,11 @@ def _session() -> boto3.Session:
     """Return the session that makes all clients: it knows botocore's operations and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
+    session.user_agent_extra = f"fleet53/{__version__}"  # CloudTrail and AWS Support see which version made a request
     return boto3.Session(botocore_session=session)
 
 
-_TELLING: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-)
+_TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 """Telling comes last, when only the reserve of Retrier may be left, and must not cost the run that it tells of."""
 
 
