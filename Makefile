@@ -5,9 +5,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 export SAM_CLI_TELEMETRY := 0
-# The functions' folders are uploaded unchanged, so Python must not write byte code into them.
+# The functions' folders are uploaded as they are: no byte code may lie in them.
 export PYTHONDONTWRITEBYTECODE := 1
-# These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
+# These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
 demo lab test screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
 
 .PHONY: help demo lab audit test screenshots fix check build live deploy
@@ -63,7 +63,7 @@ build: $(READY)  ## sam build, then import every handler from what was built
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	@$(BIN)/python tools/import_built.py
 
-# CI never runs this: it needs credentials, and it creates records and health checks in one of your hosted zones.
+# Never part of the gate: it needs credentials, and creates records and checks in a zone of yours.
 live: $(READY)  ## contract suite on a real account
 	@$(BIN)/pytest tests/contract --live
 

@@ -46,14 +46,8 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.model import Zone, ZoneId
 
-_NAMED: Final = Config(user_agent_extra=f"fleet53/{__version__}")
-"""CloudTrail and AWS Support see which version made a request."""
-_REGIONAL: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
-)
-_ROUTE53: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-)
+_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
+_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 """One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
 _MODELS: Final = Path(__file__).parent / "models"
 """Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
@@ -67,12 +61,11 @@ def _session() -> boto3.Session:
     """Return the session of all clients, with the operations of botocore and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
+    session.user_agent_extra = f"fleet53/{__version__}"  # CloudTrail and AWS Support see which version made a request
     return boto3.Session(botocore_session=session)
 
 
-_EVENTS: Final = _NAMED.merge(
-    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-)
+_EVENTS: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 """Events are sent last, when only the reserve of Retrier may be left, and must not make the function time out."""
 
 
