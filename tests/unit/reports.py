@@ -14,8 +14,9 @@ AT: Final = datetime(2026, 11, 20, 10, 5, 12, tzinfo=UTC)
 WEB: Final = PoolName("web")
 _IN_SERVICE: Final = "Auto Scaling says InService"
 _HELD: Final = (
-    "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
-    'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+    "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
+    "they are gone, more than "
+    'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
 )
 _UNSEEN: Final = "Route 53 has not seen it yet"
 

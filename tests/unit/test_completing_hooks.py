@@ -257,7 +257,7 @@ def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
         (
             {
                 "pools": ["web"],
-                "because": "resolvers may still hold its address",
+                "because": "resolvers may still cache its address",
                 "attempt": 1,
                 "actions": [
                     {

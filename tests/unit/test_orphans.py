@@ -51,7 +51,8 @@ def test_many_that_rest_on_absence_are_held_by_the_guard_with_their_checks() -> 
     assert made.changes == ()
     assert [held.record for held in made.held] == orphans
     assert made.held[0].because.startswith(
-        "no pool has the name old.example.com; held by the guard: 4 of 4 members would go for no other reason"
+        "no pool has the name old.example.com; held by the guard: 4 of 4 members would be withdrawn "
+        "without evidence that they are gone"
     )
 
 
@@ -76,7 +77,7 @@ def test_an_address_that_is_not_its_instances_own_passes_the_guard_and_a_faulty_
     orphans = [orphan(f"i-{n}", "203.0.113.7") for n in range(4)]
     instances = [instance(f"i-{n}", state="terminated", public_ipv4=None) for n in range(4)]
     made = plan(*orphans, instances=instances, faults=(FAULT,))
-    because = "its record holds 203.0.113.7, which is no address of its instance (terminated)"
+    because = "its record holds 203.0.113.7, which is not an address of its instance (terminated)"
     assert made.change_records == tuple(delete(each, because, InstanceId(f"i-{n}")) for n, each in enumerate(orphans))
     assert made.held == ()
 

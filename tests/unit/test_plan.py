@@ -99,7 +99,9 @@ def finding(kind: FindingKind, because: str, instance_id: InstanceId | None = A)
 PREPARED: dict[str, Any] = {"lifecycle_states": {A: "Pending:Wait"}}
 IN_GROUP = instance(group="web-fleet")
 EMPTY = finding(
-    FindingKind.EMPTY_POOL, "app.example.com has no member in DNS and no fallback: it is answered negatively", None
+    FindingKind.EMPTY_POOL,
+    "app.example.com has no member in DNS and no fallback: DNS queries for it get a negative answer",
+    None,
 )
 
 # ADMIT -------------------------------------------------------------------------------------------
@@ -243,7 +245,7 @@ MOVES = "; the record moves when its new check is healthy"
 
 def test_a_changed_setting_makes_a_new_check_beside_the_old() -> None:
     made = plan(pools=[pool(check=OTHER_PATH)], instances=[instance()], records=[record()], checks=[check()])
-    because = "its check c-1 is of an earlier launch or setting"
+    because = "its check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(asks=OTHER_PATH), because, drift=STALE)]
     assert (made.change_records, made.delete_checks) == ((), ())
     assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE),)
@@ -277,7 +279,7 @@ def test_the_record_moves_to_the_new_check_when_that_is_healthy_and_the_old_goes
 
 def test_a_restart_with_the_same_address_makes_a_new_check() -> None:
     made = plan(instances=[instance(launched=NOW)], records=[record()], checks=[check()])
-    because = "its check c-1 is of an earlier launch or setting"
+    because = "its check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(launched=NOW), because, drift=STALE)]
 
 
@@ -492,8 +494,9 @@ def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
         (InstanceId(each), kept) for each, kept in zip(FOUR[1:], records_of(*FOUR[1:]), strict=True)
     ]
     assert made.held[0].because == (
-        "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
-        'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+        "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
+        "they are gone, more than "
+        'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )
     assert not made.nothing_to_do
 
@@ -637,7 +640,7 @@ def seated(size: int, first: int = 0) -> list[Record]:
 
 
 UNCHECKED = pool(check=None, admit_when=AdmitWhen.RUNNING)
-FULL = "app.example.com has 100 A records or members under way, and Route 53 takes no more"
+FULL = "app.example.com has 100 A records, counting members that are about to get one, and Route 53 allows no more"
 
 
 def test_the_oldest_launches_take_the_hundred_places() -> None:

@@ -1,4 +1,4 @@
-"""Settings: what the template tells a function through its environment."""
+"""Settings: the environment variables that the template gives every function, as values."""
 
 from __future__ import annotations
 

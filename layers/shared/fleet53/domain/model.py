@@ -1,6 +1,6 @@
-"""The values the package speaks in. No input or output, no clock.
+"""The values that the whole package uses. No input or output, no clock.
 
-Names are kept as Route 53 compares them: lower-case, without the trailing dot, `*` unescaped.
+DNS names are kept as Route 53 compares them: lower-case, without the trailing dot, `*` unescaped.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SecurityGroupId = NewType("SecurityGroupId", str)
 IPAddress = IPv4Address | IPv6Address
 
 MAX_RECORDS_PER_NAME = 100
-"""Multivalue records of one name and type (Route 53 Developer Guide, Quotas)."""
+"""The most multivalue answer records of one name and type (Route 53 Developer Guide, Quotas)."""
 
 HEALTHY_ABOVE = 18.0
 """Percent of checkers above which Route 53 counts an endpoint healthy (Route 53 Developer Guide, How Amazon
 Route 53 determines whether a health check is healthy)."""
 
 HISTORY = timedelta(hours=1)
-"""How far an audit looks back at what the checkers saw."""
+"""How far back an audit reads the results of health checks."""
 
 MAX_CHECK_CREATIONS = 1000
-"""CreateHealthCheck requests of an account in 24 hours (Route 53 Developer Guide, Quotas)."""
+"""The most health checks that an account may create in 24 hours (Route 53 Developer Guide, Quotas)."""
 
 CHECKER_REGIONS = frozenset(
     {
@@ -78,7 +78,7 @@ class AddressType(StrEnum):
 
 
 class AdmitWhen(StrEnum):
-    """What an instance must be before its record enters DNS."""
+    """What an instance must be before its record is put into DNS."""
 
     HEALTHY = "healthy"
     RUNNING = "running"
@@ -147,7 +147,11 @@ class CheckConfig:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """One DNS name in one hosted zone, with its settings. `ttl` in seconds."""
+    """One DNS name in one hosted zone, with its settings.
+
+    `ttl` is in seconds. `check` is None where members have no health check. `fallback` is the address that the name
+    answers with while no member is in DNS.
+    """
 
     name: PoolName
     zone_id: ZoneId
@@ -161,10 +165,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A hosted zone. `name` is the domain it holds; `name_servers` are those that answer for it, none if it is private.
-
-    They are written as names are.
-    """
+    """A hosted zone. `name` is its domain; `name_servers` are its delegation set, empty where it is private."""
 
     id: ZoneId
     name: str
@@ -178,7 +179,7 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of an instance: the addresses at which the internet reaches it, and its security groups."""
+    """A network interface of an instance: its public addresses, and its security groups."""
 
     addresses: frozenset[IPAddress]
     security_groups: frozenset[SecurityGroupId]
@@ -186,10 +187,11 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An EC2 instance as DescribeInstances gives it.
+    """An EC2 instance as DescribeInstances returns it.
 
-    `launched` is the time of the *last* launch: it changes with every stop and start.
-    `group` is the Auto Scaling group its tag names. `security_groups` are those EC2 shows at the instance itself.
+    `state` is its InstanceStateName. `launched` is the time of the *last* launch: it changes with every stop and start.
+    `pools` are the names in its pool tag. `group` is the Auto Scaling group that its tag aws:autoscaling:groupName
+    names. `security_groups` are those of the instance itself, not of one of its `interfaces`.
     """
 
     id: InstanceId
@@ -211,7 +213,7 @@ class Instance:
         return self.private_ipv4 if kind is AddressType.PRIVATE_IPV4 else self.public_ipv4
 
     def security_groups_at(self, address: IPAddress) -> frozenset[SecurityGroupId]:
-        """Return the groups of the interface that holds `address`; where none shows it, the instance's own."""
+        """Return the security groups of the interface that has `address`; the instance's own where none has it."""
         for interface in self.interfaces:
             if address in interface.addresses:
                 return interface.security_groups
@@ -237,9 +239,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class HealthObservation:
-    """What Route 53 sees of a check: the share (percent) of checkers that succeed.
+    """What Route 53 sees of a health check: the share (percent) of checkers whose requests succeed.
 
-    `since` is since when it has been as healthy, or as unhealthy, as now; no further back than was looked.
+    `since` is the time since which the check has been as healthy, or unhealthy, as now. It is never earlier than the
+    start of what was read.
     """
 
     percent: float
@@ -255,8 +258,9 @@ class HealthObservation:
 class Record:
     """A Route 53 record set. `ttl` in seconds, None on an alias.
 
-    `listed` is the set as Route 53 listed it: a DELETE must repeat it to the letter
-    (ChangeResourceRecordSets). It is empty on a record that is not in DNS yet.
+    `type` is any DNS record type. `values` are empty on an alias. `identifier` is the SetIdentifier. `listed` is the
+    record set as Route 53 listed it, because a DELETE must repeat all of it (ChangeResourceRecordSets). It is empty on
+    a record that is not in DNS yet.
     """
 
     name: str
@@ -271,7 +275,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A record set protection: while it exists Route 53 refuses every change of what has this name and type."""
+    """A record set protection: while it exists, Route 53 refuses to change record sets of this name and type."""
 
     name: str
     type: str
@@ -279,7 +283,7 @@ class Protection:
 
 
 class FindingKind(StrEnum):
-    """What an audit can report. Kinds are relied on from outside: one may be added, none renamed."""
+    """What an audit can report. Others rely on the kinds: one may be added, none renamed."""
 
     MISSING_RECORD = "missing-record"
     MISSING_CHECK = "missing-check"
@@ -312,9 +316,10 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a person or a repair should see. `because` is one sentence that names the values.
+    """One thing that is not as it should be. `because` says what and why, with the values.
 
-    `drift` says whether a repair would change something; `held` whether the guard stopped that change.
+    `drift` is whether a repair would change something about it, `held` whether the guard holds that change. A part that
+    does not apply is None.
     """
 
     kind: FindingKind

@@ -24,7 +24,7 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, *, answered:
     Its changes are of the same name as the members', so Route 53 makes them in the same batch.
     """
     if not answered and pool.fallback is None:
-        because = f"{pool.record_name} has no member in DNS and no fallback: it is answered negatively"
+        because = f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))
     wanted = None if answered else _wanted(pool, owner, found)
     because = "a member is in DNS" if answered else "the pool has no such fallback"

@@ -62,7 +62,7 @@ def _evidence(instance: Instance | None, record: Record) -> str | None:
     own = {str(address) for address in (instance.public_ipv4, instance.private_ipv4, instance.ipv6) if address}
     if own.issuperset(record.values):
         return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
-    return f"its record holds {', '.join(record.values)}, which is no address of its instance ({instance.state})"
+    return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"
 
 
 def _hold(

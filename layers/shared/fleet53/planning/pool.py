@@ -1,4 +1,4 @@
-"""One pool's plan: its members, then the free places of its name, then its fallback. Nothing is decided here twice.
+"""One pool's plan: its members, then the free places of its name, then its fallback.
 
 The rules stand in plan.py. Members are decided in member.py, places in seats.py, the fallback in fallback.py; this
 module puts their decisions together.
@@ -59,7 +59,7 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
 
 
 def _members(situation: Situation, pool: Pool, found: RecordsAtName) -> Sequence[Member]:
-    """Return who has a record at the pool's name or a tag that names the pool, in the order of their ids."""
+    """Return the instances that have a record at the pool's name or a tag that names the pool, by id."""
     return [
         Member(
             id=instance_id,
@@ -100,7 +100,7 @@ def _needed_checks(decisions: Collection[Decision]) -> Iterator[CheckId]:
 def _status(
     pool: Pool, members: Collection[Member], found: RecordsAtName, decisions: Collection[Decision]
 ) -> PoolStatus:
-    """Return who is where, as it stands before the plan is applied."""
+    """Return which members are in DNS, wait or have no place, before the plan is applied."""
     in_dns = frozenset(found.members)
     waiting = frozenset(decision.waiting.instance_id for decision in decisions if decision.waiting is not None)
     unready = frozenset(decision.unready for decision in decisions if decision.unready is not None)

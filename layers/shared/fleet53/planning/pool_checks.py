@@ -127,7 +127,7 @@ class PoolChecks:
             return FindingKind.STALE_RECORD, f"its record names check {named.id}, which is not ours"
         if named.reference in self._references(instance, record_type, CheckConfig.of(self.pool.check, address)):
             return FindingKind.CHECK_MISMATCH, f"its check {named.id} was edited by hand"
-        return FindingKind.STALE_RECORD, f"its check {named.id} is of an earlier launch or setting"
+        return FindingKind.STALE_RECORD, f"its check {named.id} was created for an earlier launch or setting"
 
     def _references(self, instance: Instance, record_type: RecordType, config: CheckConfig) -> Iterator[str]:
         return self.owner.references(self.pool.name, instance.id, instance.launched, record_type, config)

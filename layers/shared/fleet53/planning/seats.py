@@ -61,8 +61,8 @@ def _turn(seeker: Seeker, checks: PoolChecks) -> tuple[bool, datetime, InstanceI
 
 def _stand_by(seeker: Seeker, pool: Pool) -> Decision:
     because = (
-        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records or members under way, "
-        "and Route 53 takes no more"
+        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records, "
+        "counting members that are about to get one, and Route 53 allows no more"
     )
     instance_id = seeker.instance.id
     return Decision(finding=finding(pool, FindingKind.POOL_FULL, because, instance_id), standby=instance_id)
