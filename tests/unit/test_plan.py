@@ -985,6 +985,13 @@ def test_a_foreign_record_in_the_way_leaves_those_in_dns_ready() -> None:
 # The plan as a whole ---------------------------------------------------------------------------------
 
 
+def test_a_record_of_another_type_with_our_identifier_makes_nobody_a_member() -> None:
+    text = record("i-98", check_id=None, type="TXT", values=('"ours"',))
+    made = plan(instances=[instance()], records=[record(), text], checks=[check()])
+    assert made.nothing_to_do
+    assert made.statuses[0].in_dns == {A}
+
+
 def test_changes_come_in_the_order_of_their_making() -> None:
     api = pool("api", record_name="api.example.com", admit_when=AdmitWhen.RUNNING)
     both = frozenset({WEB, PoolName("api")})
