@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 from fleet53.planning.membership import Membership
 from fleet53.report.model import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 

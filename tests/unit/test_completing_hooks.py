@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Result, Transition
-from fleet53.domain.model import FindingKind, InstanceId, PoolName
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord
 from fleet53.planning.hooks import Complete, MemberStatus
 from fleet53.reconcile.hooks import complete_hooks, member_status

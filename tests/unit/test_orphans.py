@@ -4,7 +4,8 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from fleet53.config.pools import PoolFault
-from fleet53.domain.model import FindingKind, InstanceId, PoolName
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
@@ -12,7 +13,7 @@ from fleet53.planning.situation import OrphanRecord
 from tests.unit.build import GUARD, ZONE, check, fallback, instance, record, situation
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import Record
+    from fleet53.domain.record import Record
 
 OLD = "old.example.com"
 A = InstanceId("i-0a")

@@ -6,19 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet53.domain.model import (
-    AddressType,
-    AdmitWhen,
-    Check,
-    CheckConfig,
-    CheckId,
-    Finding,
-    FindingKind,
-    InstanceId,
-    PoolName,
-    Record,
-    RecordType,
-)
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import Check, CheckConfig
+from fleet53.domain.ids import CheckId, InstanceId, PoolName
+from fleet53.domain.pool import AddressType, AdmitWhen
+from fleet53.domain.record import Record, RecordType
 from fleet53.planning.changes import (
     CheckKey,
     CreateCheck,
@@ -48,7 +40,7 @@ from tests.unit.build import (
 )
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import Instance
+    from fleet53.domain.instance import Instance
 
 WEB = PoolName("web")
 A = InstanceId("i-0a")

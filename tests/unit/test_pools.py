@@ -9,17 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.config.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
-from fleet53.domain.model import (
-    AddressType,
-    AdmitWhen,
-    CheckSettings,
-    FindingKind,
-    IPAddress,
-    Pool,
-    PoolName,
-    RecordType,
-    ZoneId,
-)
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CheckSettings
+from fleet53.domain.ids import IPAddress, PoolName, ZoneId
+from fleet53.domain.pool import AddressType, AdmitWhen, Pool
+from fleet53.domain.record import RecordType
 
 WEB = "/fleet53/fleet53/pools/web"
 PLAIN: dict[str, Any] = {"hosted_zone_id": "Z0123456789ABC", "record_name": "app.example.com"}

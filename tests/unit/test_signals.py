@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import InstanceId, PoolName
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet53.audit.zones import find_undelegated
-from fleet53.domain.model import Zone
+from fleet53.domain.pool import Zone
 from tests.unit.build import ZONE, pool, situation
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import AddressType, Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.pool import AddressType
 from fleet53.planning.changes import CreateCheck, DeleteCheck
 
 if TYPE_CHECKING:

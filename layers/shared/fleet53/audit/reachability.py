@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.errors import TryLaterError
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.ingress import Coverage, coverage, is_everybody, sources
-from fleet53.domain.model import Finding, FindingKind
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from fleet53.aws.clients import Aws
+    from fleet53.domain.ids import InstanceId, PoolName, SecurityGroupId
     from fleet53.domain.ingress import Family, IPNetwork, PrefixList, PrefixListId, SecurityGroup
     from fleet53.domain.log import Log
-    from fleet53.domain.model import InstanceId, PoolName, SecurityGroupId
     from fleet53.planning.situation import Situation
 
 _LOOKED_AT: Final = frozenset({Membership.ADMIT, Membership.PREPARE})

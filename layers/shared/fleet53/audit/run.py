@@ -26,8 +26,9 @@ from fleet53.aws.resolver import name_servers
 from fleet53.convergence.gather import gather, waiting_actions
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.ids import PoolName
 from fleet53.domain.lifecycle import Transition
-from fleet53.domain.model import Finding, FindingKind, PoolName
 from fleet53.domain.scope import Scope
 from fleet53.planning.guard import Guard
 from fleet53.planning.hooks import drain_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import ZoneUnreadableError
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.domain.log import Log
-    from fleet53.domain.model import Pool, Zone
+    from fleet53.domain.pool import Pool, Zone
     from fleet53.planning.situation import Situation
 
 type AskNameServers = Callable[[Collection[str]], Mapping[str, AbstractSet[str]]]

@@ -10,18 +10,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fleet53.domain.model import (
-    CHECKER_REGIONS,
-    AddressType,
-    AdmitWhen,
-    CheckSettings,
-    FindingKind,
-    IPAddress,
-    Pool,
-    PoolName,
-    RecordType,
-    ZoneId,
-)
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CHECKER_REGIONS, CheckSettings
+from fleet53.domain.ids import IPAddress, PoolName, ZoneId
+from fleet53.domain.pool import AddressType, AdmitWhen, Pool
+from fleet53.domain.record import RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

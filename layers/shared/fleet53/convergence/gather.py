@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.config.pools import Declared, PoolFault, read_pools
 from fleet53.domain.errors import ZoneUnreadableError
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import Finding, FindingKind, InstanceId
 from fleet53.planning.situation import OrphanRecord, Situation
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
-    from fleet53.domain.model import CheckId, Instance, Pool, PoolName, Record, Zone, ZoneId
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.record import Record
     from fleet53.domain.scope import Scope
 
 

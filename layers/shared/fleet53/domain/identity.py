@@ -11,13 +11,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import InstanceId, PoolName, RecordType
+from fleet53.domain.ids import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from fleet53.domain.model import CheckConfig
+    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.record import RecordType
 
 FALLBACK: Final = "fallback"
 ATTEMPTS: Final = 64

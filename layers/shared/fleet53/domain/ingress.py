@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, NewType
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from fleet53.domain.model import SecurityGroupId
+    from fleet53.domain.ids import SecurityGroupId
 
 PrefixListId = NewType("PrefixListId", str)
 IPNetwork = IPv4Network | IPv6Network

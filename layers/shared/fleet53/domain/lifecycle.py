@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fleet53.domain.model import InstanceId
+    from fleet53.domain.ids import InstanceId
 
 
 class Transition(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet53.domain.model import PoolName
+    from fleet53.domain.ids import PoolName
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from fleet53.domain.model import (
-        CheckConfig,
-        CheckId,
-        Finding,
-        FindingKind,
-        InstanceId,
-        IPAddress,
-        PoolName,
-        Record,
-        RecordType,
-        ZoneId,
-    )
+    from fleet53.domain.finding import Finding, FindingKind
+    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress, PoolName, ZoneId
+    from fleet53.domain.record import Record, RecordType
 
 
 @dataclass(frozen=True, slots=True)

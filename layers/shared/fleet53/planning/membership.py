@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet53.domain.model import Instance, PoolName
+    from fleet53.domain.ids import PoolName
+    from fleet53.domain.instance import Instance
 
 
 class Membership(StrEnum):

@@ -6,14 +6,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet53.domain.model import Instance, Record
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.record import Record
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import OrphanRecord, Situation
 

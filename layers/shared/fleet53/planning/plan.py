@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteCheck, Plan
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from fleet53.domain.identity import Reference
-    from fleet53.domain.model import CheckId, Pool
+    from fleet53.domain.ids import CheckId
+    from fleet53.domain.pool import Pool
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import OwnedChecks
     from fleet53.planning.situation import Situation

@@ -20,7 +20,8 @@ from fleet53.planning.seats import decide_seats
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from fleet53.domain.model import CheckId, Pool
+    from fleet53.domain.ids import CheckId
+    from fleet53.domain.pool import Pool
     from fleet53.planning.decision import Decision
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import PoolChecks

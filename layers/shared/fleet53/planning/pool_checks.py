@@ -6,14 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import CheckConfig, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CheckConfig
 from fleet53.planning.changes import CheckKey, CreateCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner, Reference
-    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, IPAddress, Pool, Record, RecordType
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record, RecordType
     from fleet53.planning.situation import Situation
 
 type OwnedChecks = Sequence[tuple[Check, Reference]]

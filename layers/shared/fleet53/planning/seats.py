@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import MAX_RECORDS_PER_NAME, AdmitWhen, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.pool import AdmitWhen
+from fleet53.domain.record import MAX_RECORDS_PER_NAME
 from fleet53.planning.changes import CheckKey, PutRecord
 from fleet53.planning.decision import Decision, finding, waiting
 from fleet53.planning.membership import Membership
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
-    from fleet53.domain.model import Check, InstanceId, Pool, RecordType
+    from fleet53.domain.health_check import Check
+    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import RecordType
     from fleet53.planning.decision import Seeker
     from fleet53.planning.pool_checks import PoolChecks
     from fleet53.planning.records_at import RecordsAtName

@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.config.pools import PoolFault
+    from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, Pool, PoolName, Record, Zone, ZoneId
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.record import Record
 
 
 @dataclass(frozen=True, slots=True)

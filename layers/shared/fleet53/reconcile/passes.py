@@ -13,7 +13,7 @@ from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import Applied, apply
 from fleet53.convergence.gather import add_checks, add_health, gather, waiting_actions
 from fleet53.convergence.replacement import find_replacements
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.membership import EC2, Membership
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.ids import PoolName
     from fleet53.domain.log import Log
-    from fleet53.domain.model import PoolName
     from fleet53.planning.changes import Change, Plan
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import InstanceId
+    from fleet53.domain.ids import InstanceId
     from fleet53.reconcile.outcome import Outcome
     from fleet53.report.model import Report
     from fleet53.signals import InstanceSignal, PoolSignal
