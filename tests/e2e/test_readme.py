@@ -12,7 +12,8 @@ import pytest
 
 from fleet53.audit.request import read_request
 from fleet53.config.pools import read_pool
-from fleet53.domain.model import FindingKind, Pool
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.pool import Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2
 from lab.world import RECORD, Lab
 from tests.e2e.commands import ROOT, TEMPLATE, faults, make_targets

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from fleet53.audit.request import read_request
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from tests.e2e.commands import ROOT, TEMPLATE, faults
 from tests.e2e.markdown import Page, spans_in
 

@@ -377,7 +377,10 @@ def test_a_pool_without_members_in_dns_and_without_fallback_is_empty(lab: Lab) -
     (finding,) = audit(lab)["findings"]
 
     assert (finding["kind"], finding["pool"], finding["record_name"]) == ("empty-pool", "web", "app.example.com")
-    assert finding["because"] == "app.example.com has no member in DNS and no fallback: it is answered negatively"
+    assert (
+        finding["because"]
+        == "app.example.com has no member in DNS and no fallback: DNS queries for it get a negative answer"
+    )
 
 
 def test_a_pool_whose_fallback_answers_is_not_empty(lab: Lab) -> None:

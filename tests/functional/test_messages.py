@@ -29,18 +29,18 @@ def event(source: str, kind: str, **detail: Any) -> str:
 NOT_UNDERSTOOD = {
     "not JSON": ("reboot all", "not JSON (Expecting value: line 1 column 1 (char 0)): 'reboot all'"),
     "a list": ('["i-0a1b"]', "not an event, which is a JSON object: '[\"i-0a1b\"]'"),
-    "no source": ('{"detail-type": "Reconcile", "detail": {}}', "event: source is None, not a text"),
+    "no source": ('{"detail-type": "Reconcile", "detail": {}}', "event: source is None, not a non-empty string"),
     "no detail": (
         '{"source": "fleet53", "detail-type": "Reconcile"}',
         "fleet53 'Reconcile': detail is None, not an object",
     ),
     "no instance": (
         event("aws.ec2", "EC2 Instance State-change Notification", state="stopped"),
-        "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a text",
+        "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a non-empty string",
     ),
     "an instance that is a number": (
         event("aws.autoscaling", "EC2 Instance Launch Successful", EC2InstanceId=7),
-        "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is 7, not a text",
+        "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is 7, not a non-empty string",
     ),
     "no changed tags": (
         event("aws.tag", "Tag Change on Resource", tags={}),
@@ -48,7 +48,7 @@ NOT_UNDERSTOOD = {
     ),
     "no name of a parameter": (
         event("aws.ssm", "Parameter Store Change", operation="Update"),
-        "aws.ssm 'Parameter Store Change': name is None, not a text",
+        "aws.ssm 'Parameter Store Change': name is None, not a non-empty string",
     ),
     "a call about no instance": (
         event("aws.autoscaling", "AWS API Call via CloudTrail", eventName="EnterStandby", requestParameters=None),
@@ -64,7 +64,7 @@ NOT_UNDERSTOOD = {
     ),
     "no reason": (
         event("fleet53", "Reconcile", pools="*"),
-        "fleet53 'Reconcile': because is None, not a text",
+        "fleet53 'Reconcile': because is None, not a non-empty string",
     ),
     "a since that is a list": (
         event("fleet53", "Reconcile", pools="*", because="-", since=[]),
@@ -175,7 +175,7 @@ def test_an_event_of_no_interest_is_deleted_and_logged_and_costs_no_call_to_rout
     assert invocation.result == {"batchItemFailures": []}
     assert count_in(lab, "Signals") == 0
     (line,) = (line for line in invocation.logs if line["message"] == "message ignored")
-    assert line["because"] == "aws.ec2 'EC2 Instance Rebalance Recommendation' is no signal"
+    assert line["because"] == "aws.ec2 'EC2 Instance Rebalance Recommendation' is not an event that fleet53 acts on"
     assert lab.route53.calls == []
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fleet53.config.pools import read_pool
-from fleet53.domain.model import Pool
+from fleet53.domain.pool import Pool
 from tests.template.stack import stack
 
 

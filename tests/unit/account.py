@@ -12,12 +12,15 @@ from fleet53.domain.errors import (
     ReferenceBurnedError,
     TryLaterError,
 )
-from fleet53.domain.model import Check, CheckId
+from fleet53.domain.health_check import Check
+from fleet53.domain.ids import CheckId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from fleet53.domain.model import CheckConfig, Record, ZoneId
+    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.ids import ZoneId
+    from fleet53.domain.record import Record
 
 type Place = tuple[str, str, str, str | None]
 

@@ -9,21 +9,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.config.settings import read_settings
+from fleet53.domain.health_check import Check, CheckConfig, CheckSettings
 from fleet53.domain.identity import FALLBACK, Owner
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+from fleet53.domain.instance import Instance
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import (
-    Check,
-    CheckConfig,
-    CheckId,
-    CheckSettings,
-    Instance,
-    InstanceId,
-    Pool,
-    PoolName,
-    Record,
-    RecordType,
-    ZoneId,
-)
+from fleet53.domain.pool import Pool
+from fleet53.domain.record import Record, RecordType
 from fleet53.planning.guard import Guard
 from fleet53.planning.situation import Situation
 

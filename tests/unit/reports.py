@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 from fleet53.planning.membership import Membership
 from fleet53.report.model import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 
@@ -14,8 +15,9 @@ AT: Final = datetime(2026, 11, 20, 10, 5, 12, tzinfo=UTC)
 WEB: Final = PoolName("web")
 _IN_SERVICE: Final = "Auto Scaling says InService"
 _HELD: Final = (
-    "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
-    'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+    "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
+    "they are gone, more than "
+    'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
 )
 _UNSEEN: Final = "Route 53 has not seen it yet"
 

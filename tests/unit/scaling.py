@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from fleet53.domain.ids import InstanceId
     from fleet53.domain.lifecycle import Action, Result
-    from fleet53.domain.model import InstanceId
 
 HOUR = timedelta(hours=1)
 

@@ -8,14 +8,17 @@ import pytest
 
 from fleet53.convergence.apply import Applied, Refusal, apply
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
-from fleet53.domain.model import CheckConfig, CheckId, Finding, FindingKind, InstanceId, PoolName, RecordType, ZoneId
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import CheckConfig
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+from fleet53.domain.record import RecordType
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
 from tests.unit.account import Account, Logbook, place
 from tests.unit.build import HTTP, ZONE, check, fallback, record
 
 if TYPE_CHECKING:
     from fleet53.aws.route53 import Route53
-    from fleet53.domain.model import Record
+    from fleet53.domain.record import Record
 
 WEB, API = PoolName("web"), PoolName("api")
 OTHER_ZONE = ZoneId("Z9876543210XYZ")

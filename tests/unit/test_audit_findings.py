@@ -9,8 +9,8 @@ import pytest
 
 from fleet53.audit.findings import find_stuck_hooks, find_unhealthy_for_long
 from fleet53.convergence.replacement import Replacement
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
-from fleet53.domain.model import InstanceId, PoolName
 from tests.unit.build import NOW, action, instance, pool, situation
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Result, Transition
-from fleet53.domain.model import FindingKind, InstanceId, PoolName
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord
 from fleet53.planning.hooks import Complete, MemberStatus
 from fleet53.reconcile.hooks import complete_hooks, member_status
@@ -257,7 +258,7 @@ def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
         (
             {
                 "pools": ["web"],
-                "because": "resolvers may still hold its address",
+                "because": "resolvers may still cache its address",
                 "attempt": 1,
                 "actions": [
                     {

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from fleet53.audit.cost import cost_of
-from fleet53.domain.model import CheckConfig, CheckSettings
+from fleet53.domain.health_check import CheckConfig, CheckSettings
 from fleet53.report.model import Cost
 
 

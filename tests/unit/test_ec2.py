@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.stub import Stubber
 
 from fleet53.aws.ec2 import Ec2
-from fleet53.domain.model import Instance, InstanceId
+from fleet53.domain.ids import InstanceId
+
+if TYPE_CHECKING:
+    from fleet53.domain.instance import Instance
 
 
 def shown(**described: Any) -> Instance:

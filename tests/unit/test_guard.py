@@ -37,6 +37,7 @@ def test_force_lets_everything_pass() -> None:
 
 def test_the_reason_names_the_counts_the_parameter_and_the_way_out() -> None:
     assert Guard(50).reason(absent=3, in_dns=4) == (
-        "held by the guard: 3 of 4 members would go for no other reason, more than MaxWithdrawPercent=50 allows; "
-        'invoke the audit with {"repair": true, "force": true} if that is meant'
+        "held by the guard: 3 of 4 members would be withdrawn without evidence that they are gone, "
+        "more than MaxWithdrawPercent=50 allows; "
+        'to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )

@@ -97,7 +97,7 @@ def test_a_launch_does_not_wait_for_a_drain() -> None:
 def test_an_end_waits_as_long_as_its_record_may_be_in_dns_and_leaves_it_to_the_hook_after_ten_minutes(
     after: float, delay: float, gives_up: bool
 ) -> None:
-    because = "its record is not known to be gone"
+    because = "its record may still be in DNS"
     assert look(END, IN_DNS, after=after) == Hold(END, seconds(delay), because, gives_up=gives_up)
 
 
@@ -107,7 +107,7 @@ def test_who_gave_up_records_no_heartbeat() -> None:
 
 
 def test_an_end_waits_for_the_rest_of_its_drain() -> None:
-    because = "resolvers may still hold its address"
+    because = "resolvers may still cache its address"
     assert look(END, GONE) == Hold(END, seconds(120), because)
     assert look(END, GONE, after=119) == Hold(END, seconds(1), because)
 

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet53.domain.health_check import CheckConfig, CheckSettings
 from fleet53.domain.identity import ATTEMPTS, FALLBACK, Owner, Reference
-from fleet53.domain.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.record import RecordType
 from tests.unit.build import HTTP, LAUNCHED, OWNER
 
 WEB = PoolName("web")

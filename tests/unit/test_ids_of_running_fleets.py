@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import pytest
 
+from fleet53.domain.health_check import CheckConfig, CheckSettings
 from fleet53.domain.identity import Owner
-from fleet53.domain.model import CheckConfig, CheckSettings, InstanceId, PoolName, RecordType
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.record import RecordType
 
 
 class Need(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet53.domain.ids import SecurityGroupId
 from fleet53.domain.ingress import (
     ALL_PORTS,
     Coverage,
@@ -18,7 +19,6 @@ from fleet53.domain.ingress import (
     is_everybody,
     sources,
 )
-from fleet53.domain.model import SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

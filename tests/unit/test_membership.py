@@ -5,7 +5,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from fleet53.domain.model import PoolName
+from fleet53.domain.ids import PoolName
 from fleet53.planning.membership import AUTO_SCALING, EC2, Membership, Verdict, judge
 from tests.unit.build import instance
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.audit.metrics import measure_audit
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import CheckConfig
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Result
-from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.domain.record import RecordType
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PoolStatus, PutRecord, Waiting
 from fleet53.planning.hooks import Complete
 from fleet53.reconcile.metrics import measure_run

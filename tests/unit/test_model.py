@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet53.domain.model import AddressType, CheckConfig, CheckSettings, IPAddress, RecordType, Zone
+from fleet53.domain.health_check import CheckConfig, CheckSettings
+from fleet53.domain.pool import AddressType, Zone
+from fleet53.domain.record import RecordType
 from tests.unit.build import HTTP, ZONE, instance
+
+if TYPE_CHECKING:
+    from fleet53.domain.ids import IPAddress
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 from fleet53.config.pools import PoolFault
-from fleet53.domain.model import FindingKind, InstanceId, PoolName
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
@@ -12,7 +13,7 @@ from fleet53.planning.situation import OrphanRecord
 from tests.unit.build import GUARD, ZONE, check, fallback, instance, record, situation
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import Record
+    from fleet53.domain.record import Record
 
 OLD = "old.example.com"
 A = InstanceId("i-0a")
@@ -51,7 +52,8 @@ def test_many_that_rest_on_absence_are_held_by_the_guard_with_their_checks() -> 
     assert made.changes == ()
     assert [held.record for held in made.held] == orphans
     assert made.held[0].because.startswith(
-        "no pool has the name old.example.com; held by the guard: 4 of 4 members would go for no other reason"
+        "no pool has the name old.example.com; held by the guard: 4 of 4 members would be withdrawn "
+        "without evidence that they are gone"
     )
 
 
@@ -76,7 +78,7 @@ def test_an_address_that_is_not_its_instances_own_passes_the_guard_and_a_faulty_
     orphans = [orphan(f"i-{n}", "203.0.113.7") for n in range(4)]
     instances = [instance(f"i-{n}", state="terminated", public_ipv4=None) for n in range(4)]
     made = plan(*orphans, instances=instances, faults=(FAULT,))
-    because = "its record holds 203.0.113.7, which is no address of its instance (terminated)"
+    because = "its record holds 203.0.113.7, which is not an address of its instance (terminated)"
     assert made.change_records == tuple(delete(each, because, InstanceId(f"i-{n}")) for n, each in enumerate(orphans))
     assert made.held == ()
 

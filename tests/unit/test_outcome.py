@@ -3,7 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import CheckConfig
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.record import RecordType
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
 from fleet53.planning.plan import make_plan
 from fleet53.reconcile.outcome import Outcome

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 from fleet53.planning.membership import Membership
 from fleet53.report.model import Quota, Quotas, Report
 from fleet53.report.page import View, write_failure, write_page

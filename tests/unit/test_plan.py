@@ -6,19 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fleet53.domain.model import (
-    AddressType,
-    AdmitWhen,
-    Check,
-    CheckConfig,
-    CheckId,
-    Finding,
-    FindingKind,
-    InstanceId,
-    PoolName,
-    Record,
-    RecordType,
-)
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import Check, CheckConfig
+from fleet53.domain.ids import CheckId, InstanceId, PoolName
+from fleet53.domain.pool import AddressType, AdmitWhen
+from fleet53.domain.record import Record, RecordType
 from fleet53.planning.changes import (
     CheckKey,
     CreateCheck,
@@ -48,7 +40,7 @@ from tests.unit.build import (
 )
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import Instance
+    from fleet53.domain.instance import Instance
 
 WEB = PoolName("web")
 A = InstanceId("i-0a")
@@ -99,7 +91,9 @@ def finding(kind: FindingKind, because: str, instance_id: InstanceId | None = A)
 PREPARED: dict[str, Any] = {"lifecycle_states": {A: "Pending:Wait"}}
 IN_GROUP = instance(group="web-fleet")
 EMPTY = finding(
-    FindingKind.EMPTY_POOL, "app.example.com has no member in DNS and no fallback: it is answered negatively", None
+    FindingKind.EMPTY_POOL,
+    "app.example.com has no member in DNS and no fallback: DNS queries for it get a negative answer",
+    None,
 )
 
 # ADMIT -------------------------------------------------------------------------------------------
@@ -243,7 +237,7 @@ MOVES = "; the record moves when its new check is healthy"
 
 def test_a_changed_setting_makes_a_new_check_beside_the_old() -> None:
     made = plan(pools=[pool(check=OTHER_PATH)], instances=[instance()], records=[record()], checks=[check()])
-    because = "its check c-1 is of an earlier launch or setting"
+    because = "its check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(asks=OTHER_PATH), because, drift=STALE)]
     assert (made.change_records, made.delete_checks) == ((), ())
     assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE),)
@@ -277,7 +271,7 @@ def test_the_record_moves_to_the_new_check_when_that_is_healthy_and_the_old_goes
 
 def test_a_restart_with_the_same_address_makes_a_new_check() -> None:
     made = plan(instances=[instance(launched=NOW)], records=[record()], checks=[check()])
-    because = "its check c-1 is of an earlier launch or setting"
+    because = "its check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(launched=NOW), because, drift=STALE)]
 
 
@@ -492,8 +486,9 @@ def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
         (InstanceId(each), kept) for each, kept in zip(FOUR[1:], records_of(*FOUR[1:]), strict=True)
     ]
     assert made.held[0].because == (
-        "EC2 does not know the instance; held by the guard: 3 of 4 members would go for no other reason, more than "
-        'MaxWithdrawPercent=50 allows; invoke the audit with {"repair": true, "force": true} if that is meant'
+        "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
+        "they are gone, more than "
+        'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )
     assert not made.nothing_to_do
 
@@ -637,7 +632,7 @@ def seated(size: int, first: int = 0) -> list[Record]:
 
 
 UNCHECKED = pool(check=None, admit_when=AdmitWhen.RUNNING)
-FULL = "app.example.com has 100 A records or members under way, and Route 53 takes no more"
+FULL = "app.example.com has 100 A records, counting members that are about to get one, and Route 53 allows no more"
 
 
 def test_the_oldest_launches_take_the_hundred_places() -> None:
@@ -980,6 +975,13 @@ def test_a_foreign_record_in_the_way_leaves_those_in_dns_ready() -> None:
 
 
 # The plan as a whole ---------------------------------------------------------------------------------
+
+
+def test_a_record_of_another_type_with_our_identifier_makes_nobody_a_member() -> None:
+    text = record("i-98", check_id=None, type="TXT", values=('"ours"',))
+    made = plan(instances=[instance()], records=[record(), text], checks=[check()])
+    assert made.nothing_to_do
+    assert made.statuses[0].in_dns == {A}
 
 
 def test_changes_come_in_the_order_of_their_making() -> None:

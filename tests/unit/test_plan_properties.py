@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from fleet53.convergence.apply import Applied, apply
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.identity import FALLBACK
-from fleet53.domain.model import MAX_RECORDS_PER_NAME, AdmitWhen, InstanceId, RecordType
+from fleet53.domain.ids import InstanceId
+from fleet53.domain.pool import AdmitWhen
+from fleet53.domain.record import MAX_RECORDS_PER_NAME, RecordType
 from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import Membership

@@ -9,24 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.config.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
-from fleet53.domain.model import (
-    AddressType,
-    AdmitWhen,
-    CheckSettings,
-    FindingKind,
-    IPAddress,
-    Pool,
-    PoolName,
-    RecordType,
-    ZoneId,
-)
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CheckSettings
+from fleet53.domain.ids import IPAddress, PoolName, ZoneId
+from fleet53.domain.pool import AddressType, AdmitWhen, Pool
+from fleet53.domain.record import RecordType
 
 WEB = "/fleet53/fleet53/pools/web"
 PLAIN: dict[str, Any] = {"hosted_zone_id": "Z0123456789ABC", "record_name": "app.example.com"}
-URL_FORMS = "one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
+NAME_FORM = "Input should be a DNS name such as app.example.com or *.example.com"
+URL_FORMS = "Input should be one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
 REGIONS = (
-    "at least 3 different ones of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, sa-east-1, us-east-1, "
-    "us-west-1, us-west-2"
+    "Input should be at least 3 different regions of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, "
+    "sa-east-1, us-east-1, us-west-1, us-west-2"
 )
 
 
@@ -179,19 +174,19 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         (declare(hosted_zone_id=None), "hosted_zone_id=None is refused: Input should be a valid string"),
         (
             declare(record_name="a..example.com"),
-            "record_name='a..example.com' is refused: a DNS name such as app.example.com or *.example.com",
+            f"record_name='a..example.com' is refused: {NAME_FORM}",
         ),
         (
             declare(record_name="a.*.example.com"),
-            "record_name='a.*.example.com' is refused: a DNS name such as app.example.com or *.example.com",
+            f"record_name='a.*.example.com' is refused: {NAME_FORM}",
         ),
         (
             declare(record_name=""),
-            "record_name='' is refused: a DNS name such as app.example.com or *.example.com",
+            f"record_name='' is refused: {NAME_FORM}",
         ),
         (
             declare(record_name=f"{'a' * 64}.example.com"),
-            (f"record_name='{'a' * 64}.example.com' is refused: a DNS name such as app.example.com or *.example.com"),
+            (f"record_name='{'a' * 64}.example.com' is refused: {NAME_FORM}"),
         ),
         (
             declare(record_name="a." * 127 + "ab"),
@@ -246,7 +241,7 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         ),
         (
             declare(health_check={"url": "http://:80/" + "a" * 255}),
-            f"health_check.url='http://:80/{'a' * 255}' is refused: a path of at most 255 characters",
+            f"health_check.url='http://:80/{'a' * 255}' is refused: Input should have a path of at most 255 characters",
         ),
         (
             declare(health_check={"url": "http://:80/" + "a" * 502}),
@@ -291,7 +286,10 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         (declare(admit_when="soon"), "admit_when='soon' is refused: Input should be 'healthy' or 'running'"),
         (
             declare(health_check=None),
-            'admit_when must be "running" where health_check is null: nothing tells health',
+            (
+                'admit_when must be "running" where health_check is null: '
+                "without a health check nothing shows whether a member is healthy"
+            ),
         ),
         (
             declare(address="private-ipv4"),
@@ -299,7 +297,7 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         ),
         (
             declare(fallback="sorry.example.com"),
-            "fallback='sorry.example.com' is refused: an IPv4 or IPv6 address",
+            "fallback='sorry.example.com' is refused: Input should be an IPv4 or IPv6 address",
         ),
         (declare(fallback=7), "fallback=7 is refused: Input should be a valid string"),
         (declare(fallback="2001:db8::9"), "fallback must be an address for A, as public-ipv4 has"),
@@ -322,7 +320,7 @@ def test_every_fault_names_the_parameter_the_key_and_the_value(text: str, becaus
 
 def test_an_ipv6_address_of_one_link_is_no_fallback() -> None:
     assert fault(declare(address="ipv6", fallback="fe80::1%eth0")) == (
-        f"{WEB}: fallback='fe80::1%eth0' is refused: an IPv4 or IPv6 address"
+        f"{WEB}: fallback='fe80::1%eth0' is refused: Input should be an IPv4 or IPv6 address"
     )
 
 
@@ -352,7 +350,7 @@ def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
     )
     assert [pool.name for pool in declared.pools] == ["api", "cms"]
     assert declared.faults == (
-        PoolFault(PoolName("web"), "/p/web: record_name='app.example.com' is already that of pool api"),
+        PoolFault(PoolName("web"), "/p/web: record_name='app.example.com' is already the record name of pool api"),
     )
 
 

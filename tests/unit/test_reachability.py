@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fleet53.audit.reachability import CheckerAccess, Door, doors, find_unreachable, judge
+from fleet53.domain.ids import SecurityGroupId
 from fleet53.domain.ingress import Coverage, PrefixList, PrefixListId, Rule, SecurityGroup
-from fleet53.domain.model import AddressType, SecurityGroupId
+from fleet53.domain.pool import AddressType
 from tests.unit.build import HTTP, instance, pool, situation
 
 if TYPE_CHECKING:

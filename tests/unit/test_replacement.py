@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet53.convergence.replacement import Replacement, find_replacements, to_replace
-from fleet53.domain.model import CheckId, InstanceId, PoolName
+from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.planning.plan import make_plan
 from tests.unit.build import GUARD, NOW, check, instance, record, settings, situation
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from markdown_it import MarkdownIt
 
-from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, ZoneId
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 from fleet53.planning.membership import Membership
 from fleet53.report.model import Cost, MemberReport, PoolReport, Quota, Quotas, Report
 from fleet53.report.text import as_markdown, as_text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fleet53.aws.queue import MAX_DELAY
-from fleet53.domain.model import InstanceId, PoolName
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.planning.changes import Waiting
 from fleet53.reconcile.requeue import DELAYS, requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal, first_heard

@@ -15,7 +15,8 @@ from fleet53.aws.clients import Clients
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53 as Adapter
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
-from fleet53.domain.model import Check, CheckConfig, CheckId, CheckSettings, ZoneId
+from fleet53.domain.health_check import Check, CheckConfig, CheckSettings
+from fleet53.domain.ids import CheckId, ZoneId
 from lab.route53.api import Route53, Route53Error
 from lab.route53.http import serve
 

@@ -10,8 +10,8 @@ import boto3
 from botocore.stub import Stubber
 
 from fleet53.aws.security_groups import SecurityGroups
+from fleet53.domain.ids import SecurityGroupId
 from fleet53.domain.ingress import ALL_PORTS, PrefixList, PrefixListId, Rule, SecurityGroup
-from fleet53.domain.model import SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

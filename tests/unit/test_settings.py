@@ -7,8 +7,8 @@ import pytest
 from fleet53.config.settings import read_settings
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
+from fleet53.domain.ids import ZoneId
 from fleet53.domain.lifecycle import Result
-from fleet53.domain.model import ZoneId
 
 ENVIRONMENT = {
     "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import InstanceId, PoolName
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -46,7 +46,9 @@ READ: dict[str, Signal] = {
     "ec2-spot-interruption-terminate": about_it("Spot warned of an interruption"),
     "ec2-spot-interruption-stop": about_it("Spot warned of an interruption"),
     "ec2-spot-interruption-hibernate": about_it("Spot warned of an interruption"),
-    "ec2-rebalance-recommendation": Ignored("aws.ec2 'EC2 Instance Rebalance Recommendation' is no signal"),
+    "ec2-rebalance-recommendation": Ignored(
+        "aws.ec2 'EC2 Instance Rebalance Recommendation' is not an event that fleet53 acts on"
+    ),
     "autoscaling-launch-action": about_action(LAUNCHING, "87654321-4321-4321-4321-21098765000a"),
     "autoscaling-launch-action-into-warm-pool": about_action(
         LAUNCHING, "87654321-4321-4321-4321-21098765000b", warm=True
@@ -59,7 +61,9 @@ READ: dict[str, Signal] = {
     ),
     "autoscaling-launch-successful": about_it("Auto Scaling sent EC2 Instance Launch Successful"),
     "autoscaling-terminate-successful": about_it("Auto Scaling sent EC2 Instance Terminate Successful"),
-    "autoscaling-launch-unsuccessful": Ignored("aws.autoscaling 'EC2 Instance Launch Unsuccessful' is no signal"),
+    "autoscaling-launch-unsuccessful": Ignored(
+        "aws.autoscaling 'EC2 Instance Launch Unsuccessful' is not an event that fleet53 acts on"
+    ),
     "tag-change-pool-tag-added": about_all("tag fleet53:pool changed"),
     "tag-change-pool-tag-removed": about_all("tag fleet53:pool changed"),
     "tag-change-other-key": Ignored("aws.tag 'Tag Change on Resource' is not about fleet53:pool"),
@@ -80,10 +84,10 @@ READ: dict[str, Signal] = {
     "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),
     "fleet53-reconcile": PoolSignal(frozenset({WEB}), "i-0a1b2c3d4e5f60001 waits for its health check"),
     "fleet53-reconcile-all": PoolSignal(None, "the stack was updated", sweep=True),
-    "fleet53-drift-detected": Ignored("fleet53 'Drift Detected' is no signal"),
-    "fleet53-instance-admitted": Ignored("fleet53 'Instance Admitted' is no signal"),
-    "fleet53-instance-withdrawn": Ignored("fleet53 'Instance Withdrawn' is no signal"),
-    "fleet53-withdrawal-held": Ignored("fleet53 'Withdrawal Held' is no signal"),
+    "fleet53-drift-detected": Ignored("fleet53 'Drift Detected' is not an event that fleet53 acts on"),
+    "fleet53-instance-admitted": Ignored("fleet53 'Instance Admitted' is not an event that fleet53 acts on"),
+    "fleet53-instance-withdrawn": Ignored("fleet53 'Instance Withdrawn' is not an event that fleet53 acts on"),
+    "fleet53-withdrawal-held": Ignored("fleet53 'Withdrawal Held' is not an event that fleet53 acts on"),
 }
 
 
@@ -166,8 +170,8 @@ def test_only_who_never_serves_on_its_way_is_warm(transition: Transition, ends: 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (lifecycle(time=None), "time is missing or no time, and the drain counts from it"),
-        (lifecycle(time="this morning"), "time is missing or no time, and the drain counts from it"),
+        (lifecycle(time=None), "time is missing or is not a time, and the drain is counted from it"),
+        (lifecycle(time="this morning"), "time is missing or is not a time, and the drain is counted from it"),
         (
             lifecycle(LifecycleTransition="autoscaling:EC2_INSTANCE_RESTING"),
             (
@@ -175,11 +179,11 @@ def test_only_who_never_serves_on_its_way_is_warm(transition: Transition, ends: 
                 "or autoscaling:EC2_INSTANCE_TERMINATING"
             ),
         ),
-        (lifecycle(LifecycleTransition=None), "LifecycleTransition is None, not a text"),
-        (lifecycle(AutoScalingGroupName=""), "AutoScalingGroupName is '', not a text"),
-        (lifecycle(LifecycleHookName=5), "LifecycleHookName is 5, not a text"),
-        (lifecycle(EC2InstanceId=None), "EC2InstanceId is None, not a text"),
-        (lifecycle(LifecycleActionToken=[]), "LifecycleActionToken is [], not a text"),
+        (lifecycle(LifecycleTransition=None), "LifecycleTransition is None, not a non-empty string"),
+        (lifecycle(AutoScalingGroupName=""), "AutoScalingGroupName is '', not a non-empty string"),
+        (lifecycle(LifecycleHookName=5), "LifecycleHookName is 5, not a non-empty string"),
+        (lifecycle(EC2InstanceId=None), "EC2InstanceId is None, not a non-empty string"),
+        (lifecycle(LifecycleActionToken=[]), "LifecycleActionToken is [], not a non-empty string"),
     ],
 )
 def test_an_action_that_cannot_be_completed_is_not_understood(body: str, message: str) -> None:
@@ -213,11 +217,11 @@ def test_an_action_that_says_the_least_reads_like_one_that_says_all() -> None:
         (reconcile(actions=["i-0a"]), "detail.actions is ['i-0a'], not a list of objects"),
         (reconcile(actions=[{}, None]), "detail.actions is [{}, None], not a list of objects"),
         (reconcile(actions=[{}]), "detail.actions: at and beat are times, not {}"),
-        (written(group=None), "group is None, not a text"),
-        (written(hook=""), "hook is '', not a text"),
-        (written(instance_id=["i-0a"]), "instance_id is ['i-0a'], not a text"),
-        (written(token=5), "token is 5, not a text"),
-        (written(token=""), "token is '', not a text"),
+        (written(group=None), "group is None, not a non-empty string"),
+        (written(hook=""), "hook is '', not a non-empty string"),
+        (written(instance_id=["i-0a"]), "instance_id is ['i-0a'], not a non-empty string"),
+        (written(token=5), "token is 5, not a non-empty string"),
+        (written(token=""), "token is '', not a non-empty string"),
         (
             written(transition="launch"),
             (
@@ -258,7 +262,7 @@ def test_a_call_that_failed_changed_nothing() -> None:
 
 def test_another_call_is_no_signal() -> None:
     assert read_signal(call("RunInstances", {}), TAG) == Ignored(
-        "aws.ec2 'AWS API Call via CloudTrail': RunInstances is no signal"
+        "aws.ec2 'AWS API Call via CloudTrail': RunInstances is not an event that fleet53 acts on"
     )
 
 
@@ -286,25 +290,25 @@ def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at:
         ("{]", "not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1)): '{]'"),
         ("[]", "not an event, which is a JSON object: '[]'"),
         ('"web"', "not an event, which is a JSON object: '\"web\"'"),
-        ("{}", "event: source is None, not a text"),
-        ('{"source": ""}', "event: source is '', not a text"),
-        ('{"source": "aws.ec2"}', "event: detail-type is None, not a text"),
-        ('{"source": "aws.ec2", "detail-type": 7}', "event: detail-type is 7, not a text"),
+        ("{}", "event: source is None, not a non-empty string"),
+        ('{"source": ""}', "event: source is '', not a non-empty string"),
+        ('{"source": "aws.ec2"}', "event: detail-type is None, not a non-empty string"),
+        ('{"source": "aws.ec2", "detail-type": 7}', "event: detail-type is 7, not a non-empty string"),
         (
             '{"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}',
             "aws.ec2 'EC2 Instance State-change Notification': detail is None, not an object",
         ),
         (
             event("aws.ec2", "EC2 Instance State-change Notification", {"state": "running"}),
-            "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a text",
+            "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a non-empty string",
         ),
         (
             event("aws.ec2", "EC2 Spot Instance Interruption Warning", {"instance-id": 5}),
-            "aws.ec2 'EC2 Spot Instance Interruption Warning': instance-id is 5, not a text",
+            "aws.ec2 'EC2 Spot Instance Interruption Warning': instance-id is 5, not a non-empty string",
         ),
         (
             event("aws.autoscaling", "EC2 Instance Launch Successful", {}),
-            "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is None, not a text",
+            "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is None, not a non-empty string",
         ),
         (
             event("aws.tag", "Tag Change on Resource", {"changed-tag-keys": "fleet53:pool"}),
@@ -312,11 +316,11 @@ def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at:
         ),
         (
             event("aws.ssm", "Parameter Store Change", {"operation": "Update"}),
-            "aws.ssm 'Parameter Store Change': name is None, not a text",
+            "aws.ssm 'Parameter Store Change': name is None, not a non-empty string",
         ),
         (
             event("aws.ec2", "AWS API Call via CloudTrail", {}),
-            "aws.ec2 'AWS API Call via CloudTrail': eventName is None, not a text",
+            "aws.ec2 'AWS API Call via CloudTrail': eventName is None, not a non-empty string",
         ),
         (
             call("EnterStandby", None),
@@ -329,18 +333,18 @@ def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at:
                 "names no instances"
             ),
         ),
-        (reconcile(because=None), "fleet53 'Reconcile': because is None, not a text"),
+        (reconcile(because=None), "fleet53 'Reconcile': because is None, not a non-empty string"),
         (reconcile(pools=None), "fleet53 'Reconcile': detail.pools is None, not a list of names or '*'"),
         (reconcile(pools="web"), "fleet53 'Reconcile': detail.pools is 'web', not a list of names or '*'"),
         (reconcile(pools=[]), "fleet53 'Reconcile': detail.pools is [], not a list of names or '*'"),
         (reconcile(pools=[1]), "fleet53 'Reconcile': detail.pools is [1], not a list of names or '*'"),
         (
             reconcile(attempt="2"),
-            "fleet53 'Reconcile': detail.attempt='2', detail.since={}, not a number from 0 and an object",
+            "fleet53 'Reconcile': detail.attempt='2', detail.since={}; attempt is a number from 0, since is an object",
         ),
         (
             reconcile(since=[]),
-            "fleet53 'Reconcile': detail.attempt=0, detail.since=[], not a number from 0 and an object",
+            "fleet53 'Reconcile': detail.attempt=0, detail.since=[]; attempt is a number from 0, since is an object",
         ),
     ],
 )

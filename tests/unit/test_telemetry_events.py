@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.identity import Owner
-from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
+from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+from fleet53.domain.record import Record
 from fleet53.planning.changes import DeleteRecord
 from fleet53.report.json import as_json
 from fleet53.report.model import Cost, Quota, Quotas, Report

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from fleet53.convergence.hooks import waiting_actions
+from fleet53.domain.ids import InstanceId
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import InstanceId
 from tests.unit.build import LAUNCHED, NOW, action, instance, situation
 from tests.unit.scaling import HOUR, Scaling
 
 if TYPE_CHECKING:
     from fleet53.aws.clients import Aws
-    from fleet53.domain.model import Instance
+    from fleet53.domain.instance import Instance
 
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
 IN_GROUP = instance(group="web-fleet")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fleet53.audit.request import AuditRequest
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.model import PoolName
+from fleet53.domain.ids import PoolName
 from fleet53.report.page import View
 from fleet53.widget import DESCRIPTION, WidgetRequest, is_describe, read_request, read_view
 

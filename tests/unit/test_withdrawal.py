@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet53.domain.identity import Owner
-from fleet53.domain.model import CheckId, ZoneId
+from fleet53.domain.ids import CheckId, ZoneId
 from fleet53.stack.withdrawal import Withdrawal, check_deletions, describe_left, record_deletions, safe_deletions
 from tests.unit.build import OWNER, ZONE, check, fallback, record
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from fleet53.audit.duplicates import find_duplicate_addresses
 from fleet53.audit.findings import find_public_checks
-from fleet53.domain.model import AddressType, AdmitWhen, PoolName, Record, Zone
+from fleet53.domain.ids import PoolName
+from fleet53.domain.pool import AddressType, AdmitWhen, Zone
+from fleet53.domain.record import Record
 from fleet53.planning.plan import make_plan
 from tests.unit.build import GUARD, NAME, ZONE, check, fallback, instance, pool, record, situation
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fleet53.audit.zones import Delegation, delegated_elsewhere, find_protected, find_undelegated
-from fleet53.domain.model import AddressType, Protection, Zone, ZoneId
+from fleet53.domain.ids import ZoneId
+from fleet53.domain.pool import AddressType, Zone
+from fleet53.domain.record import Protection
 from tests.unit.build import ZONE, pool, record, situation
 
 if TYPE_CHECKING:

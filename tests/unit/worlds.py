@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import strategies as st
 
 from fleet53.domain.identity import FALLBACK
-from fleet53.domain.model import AddressType, AdmitWhen, InstanceId, PoolName, Record
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.pool import AddressType, AdmitWhen
+from fleet53.domain.record import Record
 from fleet53.planning.situation import OrphanRecord, Situation
 from tests.unit.account import Account, place
 from tests.unit.build import (
@@ -30,7 +32,10 @@ from tests.unit.build import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from fleet53.domain.model import Check, CheckId, Instance, Pool
+    from fleet53.domain.health_check import Check
+    from fleet53.domain.ids import CheckId
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
     from tests.unit.account import Place
 
 NAMES: Final = {"web": "app.example.com", "api": "api.example.com", "gone": "old.example.com"}

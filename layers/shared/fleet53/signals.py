@@ -1,4 +1,7 @@
-"""Signals: from a message in the queue to what to look at. A signal is a hint, never a truth."""
+"""Signals: reads a message of the queue into which instances or pools to look at.
+
+A signal is only a hint: what is done depends on what AWS says when the pass reads it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.domain.model import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,9 +22,9 @@ ALL: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class InstanceSignal:
-    """Something may have changed about instances; their tags say which pools that concerns.
+    """Something may have changed about these instances. Their tags tell which pools that concerns.
 
-    `actions` are the lifecycle actions that wait for somebody to complete them.
+    `at` is the time of the event, None where it has none. `actions` are lifecycle actions that wait to be completed.
     """
 
     instance_ids: frozenset[InstanceId]
@@ -34,8 +37,9 @@ class InstanceSignal:
 class PoolSignal:
     """Something may have changed about pools: `pools`, or all where it is None.
 
-    `sweep`, `repair`, `force`: see Scope and Guard. `attempt` counts the looks of a timer, from 1; 0 is no timer.
-    `since` is when the members that wait were first heard of; `actions` are as in InstanceSignal.
+    `sweep` and `repair` are as in Scope, `force` as in Guard, `at` and `actions` as in InstanceSignal. `attempt` counts
+    the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any other message.
+    `since` is the time of the first event about each member that waits.
     """
 
     pools: frozenset[PoolName] | None
@@ -51,7 +55,7 @@ class PoolSignal:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An event that is readable and not our business."""
+    """An event that was read and that fleet53 does not act on."""
 
     because: str
 
@@ -60,7 +64,10 @@ type Signal = InstanceSignal | PoolSignal | Ignored
 
 
 def read_signal(body: str, pool_tag_key: str) -> Signal:
-    """Return what a message's body is about, or raise NotUnderstoodError, which names what is wrong."""
+    """Return what the body of a message is about.
+
+    Raises NotUnderstoodError, which names the event, the field and its value.
+    """
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -93,7 +100,7 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
         case "fleet53", "Reconcile":
             return _about_pools(detail, at, what)
         case _:
-            return Ignored(f"{what} is no signal")
+            return Ignored(f"{what} is not an event that fleet53 acts on")
 
 
 def reconcile_message(
@@ -107,7 +114,7 @@ def reconcile_message(
     since: Mapping[InstanceId, datetime] | None = None,
     actions: Iterable[Action] = (),
 ) -> dict[str, Any]:
-    """Return the message that `read_signal` reads as this PoolSignal."""
+    """Return the event that `read_signal` reads as a PoolSignal with these fields."""
     detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
     if sweep:
         detail["sweep"] = True
@@ -125,7 +132,7 @@ def reconcile_message(
 
 
 def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[InstanceId, datetime]:
-    """Return when each instance that the signals name was first heard of."""
+    """Return the earliest time at which a signal told of each instance."""
     heard: dict[InstanceId, datetime] = {}
     for signal in signals:
         if isinstance(signal, PoolSignal):
@@ -144,9 +151,9 @@ def _about_instance(
 
 
 def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> InstanceSignal:
-    """Read a lifecycle action. Origin and Destination are missing where the group has no warm pool."""
+    """Read a lifecycle action. The event has Origin and Destination only where the group has a warm pool."""
     if at is None:
-        raise NotUnderstoodError(f"{what}: time is missing or no time, and the drain counts from it")
+        raise NotUnderstoodError(f"{what}: time is missing or is not a time, and the drain is counted from it")
     transition = _transition(_text(detail, "LifecycleTransition", what), what)
     launching = transition is Transition.LAUNCHING
     action = Action(
@@ -208,7 +215,7 @@ def _transition(text: str, what: str) -> Transition:
 
 
 def _about_tags(detail: Mapping[str, Any], pool_tag_key: str, at: datetime | None, what: str) -> Signal:
-    """Read a tag change. It may have taken the instance out of any pool, so it concerns all of them."""
+    """Read a tag change. The instance may have left any pool by it, so all pools are looked at."""
     keys = detail.get("changed-tag-keys")
     if not isinstance(keys, list):
         raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {keys!r}, not a list")
@@ -234,7 +241,7 @@ def _about_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> Si
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), _):
             raise NotUnderstoodError(f"{what}: {name} with requestParameters {parameters!r} names no instances")
         case _:
-            return Ignored(f"{what}: {name} is no signal")
+            return Ignored(f"{what}: {name} is not an event that fleet53 acts on")
 
 
 def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> PoolSignal:
@@ -250,7 +257,7 @@ def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> P
     attempt, since = detail.get("attempt", 0), detail.get("since", {})
     if not isinstance(attempt, int) or attempt < 0 or not isinstance(since, dict):
         faults = f"detail.attempt={attempt!r}, detail.since={since!r}"
-        raise NotUnderstoodError(f"{what}: {faults}, not a number from 0 and an object")
+        raise NotUnderstoodError(f"{what}: {faults}; attempt is a number from 0, since is an object")
     heard = {InstanceId(instance_id): _time(text) for instance_id, text in since.items()}
     return PoolSignal(
         pools,
@@ -268,12 +275,12 @@ def _about_pools(detail: Mapping[str, Any], at: datetime | None, what: str) -> P
 def _text(fields: Mapping[str, Any], key: str, what: str = "event") -> str:
     value = fields.get(key)
     if not isinstance(value, str) or not value:
-        raise NotUnderstoodError(f"{what}: {key} is {value!r}, not a text")
+        raise NotUnderstoodError(f"{what}: {key} is {value!r}, not a non-empty string")
     return value
 
 
 def _time(text: object) -> datetime | None:
-    """Return an event's time; None where it has none that is readable, which costs only a metric."""
+    """Return an event's time, None where it has none that can be read. Without it only a metric is missing."""
     if not isinstance(text, str):
         return None
     try:

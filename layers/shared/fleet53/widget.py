@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.audit.request import AuditRequest, describe_faults
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.model import PoolName
+from fleet53.domain.ids import PoolName
 from fleet53.report.page import View
 
 DESCRIPTION: Final = """\

@@ -9,7 +9,7 @@ from fleet53.report.model import Cost
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from fleet53.domain.model import CheckConfig
+    from fleet53.domain.health_check import CheckConfig
 
 _BASIC: Final = 0.50
 """US dollars a month for a health check."""

@@ -6,15 +6,18 @@ from collections import defaultdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.identity import FALLBACK
-from fleet53.domain.model import Finding, FindingKind, RecordType
+from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import Pool, PoolName, Record
+    from fleet53.domain.ids import PoolName
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Transition
-from fleet53.domain.model import AddressType, Finding, FindingKind
+from fleet53.domain.pool import AddressType
 from fleet53.planning.changes import CreateCheck, DeleteCheck
 from fleet53.planning.hooks import drain_of
 

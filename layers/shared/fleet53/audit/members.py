@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import InstanceId
+from fleet53.domain.ids import InstanceId
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
 from fleet53.report.model import MemberReport, PoolReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fleet53.domain.model import Check, CheckId, HealthObservation, Instance, Pool, PoolName, Record
+    from fleet53.domain.health_check import Check, HealthObservation
+    from fleet53.domain.ids import CheckId, PoolName
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.errors import ZoneUnreadableError
-from fleet53.domain.model import MAX_CHECK_CREATIONS
+from fleet53.domain.health_check import MAX_CHECK_CREATIONS
 from fleet53.report.model import Quota, Quotas
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.ids import ZoneId
     from fleet53.domain.log import Log
-    from fleet53.domain.model import ZoneId
     from fleet53.planning.situation import Situation
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.ingress import Coverage, coverage, is_everybody, sources
-from fleet53.domain.model import Finding, FindingKind
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from fleet53.domain.ids import InstanceId, PoolName, SecurityGroupId
     from fleet53.domain.ingress import Family, IPNetwork, PrefixList, PrefixListId, SecurityGroup, Sources
-    from fleet53.domain.model import InstanceId, PoolName, SecurityGroupId
     from fleet53.planning.situation import Situation
 
 _LOOKED_AT: Final = frozenset({Membership.ADMIT, Membership.PREPARE})

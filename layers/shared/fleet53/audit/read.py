@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.convergence.replacement import Replacement
+    from fleet53.domain.finding import Finding
+    from fleet53.domain.health_check import Check, HealthObservation
+    from fleet53.domain.ids import CheckId, ZoneId
     from fleet53.domain.ingress import Family, PrefixList
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.log import Log
-    from fleet53.domain.model import Check, CheckId, Finding, HealthObservation, Protection, Zone, ZoneId
+    from fleet53.domain.pool import Zone
+    from fleet53.domain.record import Protection
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.model import PoolName
+from fleet53.domain.ids import PoolName
 from fleet53.domain.scope import Scope
 
 _RIGHT: Final = 'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown"'

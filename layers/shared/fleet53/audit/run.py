@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from fleet53.audit.request import AuditRequest
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.finding import Finding
     from fleet53.domain.log import Log
-    from fleet53.domain.model import Finding
     from fleet53.domain.scope import Scope
 
 _NO_TIMER: Final = 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from fleet53.domain.model import Pool, Protection, Zone, ZoneId
+    from fleet53.domain.ids import ZoneId
+    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.record import Protection
     from fleet53.planning.situation import Situation
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from fleet53.domain.ids import InstanceId
 from fleet53.domain.lifecycle import Transition
-from fleet53.domain.model import InstanceId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

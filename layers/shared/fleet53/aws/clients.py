@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
     from fleet53.config.settings import Settings
-    from fleet53.domain.model import Zone, ZoneId
+    from fleet53.domain.ids import ZoneId
+    from fleet53.domain.pool import Zone
 
 _REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import Instance, InstanceId, Interface, PoolName, SecurityGroupId
+from fleet53.domain.ids import InstanceId, PoolName, SecurityGroupId
+from fleet53.domain.instance import Instance, Interface
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

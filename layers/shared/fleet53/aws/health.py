@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import batched, takewhile
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import HEALTHY_ABOVE, HISTORY, HealthObservation
+from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY, HealthObservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
     from fleet53.aws.route53 import Route53
-    from fleet53.domain.model import CheckId
+    from fleet53.domain.ids import CheckId
 
 REGION: Final = "us-east-1"
 MOST_ASKED: Final = 10

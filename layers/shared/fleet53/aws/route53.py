@@ -20,18 +20,10 @@ from fleet53.domain.errors import (
     ZoneGoneError,
     ZoneUnreadableError,
 )
-from fleet53.domain.model import (
-    CHECKER_REGIONS,
-    Check,
-    CheckConfig,
-    CheckId,
-    CheckSettings,
-    Protection,
-    Record,
-    RecordType,
-    Zone,
-    ZoneId,
-)
+from fleet53.domain.health_check import CHECKER_REGIONS, Check, CheckConfig, CheckSettings
+from fleet53.domain.ids import CheckId, ZoneId
+from fleet53.domain.pool import Zone
+from fleet53.domain.record import Protection, Record, RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.ids import SecurityGroupId
 from fleet53.domain.ingress import ALL_PORTS, Family, IPNetwork, PrefixList, PrefixListId, Rule, SecurityGroup
-from fleet53.domain.model import SecurityGroupId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

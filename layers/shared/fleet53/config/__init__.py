@@ -1,1 +1,1 @@
-"""What an operator declares: the stack's settings, its pools and the audit's schedule."""
+"""What an operator declares: the settings of the stack, its pools, and the schedule of the audit."""

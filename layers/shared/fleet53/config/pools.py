@@ -1,4 +1,4 @@
-"""Pools: from the JSON of their parameters to values, with every fault named."""
+"""Pools: reads the JSON of the pools' SSM parameters into values, and names every fault in it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fleet53.domain.model import (
-    CHECKER_REGIONS,
-    AddressType,
-    AdmitWhen,
-    CheckSettings,
-    FindingKind,
-    IPAddress,
-    Pool,
-    PoolName,
-    RecordType,
-    ZoneId,
-)
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CHECKER_REGIONS, CheckSettings
+from fleet53.domain.ids import IPAddress, PoolName, ZoneId
+from fleet53.domain.pool import AddressType, AdmitWhen, Pool
+from fleet53.domain.record import RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,17 +22,18 @@ if TYPE_CHECKING:
 POOL_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 RECORD_NAME: Final = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
-_MIN_REGIONS: Final = 3  # HealthCheckConfig.Regions
+_MIN_REGIONS: Final = 3  # CreateHealthCheck, HealthCheckConfig.Regions
 _MAX_NAME: Final = 255
-_ADDRESS_FORM: Final = "an IPv4 or IPv6 address"
+_ADDRESS_FORM: Final = "Input should be an IPv4 or IPv6 address"
 _PORTS: Final = range(1, 65536)
 
 
 @dataclass(frozen=True, slots=True)
 class PoolFault:
-    """A pool that cannot be served now. It is no removed pool: its records stay as they are.
+    """A declared pool that cannot be served now. It is not treated as deleted: its records stay as they are.
 
-    `kind` is the finding it is reported as: its declaration is invalid, or its zone unreadable.
+    `kind` is how it is reported: INVALID_POOL, or ZONE_UNREADABLE where its hosted zone cannot be read. `because` names
+    the parameter, the key and the value.
     """
 
     name: PoolName
@@ -50,14 +44,14 @@ class PoolFault:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """All pools that are declared, the usable and the faulty, each in the order of their names."""
+    """All pools that are declared: those that can be served and those with faults, each in the order of their names."""
 
     pools: tuple[Pool, ...] = ()
     faults: tuple[PoolFault, ...] = ()
 
 
 def normal_name(name: str) -> str:
-    """Return a DNS name as names are compared here: lower-case, without the trailing dot."""
+    """Return a DNS name in the form in which fleet53 compares names: lower-case, without the trailing dot."""
     return name.lower().removesuffix(".")
 
 
@@ -75,7 +69,7 @@ class _Check(BaseModel):
     def _known_regions(cls, regions: list[str] | None) -> list[str] | None:
         if regions is not None and (len(set(regions)) < _MIN_REGIONS or not CHECKER_REGIONS.issuperset(regions)):
             known = ", ".join(sorted(CHECKER_REGIONS))
-            raise ValueError(f"at least {_MIN_REGIONS} different ones of {known}")
+            raise ValueError(f"Input should be at least {_MIN_REGIONS} different regions of {known}")
         return regions
 
     @field_validator("url")
@@ -118,7 +112,7 @@ class _Declaration(BaseModel):
     @classmethod
     def _dns_name(cls, name: str) -> str:
         if RECORD_NAME.fullmatch(normal_name(name)) is None:
-            raise ValueError("a DNS name such as app.example.com or *.example.com")
+            raise ValueError("Input should be a DNS name such as app.example.com or *.example.com")
         return normal_name(name)
 
     @field_validator("fallback")
@@ -135,7 +129,10 @@ class _Declaration(BaseModel):
                 'health_check must be null where address is "private-ipv4": Route 53\'s checkers are outside the VPC'
             )
         if self.health_check is None and self.admit_when == "healthy":
-            raise ValueError('admit_when must be "running" where health_check is null: nothing tells health')
+            raise ValueError(
+                'admit_when must be "running" where health_check is null: '
+                "without a health check nothing shows whether a member is healthy"
+            )
         if self.fallback is not None:
             wanted = AddressType(self.address).record_types
             if record_type_of(_read_address(self.fallback)) not in wanted:
@@ -158,8 +155,8 @@ class _Declaration(BaseModel):
 def read_pools(parameters: Mapping[str, str]) -> Declared:
     """Return the pools that `parameters` (parameter name to text) declare.
 
-    Two pools never share a record name: of such two, the later in the order of pool names is refused, so that
-    editing one of them never changes which is served.
+    Two pools never share a record name. Of two that declare the same, the first in the order of pool names is served
+    and the other is a fault, so an edit of one of them never changes which is served.
     """
     pools: list[Pool] = []
     faults: list[PoolFault] = []
@@ -173,13 +170,13 @@ def read_pools(parameters: Mapping[str, str]) -> Declared:
         if holder == read.name:
             pools.append(read)
         else:
-            because = f"{parameter}: record_name={read.record_name!r} is already that of pool {holder}"
+            because = f"{parameter}: record_name={read.record_name!r} is already the record name of pool {holder}"
             faults.append(PoolFault(read.name, because))
     return Declared(tuple(pools), tuple(faults))
 
 
 def read_pool(parameter: str, text: str) -> Pool | PoolFault:
-    """Return the pool that one parameter declares, or every fault of it in one sentence."""
+    """Return the pool that one parameter declares, or a PoolFault that names every fault of it."""
     name = PoolName(parameter.rpartition("/")[2])
     if POOL_NAME.fullmatch(name) is None:
         because = f"{parameter}: a pool's name is 1 to 32 of a-z, 0-9 and '-', not {name!r}"
@@ -223,8 +220,8 @@ def _read_address(text: str) -> IPAddress:
 
 
 def _read_url(url: str) -> tuple[Literal["http", "https", "tcp"], str | None, int, str | None]:
-    """Take a check's URL apart into protocol, host (a header only, never resolved), port and path."""
-    form = "one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
+    """Return protocol, host, port and path of a check's URL. The host is a header only, and is never resolved."""
+    form = "Input should be one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -237,7 +234,7 @@ def _read_url(url: str) -> tuple[Literal["http", "https", "tcp"], str | None, in
         raise ValueError(form)
     path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
     if len(path) > _MAX_NAME:
-        raise ValueError(f"a path of at most {_MAX_NAME} characters")
+        raise ValueError(f"Input should have a path of at most {_MAX_NAME} characters")
     match parts.scheme:
         case "tcp" if host is None and port is not None and path == "/" and not url.endswith("/"):
             return "tcp", None, port, None

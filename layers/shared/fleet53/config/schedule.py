@@ -1,4 +1,4 @@
-"""Schedule: from EventBridge's text for when the audit runs to the seconds that the audit's alarms count in."""
+"""Schedule: the period of the audit's alarms, in seconds, from the schedule expression of the audit's rule."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import re
 from typing import Final
 
 PERIODS: Final = 3
-"""The most audits that one alarm looks back at."""
+"""The most audits that one alarm evaluates."""
 
 _UNITS: Final = {"minute": 60, "hour": 3_600, "day": 86_400}
 _DAY: Final = 86_400
 _LONGEST: Final = 604_800 // PERIODS
-"""An alarm looks back at seven days at most, and at one day where its period is under an hour (PutMetricAlarm, Period),
-which PERIODS of them never reach."""
+"""The longest period, in seconds. An alarm evaluates at most seven days, or one day where its period is under an hour
+(PutMetricAlarm, Period); PERIODS periods of less than an hour never reach a day."""
 _ANY: Final = frozenset({"*", "?"})
 
 
 def audit_period(schedule: str) -> int:
     """Return the seconds within which a `rate(…)` or `cron(…)` brings at least one audit.
 
-    It is a whole number of minutes, as an alarm's Period has to be. A `cron` expression counts as one day, or as the
-    longest period that there is where it leaves out days. A schedule slower than that period is watched as if it were
-    as fast.
+    The number is a multiple of 60, as an alarm's Period must be. A `cron` expression counts as one day, or as the
+    longest period where it leaves out days. A schedule with a longer period than the longest counts as the longest.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule)
     if rate is not None:

@@ -1,4 +1,4 @@
-"""Settings: what the template tells a function through its environment."""
+"""Settings: the environment variables that the template gives every function, as values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
+from fleet53.domain.ids import ZoneId
 from fleet53.domain.lifecycle import Result
-from fleet53.domain.model import ZoneId
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

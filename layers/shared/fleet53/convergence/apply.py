@@ -14,15 +14,15 @@ from fleet53.domain.errors import (
     ReferenceBurnedError,
     TryLaterError,
 )
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fleet53.aws.route53 import Route53
+    from fleet53.domain.ids import CheckId, PoolName, ZoneId
     from fleet53.domain.log import Log
-    from fleet53.domain.model import CheckId, PoolName, ZoneId
     from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
 
 MAX_ELEMENTS: Final = 1000

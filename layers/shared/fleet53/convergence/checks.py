@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
-    from fleet53.domain.model import CheckId
+    from fleet53.domain.ids import CheckId
     from fleet53.planning.situation import Situation
 
 

@@ -9,7 +9,7 @@ from fleet53.convergence.checks import add_checks
 from fleet53.convergence.instances import add_instances, add_states
 from fleet53.convergence.pools import read_usable_pools
 from fleet53.convergence.records import read_records, sweep_records
-from fleet53.domain.model import Finding
+from fleet53.domain.finding import Finding
 from fleet53.planning.situation import Situation
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fleet53.aws.clients import Aws
-    from fleet53.domain.model import Instance, InstanceId
+    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.instance import Instance
     from fleet53.planning.situation import Situation
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from fleet53.config.pools import Declared, PoolFault, read_pools
 from fleet53.domain.errors import ZoneUnreadableError
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.aws.clients import Aws
-    from fleet53.domain.model import Pool, PoolName, Zone, ZoneId
+    from fleet53.domain.ids import PoolName, ZoneId
+    from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.scope import Scope
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.convergence.pools import unreadable_zone
 from fleet53.domain.errors import ZoneUnreadableError
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.convergence.pools import UsablePools
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import InstanceId, PoolName, Record, ZoneId
+    from fleet53.domain.ids import InstanceId, PoolName, ZoneId
+    from fleet53.domain.record import Record
 
 
 @dataclass(frozen=True, slots=True)

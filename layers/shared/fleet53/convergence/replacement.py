@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
-    from fleet53.domain.model import InstanceId, PoolName
+    from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 

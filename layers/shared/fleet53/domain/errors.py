@@ -1,4 +1,4 @@
-"""Errors, named by what the caller does next."""
+"""Errors. Each class says what its caller does next."""
 
 
 class Fleet53Error(Exception):
@@ -6,49 +6,49 @@ class Fleet53Error(Exception):
 
 
 class SettingsError(Fleet53Error):
-    """The function's environment is wrong: every problem in one message. Only a new deployment mends it."""
+    """The function's environment is wrong: every problem in one message. Only a new deployment repairs it."""
 
 
 class NotUnderstoodError(Fleet53Error):
-    """A message that no retry will make readable: let it go to the dead-letter queue, and say why."""
+    """A message that cannot be read, now or later: let it go to the dead-letter queue, and log why."""
 
 
 class TryLaterError(Fleet53Error):
-    """AWS did not answer for now: return the message, so that the queue brings it again."""
+    """AWS does not answer at the moment: return the message to the queue, which delivers it again."""
 
 
 class OutOfTimeError(TryLaterError):
-    """The function's time is nearly over: stop cleanly, return what is left."""
+    """The function's time is nearly over: stop, and return the messages that are left to the queue."""
 
 
 class ZoneUnreadableError(Fleet53Error):
-    """A hosted zone that is not there or not ours to read: report its pools, go on with the others."""
+    """A hosted zone does not exist or may not be read: report its pools, and go on with the others."""
 
     def __init__(self, zone_id: str, reason: str) -> None:
         super().__init__(f"hosted zone {zone_id}: {reason}")
 
 
 class ZoneGoneError(ZoneUnreadableError):
-    """A hosted zone that does not exist: whatever was in it is gone with it."""
+    """A hosted zone does not exist, so its records do not exist either."""
 
 
 class BatchRefusedError(Fleet53Error):
-    """Route 53 refused a whole change batch: read again, plan again."""
+    """Route 53 refused a change batch as a whole (ChangeResourceRecordSets): read and plan again."""
 
     def __init__(self, zone_id: str, reason: str) -> None:
         super().__init__(f"hosted zone {zone_id}: {reason}")
 
 
 class ReferenceBurnedError(Fleet53Error):
-    """A CallerReference that an earlier, deleted or edited check has used up: take the next one."""
+    """A CallerReference was used by a check that was deleted or edited since: take the next one."""
 
 
 class CheckQuotaError(Fleet53Error):
-    """The account may hold no more health checks: create no more in this pass, and report it."""
+    """The account has no room for more health checks: create no more in this pass, and report it."""
 
 
 class CheckRefusedError(Fleet53Error):
-    """Route 53 does not accept this health check: report it, go on with the others."""
+    """Route 53 refuses this health check (CreateHealthCheck): report it, and go on with the others."""
 
 
 class AnswerNotSentError(Fleet53Error):

@@ -1,4 +1,4 @@
-"""Identity: how a record and a check say whose they are. Route 53 is the only state fleet53 has.
+"""Identity: how a record and a health check show which stack owns them. fleet53 keeps no other state than Route 53.
 
 SetIdentifier: `<owner>/<instance id>`, or `<owner>/fallback`.
 CallerReference: `fleet53/<owner hash 8>/<pool hash 8>/<instance id>/<generation 12>`.
@@ -11,18 +11,19 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import InstanceId, PoolName, RecordType
+from fleet53.domain.ids import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from fleet53.domain.model import CheckConfig
+    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.record import RecordType
 
 FALLBACK: Final = "fallback"
 ATTEMPTS: Final = 64
-"""How many references one need has. Each deletion burns one for days, so this bounds how often the very same
-need (same launch, address and settings) can come back within that time."""
+"""How many CallerReferences one need has. Route 53 refuses the reference of a deleted check for days, so this limits
+how often the same need (same launch, address and settings) can come back within that time (CreateHealthCheck)."""
 
 
 def _hash(text: str, length: int) -> str:
@@ -31,7 +32,7 @@ def _hash(text: str, length: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A CallerReference of ours, taken apart."""
+    """The parts of a CallerReference of ours."""
 
     pool_hash: str
     instance_id: InstanceId
@@ -70,9 +71,9 @@ class Owner:
     ) -> Iterator[str]:
         """Yield the CallerReferences of one need, in the order in which they are tried. 64 characters each.
 
-        The same need gives the same references, so two passes cannot create two checks; a restart, another
-        address or a changed setting gives others. Later ones are for when Route 53 has burned the earlier
-        (CreateHealthCheck, CallerReference).
+        The same need gives the same references, so two passes cannot create two checks. A restart, another address or
+        a changed setting gives other references. The later ones are used where a deleted or edited check has used the
+        earlier (CreateHealthCheck, CallerReference).
         """
         need = json.dumps(
             [
@@ -88,7 +89,7 @@ class Owner:
             yield prefix + _hash(f"{need}#{attempt}", 12)
 
     def read_reference(self, reference: str) -> Reference | None:
-        """Take a CallerReference apart; None if it is not ours."""
+        """Return the parts of a CallerReference of ours; None if it is not ours."""
         if not reference.startswith(self._prefix):
             return None
         match reference.removeprefix(self._prefix).split("/"):

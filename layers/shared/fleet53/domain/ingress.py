@@ -1,7 +1,8 @@
-"""Ingress: what security groups let in from outside, and how many of Route 53's checkers that includes.
+"""Ingress: what security groups allow in from outside, and how many of Route 53's health checkers that includes.
 
-A rule only ever allows, and the rules of all groups of a network interface count together (VPC User Guide, "Security
-group rules"). What a rule lets in from another group is no checker's: groups hold instances of the VPC.
+Rules only allow, and the rules of all security groups of a network interface apply together (VPC User Guide, "Security
+group rules"). A rule whose source is another security group never allows a checker, because a group holds only
+instances of the VPC.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, NewType
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from fleet53.domain.model import SecurityGroupId
+    from fleet53.domain.ids import SecurityGroupId
 
 PrefixListId = NewType("PrefixListId", str)
 IPNetwork = IPv4Network | IPv6Network
@@ -57,7 +58,7 @@ class SecurityGroup:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Whom some groups let reach a port: `ranges` of both families, and what is in `prefix_lists`."""
+    """Who may reach a port: address `ranges` of both families, and the addresses in `prefix_lists`."""
 
     ranges: tuple[IPNetwork, ...]
     prefix_lists: frozenset[PrefixListId]
@@ -65,7 +66,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many of the checkers' ranges are let in: `whole` of `of`; `any` is whether at least one address is."""
+    """How many ranges of checkers are allowed: `whole` of `of` as a whole. `any` is whether at least one address is."""
 
     whole: int
     of: int
@@ -73,12 +74,12 @@ class Coverage:
 
     @property
     def all(self) -> bool:
-        """Whether every checker is let in; where there is none, it is not."""
+        """Whether every checker is allowed; false where there is none."""
         return self.any and self.whole == self.of
 
 
 def sources(groups: Iterable[SecurityGroup], port: int) -> Sources:
-    """Return whom the groups together let reach a TCP port."""
+    """Return who may reach a TCP port by the rules of all the groups together."""
     rules = [rule for group in groups for rule in group.rules if rule.protocol in _TCP and port in rule.ports]
     return Sources(
         ranges=tuple(network for rule in rules for network in rule.ranges),
@@ -92,7 +93,7 @@ def is_everybody(ranges: Iterable[IPNetwork], family: Family) -> bool:
 
 
 def coverage(ranges: Iterable[IPNetwork], checkers: Collection[IPNetwork]) -> Coverage:
-    """Return how far `ranges`, taken together, let the `checkers` in."""
+    """Return how many of the `checkers` the `ranges` together hold."""
     merged = _merged(ranges)
     return Coverage(
         whole=sum(any(_holds(network, checker) for network in merged) for checker in checkers),
@@ -102,7 +103,7 @@ def coverage(ranges: Iterable[IPNetwork], checkers: Collection[IPNetwork]) -> Co
 
 
 def _merged(ranges: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
-    """Return the fewest networks that cover the same addresses: what they hold together, one of them holds."""
+    """Return the fewest networks with the same addresses. A range that several hold together lies in one of these."""
     several = tuple(ranges)
     return (
         *collapse_addresses(each for each in several if isinstance(each, IPv4Network)),

@@ -1,4 +1,4 @@
-"""Lifecycle actions: instances that Auto Scaling holds at a hook until somebody completes it."""
+"""Lifecycle actions: each is one instance that Auto Scaling holds at a lifecycle hook until the action is completed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fleet53.domain.model import InstanceId
+    from fleet53.domain.ids import InstanceId
 
 
 class Transition(StrEnum):
@@ -20,7 +20,7 @@ class Transition(StrEnum):
 
 
 class Result(StrEnum):
-    """How a hook is completed (CompleteLifecycleAction, LifecycleActionResult)."""
+    """How a lifecycle action is completed (CompleteLifecycleAction, LifecycleActionResult)."""
 
     CONTINUE = "CONTINUE"
     ABANDON = "ABANDON"
@@ -28,11 +28,12 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One instance that waits at one hook.
+    """One instance that waits at one lifecycle hook of an Auto Scaling group.
 
-    `at` is when it began to wait: the time of the event or of the scaling activity. `heartbeat_at` is when the hook's
-    heartbeat timeout last began, `at` at first. `warm` is whether it comes from or goes to a warm pool without having
-    served. `token` is the event's LifecycleActionToken, None where there was no event.
+    `at` is when the wait began: the time of the event or of the scaling activity. `heartbeat_at` is when the hook's
+    heartbeat timeout last began; at first that is `at`. `warm` is whether the instance enters a warm pool at its launch
+    or leaves one at its termination, so that it never served. `token` is the event's LifecycleActionToken, None where
+    there was no event.
     """
 
     group: str

@@ -20,5 +20,5 @@ class Log(Protocol):
         ...
 
     def exception(self, msg: object, *, extra: Mapping[str, object]) -> None:
-        """Write what nobody expected, with its traceback."""
+        """Write an unexpected error, with its traceback."""
         ...

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet53.domain.model import PoolName
+    from fleet53.domain.ids import PoolName
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which pools a pass is about: `pools`, or all where it is None.
 
-    With `checks` the account's checks are read at once: a record that is to move to another check looks as it should
-    without them. A `sweep` also reads the zones whole, and so finds what no pool claims any more. A `repair` also has
-    groups replace members.
+    With `checks` the account's health checks are read in any case; else they are read only where the records alone
+    show something to do. A `sweep` also reads whole hosted zones, and so finds records of ours that no pool has. A
+    `repair` also makes Auto Scaling groups replace members that are unhealthy for too long.
     """
 
     pools: frozenset[PoolName] | None = None

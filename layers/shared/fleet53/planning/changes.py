@@ -1,4 +1,4 @@
-"""What a plan is made of: changes, and the reasons why some are not made. Plain data, comparable."""
+"""What a plan is made of: the changes, what is held or waits, and why. Plain values that can be compared."""
 
 from __future__ import annotations
 
@@ -9,23 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from fleet53.domain.model import (
-        CheckConfig,
-        CheckId,
-        Finding,
-        FindingKind,
-        InstanceId,
-        IPAddress,
-        PoolName,
-        Record,
-        RecordType,
-        ZoneId,
-    )
+    from fleet53.domain.finding import Finding, FindingKind
+    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress, PoolName, ZoneId
+    from fleet53.domain.record import Record, RecordType
 
 
 @dataclass(frozen=True, slots=True)
 class CheckKey:
-    """What one check is for: one address of one member of one pool."""
+    """What one health check is for: the address of one record type of one member of one pool."""
 
     pool: PoolName
     instance_id: InstanceId
@@ -34,9 +26,10 @@ class CheckKey:
 
 @dataclass(frozen=True, slots=True)
 class CreateCheck:
-    """Make a check. `references` are the CallerReferences to try, in this order.
+    """Create a health check. `references` are the CallerReferences to try, in this order.
 
-    `replaces` is the check that the member's record names until the new one is healthy.
+    `replaces` is the check that the member's record names until the new one is healthy. `drift` is the finding that an
+    audit reports in place of the change.
     """
 
     key: CheckKey
@@ -51,8 +44,8 @@ class CreateCheck:
 class PutRecord:
     """Put a record into DNS or correct it (UPSERT).
 
-    `new_check` names the check of this same plan whose id the record is to carry. `admits` is whether the
-    member is not in DNS yet. `pool` is always known; `instance_id` is None for the fallback.
+    `new_check` names the check that the same plan creates and that the record is to name. `admits` is whether the
+    record brings a member into DNS. `instance_id` is None for the fallback.
     """
 
     pool: PoolName
@@ -67,7 +60,7 @@ class PutRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecord:
-    """Take a record out of DNS. `pool` is None where no pool has the record's name any more."""
+    """Delete a record. `pool` is None where no pool has the record's name; `instance_id` is None for a fallback."""
 
     pool: PoolName | None
     zone_id: ZoneId
@@ -79,7 +72,7 @@ class DeleteRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCheck:
-    """Delete a check that no record names once the plan's records are changed. `address` is what it asked."""
+    """Delete a health check that no record names once the plan's records are changed. `address` is what it checks."""
 
     pool: PoolName | None
     instance_id: InstanceId
@@ -97,8 +90,8 @@ type Change = CreateCheck | PutRecord | DeleteRecord | DeleteCheck
 class Waiting:
     """A member that is not in DNS yet, or not on its new check yet, and why.
 
-    `check_id` is the check whose health decides it, where that check exists. `overdue` is the finding it
-    becomes when it lasts. `launched` is the time of the instance's last launch.
+    `check_id` is the check whose health it waits for, where that check exists. `overdue` is the finding that an audit
+    reports when the wait is too long. `launched` is the time of the instance's last launch.
     """
 
     pool: PoolName
@@ -111,9 +104,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """Who is where in a pool, as DNS and EC2 stand before the plan.
+    """Which members of a pool are in DNS, wait or have no place, before the plan is applied.
 
-    `ready` are the members that nothing but Auto Scaling keeps out of DNS, and those that need not wait for DNS.
+    `members` are the instances whose tag names the pool. `pending` wait and are not in DNS. `standby` have no place,
+    because the name is full. `ready` may go on at a launch hook: nothing but Auto Scaling keeps them out of DNS, or
+    they will not come into DNS however long they wait.
     """
 
     pool: PoolName
@@ -163,5 +158,5 @@ class Plan:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Whether nothing is to be done, to be held or to be waited for."""
+        """Whether there is no change, nothing held and nothing that waits."""
         return not (self.changes or self.held or self.waiting)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import Finding
+from fleet53.domain.finding import Finding
 from fleet53.planning.changes import DeleteRecord, Waiting
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import CheckId, FindingKind, Instance, InstanceId, IPAddress, Pool, Record, RecordType
+    from fleet53.domain.finding import FindingKind
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record, RecordType
     from fleet53.planning.changes import CreateCheck, PutRecord
     from fleet53.planning.membership import Verdict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet53.config.pools import record_type_of
-from fleet53.domain.model import MAX_RECORDS_PER_NAME, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.record import MAX_RECORDS_PER_NAME
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.decision import Decision, deletion, finding
 from fleet53.planning.records_at import multivalue_record
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import Pool, Record
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record
     from fleet53.planning.records_at import RecordsAtName
 
 
@@ -24,7 +26,7 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, *, answered:
     Its changes are of the same name as the members', so Route 53 makes them in the same batch.
     """
     if not answered and pool.fallback is None:
-        because = f"{pool.record_name} has no member in DNS and no fallback: it is answered negatively"
+        because = f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))
     wanted = None if answered else _wanted(pool, owner, found)
     because = "a member is in DNS" if answered else "the pool has no such fallback"

@@ -1,8 +1,8 @@
-"""The guard: what absence may withdraw.
+"""The guard: limits how many members are withdrawn at once for no other reason than that something is absent.
 
-A withdrawal has evidence when EC2 or Auto Scaling positively says that the instance is going or gone; that
-always passes, at any number, because a released address can belong to a stranger in minutes. What rests on
-absence (an unknown id, a tag that is gone, a pool that is gone) passes only up to a share of the pool.
+A withdrawal has evidence where EC2, Auto Scaling or Spot says that the instance is going or gone. Such a withdrawal
+always passes, at any number, because a released address can belong to somebody else within minutes. A withdrawal that
+rests on absence (an id that EC2 does not know, a tag or a pool that was deleted) passes only up to a share of the pool.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from typing import Final
 
 SMALLEST_GUARDED_POOL: Final = 4
-"""Members in DNS from which a share says more than a count."""
+"""The fewest members in DNS for which the guard holds anything. Of fewer, one member is too large a share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What absence may withdraw at once: `max_withdraw_percent` of a pool (0 to 100), or all when `force`d."""
+    """Lets `max_withdraw_percent` (0 to 100) of a pool be withdrawn because of absence, or all with `force`."""
 
     max_withdraw_percent: int
     force: bool = False
 
     def holds(self, *, absent: int, in_dns: int) -> bool:
-        """Whether `absent` withdrawals that rest on absence are too many for a pool of `in_dns` members."""
+        """Whether `absent` withdrawals that rest on absence are too many for a pool with `in_dns` members in DNS."""
         if self.force or in_dns < SMALLEST_GUARDED_POOL:
             return False
         return absent * 100 > self.max_withdraw_percent * in_dns
 
     def reason(self, *, absent: int, in_dns: int) -> str:
-        """Say why the withdrawals are held, and what lets them pass."""
+        """Return why the withdrawals are held, and how to make them."""
         return (
-            f"held by the guard: {absent} of {in_dns} members would go for no other reason, "
+            f"held by the guard: {absent} of {in_dns} members would be withdrawn without evidence that they are gone, "
             f"more than MaxWithdrawPercent={self.max_withdraw_percent} allows; "
-            'invoke the audit with {"repair": true, "force": true} if that is meant'
+            'to withdraw them, invoke the audit with {"repair": true, "force": true}'
         )

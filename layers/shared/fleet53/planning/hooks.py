@@ -1,4 +1,4 @@
-"""Hooks: when an instance that waits at one of ours may go on. Pure.
+"""Hooks: when an instance that waits at a lifecycle hook of ours may go on. Pure.
 
 | the instance waits                              | it goes on                                       |
 | ----------------------------------------------- | ------------------------------------------------ |
@@ -8,7 +8,7 @@
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |
 | to change its root volume                       | when its record is gone and the drain has passed |
 
-The drain is the time in which resolvers may still hold the address: TTL + 60 s, from the event on.
+The drain is the time in which resolvers may still cache the address: TTL + 60 s, from the event on.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PROPAGATION: Final = timedelta(seconds=60)
-"""The part of a drain that is not TTL: Route 53's own time to answer everywhere (GetChange, INSYNC)."""
+"""The part of a drain that is not TTL: the time until all DNS servers of Route 53 answer alike (GetChange, INSYNC)."""
 _LOOK: Final = timedelta(seconds=30)
 _LONG: Final = timedelta(minutes=10)
 LONGEST_LOOK: Final = timedelta(minutes=15)
-"""The longest time between two looks: a queue delays a message no longer (SendMessage, DelaySeconds)."""
+"""The longest time until an instance is looked at again: the longest delay of a message (SendMessage, DelaySeconds)."""
 _SOON: Final = timedelta(seconds=5)
 _MARGIN: Final = timedelta(seconds=10)
 
@@ -40,10 +40,10 @@ def drain_of(ttls: Iterable[int]) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
-    """How an instance stands after a pass.
+    """What a pass found about an instance that waits at a hook.
 
-    `pooled`: its tag names a declared pool. `in_dns`: one of them has, or may have, its record. `ready`: nothing but
-    Auto Scaling keeps it out of DNS. `drain`: the longest of its pools.
+    `pooled` is whether its tag names a declared pool. `in_dns` is whether a record of one of them holds its address, or
+    may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS. `drain` is the longest of its pools.
     """
 
     pooled: bool
@@ -54,7 +54,7 @@ class MemberStatus:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Let the instance go on."""
+    """Complete the lifecycle action, so that the instance goes on."""
 
     action: Action
     result: Result
@@ -63,9 +63,10 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Let it wait and look again after `delay`.
+    """Let the instance wait, and look again after `delay`.
 
-    With `heartbeat` the hook's own timeout, which would come first, begins anew; one that `gives_up` lets it pass.
+    `heartbeat` is whether to restart the hook's heartbeat timeout, which would end before that
+    (RecordLifecycleActionHeartbeat). With `gives_up` it is not restarted, and Auto Scaling goes on when it ends.
     """
 
     action: Action
@@ -78,7 +79,7 @@ class Hold:
 def decide(
     action: Action, member: MemberStatus, *, now: datetime, admit_timeout: timedelta, unhealthy_result: Result
 ) -> Complete | Hold:
-    """Return what to do about an instance that waits and stands so."""
+    """Return what to do about an instance that waits at a hook."""
     if not member.pooled:
         return Complete(action, Result.CONTINUE, "the instance is in no pool")
     if action.warm:
@@ -94,16 +95,16 @@ def decide(
     if member.in_dns:
         waited = now - action.at
         delay = _SOON if waited < _LOOK else _LOOK if waited < _LONG else _LONG
-        return Hold(action, delay, "its record is not known to be gone", gives_up=waited >= _LONG)
+        return Hold(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
     left = member.drain - (now - action.at)
     if left <= timedelta():
         because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
-    return Hold(action, left, "resolvers may still hold its address")
+    return Hold(action, left, "resolvers may still cache its address")
 
 
 def keep_alive(hold: Hold, timeout: timedelta, *, now: datetime) -> Hold:
-    """Return `hold` such that the hook's heartbeat `timeout` does not end the wait before the next look."""
+    """Return `hold` so that the hook's heartbeat `timeout` does not end before the next look at the instance."""
     if hold.gives_up:
         return hold
     delay = min(hold.delay, LONGEST_LOOK, max(timeout - 2 * _MARGIN, _MARGIN))

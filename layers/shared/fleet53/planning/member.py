@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import FindingKind, RecordType
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
 from fleet53.planning.membership import Membership
@@ -17,7 +18,11 @@ from fleet53.planning.records_at import describe_address, why_not_own
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, Pool, Record
+    from fleet53.domain.health_check import Check
+    from fleet53.domain.ids import CheckId, InstanceId
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record
     from fleet53.planning.membership import Verdict
     from fleet53.planning.pool_checks import PoolChecks
 

@@ -1,4 +1,4 @@
-"""Membership: what a pool owes an instance now, from one total table over AWS's own states.
+"""Membership: whether an instance belongs in a pool's DNS name now, from one table of all states that AWS has.
 
 | situation                                                        | membership |
 | ---------------------------------------------------------------- | ---------- |
@@ -9,10 +9,10 @@
 | EC2 pending                                                        | WAIT       |
 | Spot has marked it, while EC2 still says running                   | WITHDRAW   |
 | EC2 running, in no Auto Scaling group                              | ADMIT      |
-| its tag names a group that Auto Scaling does not confirm           | WAIT       |
+| its tag names a group, but Auto Scaling does not list it           | WAIT       |
 | in a group                                                         | AUTO_SCALING below |
 
-The first row that fits decides.
+The first row that applies decides. ADMIT, PREPARE, WAIT, WITHDRAW and LEAVE are explained in plan.py.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fleet53.domain.model import Instance, PoolName
+    from fleet53.domain.ids import PoolName
+    from fleet53.domain.instance import Instance
 
 
 class Membership(StrEnum):
-    """What a pool owes an instance. WAIT and LEAVE neither add nor remove."""
+    """What is to be done about an instance in a pool. WAIT and LEAVE neither add nor remove anything."""
 
     ADMIT = "admit"
     PREPARE = "prepare"
@@ -45,7 +46,7 @@ EC2: Final[Mapping[str, Membership]] = {
     "shutting-down": Membership.WITHDRAW,
     "terminated": Membership.WITHDRAW,
 }
-"""EC2 instance state (DescribeInstances, InstanceStateName) to membership."""
+"""The membership for each EC2 instance state (DescribeInstances, InstanceStateName)."""
 
 AUTO_SCALING: Final[Mapping[str, Membership]] = {
     "Pending": Membership.WAIT,
@@ -79,16 +80,16 @@ AUTO_SCALING: Final[Mapping[str, Membership]] = {
     "Warmed:Running": Membership.WITHDRAW,
     "Warmed:Hibernated": Membership.WITHDRAW,
 }
-"""Auto Scaling LifecycleState (DescribeAutoScalingInstances) of an instance that EC2 calls running.
+"""The membership for each Auto Scaling LifecycleState (DescribeAutoScalingInstances) of an instance that is running.
 
 A detached instance is in no group any more, so it is treated as any running instance.
 """
 
 SPOT_MARKS: Final = ("marked-for-stop", "marked-for-termination", "instance-terminated-")
-"""How the status code of a Spot request begins when its instance is about to go.
+"""How the status code of a Spot request begins when its instance is about to be stopped or terminated.
 
-For terminate-on-interruption the status goes straight to `instance-terminated-no-capacity` while the instance
-keeps running for two minutes (EC2 User Guide, Spot request status).
+Where the interruption behavior is terminate, the status goes straight to `instance-terminated-no-capacity` while the
+instance keeps running for two minutes (EC2 User Guide, Spot request status).
 """
 
 
@@ -96,8 +97,8 @@ keeps running for two minutes (EC2 User Guide, Spot request status).
 class Verdict:
     """A membership with its reason.
 
-    `evidence` says whether EC2, Auto Scaling or Spot positively told us; a WITHDRAW without it rests on
-    absence, and the guard has a say in it.
+    `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on
+    absence, and the guard may hold it.
     """
 
     membership: Membership
@@ -106,7 +107,7 @@ class Verdict:
 
 
 def judge(instance: Instance | None, pool: PoolName, lifecycle_state: str | None, spot: str | None) -> Verdict:
-    """Return what `pool` owes `instance`.
+    """Return the membership of `instance` in `pool`, with its reason.
 
     `instance` is None when EC2 does not know the id. `lifecycle_state` is Auto Scaling's, None when it does
     not know the instance. `spot` is the status code of the instance's Spot request, None without one.

@@ -6,14 +6,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet53.domain.model import Instance, Record
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.record import Record
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import OrphanRecord, Situation
 
@@ -62,7 +63,7 @@ def _evidence(instance: Instance | None, record: Record) -> str | None:
     own = {str(address) for address in (instance.public_ipv4, instance.private_ipv4, instance.ipv6) if address}
     if own.issuperset(record.values):
         return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
-    return f"its record holds {', '.join(record.values)}, which is no address of its instance ({instance.state})"
+    return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"
 
 
 def _hold(

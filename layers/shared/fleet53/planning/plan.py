@@ -1,6 +1,7 @@
-"""The plan: the ordered difference between what should be and what is. Pure; every step says why.
+"""The plan: the ordered difference between what should be in Route 53 and what is. Pure; every change says why.
 
-For one member and one record type, with the membership that the table gives it:
+ADMIT is to be in DNS; PREPARE only has its health check created; WITHDRAW is to leave DNS; WAIT and LEAVE change
+nothing. For one member and one record type:
 
 | membership        | record in DNS                  | no record                                     |
 | ----------------- | ------------------------------ | --------------------------------------------- |
@@ -11,10 +12,13 @@ For one member and one record type, with the membership that the table gives it:
 | WITHDRAW, held    | keep it                        | delete its checks                             |
 | LEAVE             | keep it                        | nothing, and report it                        |
 
-Note [Stranger's address]: a record whose address is not, or no longer, its instance's own is withdrawn at once,
-whatever the membership (LEAVE excepted), because a released address may serve somebody else the next minute.
-The instance comes back through the gate with a check of its new address. A setting is different: the old
-record stays until the check of the new setting has proven itself, so a wrong path never empties a pool.
+A seat is one of the places that a name has for records of a type (seats.py).
+
+Note [Stranger's address]: a record that does not hold its instance's own address, or does not any more, is deleted at
+once, whatever the membership (but LEAVE), because a released address may belong to somebody else a minute later. The
+instance is admitted again like a new member, with a health check of its new address. A changed setting of the health
+check is different: the record stays with its old check until the new one is healthy, so a wrong path never empties a
+pool.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteCheck, Plan
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
@@ -33,14 +37,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from fleet53.domain.identity import Reference
-    from fleet53.domain.model import CheckId, Pool
+    from fleet53.domain.ids import CheckId
+    from fleet53.domain.pool import Pool
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import OwnedChecks
     from fleet53.planning.situation import Situation
 
 
 def make_plan(situation: Situation, guard: Guard) -> Plan:
-    """Return the smallest plan after which DNS holds exactly what the pools of `situation` owe their members.
+    """Return the smallest plan after which Route 53 has exactly the records and checks that the pools need.
 
     Where `situation.checks` is None, the check that a record names is taken to be right. Such a plan is not applied:
     its `nothing_to_do` tells whether the checks must be read before anything can be decided.

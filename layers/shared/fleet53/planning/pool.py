@@ -1,4 +1,4 @@
-"""One pool's plan: its members, then the free places of its name, then its fallback. Nothing is decided here twice.
+"""One pool's plan: its members, then the free places of its name, then its fallback.
 
 The rules stand in plan.py. Members are decided in member.py, places in seats.py, the fallback in fallback.py; this
 module puts their decisions together.
@@ -20,7 +20,8 @@ from fleet53.planning.seats import decide_seats
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from fleet53.domain.model import CheckId, Pool
+    from fleet53.domain.ids import CheckId
+    from fleet53.domain.pool import Pool
     from fleet53.planning.decision import Decision
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import PoolChecks
@@ -59,7 +60,7 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
 
 
 def _members(situation: Situation, pool: Pool, found: RecordsAtName) -> Sequence[Member]:
-    """Return who has a record at the pool's name or a tag that names the pool, in the order of their ids."""
+    """Return the instances that have a record at the pool's name or a tag that names the pool, by id."""
     return [
         Member(
             id=instance_id,
@@ -100,7 +101,7 @@ def _needed_checks(decisions: Collection[Decision]) -> Iterator[CheckId]:
 def _status(
     pool: Pool, members: Collection[Member], found: RecordsAtName, decisions: Collection[Decision]
 ) -> PoolStatus:
-    """Return who is where, as it stands before the plan is applied."""
+    """Return which members are in DNS, wait or have no place, before the plan is applied."""
     in_dns = frozenset(found.members)
     waiting = frozenset(decision.waiting.instance_id for decision in decisions if decision.waiting is not None)
     unready = frozenset(decision.unready for decision in decisions if decision.unready is not None)

@@ -6,14 +6,19 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import CheckConfig, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import CheckConfig
 from fleet53.planning.changes import CheckKey, CreateCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner, Reference
-    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, IPAddress, Pool, Record, RecordType
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record, RecordType
     from fleet53.planning.situation import Situation
 
 type OwnedChecks = Sequence[tuple[Check, Reference]]
@@ -127,7 +132,7 @@ class PoolChecks:
             return FindingKind.STALE_RECORD, f"its record names check {named.id}, which is not ours"
         if named.reference in self._references(instance, record_type, CheckConfig.of(self.pool.check, address)):
             return FindingKind.CHECK_MISMATCH, f"its check {named.id} was edited by hand"
-        return FindingKind.STALE_RECORD, f"its check {named.id} is of an earlier launch or setting"
+        return FindingKind.STALE_RECORD, f"its check {named.id} was created for an earlier launch or setting"
 
     def _references(self, instance: Instance, record_type: RecordType, config: CheckConfig) -> Iterator[str]:
         return self.owner.references(self.pool.name, instance.id, instance.launched, record_type, config)

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.domain.identity import FALLBACK
-from fleet53.domain.model import AddressType, Record, RecordType
+from fleet53.domain.pool import AddressType
+from fleet53.domain.record import Record, RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import CheckId, Instance, InstanceId, IPAddress, Pool
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
     from fleet53.planning.situation import Situation
 
 

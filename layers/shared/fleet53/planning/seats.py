@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.model import MAX_RECORDS_PER_NAME, AdmitWhen, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.pool import AdmitWhen
+from fleet53.domain.record import MAX_RECORDS_PER_NAME
 from fleet53.planning.changes import CheckKey, PutRecord
 from fleet53.planning.decision import Decision, finding, waiting
 from fleet53.planning.membership import Membership
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
-    from fleet53.domain.model import Check, InstanceId, Pool, RecordType
+    from fleet53.domain.health_check import Check
+    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.pool import Pool
+    from fleet53.domain.record import RecordType
     from fleet53.planning.decision import Seeker
     from fleet53.planning.pool_checks import PoolChecks
     from fleet53.planning.records_at import RecordsAtName
@@ -61,8 +66,8 @@ def _turn(seeker: Seeker, checks: PoolChecks) -> tuple[bool, datetime, InstanceI
 
 def _stand_by(seeker: Seeker, pool: Pool) -> Decision:
     because = (
-        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records or members under way, "
-        "and Route 53 takes no more"
+        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records, "
+        "counting members that are about to get one, and Route 53 allows no more"
     )
     instance_id = seeker.instance.id
     return Decision(finding=finding(pool, FindingKind.POOL_FULL, because, instance_id), standby=instance_id)

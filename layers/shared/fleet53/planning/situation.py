@@ -1,4 +1,4 @@
-"""The situation: all that a plan is made from, as it was read."""
+"""The situation: everything that a plan is made from, as it was read from AWS."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.config.pools import PoolFault
+    from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, Pool, PoolName, Record, Zone, ZoneId
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
+    from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.record import Record
 
 
 @dataclass(frozen=True, slots=True)
 class OrphanRecord:
-    """A record of ours at a name that no usable pool has."""
+    """A record of ours at a name that no pool has."""
 
     zone_id: ZoneId
     record: Record
@@ -25,12 +29,14 @@ class OrphanRecord:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What is, at the time of a pass.
+    """What AWS has at the time of a pass.
 
-    `pools` are those of the pass, `zones` the hosted zones that they are in, `declared` the names of all declared
-    pools, faulty ones too. `records` holds every record at a pool's name, whosever it is. `checks` are all of the
-    account, or None where they were not read. `healthy` says what Route 53 sees of a check; a check that is missing
-    there has no data yet. `orphans` are known only after a sweep. `whole` is whether the pass is about all pools.
+    `pools` are those of the pass, and `zones` the hosted zones that they are in. `declared` are the names of all
+    declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
+    requests. `records` are all record sets at a pool's name, whoever made them. `orphans` are known only after a sweep
+    (`swept`). `checks` are all health checks of the account, or None where they were not read. `healthy` is whether
+    Route 53 sees a check healthy; a check that is missing there has no data yet. `whole` is whether the pass is about
+    all pools.
     """
 
     owner: Owner
@@ -49,7 +55,7 @@ class Situation:
     whole: bool = True
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
-        """Return what `pool` owes the instance."""
+        """Return the membership of the instance in `pool`, with its reason."""
         return judge(
             self.instances.get(instance_id),
             pool,

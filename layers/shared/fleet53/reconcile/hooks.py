@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
+    from fleet53.domain.ids import InstanceId
     from fleet53.domain.lifecycle import Action
-    from fleet53.domain.model import InstanceId
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
     from fleet53.signals import InstanceSignal, PoolSignal

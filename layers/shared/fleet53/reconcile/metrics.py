@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from fleet53.domain.model import InstanceId
+    from fleet53.domain.ids import InstanceId
     from fleet53.reconcile.outcome import Outcome
     from fleet53.signals import InstanceSignal, PoolSignal
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from fleet53.planning.changes import DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
+    from fleet53.domain.finding import Finding
+    from fleet53.domain.ids import InstanceId, PoolName
+    from fleet53.domain.instance import Instance
     from fleet53.domain.lifecycle import Action
-    from fleet53.domain.model import Finding, Instance, InstanceId, Pool, PoolName
+    from fleet53.domain.pool import Pool
     from fleet53.planning.changes import Change, Plan, PoolStatus, Waiting
     from fleet53.planning.hooks import Complete
     from fleet53.planning.situation import Situation

@@ -16,7 +16,7 @@ from fleet53.convergence.checks import add_checks, add_health
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
-from fleet53.domain.model import Finding, FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.membership import EC2, Membership
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.ids import PoolName
     from fleet53.domain.log import Log
-    from fleet53.domain.model import PoolName
     from fleet53.planning.changes import Change, Plan
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from fleet53.aws.queue import Queue
-    from fleet53.domain.model import InstanceId, PoolName
+    from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.planning.changes import Waiting
     from fleet53.signals import PoolSignal
 

@@ -19,7 +19,8 @@ from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
-    from fleet53.domain.model import Instance, InstanceId
+    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.instance import Instance
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
 

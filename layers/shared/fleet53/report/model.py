@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53 import __version__
-from fleet53.domain.model import HEALTHY_ABOVE
+from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from fleet53.domain.model import CheckId, Finding, InstanceId, PoolName, ZoneId
+    from fleet53.domain.finding import Finding
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 
 
 @dataclass(frozen=True, slots=True)

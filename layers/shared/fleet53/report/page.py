@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from fleet53.domain.model import HEALTHY_ABOVE, HISTORY, FindingKind
+from fleet53.domain.finding import FindingKind
+from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fleet53.domain.model import Finding
+    from fleet53.domain.finding import Finding
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
 
 _BLIND: Final = frozenset({FindingKind.ZONE_UNREADABLE, FindingKind.INVALID_POOL})

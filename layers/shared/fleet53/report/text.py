@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from tabulate import tabulate
 
-from fleet53.domain.model import HEALTHY_ABOVE
+from fleet53.domain.health_check import HEALTHY_ABOVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from fleet53.domain.model import Finding
+    from fleet53.domain.finding import Finding
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
 
     type Row = tuple[str, ...]

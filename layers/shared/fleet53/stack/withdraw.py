@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from fleet53.aws.retrier import Retrier
     from fleet53.config.settings import Settings
     from fleet53.convergence.apply import Refusal
+    from fleet53.domain.ids import ZoneId
     from fleet53.domain.log import Log
-    from fleet53.domain.model import Record, ZoneId
+    from fleet53.domain.record import Record
 
 LONGEST_RUN: Final = 300.0
 """The longest run of the reconciler in seconds: the timeout of its function."""

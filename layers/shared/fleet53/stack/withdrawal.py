@@ -6,14 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.model import FindingKind
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteCheck, DeleteRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner
-    from fleet53.domain.model import Check, CheckId, Record, ZoneId
+    from fleet53.domain.ids import CheckId, ZoneId
+    from fleet53.domain.record import Record
     from fleet53.planning.changes import Change
 
 type Deletion = DeleteRecord | DeleteCheck

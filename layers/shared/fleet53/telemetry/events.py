@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from fleet53.aws.event_bus import EventBus
+    from fleet53.domain.finding import Finding
     from fleet53.domain.identity import Owner
+    from fleet53.domain.ids import PoolName
     from fleet53.domain.log import Log
-    from fleet53.domain.model import Finding, PoolName
     from fleet53.planning.changes import Change
     from fleet53.report.model import Report
 

@@ -1,0 +1,131 @@
+"""Health checks: what a pool asks of its members, what Route 53 has, and what its checkers see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fleet53.domain.ids import CheckId, IPAddress
+
+HEALTHY_ABOVE = 18.0
+"""Percent of checkers above which Route 53 counts an endpoint healthy (Route 53 Developer Guide, How Amazon
+Route 53 determines whether a health check is healthy)."""
+
+HISTORY = timedelta(hours=1)
+"""How far back an audit reads the results of health checks."""
+
+MAX_CHECK_CREATIONS = 1000
+"""The most health checks that an account may create in 24 hours (Route 53 Developer Guide, Quotas)."""
+
+CHECKER_REGIONS = frozenset(
+    {
+        "us-east-1",
+        "us-west-1",
+        "us-west-2",
+        "eu-west-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-northeast-1",
+        "sa-east-1",
+    }
+)
+"""The regions Route 53 checks from (CreateHealthCheck, HealthCheckConfig.Regions)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """What a health check asks of an address.
+
+    `host` is sent as the Host header, and as the server name with https; it is never resolved. `interval` is in
+    seconds. `failure_threshold` is how many checks in a row must fail or pass before a checker changes its mind.
+    `search_string` is what the body must hold. `regions` are those to check from, None for all eight.
+    """
+
+    protocol: Literal["http", "https", "tcp"]
+    port: int
+    host: str | None = None
+    path: str | None = None
+    interval: int = 30
+    failure_threshold: int = 3
+    search_string: str | None = None
+    regions: frozenset[str] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type of the health check (CreateHealthCheck, HealthCheckConfig.Type)."""
+        return self.protocol.upper() + ("_STR_MATCH" if self.search_string else "")
+
+    def reference_parts(self) -> tuple[object, ...]:
+        """Return the settings as CallerReferences are made of them, as JSON's values in an order that never changes.
+
+        Another order or form gives every health check of every running fleet another reference.
+        """
+        return (
+            self.kind,
+            self.port,
+            self.host,
+            self.path,
+            self.interval,
+            self.failure_threshold,
+            self.search_string,
+            sorted(self.regions) if self.regions is not None else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it shows.
+
+    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only where somebody
+    else made the check, of a domain name.
+    """
+
+    settings: CheckSettings
+    address: IPAddress | None
+    enable_sni: bool = False
+    inverted: bool = False
+    disabled: bool = False
+    measure_latency: bool = False
+
+    @classmethod
+    def of(cls, settings: CheckSettings, address: IPAddress) -> CheckConfig:
+        """Return the check that asks `settings` of `address`. SNI is sent where there is a host to send."""
+        return cls(settings, address, enable_sni=settings.protocol == "https" and settings.host is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A Route 53 health check. `reference` is its CallerReference.
+
+    `config` is None where the check asks no endpoint: somebody's calculated check, or one of a CloudWatch alarm.
+    """
+
+    id: CheckId
+    reference: str
+    config: CheckConfig | None
+
+    @property
+    def address(self) -> IPAddress | None:
+        """The address that is checked, None where there is none."""
+        return self.config.address if self.config is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthObservation:
+    """What Route 53 sees of a health check: the share (percent) of checkers whose requests succeed.
+
+    `since` is the time since which the check has been as healthy, or unhealthy, as now. It is never earlier than the
+    start of what was read.
+    """
+
+    percent: float
+    since: datetime
+
+    @property
+    def healthy(self) -> bool:
+        """Whether Route 53 counts the check healthy."""
+        return self.percent > HEALTHY_ABOVE
