@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import gaps
+from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ class HealthMetrics:
             )
         ]
         if data:
-            gaps.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)
+            cloudwatch.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)

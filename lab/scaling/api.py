@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import gaps
-from lab.scaling.error import ScalingError
+from lab.moto import autoscaling
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import known_group
 from lab.scaling.hooks import ABANDON, Hook
 
@@ -99,10 +99,10 @@ class ScalingApi:
         }
         if group.warm_pool is not None:
             described["WarmPoolConfiguration"] = {
-                "MaxGroupPreparedCapacity": gaps.most_prepared(group.warm_pool),
+                "MaxGroupPreparedCapacity": autoscaling.most_prepared(group.warm_pool),
                 "MinSize": group.warm_pool.min_size,
                 "PoolState": group.warm_pool.pool_state,
-                "InstanceReusePolicy": {"ReuseOnScaleIn": gaps.reuses(group.warm_pool)},
+                "InstanceReusePolicy": {"ReuseOnScaleIn": autoscaling.reuses(group.warm_pool)},
             }
         return described
 
@@ -155,7 +155,7 @@ class ScalingApi:
         wanted = request.get("InstanceIds") or []
         if len(wanted) > IDS_PER_CALL:
             raise ScalingError(f"The number of instance ids may not exceed {IDS_PER_CALL}, {len(wanted)} were given")
-        members = [each for each in gaps.members() if not wanted or each.instance_id in wanted]
+        members = [each for each in autoscaling.members() if not wanted or each.instance_id in wanted]
         # No more than 50 fit a page, and a next one is asked for by how many have been seen.
         start = int(request.get("NextToken") or 0)
         end = start + int(request.get("MaxRecords") or IDS_PER_CALL)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import autoscaling, cloud, ec2
 from lab.scaling.groups import AutoScaling
 from lab.scaling.security_groups import SecurityGroups
 
@@ -83,6 +83,7 @@ class Fleet:
         self._autoscaling = cloud.client("autoscaling")
         self.security_groups = SecurityGroups(self._ec2)
         self.security_groups.open_default()
+        self.security_groups.publish_checkers()
 
     # -- what an operator does
 
@@ -111,14 +112,14 @@ class Fleet:
         given = [{"Key": key, "Value": value} for key, value in tagged.items()]
         instance_id = self._request_spot(given) if spot else self._run(given, security_groups)
         if address is not None or not public:
-            gaps.put_public_address(instance_id, address)
+            ec2.put_public_address(instance_id, address)
         if ipv6 is not None:
-            gaps.add_ipv6_address(instance_id, ipv6)
+            ec2.add_ipv6_address(instance_id, ipv6)
         if group is not None:
             self._autoscaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance_id])
             self.set_lifecycle_state(instance_id, lifecycle_state)
         if state != "running":
-            gaps.put_state(instance_id, state)
+            ec2.put_state(instance_id, state)
         self.emit_changes(lost=not events)
         if group is not None and events and lifecycle_state == "InService":
             self._emit_activity("EC2 Instance Launch Successful", group, instance_id)
@@ -175,17 +176,17 @@ class Fleet:
 
     def set_state(self, instance_id: str, state: str, *, events: bool = True) -> None:
         """Hold an instance in an EC2 state that moto leaps over, `stopping` for one."""
-        gaps.put_state(instance_id, state)
+        ec2.put_state(instance_id, state)
         self.emit_changes(lost=not events)
 
     def forget(self, instance_id: str) -> None:
         """Let EC2 know the id no more, as about an hour after termination."""
-        gaps.forget_instance(instance_id)
+        ec2.forget_instance(instance_id)
         self._seen.pop(instance_id, None)
 
     def move_address(self, instance_id: str, address: str) -> None:
         """Change a running instance's automatic address, of which AWS emits no event."""
-        gaps.put_public_address(instance_id, address)
+        ec2.put_public_address(instance_id, address)
 
     def create_group(
         self,
@@ -241,13 +242,13 @@ class Fleet:
     def set_lifecycle_state(self, instance_id: str, state: str) -> None:
         """Put an instance into a lifecycle state of its Auto Scaling group, and let nothing more become of it."""
         self.scaling.pose(instance_id)
-        gaps.put_lifecycle_state(instance_id, state)
+        autoscaling.put_lifecycle_state(instance_id, state)
 
     def members(self, group: str) -> dict[str, str]:
         """Return the lifecycle state of each instance of a group, warm ones too, oldest first."""
         return {
             str(each.instance_id): str(each.lifecycle_state)
-            for each in gaps.members()
+            for each in autoscaling.members()
             if each.auto_scaling_group_name == group
         }
 
@@ -259,14 +260,14 @@ class Fleet:
 
     def set_spot_status(self, instance_id: str, code: str, state: str = "active") -> None:
         """Let DescribeSpotInstanceRequests say this of an instance (EC2 User Guide, spot-request-status)."""
-        gaps.put_spot_status(instance_id, code, state)
+        ec2.put_spot_status(instance_id, code, state)
 
     def warn_of_interruption(self, instance_id: str, action: str = "terminate") -> None:
         """Tell the world that Spot takes an instance back, which it does in two minutes (hibernation begins at once).
 
         The Spot request says so, too, unless it says something else than `fulfilled` already.
         """
-        if gaps.spot_status_of(instance_id) == "fulfilled":
+        if ec2.spot_status_of(instance_id) == "fulfilled":
             self.set_spot_status(instance_id, *_INTERRUPTED[action][0])
         due = self.bus.now() + (timedelta() if action == "hibernate" else WARNING)
         self._interruptions[instance_id] = (due, action)
@@ -279,7 +280,7 @@ class Fleet:
             if self.bus.now() < due:
                 continue
             del self._interruptions[instance_id]
-            if gaps.state_of(instance_id) != "running":
+            if ec2.state_of(instance_id) != "running":
                 continue
             self.set_spot_status(instance_id, *_INTERRUPTED[action][1])
             if action == "terminate":
@@ -301,13 +302,13 @@ class Fleet:
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all instances that EC2 still knows, oldest first."""
-        return tuple(instance.id for instance in gaps.instances())
+        return tuple(instance.id for instance in ec2.instances())
 
     def running_addresses(self) -> dict[str, str]:
         """Return the public address of every running instance that has one, and is not about to boot again."""
         return {
             instance.id: instance.public_ip
-            for instance in gaps.instances()
+            for instance in ec2.instances()
             if instance.state == "running" and instance.public_ip and instance.id not in self.scaling.machines.rebooting
         }
 
@@ -316,19 +317,19 @@ class Fleet:
         instance_id = self._holders.get(address)
         if instance_id is None:
             return None, "never an address of this fleet"
-        states = [gaps.state_of(instance_id) or "unknown to EC2"]
-        states += [each.lifecycle_state for each in gaps.members() if each.instance_id == instance_id]
+        states = [ec2.state_of(instance_id) or "unknown to EC2"]
+        states += [each.lifecycle_state for each in autoscaling.members() if each.instance_id == instance_id]
         return instance_id, ", ".join(states)
 
     def emit_changes(self, of: Collection[str] | None = None, *, lost: bool = False) -> None:
         """Compare EC2, or those instances, with what it was and emit an event for each change, or lose them all."""
-        for instance in gaps.instances():
+        for instance in ec2.instances():
             if of is not None and instance.id not in of:
                 continue
             if instance.public_ip:
                 self._holders[instance.public_ip] = instance.id
             before = self._seen.get(instance.id)
-            after = _Seen(instance.state, gaps.tags_of(instance), gaps.elastic_address_of(instance))
+            after = _Seen(instance.state, ec2.tags_of(instance), ec2.elastic_address_of(instance))
             if before == after:
                 continue
             self._seen[instance.id] = after

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import autoscaling, cloud, ec2
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.activities import Activities, Activity
-from lab.scaling.error import ScalingError, no_such_group
 from lab.scaling.hooks import Hooks
 from lab.scaling.journeys import Journeys, Life, Pace
 from lab.scaling.machines import Machines
@@ -70,7 +70,7 @@ class AutoScaling:
             hooks=self.hooks,
             activities=self.activities,
             tell=self._tell,
-            pool_state=lambda group: gaps.warm_pool_state(gaps.group(group)),
+            pool_state=lambda group: autoscaling.warm_pool_state(autoscaling.group(group)),
             retains=lambda group: group in self.retaining,
         )
 
@@ -99,7 +99,7 @@ class AutoScaling:
             if life.script is not None and life.ready():
                 self._go_on(life)
                 return True
-        return any(self._balance(name) for name in gaps.group_names())
+        return any(self._balance(name) for name in autoscaling.group_names())
 
     def _go_on(self, life: Life) -> None:
         script = life.script
@@ -110,9 +110,9 @@ class AutoScaling:
         except StopIteration:
             life.script = None
         if life.left:
-            gaps.leave_group(life.instance_id)
+            autoscaling.leave_group(life.instance_id)
             if life.state == "Detached":
-                gaps.remove_tag(life.instance_id, gaps.GROUP_TAG)
+                ec2.remove_tag(life.instance_id, autoscaling.GROUP_TAG)
                 self._touched.add(life.instance_id)
             del self._lives[life.instance_id]
 
@@ -120,8 +120,8 @@ class AutoScaling:
 
     def _balance(self, name: str) -> bool:
         """Take one step towards what a group wants to be; tell whether there was one to take."""
-        group = gaps.group(name)
-        suspended = gaps.suspended_processes(group)
+        group = autoscaling.group(name)
+        suspended = autoscaling.suspended_processes(group)
         lives = self.lives(name)
         if "HealthCheck" not in suspended:
             self._look_after(lives)
@@ -164,7 +164,7 @@ class AutoScaling:
             cause = f"{_OUT_OF_SERVICE} a difference between desired and actual capacity"
             free = [each for each in counted if each.state == "InService" and not each.member.protected_from_scale_in]
             if free:
-                reused = group.warm_pool is not None and gaps.reuses(group.warm_pool)
+                reused = group.warm_pool is not None and autoscaling.reuses(group.warm_pool)
                 journey = self._journeys.return_to_pool if reused else self._journeys.terminate
                 self._send(free[0], journey, cause)
                 return True
@@ -172,7 +172,7 @@ class AutoScaling:
 
     def _size_pool(self, group: Any, lives: Sequence[Life], suspended: set[str]) -> bool:
         warm = [life for life in lives if life.warm and "Terminat" not in life.state]
-        wanted = 0 if group.warm_pool is None else gaps.warm_pool_size(group)
+        wanted = 0 if group.warm_pool is None else autoscaling.warm_pool_size(group)
         if len(warm) < wanted and "Launch" not in suspended:
             self._launch(group, self._journeys.warm_up, "an instance was started to fill the warm pool")
             return True
@@ -226,7 +226,7 @@ class AutoScaling:
     def drives(self, instance_id: str) -> bool:
         """Tell whether an instance is in a group that would replace it."""
         life = self._lives.get(instance_id)
-        return life is not None and "Launch" not in gaps.suspended_processes(gaps.group(life.group))
+        return life is not None and "Launch" not in autoscaling.suspended_processes(autoscaling.group(life.group))
 
     def pose(self, instance_id: str) -> None:
         """Let nothing more become of an instance: a test puts it into states by hand."""
@@ -240,17 +240,17 @@ class AutoScaling:
         with self.lock:
             self._lives.pop(instance_id, None)
             self.hooks.release(instance_id)
-            gaps.leave_group(instance_id)
+            autoscaling.leave_group(instance_id)
 
     def attach(self, group: str, instance_ids: Sequence[str]) -> None:
         """Take instances that run into a group, which then wants to have as many more."""
         with self.lock:
             for instance_id in instance_ids:
-                member = gaps.join_group(instance_id, group)
+                member = autoscaling.join_group(instance_id, group)
                 life = Life(instance_id, group, member, self.now())
                 self._lives[instance_id] = life
                 self._send(life, self._journeys.attach, "an instance was attached in response to a user request")
-            gaps.group(group).desired_capacity += len(instance_ids)
+            autoscaling.group(group).desired_capacity += len(instance_ids)
 
     def leave(self, group: str, journey: str, instance_ids: Sequence[str], *, decrement: bool) -> list[Activity]:
         """Send instances in service `enter_standby` or `detach`; without `decrement` others are launched instead."""
@@ -265,7 +265,7 @@ class AutoScaling:
             for life in lives:
                 self._send(life, getattr(self._journeys, journey), cause)
             if decrement:
-                gaps.group(group).desired_capacity -= counted
+                autoscaling.group(group).desired_capacity -= counted
             return [life.doing for life in lives]
 
     def exit_standby(self, group: str, instance_ids: Sequence[str]) -> list[Activity]:
@@ -278,7 +278,7 @@ class AutoScaling:
             for life in lives:
                 cause = "an instance was moved out of standby in response to a user request"
                 self._send(life, self._journeys.exit_standby, cause)
-            gaps.group(group).desired_capacity += len(lives)
+            autoscaling.group(group).desired_capacity += len(lives)
             return [life.doing for life in lives]
 
     def terminate(self, instance_id: str, *, decrement: bool) -> Activity:
@@ -286,7 +286,7 @@ class AutoScaling:
         with self.lock:
             life = self.life(instance_id)
             if decrement and life.counts:
-                gaps.group(life.group).desired_capacity -= 1
+                autoscaling.group(life.group).desired_capacity -= 1
             if life.state.endswith(":Retained"):
                 life.at = self.now()
                 life.script = self._journeys.end(life)
@@ -299,7 +299,7 @@ class AutoScaling:
         """Say of an instance that it is Healthy or Unhealthy; within the grace period that has no effect."""
         with self.lock:
             life = self.life(instance_id)
-            grace = timedelta(seconds=gaps.group(life.group).health_check_grace_period)
+            grace = timedelta(seconds=autoscaling.group(life.group).health_check_grace_period)
             if respect_grace and (life.in_service is None or self.now() < life.in_service + grace):
                 return
             life.member.health_status = status
@@ -307,7 +307,7 @@ class AutoScaling:
     def start_refresh(self, group: str, strategy: str, preferences: dict[str, Any]) -> str:
         """Start an instance refresh and return its id; a group has one at a time."""
         with self.lock:
-            held = gaps.group(group)
+            held = autoscaling.group(group)
             if any(each.group == group and each.active for each in self.refreshes):
                 text = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh."
                 raise ScalingError(text, "InstanceRefreshInProgress")
@@ -338,7 +338,7 @@ class AutoScaling:
         """Let a group be deleted; with `force` its instances are terminated without their hooks."""
         with self.lock:
             lives = self.lives(name)
-            if (lives or gaps.group(name).instance_states) and not force:
+            if (lives or autoscaling.group(name).instance_states) and not force:
                 text = "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance "
                 raise ScalingError(f"{text}request(s) still in the group.", "ResourceInUse")
             for life in lives:
@@ -372,7 +372,7 @@ class AutoScaling:
         return life.state in ("Warmed:Stopped", "Warmed:Running", "Warmed:Hibernated") and life.script is None
 
     def _launch(self, group: Any, journey: Journey, cause: str) -> None:
-        instance_id, member = gaps.launch_into(group)
+        instance_id, member = autoscaling.launch_into(group)
         self._touched.add(instance_id)
         life = Life(instance_id, group.name, member, self.now())
         self._lives[instance_id] = life
@@ -387,7 +387,7 @@ class AutoScaling:
         self._go_on(life)
 
     def _tell(self, detail_type: str, group: str, detail: dict[str, Any], instance_id: str | None) -> None:
-        resources = [str(gaps.group(group).arn)]
+        resources = [str(autoscaling.group(group).arn)]
         if instance_id is not None:
             resources.append(INSTANCE_ARN + instance_id)
         self._events.append(self.bus.event("aws.autoscaling", detail_type, detail, tuple(resources)))
@@ -395,6 +395,6 @@ class AutoScaling:
 
 def known_group(name: str) -> Any:
     """Return moto's group; an unknown one is refused as Auto Scaling does."""
-    if name not in gaps.group_names():
-        raise no_such_group()
-    return gaps.group(name)
+    if name not in autoscaling.group_names():
+        raise ScalingError("AutoScalingGroup name not found - null")  # the "null" is AWS's own
+    return autoscaling.group(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

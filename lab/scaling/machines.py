@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, ec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ class Machines:
 
     def state(self, instance_id: str) -> str | None:
         """Return an instance's EC2 state; None if EC2 does not know it."""
-        return gaps.state_of(instance_id)
+        return ec2.state_of(instance_id)
 
     def come_up(self, instance_id: str) -> None:
         """Let an instance that is pending run."""
@@ -69,5 +69,5 @@ class Machines:
         self.rebooting.discard(instance_id)
 
     def _put(self, instance_id: str, state: str) -> None:
-        gaps.put_state(instance_id, state)
+        ec2.put_state(instance_id, state)
         self.changed(instance_id)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, cloudwatch, sqs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -182,14 +182,14 @@ class Alarms:
             for name, (alarm, rule) in self._rules.items():
                 self._change(alarm, rule.evaluate(self._points, self._next, self._states[name]), self._next)
             self._next += _MINUTE
-        gaps.publish_queue_metrics(now)
+        sqs.publish_queue_metrics(now)
 
     def _logical_id(self, name: str) -> str:
         return name.removeprefix(f"{self.stack_name}-")
 
     def _follow(self) -> None:
         """Notice alarms that were put or deleted. A new one has no state yet; one that is put again keeps its own."""
-        there = gaps.alarms()
+        there = cloudwatch.alarms()
         changed = {name: alarm for name, alarm in there.items() if self._rules.get(name, (None,))[0] is not alarm}
         if not changed and len(there) == len(self._rules):
             return
@@ -202,7 +202,7 @@ class Alarms:
         self._read = 0
 
     def _sort_in(self) -> None:
-        data = gaps.metric_data()
+        data = cloudwatch.metric_data()
         for each in data[self._read :]:
             metric = (each.namespace, each.name, _dimensions(each.dimensions))
             if metric in self._points:

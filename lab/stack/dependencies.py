@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from lab.moto.cloudformation import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-_SUBSTITUTED: Final = re.compile(r"\$\{([^!}.]+)[^}]*\}")
+    from collections.abc import Mapping
 
 
 def dependencies(resources: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -36,23 +35,3 @@ def attributes_of(node: Any) -> frozenset[str]:
             return frozenset().union(*map(attributes_of, node))
         case _:
             return frozenset()
-
-
-def references(node: Any) -> Iterator[str]:
-    """Yield every name that a piece of a template refers to: parameters, resources, pseudo parameters."""
-    match node:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case {"Fn::Sub": text}:
-            yield from _SUBSTITUTED.findall(text if isinstance(text, str) else text[0])
-            yield from references(text if isinstance(text, list) else None)
-        case dict():
-            depends = node.get("DependsOn", [])
-            yield from [depends] if isinstance(depends, str) else depends
-            for value in node.values():
-                yield from references(value)
-        case list():
-            for value in node:
-                yield from references(value)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud
-from lab.moto.gaps import StackValues
+from lab.moto.cloudformation import StackValues
 from lab.stack.dependencies import attributes_of
 from lab.stack.template import BY_LAB, TemplateError, read_template
 

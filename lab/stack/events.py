@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class Bus:
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""
         self.told.append(event)
-        matched = [rule for rule in gaps.event_rules() if _matches(rule, event)]
+        matched = [rule for rule in events.event_rules() if _matches(rule, event)]
         for rule in matched:
             for target in rule.targets:
                 self._send(rule, target, event)

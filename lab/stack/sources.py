@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +117,7 @@ class Timer:
             return None
         while self._due <= self.now():
             self._due += self.schedule.every
-        if self.schedule.rule is not None and not gaps.rule_is_enabled(self.schedule.rule):
+        if self.schedule.rule is not None and not events.rule_is_enabled(self.schedule.rule):
             return None
         return self.functions.invoke(self.schedule.function, self.schedule.payload)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from lab.moto.gaps import creatable_types
+from lab.moto.cloudformation import creatable_types
 from lab.stack.dependencies import deletion_order
 
 if TYPE_CHECKING:

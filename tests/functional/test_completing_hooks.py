@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from tests.functional.groups import (
     GROUP,

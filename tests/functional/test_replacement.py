@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import AutoScaling
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.gaps import put_stack_status
+from lab.moto.cloudformation import put_stack_status
 from lab.route53.error import Route53Error
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON

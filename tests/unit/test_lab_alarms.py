@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.gaps import publish_metrics
+from lab.moto.cloudwatch import publish_metrics
 from lab.stack.alarms import State, judge
 from tests.unit.bare_lab import bare_lab
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.gaps import metric_data
+from lab.moto.cloudwatch import metric_data
 from lab.stack.template import TemplateError
 from lab.world import Lab
 
