@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from lab.clock import Clock
 from lab.moto import cloud, cloudformation, cloudwatch, gaps
+from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
 from lab.route53.checks import REGIONS
@@ -23,7 +24,6 @@ from lab.scaling.fleet import Fleet
 from lab.stack.alarms import Alarms
 from lab.stack.custom_resource import AnswerUrls, CustomResource
 from lab.stack.deploy import STACK, complete, deploy, update
-from lab.stack.events import Bus
 from lab.stack.functions import Functions
 from lab.stack.pools import Pools
 from lab.stack.sources import Poller, Timer, drain

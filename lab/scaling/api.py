@@ -9,8 +9,10 @@ from lab.moto import autoscaling
 from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import known_group
 from lab.scaling.hooks import ABANDON, Hook
+from lab.scaling.journeys import Journeys
 
 if TYPE_CHECKING:
+    from lab.scaling.balance import Journey
     from lab.scaling.groups import AutoScaling
 
 type Parameters = dict[str, Any]
@@ -195,11 +197,11 @@ class ScalingApi:
 
     def detach_instances(self, request: Parameters) -> Parameters:
         """Take instances out of their group, alive."""
-        return self._leave(request, "detach", "DetachInstances")
+        return self._leave(request, Journeys.detach, "DetachInstances")
 
     def enter_standby(self, request: Parameters) -> Parameters:
         """Take instances out of service for a while."""
-        return self._leave(request, "enter_standby", "EnterStandby")
+        return self._leave(request, Journeys.enter_standby, "EnterStandby")
 
     def exit_standby(self, request: Parameters) -> Parameters:
         """Bring instances back into service."""
@@ -237,14 +239,14 @@ class ScalingApi:
         return {
             "InstanceRefreshes": [
                 each.described(lives)
-                for each in reversed(self._scaling.refreshes)
-                if each.group == request[_GROUP] and (not wanted or each.id in wanted)
+                for each in reversed(self._scaling.refreshes.of(request[_GROUP]))
+                if not wanted or each.id in wanted
             ]
         }
 
     # -- the pieces
 
-    def _leave(self, request: Parameters, journey: str, operation: str) -> Parameters:
+    def _leave(self, request: Parameters, journey: Journey, operation: str) -> Parameters:
         known_group(request[_GROUP])
         decrement = _is_true(request.get("ShouldDecrementDesiredCapacity"))
         activities = self._scaling.leave(request[_GROUP], journey, request["InstanceIds"], decrement=decrement)

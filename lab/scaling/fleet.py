@@ -8,41 +8,21 @@ an event to come about, and `events=False` loses it, as best-effort delivery may
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import autoscaling, cloud, ec2
+from lab.scaling.changes import INSTANCE_ARN, Changes
 from lab.scaling.groups import AutoScaling
 from lab.scaling.security_groups import SecurityGroups
+from lab.scaling.spot import Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from lab.moto.bus import Bus
     from lab.scaling.hooks import Hook
-    from lab.stack.events import Bus
 
 POOL_TAG: Final = "fleet53:pool"
-
-WARNING: Final = timedelta(minutes=2)
-"""How long before it takes a Spot instance back EC2 warns (EC2 User Guide, spot-instance-termination-notices)."""
-
-_ARN: Final = f"arn:aws:ec2:{cloud.REGION}:{cloud.ACCOUNT}:instance/"
-_PASSED_THROUGH: Final = {
-    ("running", "stopped"): ("stopping", "stopped"),
-    ("stopped", "running"): ("pending", "running"),
-    ("running", "terminated"): ("shutting-down", "terminated"),
-    ("stopped", "terminated"): ("terminated",),
-    ("", "running"): ("pending", "running"),
-}
-"""States that EC2 passes on its way and moto leaps over (EC2 User Guide, instance lifecycle)."""
-
-
-_INTERRUPTED: Final = {
-    # What the Spot request says at once, what two minutes later (EC2 User Guide, spot-request-status).
-    "terminate": (("instance-terminated-no-capacity", "closed"), ("instance-terminated-no-capacity", "closed")),
-    "stop": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
-    "hibernate": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +34,6 @@ class WarmPool:
     reuse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    state: str
-    tags: Mapping[str, str]
-    elastic: str | None
-
-
 @dataclass(slots=True)
 class Fleet:
     """The lab's instances, by id; a change emits the events that AWS emits, or loses them.
@@ -69,18 +42,19 @@ class Fleet:
     """
 
     bus: Bus
-    _seen: dict[str, _Seen] = field(default_factory=dict)
-    _interruptions: dict[str, tuple[datetime, str]] = field(default_factory=dict)
-    _holders: dict[str, str] = field(default_factory=dict)
     scaling: AutoScaling = field(init=False)
     security_groups: SecurityGroups = field(init=False)
+    spot: Interruptions = field(init=False)
+    _changes: Changes = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self._changes = Changes(self.bus)
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")
+        self.spot = Interruptions(self.bus, self._ec2)
         self.security_groups = SecurityGroups(self._ec2)
         self.security_groups.open_default()
         self.security_groups.publish_checkers()
@@ -182,7 +156,7 @@ class Fleet:
     def forget(self, instance_id: str) -> None:
         """Let EC2 know the id no more, as about an hour after termination."""
         ec2.forget_instance(instance_id)
-        self._seen.pop(instance_id, None)
+        self._changes.forget(instance_id)
 
     def move_address(self, instance_id: str, address: str) -> None:
         """Change a running instance's automatic address, of which AWS emits no event."""
@@ -258,35 +232,9 @@ class Fleet:
         groups = [str(each["AutoScalingGroupName"]) for each in described["AutoScalingInstances"]]
         return groups[0] if groups else None
 
-    def set_spot_status(self, instance_id: str, code: str, state: str = "active") -> None:
-        """Let DescribeSpotInstanceRequests say this of an instance (EC2 User Guide, spot-request-status)."""
-        ec2.put_spot_status(instance_id, code, state)
-
-    def warn_of_interruption(self, instance_id: str, action: str = "terminate") -> None:
-        """Tell the world that Spot takes an instance back, which it does in two minutes (hibernation begins at once).
-
-        The Spot request says so, too, unless it says something else than `fulfilled` already.
-        """
-        if ec2.spot_status_of(instance_id) == "fulfilled":
-            self.set_spot_status(instance_id, *_INTERRUPTED[action][0])
-        due = self.bus.now() + (timedelta() if action == "hibernate" else WARNING)
-        self._interruptions[instance_id] = (due, action)
-        detail = {"instance-id": instance_id, "instance-action": action}
-        self._emit("aws.ec2", "EC2 Spot Instance Interruption Warning", detail, instance_id)
-
     def interrupt_due(self) -> None:
-        """Take back the Spot instances whose time has come."""
-        for instance_id, (due, action) in list(self._interruptions.items()):
-            if self.bus.now() < due:
-                continue
-            del self._interruptions[instance_id]
-            if ec2.state_of(instance_id) != "running":
-                continue
-            self.set_spot_status(instance_id, *_INTERRUPTED[action][1])
-            if action == "terminate":
-                self._ec2.terminate_instances(InstanceIds=[instance_id])
-            else:
-                self._ec2.stop_instances(InstanceIds=[instance_id])
+        """Interrupt the Spot instances whose time has come."""
+        if self.spot.interrupt_due():
             self.emit_changes()
 
     # -- what the world sees
@@ -313,61 +261,12 @@ class Fleet:
         }
 
     def whose(self, address: str) -> tuple[str | None, str]:
-        """Return the instance that has an address, or had it last, and what EC2 and Auto Scaling say of that one."""
-        instance_id = self._holders.get(address)
-        if instance_id is None:
-            return None, "never an address of this fleet"
-        states = [ec2.state_of(instance_id) or "unknown to EC2"]
-        states += [each.lifecycle_state for each in autoscaling.members() if each.instance_id == instance_id]
-        return instance_id, ", ".join(states)
+        """Return the instance that has an address or had it last, with its EC2 and Auto Scaling states."""
+        return self._changes.whose(address)
 
     def emit_changes(self, of: Collection[str] | None = None, *, lost: bool = False) -> None:
-        """Compare EC2, or those instances, with what it was and emit an event for each change, or lose them all."""
-        for instance in ec2.instances():
-            if of is not None and instance.id not in of:
-                continue
-            if instance.public_ip:
-                self._holders[instance.public_ip] = instance.id
-            before = self._seen.get(instance.id)
-            after = _Seen(instance.state, ec2.tags_of(instance), ec2.elastic_address_of(instance))
-            if before == after:
-                continue
-            self._seen[instance.id] = after
-            if not lost:
-                self._tell(instance.id, before, after)
-
-    def _tell(self, instance_id: str, before: _Seen | None, after: _Seen) -> None:
-        was = before.state if before else ""
-        if was != after.state:
-            for state in _PASSED_THROUGH.get((was, after.state), (after.state,)):
-                told = {"instance-id": instance_id, "state": state}
-                self._emit("aws.ec2", "EC2 Instance State-change Notification", told, instance_id)
-        if before is None:
-            return
-        keys = sorted(
-            key for key in before.tags.keys() | after.tags.keys() if before.tags.get(key) != after.tags.get(key)
-        )
-        if keys:
-            self._emit_tags(instance_id, keys, after.tags)
-        if before.elastic != after.elastic and after.state != "terminated":
-            name = "AssociateAddress" if after.elastic else "DisassociateAddress"
-            detail: dict[str, Any] = {
-                "eventSource": "ec2.amazonaws.com",
-                "eventName": name,
-                "requestParameters": {"instanceId": instance_id, "publicIp": after.elastic or before.elastic},
-                "responseElements": {"_return": True},
-            }
-            self.bus.deliver(self.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail))
-
-    def _emit_tags(self, instance_id: str, keys: list[str], tags: Mapping[str, str]) -> None:
-        detail = {
-            "changed-tag-keys": keys,
-            "service": "ec2",
-            "resource-type": "instance",
-            "version": 1,
-            "tags": dict(tags),
-        }
-        self._emit("aws.tag", "Tag Change on Resource", detail, instance_id)
+        """Send EC2's events for what has changed about those instances, or about all; with `lost` they are lost."""
+        self._changes.emit(of, lost=lost)
 
     def _emit_activity(self, detail_type: str, group: str, instance_id: str) -> None:
         detail = {
@@ -378,11 +277,8 @@ class Fleet:
         }
         where = f"arn:aws:autoscaling:{cloud.REGION}:{cloud.ACCOUNT}:autoScalingGroup"
         arn = f"{where}:lab:autoScalingGroupName/{group}"
-        event = self.bus.event("aws.autoscaling", detail_type, detail, (arn, _ARN + instance_id))
+        event = self.bus.event("aws.autoscaling", detail_type, detail, (arn, INSTANCE_ARN + instance_id))
         self.bus.deliver(event)
-
-    def _emit(self, source: str, detail_type: str, detail: dict[str, Any], instance_id: str) -> None:
-        self.bus.deliver(self.bus.event(source, detail_type, detail, (_ARN + instance_id,)))
 
     def _run(self, tags: list[dict[str, str]], security_groups: Sequence[str]) -> str:
         launched = self._ec2.run_instances(
@@ -399,7 +295,7 @@ class Fleet:
         (request,) = self._ec2.request_spot_instances(
             InstanceCount=1, LaunchSpecification={"ImageId": cloud.IMAGE, "InstanceType": "t3.micro"}
         )["SpotInstanceRequests"]
-        self.set_spot_status(request["InstanceId"], "fulfilled")
+        self.spot.set_status(request["InstanceId"], "fulfilled")
         if tags:
             self._ec2.create_tags(Resources=[request["InstanceId"]], Tags=tags)
         return str(request["InstanceId"])

@@ -1,4 +1,4 @@
-"""An instance refresh: which of a group's instances may be replaced now."""
+"""Instance refresh: which of a group's instances may be replaced now."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lab.moto.autoscaling import ScalingError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lab.scaling.journeys import Life
 
@@ -33,6 +35,11 @@ class Refresh:
     def active(self) -> bool:
         """Whether it has still something to do."""
         return self.end is None
+
+    def begin(self, lives: Sequence[Life]) -> None:
+        """Begin with the instances that the group has now: they are the ones to replace."""
+        self.old = {life.instance_id for life in lives if life.counts}
+        self.total = len(self.old)
 
     def surge(self, desired: int, lives: Sequence[Life]) -> int:
         """Return how many instances more than desired the group may have now."""
@@ -85,3 +92,41 @@ class Refresh:
         if life.state != "InService" or life.in_service is None or life.member.health_status != "Healthy":
             return False
         return life.instance_id in self.old or now >= life.in_service + timedelta(seconds=self.warmup)
+
+
+@dataclass(slots=True)
+class Refreshes:
+    """The instance refreshes of every group, oldest first."""
+
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    _all: list[Refresh] = field(default_factory=list)
+
+    def of(self, group: str) -> list[Refresh]:
+        """Return a group's instance refreshes, oldest first."""
+        return [each for each in self._all if each.group == group]
+
+    def active(self, group: str) -> Refresh | None:
+        """Return a group's refresh that is pending or in progress; there is at most one."""
+        return next((each for each in self.of(group) if each.active), None)
+
+    def start(self, group: str, strategy: str, preferences: dict[str, Any]) -> Refresh:
+        """Start a refresh with the preferences of StartInstanceRefresh, or refuse it while another is active."""
+        if self.active(group) is not None:
+            text = "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh."
+            raise ScalingError(text, "InstanceRefreshInProgress")
+        refresh = Refresh(
+            id=self.new_id(),
+            group=group,
+            strategy=strategy,
+            min_healthy=int(preferences.get("MinHealthyPercentage", 90)),
+            max_healthy=int(preferences.get("MaxHealthyPercentage", 100)),
+            warmup=float(preferences["InstanceWarmup"]),
+            start=self.now(),
+        )
+        self._all.append(refresh)
+        return refresh
+
+    def forget_group(self, group: str) -> None:
+        """Forget the refreshes of a group that is deleted."""
+        self._all = [each for each in self._all if each.group != group]

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lab.moto import cloud
 from lab.moto.cloudformation import StackValues
@@ -90,26 +90,24 @@ class Deployment:
 
 def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
     """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
-    template = read_template(path)
-    cloud.client("cloudformation").create_stack(
-        StackName=stack_name,
-        TemplateBody=json.dumps(template.for_moto),
-        Parameters=_listed(parameters),
-        Capabilities=_CAPABILITIES,
-    )
-    return _deployment(template, stack_name, "CREATE_COMPLETE")
+    return _put("CREATE", path, parameters, stack_name)
 
 
 def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
-    """Update the stack of the template at `path` to other parameters; what is not given gets its default."""
-    template = read_template(path)
-    cloud.client("cloudformation").update_stack(
+    """Update the stack of the template at `path`; a parameter that is not given gets its default."""
+    return _put("UPDATE", path, parameters, stack_name)
+
+
+def _put(action: Literal["CREATE", "UPDATE"], path: Path, parameters: Mapping[str, str], stack_name: str) -> Deployment:
+    template, cloudformation = read_template(path), cloud.client("cloudformation")
+    put = cloudformation.create_stack if action == "CREATE" else cloudformation.update_stack
+    put(
         StackName=stack_name,
         TemplateBody=json.dumps(template.for_moto),
         Parameters=_listed(parameters),
         Capabilities=_CAPABILITIES,
     )
-    return _deployment(template, stack_name, "UPDATE_COMPLETE")
+    return _deployment(template, stack_name, f"{action}_COMPLETE")
 
 
 def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
@@ -234,21 +232,18 @@ def every(expression: str) -> timedelta:
 def _schedules(
     properties: Mapping[str, Any], kept: Mapping[str, Any], functions: Mapping[str, Function]
 ) -> list[Schedule]:
-    found = []
-    for name, each in kept.items():
-        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED":
-            target = properties[name]["Target"]
-            function = _logical_id(functions, target["Arn"])
-            if function is None:
-                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
-            payload = json.loads(target.get("Input", "{}"))
-            found.append(Schedule(name, function, every(properties[name]["ScheduleExpression"]), payload))
-    return found
+    """Return the schedules of EventBridge Scheduler."""
+    return [
+        _schedule(name, properties[name]["ScheduleExpression"], properties[name]["Target"], functions, default="{}")
+        for name, each in kept.items()
+        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED"
+    ]
 
 
 def _rule_schedules(
     stack: StackValues, for_moto: Mapping[str, Any], functions: Mapping[str, Function]
 ) -> list[Schedule]:
+    """Return the schedules of EventBridge rules."""
     found = []
     for name, each in for_moto["Resources"].items():
         if each["Type"] != "AWS::Events::Rule" or not stack.exists(each):
@@ -256,14 +251,35 @@ def _rule_schedules(
         properties = stack.resolved(each["Properties"])
         if "ScheduleExpression" not in properties or properties.get("State") == "DISABLED":
             continue
-        for target in properties.get("Targets", []):
-            function = _logical_id(functions, target["Arn"])
-            if function is None:
-                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
-            payload = json.loads(target.get("Input", '{"source": "aws.events"}'))
-            rule = stack.resolved({"Ref": name})
-            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload, rule))
+        rule = stack.resolved({"Ref": name})
+        found += [
+            _schedule(
+                name,
+                properties["ScheduleExpression"],
+                target,
+                functions,
+                default='{"source": "aws.events"}',
+                rule=rule,
+            )
+            for target in properties.get("Targets", [])
+        ]
     return found
+
+
+def _schedule(
+    name: str,
+    expression: str,
+    target: Mapping[str, Any],
+    functions: Mapping[str, Function],
+    *,
+    default: str,
+    rule: str | None = None,
+) -> Schedule:
+    """Return the schedule of one target; `default` is the payload, as JSON, of a target without Input."""
+    function = _logical_id(functions, target["Arn"])
+    if function is None:
+        raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+    return Schedule(name, function, every(expression), json.loads(target.get("Input", default)), rule)
 
 
 def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.moto import cloud
 
 if TYPE_CHECKING:
-    from lab.stack.events import Bus
+    from lab.moto.bus import Bus
 
 
 @dataclass(slots=True)

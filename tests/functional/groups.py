@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from lab.moto.autoscaling import ScalingError
+from lab.moto.bus import Bus
 from lab.route53.checks import REGIONS
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
-from lab.stack.events import Bus
 from tests.functional.views import checks, in_dns
 
 if TYPE_CHECKING:

@@ -467,7 +467,7 @@ def test_a_hook_is_put_changed_and_described(lab: Lab) -> None:
 
 def test_spot_takes_an_instance_back_two_minutes_after_its_warning_and_the_group_replaces_it(lab: Lab) -> None:
     (spot,) = in_service(lab, 1, spot=True)
-    lab.fleet.warn_of_interruption(spot)
+    lab.fleet.spot.warn(spot)
     filters = [{"Name": "instance-id", "Values": [spot]}]
     (request,) = lab.client("ec2").describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
     assert request["Status"]["Code"] == "instance-terminated-no-capacity"
@@ -482,7 +482,7 @@ def test_spot_takes_an_instance_back_two_minutes_after_its_warning_and_the_group
 
 def test_spot_stops_an_instance_whose_interruption_is_a_stop(lab: Lab) -> None:
     spot = lab.fleet.launch(spot=True)
-    lab.fleet.warn_of_interruption(spot, "stop")
+    lab.fleet.spot.warn(spot, "stop")
     lab.run(125, step=5)
     assert lab.fleet.describe(spot)["State"]["Name"] == "stopped"
     filters = [{"Name": "instance-id", "Values": [spot]}]

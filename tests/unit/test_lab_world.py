@@ -457,7 +457,7 @@ def lifecycle_states(lab: Lab, instance: str) -> list[str]:
 def test_spot_says_what_was_set(lab: Lab) -> None:
     instance = lab.fleet.launch(spot=True)
     lab.fleet.launch(spot=True)
-    lab.fleet.set_spot_status(instance, "instance-terminated-no-capacity", "closed")
+    lab.fleet.spot.set_status(instance, "instance-terminated-no-capacity", "closed")
     filters = [{"Name": "instance-id", "Values": [instance]}]
     (request,) = lab.client("ec2").describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
     assert (request["Status"]["Code"], request["State"]) == ("instance-terminated-no-capacity", "closed")
