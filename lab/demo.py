@@ -1,4 +1,4 @@
-"""`make demo`: what fleet53 does, as a story that checks itself; exit code 0 only if every step came true."""
+"""`make demo`: shows what fleet53 does, step by step, and checks each step; the exit code is 0 if all came true."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def two_servers_appear(stage: Stage) -> None:
     stage.names |= {"alice": lab.fleet.launch(), "bob": lab.fleet.launch()}
     addresses = {lab.fleet.address(each) for each in stage.names.values()}
     early = stage.ask()
-    expect("no answer while they boot", true=not early, seen=set(early))
-    stage.come_true("nobody is answered while the servers boot")
+    expect("no answer while the servers boot", true=not early, seen=set(early))
+    stage.come_true("DNS answers no address while the servers boot")
     took = stage.wait("both servers are in DNS", lambda: stage.answer() == addresses)
     stage.ask()
     stage.come_true(f"{took:.0f} s after the launch, both are healthy and both are answered")
@@ -45,7 +45,7 @@ def two_servers_appear(stage: Stage) -> None:
 def a_stopped_server_leaves(stage: Stage) -> None:
     """Show that a stopped server is taken out of DNS."""
     stage.step("2. One is stopped")
-    stage.say("Alice is stopped. EC2 takes her address back and may give it to a stranger.")
+    stage.say("Alice is stopped. EC2 releases her address and may assign it to somebody else's instance.")
     alice, bob = (stage.lab.fleet.address(stage.names[name]) for name in ("alice", "bob"))
     stage.lab.client("ec2").stop_instances(InstanceIds=[stage.names["alice"]])
     took = stage.wait(
@@ -57,7 +57,7 @@ def a_stopped_server_leaves(stage: Stage) -> None:
 
 
 def a_started_server_comes_back(stage: Stage) -> None:
-    """Show that a started server, which has a new address, comes back through the same gate."""
+    """Show that a started server, which has a new address, enters DNS again only when it is healthy."""
     stage.step("3. She is started again")
     stage.lab.client("ec2").start_instances(InstanceIds=[stage.names["alice"]])
     addresses = {stage.lab.fleet.address(each) for each in stage.names.values()}
@@ -68,8 +68,8 @@ def a_started_server_comes_back(stage: Stage) -> None:
 
 
 def a_broken_server_is_not_answered(stage: Stage) -> None:
-    """Show that a server that breaks is left out of answers, though no event tells of it."""
-    stage.step("4. One breaks, and nobody is told")
+    """Show that DNS leaves out a server that breaks, although no event reports it."""
+    stage.step("4. One breaks, and no event reports it")
     stage.say("Bob's web server now answers HTTP 503. EC2 sees him running, and sends no event.")
     alice, bob = (stage.lab.fleet.address(stage.names[name]) for name in ("alice", "bob"))
     stage.lab.servers.break_(stage.names["bob"])
@@ -78,15 +78,15 @@ def a_broken_server_is_not_answered(stage: Stage) -> None:
     recorded = stage.recorded()
     expect("bob's record stays", true=bob in recorded, seen=recorded)
     stage.come_true("Route 53 answers without bob, though his record stays: the health check decides")
-    stage.lab.servers.mend(stage.names["bob"])
+    stage.lab.servers.repair(stage.names["bob"])
     took = stage.wait("bob is answered again", lambda: stage.answer() == {alice, bob})
-    stage.come_true(f"mended, he is answered again after {took:.0f} s, with nothing to register")
+    stage.come_true(f"repaired, he is answered again after {took:.0f} s, with nothing to register")
 
 
 def the_audit_repairs(stage: Stage) -> None:
-    """Show that a record that somebody deletes is found by the audit and put back."""
+    """Show that the audit finds a record that somebody deleted, and restores it."""
     stage.step("5. Somebody deletes a record by hand")
-    stage.say("It was alice's, who is as healthy as before.")
+    stage.say("It is the record of alice, who is still healthy.")
     lab = stage.lab
     alice, bob = (lab.fleet.address(stage.names[name]) for name in ("alice", "bob"))
     (record,) = [each for each in lab.route53.records(RECORD, "A") if each["ResourceRecords"][0]["Value"] == alice]
@@ -95,7 +95,7 @@ def the_audit_repairs(stage: Stage) -> None:
         ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]},
     )
     expect("alice is gone", true=stage.ask() == {bob}, seen=set(stage.answer()))
-    stage.say('No event tells of it. The audit comes on a schedule; now it is asked by hand: {"repair": true}')
+    stage.say('No event reports it. The audit runs on a schedule; now it is invoked by hand: {"repair": true}')
     name = lab.deployment.functions["AuditFunction"].name
     report = _invoke_audit(lab, name, b'{"repair": true}')
     findings = [each for each in report["findings"] if each["kind"] == "missing-record"]
@@ -105,19 +105,19 @@ def the_audit_repairs(stage: Stage) -> None:
     expect("the audit finds the missing record", true=len(findings) == 1, seen=report["findings"])
     stage.wait("the record is back", lambda: stage.answer() == {alice, bob})
     stage.ask()
-    stage.come_true("the audit found it, and the same code that makes records put it back")
+    stage.come_true("the audit found it, and the code that creates every record created it again")
     report = _invoke_audit(lab, name, b"{}")
     expect("the next audit finds nothing", true=report["in_sync"], seen=report["findings"])
     stage.come_true("a second audit finds nothing to do")
 
 
 def a_group_is_refreshed(stage: Stage) -> None:
-    """Show that clients never notice how a whole Auto Scaling group is replaced."""
+    """Show that an instance refresh of a whole Auto Scaling group breaks no client connection."""
     stage.step("6. A group is replaced under load")
     stage.say(
         f"An Auto Scaling group of {GROUP_SIZE} joins the pool. Its lifecycle hooks, fleet53-launch and "
-        "fleet53-terminate, are fleet53's to complete: an instance goes into service when Route 53 sees it healthy, "
-        "and it is terminated when no resolver can hold its address any more."
+        "fleet53-terminate, are completed by fleet53: an instance goes into service when Route 53 sees it healthy, "
+        "and it is terminated when no resolver can still have its address in its cache."
     )
     lab, live = stage.lab, stage.live
     lab.fleet.create_group(GROUP, GROUP_SIZE, hooks=[launch_hook(), terminate_hook()])
@@ -130,7 +130,7 @@ def a_group_is_refreshed(stage: Stage) -> None:
     old = _in_service(lab)
     stage.say(
         f"Now {CLIENTS} clients connect, again and again. They ask the DNS server, keep an answer for its TTL, and "
-        "take one of its addresses. Meanwhile an instance refresh replaces the group, two at a time."
+        "connect to one of its addresses. Meanwhile an instance refresh replaces the group, two at a time."
     )
     server = live.name_server
     clients = lab.visitors(CLIENTS, ask=asking_server(server.host, server.port, RECORD))
@@ -165,13 +165,13 @@ def _refreshed(lab: Lab) -> bool:
 
 
 def _progress(stage: Stage) -> tuple[str, ...]:
-    """Return a line that counts the group's instances by what becomes of them."""
+    """Return a line that counts the group's instances by lifecycle state."""
     states = stage.lab.fleet.members(GROUP).values()
-    coming = sum(state.startswith("Pending") for state in states)
-    going = sum(state.startswith("Terminat") for state in states)
+    launching = sum(state.startswith("Pending") for state in states)
+    terminating = sum(state.startswith("Terminat") for state in states)
     serving = sum(state == "InService" for state in states)
     answered = len(_in_service(stage.lab) & stage.answer())
-    return (f"{serving} in service, {answered} of them answered; {coming} coming, {going} going",)
+    return (f"{serving} in service, {answered} of them answered; {launching} launching, {terminating} terminating",)
 
 
 def _invoke_audit(lab: Lab, name: str, payload: bytes) -> dict[str, Any]:
@@ -192,18 +192,18 @@ STORY: Final = (
 )
 
 PROLOGUE: Final = """\
-fleet53 keeps a DNS name pointing at the servers that can serve it, and at no others.
+fleet53 keeps a DNS name pointing at exactly the servers that can serve it.
 
 Route 53 holds one record for each server, all under one name, here {name}, and each record names a health
-check. DNS answers with those whose check is healthy, up to eight at a time: a multivalue answer. fleet53 makes
-and removes these records and checks as EC2 instances come and go. Nobody registers anything by hand.
+check. DNS answers with up to eight records whose check is healthy: a multivalue answer. fleet53 creates and
+deletes these records and checks as EC2 instances start and stop. Nobody registers anything by hand.
 
 The template, the functions, the DNS queries, and the health checks that connect to small servers are real. AWS
-is played on this machine, and its time passes {speed:g} times as fast as yours: the seconds below are its own."""
+is simulated on this machine, {speed:g} times as fast as real time: the seconds below are simulated ones."""
 
 
 def main() -> int:
-    """Tell the story; return the exit code."""
+    """Run every step; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab.demo", description=__doc__)
     parser.add_argument("--speed", type=float, default=SPEED, help="how fast the lab's time passes")
     speed = parser.parse_args().speed
@@ -212,7 +212,7 @@ def main() -> int:
     console.print(Text("\n\n".join(textwrap.fill(each, WIDTH - 2) for each in paragraphs)))
     began = time.monotonic()
     try:
-        # The scheduled audit would be first to repair what step 5 breaks, so it is seldom here.
+        # The scheduled audit runs once a day here; otherwise it could repair the damage of step 5 first.
         with Lab({"AuditSchedule": "rate(1 day)"}, servers=True) as lab, Live(lab, speed) as live:
             stage = Stage(lab, live, console)
             for step in STORY:

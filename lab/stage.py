@@ -1,4 +1,4 @@
-"""Where the demo is told: it prints each step, asks the lab's DNS server, and waits until a promise comes true."""
+"""What the demo's steps share: printing, asking the lab's DNS server, and waiting until a claim is true."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ TIMEOUT: Final = 40.0
 
 
 class NotTrueError(Exception):
-    """A step of the story did not come true; the message says what was expected and what was seen."""
+    """A claim of the demo is not true; the message says what was expected and what was seen."""
 
 
 @dataclass(slots=True)
 class Stage:
-    """Where the story is told: the lab, its DNS server, and the console."""
+    """The lab of the demo, its DNS server, and the terminal that the demo prints to."""
 
     lab: Lab
     live: Live
     console: Console
     names: dict[str, str] = field(default_factory=dict)
 
-    # -- telling
+    # -- printing
 
     def step(self, title: str) -> None:
-        """Open a step of the story."""
+        """Print the title of a step."""
         self.console.print()
         self.console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
 
     def say(self, text: str) -> None:
-        """Tell what happens."""
+        """Print what happens."""
         self.console.print(Text(textwrap.fill(text, WIDTH - 2)), soft_wrap=True)
 
     def come_true(self, text: str) -> None:
-        """Say that what was promised has been seen."""
+        """Print a claim that has come true."""
         told = textwrap.fill(text, WIDTH - 2, initial_indent="  ✓ ", subsequent_indent="    ")
         self.console.print(Text(told, style="green"), soft_wrap=True)
 
     def find(self, text: str) -> None:
-        """Show a finding of the audit."""
+        """Print a finding of the audit."""
         told = textwrap.fill(text, WIDTH - 2, initial_indent="  ! ", subsequent_indent="    ")
         self.console.print(Text(told, style="yellow"), soft_wrap=True)
 
     def ask(self) -> frozenset[str]:
-        """Ask the name server, show question and answer, and return the addresses."""
+        """Ask the name server, print question and answer, and return the addresses."""
         server = self.live.name_server
         question = f"  $ {dig.command(server.host, server.port, RECORD)}"
         self.console.print(Text(question, style="bold cyan"), soft_wrap=True)
@@ -83,7 +83,7 @@ class Stage:
         return {value["Value"] for each in records for value in each["ResourceRecords"]}
 
     def state(self) -> tuple[str, ...]:
-        """Return a line for each instance: what EC2, its health check, Route 53 and DNS say of it."""
+        """Return a line for each instance: its EC2 state, address, health check, record and whether DNS answers it."""
         answered, recorded = self.answer(), self.recorded()
         lines = []
         for name, instance_id in self.names.items():
@@ -102,14 +102,14 @@ class Stage:
         state: Callable[[], tuple[str, ...]] | None = None,
         timeout: float = TIMEOUT,
     ) -> float:
-        """Wait until something is true, telling every change of `state`; return how many of the lab's seconds it took.
+        """Wait until `true` returns True, and print each change of `state`; return how many lab seconds that took.
 
         `timeout` is in real seconds.
         """
         began, give_up = self.lab.clock.now(), time.monotonic() + timeout
         told: tuple[str, ...] = ()
         spinner = Spinner("dots", Text(f"waiting: {expected}", style="dim"))
-        # While a handler runs, sys.stdout is its own: the spinner must not take it, too.
+        # While a handler runs, the lab redirects sys.stdout; the spinner must not redirect it as well.
         with Spinning(spinner, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False):
             while True:
                 self.live.check()
@@ -134,7 +134,7 @@ class Stage:
         return "check: no data" if percents[0] is None else f"check: {percents[0]:.0f} %"
 
     def _refuse_early(self, answered: Iterable[str]) -> None:
-        """Refuse an answer that names somebody whom no checker has seen healthy."""
+        """Raise NotTrueError if an answer holds an address that no checker has seen healthy."""
         for address in answered:
             percents = [self.lab.route53.percent_healthy(check) for check in self.lab.checks_of(address)]
             if percents and all(percent is None for percent in percents):

@@ -1,9 +1,9 @@
 """Route 53 in memory, as its API documentation describes it.
 
-moto accepts much that Route 53 refuses, and what it accepts would hide the mistakes fleet53 can make. So the
-lab brings its own: tests/contract proves each rule here, and can prove the same rule on a real account. Not
-modelled: tags, traffic policies, DNSSEC, delegation sets that zones share, 10,000 records per zone (it is only
-told), 400 values per record.
+moto accepts many requests that Route 53 refuses, and so would hide mistakes of fleet53. The lab therefore has its own
+Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. Not modelled: tags,
+traffic policies, DNSSEC, shared delegation sets, 400 values per record. The quota of 10,000 records per hosted zone is
+reported, not enforced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Call", "Route53", "Route53Error"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it was made; ``code`` is the error it was answered with, None if it was granted."""
+    """One request; `code` is the error code of the answer, None if the request succeeded."""
 
     operation: str
     parameters: Mapping[str, Any]
@@ -43,8 +43,8 @@ class Call:
 class Route53:
     """One account's Route 53; all methods may be called from any thread.
 
-    ``now`` gives the time of every observation, change and quota; ``new_id`` the ids of checks, and what the
-    ids of zones and changes are made of. With ``requests_per_second`` it throttles beyond; AWS grants five.
+    `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
+    zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Route53:
 
     @property
     def health_check_quota(self) -> int:
-        """How many health checks the account may have at a time."""
+        """The number of health checks that the account may have."""
         return self._checks.quota
 
     @health_check_quota.setter
@@ -93,7 +93,7 @@ class Route53:
         self._checks.quota = value
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one request, named and shaped as in botocore, or raise Route53Error; record either."""
+        """Answer one request, in botocore's names and shapes, or raise Route53Error; `calls` records it either way."""
         with self._lock:
             code = None
             try:
@@ -105,7 +105,7 @@ class Route53:
                 self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), code))
 
     def forget_calls(self) -> None:
-        """Forget the recorded calls, and grant as many as if there had been none."""
+        """Forget the recorded calls, also for the rate limit."""
         self.reset_calls()
         self._refusals.forget_rate()
 
@@ -141,17 +141,17 @@ class Route53:
             zone.records.protections.create([{"RecordName": name, "RecordType": record_type, "Comment": comment}])
 
     def observe(self, check_id: str, region: str, succeeded: bool, status: str) -> None:  # noqa: FBT001 - spoken in this order
-        """Report what the checker of a region just saw; only its newest observation is kept."""
+        """Record what the checker of a region saw; only the newest observation of each region is kept."""
         with self._lock:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
     def percent_healthy(self, check_id: str) -> float | None:
-        """Return what CloudWatch shows as HealthCheckPercentageHealthy, or None while there is no data."""
+        """Return the health check's HealthCheckPercentageHealthy, or None while there is no data."""
         with self._lock:
             return self._checks.percent_healthy(check_id)
 
     def is_healthy(self, check_id: str) -> bool:
-        """Return whether DNS answers for records that name this check."""
+        """Tell whether DNS answers with the records that use this health check."""
         with self._lock:
             return self._checks.is_healthy(check_id)
 
@@ -168,13 +168,13 @@ class Route53:
             return str(zone.name) if zone else None
 
     def name_servers(self, name: str) -> tuple[str, ...]:
-        """Return the name servers, with trailing dot, of the first public zone with this very name; none without."""
+        """Return the name servers, with trailing dot, of the first public hosted zone of this name."""
         with self._lock:
             zone = self._zones.public(parse_name(name))
             return zone.name_servers if zone else ()
 
     def has_name(self, name: str) -> bool:
-        """Tell whether DNS knows the name or a name below it: if not, the answer is NXDOMAIN."""
+        """Tell whether the name or a name below it has a record; if not, DNS answers NXDOMAIN."""
         with self._lock:
             zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))
@@ -222,7 +222,7 @@ class Route53:
             raise Route53Error(
                 "NoSuchChange", f"No change exists with the ID: {parameters['Id']}", HTTPStatus.NOT_FOUND
             )
-        # The lab has one name server, and a change is in it at once.
+        # The lab has one name server, which answers with a change at once.
         return {"ChangeInfo": {**change, "Status": "INSYNC"}}
 
     def _get_account_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

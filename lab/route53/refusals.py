@@ -1,4 +1,4 @@
-"""The requests that the lab's Route 53 refuses before it looks at them: throttled, denied, or told to fail."""
+"""Requests that Route 53 refuses whatever they ask for: throttled, denied, or made to fail by a test."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ONE_SECOND: Final = timedelta(seconds=1)
 
 
 class Refusals:
-    """What one account is refused, by AWS's rate limit or because a test asked for it.
+    """Which requests of an account are refused, by AWS's rate limit or because a test asked for it.
 
-    Without `requests_per_second` no rate is too high.
+    Without `requests_per_second` there is no rate limit.
     """
 
     def __init__(self, now: Callable[[], datetime], requests_per_second: int | None) -> None:
@@ -42,7 +42,7 @@ class Refusals:
         self._failures[operation].extend([error] * calls)
 
     def forget_rate(self) -> None:
-        """Grant as many requests as if there had been none."""
+        """Forget the requests that count towards the rate limit."""
         self._granted.clear()
 
     def check_rate(self) -> None:

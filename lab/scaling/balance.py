@@ -1,4 +1,4 @@
-"""What an Auto Scaling group does next: towards its desired capacity, the size of its warm pool, a refresh."""
+"""Decides the next step of an Auto Scaling group: its capacity, its warm pool, its instance refresh."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIFFERENCE: Final = "a difference between desired and actual capacity"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Launch an instance on a journey."""
+    """Launch an instance and start a journey of it."""
 
     journey: Journey
     cause: str
@@ -32,7 +32,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send an instance of the group on a journey."""
+    """Start a journey of an instance of the group."""
 
     life: Life
     journey: Journey
@@ -49,7 +49,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Bring an instance refresh to its next status."""
+    """Change the status of an instance refresh."""
 
     refresh: Refresh
     status: str
@@ -61,7 +61,7 @@ type Step = Launch | Send | Replace | Turn
 def next_step(
     group: Any, lives: Sequence[Life], suspended: set[str], refresh: Refresh | None, now: datetime
 ) -> Step | None:
-    """Return the next step of a group, by its instances, suspended processes and active refresh; None at rest."""
+    """Return the next step of a group, or None if there is nothing to do."""
     if "ReplaceUnhealthy" not in suspended:
         for life in lives:
             if life.counts and life.state != "Pending" and life.member.health_status != "Healthy":

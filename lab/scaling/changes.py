@@ -1,6 +1,6 @@
-"""EC2's events: found by comparing what EC2 says now with what it said before, and sent to EventBridge.
+"""EC2's events: each change since the last comparison becomes an event on EventBridge.
 
-It makes no difference who changed an instance, the lab or an AWS CLI at the lab's endpoint.
+So an AWS CLI at the lab's endpoint causes the same events as the lab itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def send(bus: Bus, source: str, detail_type: str, detail: dict[str, Any], instan
 
 @dataclass(slots=True)
 class Changes:
-    """What is known of each instance, and who had each public address last."""
+    """The last known state of each instance, and the last holder of each public address."""
 
     bus: Bus
     _seen: dict[str, _Seen] = field(default_factory=dict)

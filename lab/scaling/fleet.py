@@ -1,8 +1,6 @@
-"""The instances: EC2 and Auto Scaling as an operator and AWS itself drive them, and the events that follow.
+"""The instances, and what an operator and AWS do to them.
 
-Whoever changed an instance, the fleet or an AWS CLI at the lab's endpoint, the change is found by comparing
-what EC2 says now with what it said before, and told to EventBridge as AWS tells it. So there is one way for
-an event to come about, and `events=False` loses it, as best-effort delivery may.
+Every change of an instance sends the events that EC2 sends. `events=False` loses them, as best-effort delivery may.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ POOL_TAG: Final = "fleet53:pool"
 
 @dataclass(frozen=True, slots=True)
 class WarmPool:
-    """A warm pool of `size` instances, kept Stopped, Running or Hibernated; `reuse` takes them back on scale-in."""
+    """A warm pool of `size` instances, kept Stopped, Running or Hibernated; `reuse`: they return to it on scale-in."""
 
     size: int
     state: str = "Stopped"
@@ -36,9 +34,9 @@ class WarmPool:
 
 @dataclass(slots=True)
 class Fleet:
-    """The lab's instances, by id; a change emits the events that AWS emits, or loses them.
+    """The lab's instances, by id.
 
-    They are in the default security group, which the lab opens, unless they are launched into others.
+    They are in the default security group, which allows all TCP traffic here, unless they are launched into others.
     """
 
     bus: Bus
@@ -79,7 +77,7 @@ class Fleet:
         """Launch an instance tagged for `pools` and return its id.
 
         `address` and `ipv6` choose its public addresses; `public=False` gives it only a private one. A Spot instance
-        is in the default security group always.
+        is always in the default security group.
         """
         tagged = {POOL_TAG: " ".join(pools)} if pools else {}
         tagged |= tags or {}
@@ -110,9 +108,9 @@ class Fleet:
         self.emit_changes(lost=not events)
 
     def terminate(self, instance_id: str, *, events: bool = True) -> None:
-        """Terminate an instance: it loses its addresses.
+        """Terminate an instance, which releases its addresses.
 
-        A group whose processes run sees it in its own time and replaces it; any other the instance leaves at once.
+        Its group replaces it after a health check; from a group with suspended processes it is removed at once.
         """
         group = None if self.scaling.drives(instance_id) else self.group_of(instance_id)
         self._ec2.terminate_instances(InstanceIds=[instance_id])
@@ -123,7 +121,7 @@ class Fleet:
             self._emit_activity("EC2 Instance Terminate Successful", group, instance_id)
 
     def retag(self, instance_id: str, pools: Sequence[str], *, events: bool = True) -> None:
-        """Tag an instance for these pools instead; none takes the tag away."""
+        """Change an instance's pool tag; without pools the tag is removed."""
         if pools:
             tags = [{"Key": POOL_TAG, "Value": " ".join(pools)}]
             self._ec2.create_tags(Resources=[instance_id], Tags=tags)
@@ -139,7 +137,7 @@ class Fleet:
         return str(allocated["PublicIp"])
 
     def disassociate_address(self, instance_id: str, *, events: bool = True) -> None:
-        """Take an instance's Elastic IP away; a running one gets a new automatic address."""
+        """Release an instance's Elastic IP; a running instance gets a new automatic address."""
         described = self._ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance_id]}])
         for address in described["Addresses"]:
             self._ec2.disassociate_address(AssociationId=address["AssociationId"])
@@ -149,17 +147,17 @@ class Fleet:
     # -- what AWS does
 
     def set_state(self, instance_id: str, state: str, *, events: bool = True) -> None:
-        """Hold an instance in an EC2 state that moto leaps over, `stopping` for one."""
+        """Put an instance into an EC2 state that moto skips, for example `stopping`."""
         ec2.put_state(instance_id, state)
         self.emit_changes(lost=not events)
 
     def forget(self, instance_id: str) -> None:
-        """Let EC2 know the id no more, as about an hour after termination."""
+        """Remove an instance from EC2's answers, as EC2 does about an hour after it was terminated."""
         ec2.forget_instance(instance_id)
         self._changes.forget(instance_id)
 
     def move_address(self, instance_id: str, address: str) -> None:
-        """Change a running instance's automatic address, of which AWS emits no event."""
+        """Change a running instance's automatic address, for which AWS sends no event."""
         ec2.put_public_address(instance_id, address)
 
     def create_group(
@@ -177,9 +175,9 @@ class Fleet:
     ) -> None:
         """Create an Auto Scaling group, which launches `desired` instances tagged for `pools` as time passes.
 
-        Without `desired` its processes are suspended: it holds what `launch` puts into it, in the states that
-        `set_lifecycle_state` says. The grace period is in seconds. With `retain` an instance whose terminate hook is
-        abandoned is kept (InstanceLifecyclePolicy).
+        Without `desired` its processes are suspended: `launch` puts instances into it, and `set_lifecycle_state` sets
+        their states. The grace period is in seconds. With `retain` an instance whose terminate hook is abandoned is
+        kept (InstanceLifecyclePolicy).
         """
         self._autoscaling.create_launch_configuration(
             LaunchConfigurationName=name,
@@ -214,7 +212,7 @@ class Fleet:
             )
 
     def set_lifecycle_state(self, instance_id: str, state: str) -> None:
-        """Put an instance into a lifecycle state of its Auto Scaling group, and let nothing more become of it."""
+        """Put an instance into a lifecycle state of its Auto Scaling group and keep it there."""
         self.scaling.pose(instance_id)
         autoscaling.put_lifecycle_state(instance_id, state)
 
@@ -237,7 +235,7 @@ class Fleet:
         if self.spot.interrupt_due():
             self.emit_changes()
 
-    # -- what the world sees
+    # -- what can be read
 
     def describe(self, instance_id: str) -> dict[str, Any]:
         """Return the instance as DescribeInstances does."""
@@ -245,7 +243,7 @@ class Fleet:
         return dict(reservation["Instances"][0])
 
     def address(self, instance_id: str) -> str:
-        """Return an instance's public IPv4 address; it is an error to ask for one that it has not."""
+        """Return an instance's public IPv4 address; a KeyError if it has none."""
         return str(self.describe(instance_id)["PublicIpAddress"])
 
     def ids(self) -> tuple[str, ...]:
@@ -253,7 +251,7 @@ class Fleet:
         return tuple(instance.id for instance in ec2.instances())
 
     def running_addresses(self) -> dict[str, str]:
-        """Return the public address of every running instance that has one, and is not about to boot again."""
+        """Return the public address of each running instance that has one, except while it reboots."""
         return {
             instance.id: instance.public_ip
             for instance in ec2.instances()
@@ -265,7 +263,7 @@ class Fleet:
         return self._changes.whose(address)
 
     def emit_changes(self, of: Collection[str] | None = None, *, lost: bool = False) -> None:
-        """Send EC2's events for what has changed about those instances, or about all; with `lost` they are lost."""
+        """Send EC2's events for each change of those instances, or of all; with `lost` they are not delivered."""
         self._changes.emit(of, lost=lost)
 
     def _emit_activity(self, detail_type: str, group: str, instance_id: str) -> None:

@@ -1,7 +1,7 @@
-"""Auto Scaling: groups that keep as many instances in service as they want to have, through hooks and warm pools.
+"""Auto Scaling: groups that keep their desired capacity in service, with lifecycle hooks and warm pools.
 
-moto holds the groups and their members, which its API shows; what happens to them happens here. Nothing happens by
-itself: `advance` does what is due by the lab's clock.
+moto holds the groups and their members and shows them in its API; this module decides what happens to them. Nothing
+happens by itself: `advance` does what is due by the lab's clock.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _REFRESHED: Final = {"InProgress": "Started", "Successful": "Succeeded", "Cancel
 
 @dataclass(slots=True)
 class AutoScaling:
-    """Every group of the account; may be called from any thread.
+    """Every group of the account; all methods may be called from any thread.
 
-    `changed` is called with their ids, and without a lock held, after EC2 instances have changed. A group whose
-    processes are suspended (SuspendProcesses) keeps the instances that it has, in the states that they are put into.
+    After EC2 instances have changed, `changed` is called with their ids and without the lock. A group whose processes
+    are suspended (SuspendProcesses) changes nothing about its instances.
     """
 
     bus: Bus
@@ -77,21 +77,21 @@ class AutoScaling:
     # -- time
 
     def advance(self) -> None:
-        """Do everything that is due now, in the same order in every run, and tell of it."""
+        """Do everything that is due now, in the same order in every run, and send its events."""
         for _ in range(_STEPS_AT_MOST):
             with self.lock:
                 moved = self._step()
                 touched = frozenset(self._touched)
                 self._touched.clear()
                 events, self._events = self._events, []
-            # Outside the lock: a target of an event may call Auto Scaling.
+            # Without the lock, because the target of an event may call Auto Scaling.
             if touched:
                 self.changed(touched)
             for event in events:
                 self.bus.deliver(event)
             if not moved:
                 return
-        raise RuntimeError("Auto Scaling does not come to rest")
+        raise RuntimeError("Auto Scaling does not stop changing its groups")
 
     def _step(self) -> bool:
         """Do one thing that is due; tell whether there was one."""
@@ -175,7 +175,7 @@ class AutoScaling:
         return [life for life in self._lives.values() if life.group == group]
 
     def life(self, instance_id: str, group: str | None = None) -> Life:
-        """Return an instance of a group; one that the group does not have is refused."""
+        """Return an instance of a group; an instance that is not in it is refused."""
         life = self._lives.get(instance_id)
         if life is None or (group is not None and life.group != group):
             if group is not None:
@@ -189,21 +189,21 @@ class AutoScaling:
         return life is not None and "Launch" not in autoscaling.suspended_processes(autoscaling.group(life.group))
 
     def pose(self, instance_id: str) -> None:
-        """Let nothing more become of an instance: a test puts it into states by hand."""
+        """Stop an instance's journey, so that a test can set its states."""
         with self.lock:
             if (life := self._lives.get(instance_id)) is not None:
                 life.script = None
                 self.hooks.release(instance_id)
 
     def drop(self, instance_id: str) -> None:
-        """Let an instance be in no group any more."""
+        """Remove an instance from its group."""
         with self.lock:
             self._lives.pop(instance_id, None)
             self.hooks.release(instance_id)
             autoscaling.leave_group(instance_id)
 
     def attach(self, group: str, instance_ids: Sequence[str]) -> None:
-        """Take instances that run into a group, which then wants to have as many more."""
+        """Attach running instances to a group, and raise its desired capacity by their number."""
         with self.lock:
             for instance_id in instance_ids:
                 member = autoscaling.join_group(instance_id, group)
@@ -213,7 +213,7 @@ class AutoScaling:
             autoscaling.group(group).desired_capacity += len(instance_ids)
 
     def leave(self, group: str, journey: Journey, instance_ids: Sequence[str], *, decrement: bool) -> list[Activity]:
-        """Move instances in service to standby, or detach them; without `decrement` others are launched instead."""
+        """Move instances in service to standby, or detach them; with `decrement` the desired capacity falls, too."""
         allowed = ("InService", "Standby") if journey is Journeys.detach else ("InService",)
         with self.lock:
             lives = [self.life(each, group) for each in instance_ids]
@@ -229,7 +229,7 @@ class AutoScaling:
             return [life.doing for life in lives]
 
     def exit_standby(self, group: str, instance_ids: Sequence[str]) -> list[Activity]:
-        """Bring instances back from standby; the group wants to have as many more."""
+        """Bring instances back from standby, and raise the desired capacity by their number."""
         with self.lock:
             lives = [self.life(each, group) for each in instance_ids]
             for life in lives:
@@ -242,7 +242,7 @@ class AutoScaling:
             return [life.doing for life in lives]
 
     def terminate(self, instance_id: str, *, decrement: bool) -> Activity:
-        """Terminate an instance; one that is retained has had its hooks already."""
+        """Terminate an instance through its hooks; the hooks of a retained instance are completed already."""
         with self.lock:
             life = self.life(instance_id)
             if decrement and life.counts:
@@ -256,7 +256,7 @@ class AutoScaling:
             return life.doing
 
     def set_health(self, instance_id: str, status: str, *, respect_grace: bool) -> None:
-        """Say of an instance that it is Healthy or Unhealthy; within the grace period that has no effect."""
+        """Set an instance's health status; within the grace period, `respect_grace` ignores it."""
         with self.lock:
             life = self.life(instance_id)
             grace = timedelta(seconds=autoscaling.group(life.group).health_check_grace_period)
@@ -271,7 +271,7 @@ class AutoScaling:
             return self.refreshes.start(group, strategy, {"InstanceWarmup": warmup} | preferences).id
 
     def cancel_refresh(self, group: str) -> str:
-        """Cancel a group's instance refresh and return its id; what it has begun goes on."""
+        """Cancel a group's instance refresh and return its id; replacements that have begun continue."""
         with self.lock:
             refresh = self.refreshes.active(group)
             if refresh is None:
@@ -281,7 +281,7 @@ class AutoScaling:
             return refresh.id
 
     def forget_group(self, name: str, *, force: bool) -> None:
-        """Let a group be deleted; with `force` its instances are terminated without their hooks."""
+        """Forget a deleted group; with `force` its instances are terminated without their hooks."""
         with self.lock:
             lives = self.lives(name)
             if (lives or autoscaling.group(name).instance_states) and not force:
@@ -296,7 +296,7 @@ class AutoScaling:
             self.retaining.discard(name)
 
     def tell_call(self, name: str, parameters: dict[str, Any]) -> None:
-        """Tell of an API call as a trail does that logs management events."""
+        """Send the event of an API call, as CloudTrail does for management events."""
         detail = {
             "eventSource": "autoscaling.amazonaws.com",
             "eventName": name,
@@ -322,7 +322,7 @@ class AutoScaling:
         self._send(life, journey, cause)
 
     def _send(self, life: Life, journey: Journey, cause: str) -> None:
-        """Send an instance on a journey, whatever it was on before."""
+        """Start a journey of an instance; a journey that it is on ends."""
         self.hooks.release(life.instance_id)
         if life.script is not None:
             self.activities.end(life.doing, "Cancelled")

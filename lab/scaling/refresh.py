@@ -33,26 +33,26 @@ class Refresh:
 
     @property
     def active(self) -> bool:
-        """Whether it has still something to do."""
+        """Whether it is pending or in progress."""
         return self.end is None
 
     def begin(self, lives: Sequence[Life]) -> None:
-        """Begin with the instances that the group has now: they are the ones to replace."""
+        """Take the group's present instances as the ones to replace."""
         self.old = {life.instance_id for life in lives if life.counts}
         self.total = len(self.old)
 
     def surge(self, desired: int, lives: Sequence[Life]) -> int:
-        """Return how many instances more than desired the group may have now."""
+        """Return how many instances above its desired capacity the group may have now."""
         if self.strategy != "Rolling" or self.max_healthy <= 100:  # noqa: PLR2004 - a percentage
             return 0
         left = sum(life.counts for life in lives if life.instance_id in self.old)
         return min(left, max(1, desired * self.max_healthy // 100 - desired))
 
     def next(self, desired: int, lives: Sequence[Life], now: datetime) -> list[Life]:
-        """Return the instances to replace now: as many as leave the group healthy enough.
+        """Return the instances to replace now, so that enough healthy ones are left.
 
-        A group that may have no instance more than desired gives one up even if that is below the minimum:
-        it could not be refreshed otherwise (user guide, instance-refresh-overview).
+        A group that may not exceed its desired capacity replaces one instance even if it then falls below the minimum;
+        otherwise it could not be refreshed (user guide, instance-refresh-overview).
         """
         ready = [life for life in lives if self._ready(life, now)]
         floor = math.ceil(desired * self.min_healthy / 100)
@@ -62,7 +62,7 @@ class Refresh:
         return may_go[: max(0, len(ready) - floor)]
 
     def done(self, desired: int, lives: Sequence[Life], now: datetime) -> bool:
-        """Tell whether every old instance is replaced, and every new one warm."""
+        """Tell whether every old instance is replaced and every new one has warmed up."""
         counted = [life for life in lives if life.counts]
         going = [life for life in lives if life.state in ("Terminating", "Terminating:Wait", "Terminating:Proceed")]
         left = [life for life in (*counted, *going) if life.instance_id in self.old]
@@ -88,7 +88,7 @@ class Refresh:
         return described | ({"EndTime": self.end} if self.end else {})
 
     def _ready(self, life: Life, now: datetime) -> bool:
-        """Tell whether an instance counts as healthy: in service and, if it is new, warm."""
+        """Tell whether an instance counts as healthy: in service and, if it is new, warmed up."""
         if life.state != "InService" or life.in_service is None or life.member.health_status != "Healthy":
             return False
         return life.instance_id in self.old or now >= life.in_service + timedelta(seconds=self.warmup)

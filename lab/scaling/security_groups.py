@@ -29,9 +29,9 @@ class SecurityGroups:
     ec2: Any
 
     def open_default(self) -> None:
-        """Let everybody reach every TCP port of the instances that are launched into no group by name.
+        """Open every TCP port of the default security group to everybody.
 
-        AWS's default group lets in only itself; whoever runs servers in it has opened it.
+        AWS's default group allows only traffic from itself; an operator who runs servers in it opens it.
         """
         described = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])
         (default,) = described["SecurityGroups"]
@@ -51,14 +51,14 @@ class SecurityGroups:
     def allow(
         self, group_id: str, sources: Sequence[str], *, ports: tuple[int, int] = (80, 80), protocol: str = "tcp"
     ) -> None:
-        """Add an inbound rule for each source; with protocol -1 it is about all ports."""
+        """Add an inbound rule for each source; with protocol -1 it allows all ports."""
         for source in sources:
             bounds = {} if protocol == "-1" else {"FromPort": ports[0], "ToPort": ports[1]}
             permission = {"IpProtocol": protocol, **bounds, **_from(source)}
             self.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[permission])
 
     def create_prefix_list(self, name: str, entries: Sequence[str], family: int = 4) -> str:
-        """Create a prefix list of an operator's own and return its id."""
+        """Create a customer-managed prefix list and return its id."""
         created = self.ec2.create_managed_prefix_list(
             PrefixListName=name,
             AddressFamily=f"IPv{family}",

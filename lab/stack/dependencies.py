@@ -1,4 +1,4 @@
-"""The order in which CloudFormation makes a template's resources, and the opposite one in which it deletes them."""
+"""The order in which CloudFormation creates the resources of a template, and the reverse, in which it deletes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def dependencies(resources: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Return the resources that each of a translated template's resources waits for: by DependsOn or a reference."""
+    """Return the resources that each resource of a translated template depends on, by DependsOn or by a reference."""
     return {
         name: frozenset(references(resource)) & resources.keys() - {name}
         for name, resource in sorted(resources.items())
@@ -20,12 +20,12 @@ def dependencies(resources: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 
 
 def deletion_order(resources: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the resources, each before those it depends on; a graphlib.CycleError names a circle."""
+    """Return the resources, each before those that it depends on; graphlib.CycleError names a circular dependency."""
     return tuple(reversed(tuple(TopologicalSorter(dependencies(resources)).static_order())))
 
 
 def attributes_of(node: Any) -> frozenset[str]:
-    """Return the names of the resources of which a piece of a template reads an attribute."""
+    """Return the names of the resources whose attributes a piece of a template reads."""
     match node:
         case {"Fn::GetAtt": [str(name), *_]}:
             return frozenset({name})

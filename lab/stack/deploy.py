@@ -1,4 +1,4 @@
-"""Deploys the real template: by moto's CloudFormation where moto can, by the lab where it cannot."""
+"""Deploys template.yaml: moto's CloudFormation creates the resources that it knows, the lab creates the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed Lambda function; its settings are the template's, resolved, and `timeout` is in seconds."""
+    """A deployed Lambda function with its resolved settings; `timeout` is in seconds."""
 
     logical_id: str
     name: str
@@ -55,7 +55,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """An invocation of a function, again and again; `rule` is the name of the EventBridge rule behind it, if one is."""
+    """A schedule that invokes a function; `rule` is its EventBridge rule, None for EventBridge Scheduler."""
 
     logical_id: str
     function: str
@@ -66,7 +66,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack that stands in the lab; `created_by` says of every resource who made it."""
+    """A deployed stack; `created_by` says for each resource whether moto or the lab created it."""
 
     stack_name: str
     functions: dict[str, Function]
@@ -80,7 +80,7 @@ class Deployment:
     custom: dict[str, dict[str, Any]]
     """The properties of each custom resource."""
     waiting: dict[str, dict[str, Any]]
-    """Resources, not resolved, that read an attribute of a custom resource, and so wait for its answer."""
+    """Resources, not resolved, that read an attribute of a custom resource; they are created after its answer."""
     deletion_order: tuple[str, ...]
 
     def queue_url(self, logical_id: str) -> str:
@@ -115,7 +115,7 @@ def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
-    """Make what moto does not, and return the stack as it stands."""
+    """Create the resources that moto does not, and return the deployed stack."""
     cloudformation = cloud.client("cloudformation")
     (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     if described["StackStatus"] != wanted:
@@ -160,7 +160,7 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
 
 
 def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make what waited for the `answers` of the custom resources, by their logical ids."""
+    """Create the resources that waited for the custom resources; `answers` are by logical id."""
     stack = StackValues(deployment.stack_name)
     data = {name: answer.get("Data", {}) for name, answer in answers.items()}
     for name, each in deployment.waiting.items():
@@ -169,7 +169,7 @@ def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -
 
 
 def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
-    """Return a piece of the template with the attributes of custom resources; a TemplateError names one not given."""
+    """Return a piece of the template with the attributes of custom resources filled in, or raise TemplateError."""
     match node:
         case {"Fn::GetAtt": [str(name), str(attribute)]} if name in data:
             if attribute not in data[name]:
@@ -283,7 +283,7 @@ def _schedule(
 
 
 def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
-    """Make what moto has, but not its CloudFormation."""
+    """Create a resource that moto supports, but its CloudFormation does not."""
     if kind == "AWS::SQS::QueuePolicy":
         for url in properties["Queues"]:
             document = json.dumps(properties["PolicyDocument"])
@@ -305,7 +305,7 @@ _WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
 
 
 def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an alarm's numbers their types back: CloudFormation lets them be texts, the API does not."""
+    """Return an alarm's properties with numbers as numbers: CloudFormation accepts strings, the API does not."""
     typed = dict(properties)
     if "Metrics" in typed:
         typed["Metrics"] = [

@@ -1,4 +1,4 @@
-"""The lab's alarms: CloudWatch's own examples of missing data, and what the lab makes of moto's data points."""
+"""The lab's alarms: CloudWatch's examples of missing data, and the lab's evaluation of moto's data points."""
 
 from __future__ import annotations
 

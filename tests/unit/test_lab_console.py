@@ -1,4 +1,4 @@
-"""The lab's console: it hosts a widget as CloudWatch documents it, and answers nobody else's page."""
+"""The lab's console: it hosts a widget as CloudWatch documents it, and refuses requests of other pages."""
 
 from __future__ import annotations
 

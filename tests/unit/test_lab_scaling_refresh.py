@@ -1,4 +1,4 @@
-"""The lab's instance refreshes: which instances are replaced when, and what waits for what."""
+"""The lab's instance refreshes: which instances they replace, when, and in which order."""
 
 from __future__ import annotations
 

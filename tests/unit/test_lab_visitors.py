@@ -139,7 +139,7 @@ def test_a_broken_instance_does_not_serve(lab: Lab) -> None:
     lab.run(25, step=5)
     lab.serving.break_(instance_id)
     assert lab.serving.refusal(lab.fleet.address(instance_id)) == f"{instance_id} does not serve"
-    lab.serving.mend(instance_id)
+    lab.serving.repair(instance_id)
     assert lab.serving.refusal(lab.fleet.address(instance_id)) is None
 
 
@@ -155,7 +155,7 @@ def test_clients_of_a_lab_connect_in_every_turn_and_see_who_does_not_serve(lab: 
     put(lab, lab.fleet.address(stays))
     lab.run(10)
     assert {(each.address, each.instance_id, each.state) for each in clients.failures} == {(gone, goes, "terminated")}
-    assert {each.because for each in clients.failures} == {"the address belongs to a stranger"}
+    assert {each.because for each in clients.failures} == {"the address belongs to no instance of this fleet"}
     lab.run(60)
     clients.failures.clear()
     lab.run(10)
