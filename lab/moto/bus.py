@@ -21,14 +21,14 @@ class Bus:
     """The default event bus.
 
     PutEvents refuses sources that begin with `aws.`, so `deliver` sends the events of AWS services; `put` answers
-    PutEvents. `told` keeps every event in order, whether a rule matched it or not. The first `refusals` entries of
+    PutEvents. `sent` keeps every event in order, whether a rule matched it or not. The first `refusals` entries of
     PutEvents are refused.
     """
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     invoke: Callable[[str, Any], Any]
-    told: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
     refusals: int = 0
 
     def event(
@@ -69,7 +69,7 @@ class Bus:
 
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""
-        self.told.append(event)
+        self.sent.append(event)
         matched = [rule for rule in events.event_rules() if _matches(rule, event)]
         for rule in matched:
             for target in rule.targets:

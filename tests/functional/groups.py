@@ -114,7 +114,7 @@ def events(lab: Lab, kind: str, instance_id: str | None = None) -> list[dict[str
     """Return the events of a detail-type that were sent, about one instance or about all."""
     return [
         event
-        for event in lab.bus.told
+        for event in lab.bus.sent
         if event["detail-type"] == kind and instance_id in (None, event["detail"].get("EC2InstanceId"))
     ]
 
@@ -156,7 +156,7 @@ def lose(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
     def deliver(bus: Bus, event: dict[str, Any]) -> tuple[str, ...]:
         if event["detail-type"] not in kinds:
             return as_told(bus, event)
-        bus.told.append(event)
+        bus.sent.append(event)
         return ()
 
     monkeypatch.setattr(Bus, "deliver", deliver)

@@ -107,7 +107,7 @@ def test_a_redirect_is_healthy() -> None:
         assert probe(check("HTTP", 80), place).succeeded
 
 
-def test_a_server_that_says_nothing_is_unhealthy_in_time() -> None:
+def test_a_server_that_does_not_respond_is_unhealthy_after_the_timeout() -> None:
     with listening(b"") as place:
         assert not probe(check("HTTP", 80), place, speed=100).succeeded
 
