@@ -44,7 +44,7 @@ fix: $(READY)  ## format, and apply safe fixes (the only target that changes cod
 check: $(READY)  ## format, lint, types, layers, template, requirements; changes nothing
 	@echo "ruff" && $(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet
 	@echo "mypy" && $(BIN)/mypy --no-error-summary
-	@echo "import-linter" && PYTHONPATH=layers/shared $(BIN)/lint-imports --no-cache --no-logo
+	@echo "import-linter" && PYTHONPATH=.:layers/shared $(BIN)/lint-imports --no-cache --no-logo
 	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/fleet.yaml
 	@echo "requirements" && $(MAKE) --no-print-directory requirements-in-step
 

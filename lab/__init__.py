@@ -1,1 +1,1 @@
-"""The lab: all of AWS that fleet53 touches, on one machine."""
+"""The lab: every AWS service that fleet53 uses, simulated on one machine."""

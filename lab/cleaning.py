@@ -1,4 +1,4 @@
-"""HTML as CloudWatch shows it: what a custom widget returned, without whatever could run a program."""
+"""Removes from the HTML of a custom widget everything that could run a script, as CloudWatch does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ADDRESSES: Final = frozenset({"href", "src", "xlink:href", "action", "formactio
 
 
 def clean(html: str) -> str:
-    """Return `html` without scripts, frames, `<use>`, event handlers and addresses that are programs."""
+    """Return `html` without scripts, frames, `<use>`, event handlers and `javascript:` addresses."""
     cleaner = _Cleaner()
     cleaner.feed(html)
     cleaner.close()

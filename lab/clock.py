@@ -1,4 +1,4 @@
-"""The lab's one clock: everything in this process reads the same time, and it can be moved forward."""
+"""The lab's clock: everything in this process reads the same time, and a test can move it forward."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 TICK = 0.05
-"""Real seconds between two shifts of a clock that runs."""
+"""Real seconds between two steps of a running clock."""
 
 
 class Clock:
-    """Time as boto3, moto and the handlers see it, for as long as the clock is entered.
+    """The time that boto3, moto and the handlers see while the clock is entered.
 
-    It stands still but for `advance`, so that a story has the same times on every machine, until it is told to run.
+    It stands still except for `advance`, so that times are the same on every machine, until `run_at` is called.
     `time.monotonic` and `time.sleep` stay real, so waits are real waits.
     """
 
@@ -49,7 +49,7 @@ class Clock:
         return datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Move everybody's time forward by `seconds` at once."""
+        """Move the time forward by `seconds` at once."""
         if seconds < 0:
             raise ValueError(f"time does not run backwards: {seconds} s")
         if self._traveller is None:

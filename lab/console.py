@@ -1,7 +1,7 @@
 """The console: a page on loopback that hosts the stack's custom widget as CloudWatch's dashboard does.
 
-The widget's function gets the event that CloudWatch documents, and what it returns is cleaned before it is shown. Only
-requests for a loopback name are answered, so that no page elsewhere can reach it by a name that resolves to loopback.
+The widget's function gets the event that CloudWatch documents, and its answer is sanitized before it is shown. The
+server answers only requests whose Host is a loopback name, which prevents DNS rebinding by other pages.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Styles may be inline, since CloudWatch lets a widget have its own; no script may."""
+"""The page's content security policy: inline styles are allowed, as in CloudWatch, and inline scripts are not."""
 _HEADERS: Final = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -47,7 +47,7 @@ _DAY: Final = 86_400_000  # milliseconds
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """A custom widget of a dashboard, as its body describes it: the function's ARN and what it is always told."""
+    """A custom widget of a dashboard: the ARN of its function and the parameters that the function always gets."""
 
     endpoint: str
     dashboard: str = "fleet53"
@@ -74,7 +74,7 @@ class Console(loopback.Server):
         super().__init__(_Handler, port=port)
 
     def page(self, theme: str, width: int | None) -> str:
-        """Return the host page; `width` is the box's in pixels, or all there is."""
+        """Return the page around the widget; `width` is the widget's in pixels, or the whole page's."""
         other = "dark" if theme == "light" else "light"
         query = {"theme": other} | ({} if width is None else {"width": str(width)})
         values = {
@@ -90,7 +90,7 @@ class Console(loopback.Server):
         return Template(text).substitute({key: escape(value) for key, value in values.items()}, size=size)
 
     def call(self, endpoint: str, params: Mapping[str, Any], context: Mapping[str, Any]) -> str:
-        """Call a function as the dashboard does, and return what is to be shown of its answer.
+        """Invoke a function as the dashboard does, and return the HTML or text to show.
 
         `params` are the widget's or a button's; the event has them beside the context (CloudWatch User Guide, Details
         about custom widgets).
@@ -146,7 +146,7 @@ class _Handler(Handler):
         body = self.body()
         if not self._for_us() or self.headers.get("Origin", self._own_origin()) != self._own_origin():
             self._refuse(HTTPStatus.FORBIDDEN, "asked by another page")
-        elif self.headers.get_content_type() != "application/json":  # which a form elsewhere cannot send
+        elif self.headers.get_content_type() != "application/json":  # a form of another page cannot send it
             self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "JSON is taken")
         elif self.path != "/call":
             self._refuse(HTTPStatus.NOT_FOUND, "nothing is here")

@@ -14,7 +14,7 @@ import dns.rcode
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a name server said: dig's word for its status, the addresses, and the lines to show."""
+    """The answer of a name server: its status in dig's words, the addresses, and the lines to show."""
 
     status: str
     addresses: frozenset[str]
@@ -37,12 +37,12 @@ def ask(host: str, port: int, name: str) -> Reply:
 
 
 def command(host: str, port: int, name: str) -> str:
-    """Return the command line that asks the same."""
+    """Return the dig command that asks a name server for a name."""
     return f"dig @{host} -p {port} {name}"
 
 
 def shown(host: str, port: int, name: str) -> tuple[str, ...]:
-    """Ask and return the lines to show: dig's own if it is installed, else the same by dnspython."""
+    """Ask a name server and return the lines to show: by dig if it is installed, or by dnspython."""
     program = shutil.which("dig")
     if program is None:
         return ask(host, port, name).lines

@@ -1,4 +1,4 @@
-"""A lab that runs by itself: the world turns in one thread, fleet53 works in another."""
+"""A lab that runs by itself: AWS acts in one thread, fleet53's functions run in another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.world import Lab
 
 _PAUSE: Final = 0.1
-"""Real seconds between two looks at what is due."""
+"""Real seconds between two checks of what is due."""
 
 
 class Live:
@@ -51,7 +51,7 @@ class Live:
         self._stack.close()
 
     def check(self) -> None:
-        """Raise what ended one of the threads."""
+        """Raise the error that ended one of the threads, if there is one."""
         if self._errors:
             raise RuntimeError("the lab stopped working") from self._errors[0]
 
@@ -61,7 +61,7 @@ class Live:
             thread.join()
 
     def _turn(self) -> None:
-        """Turn the world, and tell of changes that somebody made through the API."""
+        """Let AWS act, and send the events of changes that somebody made through its API."""
         self._lab.turn()
         self._lab.fleet.emit_changes()
         self._lab.pools.emit_changes()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from lab.clock import Clock
-from lab.moto import cloud, gaps
+from lab.moto import cloud, cloudformation, cloudwatch, gaps
+from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
 from lab.route53.checks import REGIONS
@@ -23,7 +24,6 @@ from lab.scaling.fleet import Fleet
 from lab.stack.alarms import Alarms
 from lab.stack.custom_resource import AnswerUrls, CustomResource
 from lab.stack.deploy import STACK, complete, deploy, update
-from lab.stack.events import Bus
 from lab.stack.functions import Functions
 from lab.stack.pools import Pools
 from lab.stack.sources import Poller, Timer, drain
@@ -202,17 +202,17 @@ class Lab:
 
         It stops at a custom resource whose deletion fails, unless that is one of those to `retain`.
         """
-        gaps.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
+        cloudformation.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
         for logical_id in self.deployment.deletion_order:
             if logical_id in self.custom_resources and logical_id not in retain:
                 if self.custom_resources[logical_id].delete()["Status"] != "SUCCESS":
-                    gaps.put_stack_status(self._stack_name, "DELETE_FAILED")
+                    cloudformation.put_stack_status(self._stack_name, "DELETE_FAILED")
                     return "DELETE_FAILED"
                 del self.custom_resources[logical_id]
             self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
             self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
-            gaps.delete_alarm(f"{self._stack_name}-{logical_id}")
-            gaps.delete_resource(self._stack_name, logical_id)
+            cloudwatch.delete_alarm(f"{self._stack_name}-{logical_id}")
+            cloudformation.delete_resource(self._stack_name, logical_id)
         self.client("cloudformation").delete_stack(StackName=self._stack_name)
         return "DELETE_COMPLETE"
 

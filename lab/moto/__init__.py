@@ -1,1 +1,1 @@
-"""The part of AWS that moto plays, and what moto leaves out."""
+"""The AWS services that moto simulates, and corrections where moto differs from AWS."""

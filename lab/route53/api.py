@@ -1,9 +1,9 @@
 """Route 53 in memory, as its API documentation describes it.
 
-moto accepts much that Route 53 refuses, and what it accepts would hide the mistakes fleet53 can make. So the
-lab brings its own: tests/contract proves each rule here, and can prove the same rule on a real account. Not
-modelled: tags, traffic policies, DNSSEC, delegation sets that zones share, 10,000 records per zone (it is only
-told), 400 values per record.
+moto accepts many requests that Route 53 refuses, and so would hide mistakes of fleet53. The lab therefore has its own
+Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. Not modelled: tags,
+traffic policies, DNSSEC, shared delegation sets, 400 values per record. The quota of 10,000 records per hosted zone is
+reported, not enforced.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from __future__ import annotations
 import copy
 import threading
 import uuid
-from collections import defaultdict, deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from lab.route53 import checker_ranges
 from lab.route53.checks import Checks
 from lab.route53.error import Route53Error, invalid_input
-from lab.route53.names import InvalidNameError, Name, parse_name
-from lab.route53.page import page_by_id
-from lab.route53.records import Records
+from lab.route53.names import parse_name
+from lab.route53.refusals import Refusals
+from lab.route53.zones import Zones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,49 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Route53", "Route53Error"]
 
-_MAX_ZONES_PAGE = 100  # ListHostedZones
-_MAX_SETS_PER_ZONE = 10_000  # Developer Guide, "Quotas"; the lab does not enforce it
-_ONE_SECOND = timedelta(seconds=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it was made; ``code`` is the error it was answered with, None if it was granted."""
+    """One request; `code` is the error code of the answer, None if the request succeeded."""
 
     operation: str
     parameters: Mapping[str, Any]
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Zone:
-    id: str
-    name: Name
-    reference: str
-    config: Mapping[str, Any]
-    vpc: Mapping[str, Any] | None
-    name_servers: tuple[str, ...]
-    records: Records
-
-    @property
-    def private(self) -> bool:
-        return bool(self.config["PrivateZone"])
-
-    def described(self) -> dict[str, Any]:
-        return {
-            "Id": f"/hostedzone/{self.id}",
-            "Name": str(self.name),
-            "CallerReference": self.reference,
-            "Config": dict(self.config),
-            "ResourceRecordSetCount": len(self.records),
-        }
-
-
 class Route53:
     """One account's Route 53; all methods may be called from any thread.
 
-    ``now`` gives the time of every observation, change and quota; ``new_id`` the ids of checks, and what the
-    ids of zones and changes are made of. With ``requests_per_second`` it throttles beyond; AWS grants five.
+    `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
+    zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five.
     """
 
     def __init__(
@@ -86,19 +57,15 @@ class Route53:
         self.calls: list[Call] = []
         self._now = now
         self._new_id = new_id
-        self._requests_per_second = requests_per_second
-        self._granted: deque[datetime] = deque()
+        self._refusals = Refusals(now, requests_per_second)
         self._lock = threading.RLock()
-        self._zones: dict[str, _Zone] = {}
+        self._zones = Zones(lambda: self._resource_id("Z"))
         self._checks = Checks(now, new_id)
         self._changes: dict[str, dict[str, Any]] = {}
-        self._throttled = 0
-        self._denied: set[str] = set()
-        self._failures: defaultdict[str, deque[Route53Error]] = defaultdict(deque)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "CreateHostedZone": self._create_hosted_zone,
-            "GetHostedZone": self._get_hosted_zone,
-            "ListHostedZones": self._list_hosted_zones,
+            "GetHostedZone": self._zones.get,
+            "ListHostedZones": self._zones.page,
             "ListResourceRecordSets": self._list_resource_record_sets,
             "ChangeResourceRecordSets": self._change_resource_record_sets,
             "GetChange": self._get_change,
@@ -110,7 +77,7 @@ class Route53:
             "GetHealthCheckStatus": self._checks.status,
             "GetAccountLimit": self._get_account_limit,
             "GetCheckerIpRanges": _get_checker_ip_ranges,
-            "GetHostedZoneLimit": self._get_hosted_zone_limit,
+            "GetHostedZoneLimit": self._zones.limit,
             "CreateResourceRecordSetProtections": self._create_protections,
             "DeleteResourceRecordSetProtections": self._delete_protections,
             "ListResourceRecordSetProtections": self._list_protections,
@@ -118,7 +85,7 @@ class Route53:
 
     @property
     def health_check_quota(self) -> int:
-        """How many health checks the account may have at a time."""
+        """The number of health checks that the account may have."""
         return self._checks.quota
 
     @health_check_quota.setter
@@ -126,7 +93,7 @@ class Route53:
         self._checks.quota = value
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer one request, named and shaped as in botocore, or raise Route53Error; record either."""
+        """Answer one request, in botocore's names and shapes, or raise Route53Error; `calls` records it either way."""
         with self._lock:
             code = None
             try:
@@ -138,9 +105,9 @@ class Route53:
                 self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), code))
 
     def forget_calls(self) -> None:
-        """Forget the recorded calls, and grant as many as if there had been none."""
+        """Forget the recorded calls, also for the rate limit."""
         self.reset_calls()
-        self._granted.clear()
+        self._refusals.forget_rate()
 
     def reset_calls(self) -> None:
         """Forget the recorded calls."""
@@ -150,7 +117,7 @@ class Route53:
     def throttle(self, calls: int) -> None:
         """Refuse the next calls, of any operation, as AWS does above five requests a second."""
         with self._lock:
-            self._throttled = calls
+            self._refusals.throttle(calls)
 
     def busy(self, calls: int) -> None:
         """Refuse the next change batches because an earlier one is still being processed."""
@@ -160,63 +127,60 @@ class Route53:
     def deny(self, zone_id: str) -> None:
         """Refuse every operation on this zone from now on, as IAM does."""
         with self._lock:
-            self._denied.add(zone_id.removeprefix("/hostedzone/"))
+            self._refusals.deny(zone_id.removeprefix("/hostedzone/"))
 
     def fail(self, operation: str, error: Route53Error, calls: int) -> None:
         """Answer the next calls of one operation with this error."""
         with self._lock:
-            self._failures[operation].extend([error] * calls)
+            self._refusals.fail(operation, error, calls)
 
     def protect(self, zone_id: str, name: str, record_type: str, comment: str) -> None:
         """Put a resource record set protection on a name and type."""
         with self._lock:
-            zone = self._zone(zone_id.removeprefix("/hostedzone/"))
+            zone = self._zones.find(zone_id.removeprefix("/hostedzone/"))
             zone.records.protections.create([{"RecordName": name, "RecordType": record_type, "Comment": comment}])
 
     def observe(self, check_id: str, region: str, succeeded: bool, status: str) -> None:  # noqa: FBT001 - spoken in this order
-        """Report what the checker of a region just saw; only its newest observation is kept."""
+        """Record what the checker of a region saw; only the newest observation of each region is kept."""
         with self._lock:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
     def percent_healthy(self, check_id: str) -> float | None:
-        """Return what CloudWatch shows as HealthCheckPercentageHealthy, or None while there is no data."""
+        """Return the health check's HealthCheckPercentageHealthy, or None while there is no data."""
         with self._lock:
             return self._checks.percent_healthy(check_id)
 
     def is_healthy(self, check_id: str) -> bool:
-        """Return whether DNS answers for records that name this check."""
+        """Tell whether DNS answers with the records that use this health check."""
         with self._lock:
             return self._checks.is_healthy(check_id)
 
     def records(self, name: str, record_type: str) -> tuple[RecordSet, ...]:
         """Return the record sets of exactly this name and type, from the zone that answers for the name."""
         with self._lock:
-            zone = self._answering(parse_name(name))
+            zone = self._zones.answering(parse_name(name))
             return zone.records.at(parse_name(name), record_type) if zone else ()
 
     def zone_of(self, name: str) -> str | None:
         """Return the name of the zone that answers for a name, with trailing dot; None if none does."""
         with self._lock:
-            zone = self._answering(parse_name(name))
+            zone = self._zones.answering(parse_name(name))
             return str(zone.name) if zone else None
 
     def name_servers(self, name: str) -> tuple[str, ...]:
-        """Return the name servers, with trailing dot, of the first public zone with this very name; none without."""
+        """Return the name servers, with trailing dot, of the first public hosted zone of this name."""
         with self._lock:
-            zones = (zone for zone in self._zones.values() if not zone.private and zone.name == parse_name(name))
-            return next((zone.name_servers for zone in zones), ())
+            zone = self._zones.public(parse_name(name))
+            return zone.name_servers if zone else ()
 
     def has_name(self, name: str) -> bool:
-        """Tell whether DNS knows the name or a name below it: if not, the answer is NXDOMAIN."""
+        """Tell whether the name or a name below it has a record; if not, DNS answers NXDOMAIN."""
         with self._lock:
-            zone = self._answering(parse_name(name))
+            zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        if self._throttled:
-            self._throttled -= 1
-            raise Route53Error("Throttling", "Rate exceeded")
-        self._keep_rate()
+        self._refusals.check_rate()
         answer = self._operations.get(operation)
         if answer is None:
             raise Route53Error(
@@ -224,40 +188,8 @@ class Route53:
                 f"The lab's Route 53 does not know {operation}. It knows: {', '.join(self._operations)}",
                 HTTPStatus.NOT_IMPLEMENTED,
             )
-        self._refuse_denied(operation, parameters)
-        if self._failures[operation]:
-            raise self._failures[operation].popleft()
+        self._refusals.check_request(operation, parameters)
         return answer(parameters)
-
-    def _keep_rate(self) -> None:
-        if self._requests_per_second is None:
-            return
-        now = self._now()
-        while self._granted and now - self._granted[0] >= _ONE_SECOND:
-            self._granted.popleft()
-        if len(self._granted) >= self._requests_per_second:
-            raise Route53Error("Throttling", "Rate exceeded")
-        self._granted.append(now)
-
-    def _refuse_denied(self, operation: str, parameters: Mapping[str, Any]) -> None:
-        zone_id = parameters.get("HostedZoneId", parameters.get("Id"))
-        if zone_id in self._denied:
-            raise Route53Error(
-                "AccessDenied",
-                f"User is not authorized to perform: route53:{operation} "
-                f"on resource: arn:aws:route53:::hostedzone/{zone_id}",
-                HTTPStatus.FORBIDDEN,
-            )
-
-    def _zone(self, zone_id: str) -> _Zone:
-        zone = self._zones.get(zone_id)
-        if zone is None:
-            raise Route53Error("NoSuchHostedZone", f"No hosted zone found with ID: {zone_id}", HTTPStatus.NOT_FOUND)
-        return zone
-
-    def _answering(self, name: Name) -> _Zone | None:
-        zones = [zone for zone in self._zones.values() if name.is_within(zone.name)]
-        return max(zones, key=lambda zone: (len(zone.name.labels), not zone.private), default=None)
 
     def _resource_id(self, letter: str) -> str:
         return letter + self._new_id().replace("-", "").upper()[-20:]
@@ -269,51 +201,18 @@ class Route53:
         return dict(change)
 
     def _create_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        reference = parameters["CallerReference"]
-        if any(zone.reference == reference for zone in self._zones.values()):
-            raise Route53Error(
-                "HostedZoneAlreadyExists",
-                f"A hosted zone has already been created with the caller reference {reference}",
-                HTTPStatus.CONFLICT,
-            )
-        try:
-            name = parse_name(parameters["Name"])
-        except InvalidNameError as error:
-            raise Route53Error("InvalidDomainName", str(error)) from error
-        vpc = parameters.get("VPC")
-        asked = parameters.get("HostedZoneConfig") or {}
-        config = {**asked, "PrivateZone": bool(vpc or asked.get("PrivateZone"))}
-        servers = _name_servers(len(self._zones) + 1)
-        zone = _Zone(self._resource_id("Z"), name, reference, config, vpc, servers, Records(name, servers))
-        self._zones[zone.id] = zone
+        zone = self._zones.create(parameters)
         return {
             "HostedZone": zone.described(),
             "ChangeInfo": self._submit(),
             "Location": f"https://route53.amazonaws.com/2013-04-01/hostedzone/{zone.id}",
-        } | _where(zone)
-
-    def _get_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        zone = self._zone(parameters["Id"])
-        answer = {"HostedZone": zone.described()} | _where(zone)
-        if zone.vpc:
-            answer["VPCs"] = [answer.pop("VPC")]
-        return answer
-
-    def _list_hosted_zones(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return page_by_id(
-            self._zones,
-            lambda zone_id: self._zones[zone_id].described(),
-            parameters,
-            key="HostedZones",
-            default=_MAX_ZONES_PAGE,
-            most=_MAX_ZONES_PAGE,
-        )
+        } | zone.location()
 
     def _list_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._zone(parameters["HostedZoneId"]).records.page(parameters)
+        return self._zones.find(parameters["HostedZoneId"]).records.page(parameters)
 
     def _change_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        zone = self._zone(parameters["HostedZoneId"])
+        zone = self._zones.find(parameters["HostedZoneId"])
         zone.records.change(parameters["ChangeBatch"], self._checks.__contains__)
         return {"ChangeInfo": self._submit()}
 
@@ -323,7 +222,7 @@ class Route53:
             raise Route53Error(
                 "NoSuchChange", f"No change exists with the ID: {parameters['Id']}", HTTPStatus.NOT_FOUND
             )
-        # The lab has one name server, and a change is in it at once.
+        # The lab has one name server, which answers with a change at once.
         return {"ChangeInfo": {**change, "Status": "INSYNC"}}
 
     def _get_account_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -332,37 +231,17 @@ class Route53:
         limit = {"Type": parameters["Type"], "Value": self._checks.quota}
         return {"Limit": limit, "Count": len(self._checks)}
 
-    def _get_hosted_zone_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        zone = self._zone(parameters["HostedZoneId"])
-        if parameters["Type"] != "MAX_RRSETS_BY_ZONE":
-            raise invalid_input(f"The lab keeps no limit of type {parameters['Type']}")
-        return {"Limit": {"Type": parameters["Type"], "Value": _MAX_SETS_PER_ZONE}, "Count": len(zone.records)}
-
     def _create_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        self._zone(parameters["HostedZoneId"]).records.protections.create(parameters.get("Protections") or ())
+        self._zones.find(parameters["HostedZoneId"]).records.protections.create(parameters.get("Protections") or ())
         return {}
 
     def _delete_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        self._zone(parameters["HostedZoneId"]).records.protections.delete(parameters.get("Protections") or ())
+        self._zones.find(parameters["HostedZoneId"]).records.protections.delete(parameters.get("Protections") or ())
         return {}
 
     def _list_protections(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        return self._zone(parameters["HostedZoneId"]).records.protections.page(parameters)
-
-
-def _name_servers(number: int) -> tuple[str, ...]:
-    """Return four name servers that no zone with another number has, until there are 511 of them."""
-    host = number % 512
-    ends = ("com.", "net.", "org.", "co.uk.")
-    return tuple(f"ns-{host + 512 * place}.awsdns-{host // 8:02}.{end}" for place, end in enumerate(ends))
+        return self._zones.find(parameters["HostedZoneId"]).records.protections.page(parameters)
 
 
 def _get_checker_ip_ranges(_parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"CheckerIpRanges": [*checker_ranges.IPV4, *checker_ranges.IPV6]}
-
-
-def _where(zone: _Zone) -> dict[str, Any]:
-    """Return what places a zone: name servers if public, its VPC if private."""
-    if not zone.private:
-        return {"DelegationSet": {"NameServers": [server.removesuffix(".") for server in zone.name_servers]}}
-    return {"VPC": dict(zone.vpc)} if zone.vpc else {}

@@ -23,7 +23,7 @@ _AT_ONCE: Final = 8
 
 @dataclass(slots=True)
 class _Checker:
-    """One checker's memory of one check: a verdict changes after FailureThreshold equal results in a row."""
+    """What a checker remembers of a health check: its status changes after FailureThreshold equal results in a row."""
 
     due: datetime
     healthy: bool | None = None
@@ -38,9 +38,9 @@ class _Checker:
 
 
 class Checkers:
-    """One checker in each region; AWS has about three there, which would only be the same answer three times.
+    """One checker in each region; AWS has several, whose results would be the same here.
 
-    Like AWS's they are uncoordinated: each region begins at a moment of its own within the interval.
+    As in AWS they do not coordinate: each region begins at its own time within the interval.
     """
 
     def __init__(self, route53: Route53, place: Place, clock: Clock) -> None:

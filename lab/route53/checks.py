@@ -1,4 +1,4 @@
-"""The health checks of one account under the rules of CreateHealthCheck, UpdateHealthCheck and their kin."""
+"""The health checks of one account under the rules of CreateHealthCheck, UpdateHealthCheck and related operations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the checkers of one region saw last."""
+    """The newest observation of a region's checkers."""
 
     region: str
     succeeded: bool
@@ -102,7 +102,7 @@ class _Check:
 
 
 class Checks:
-    """The checks of one account; a CallerReference once used is never free again."""
+    """The health checks of one account; a CallerReference can be used only once."""
 
     def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self.quota = DEFAULT_QUOTA
@@ -154,7 +154,7 @@ class Checks:
         return {"HealthCheck": self._find(parameters).described()}
 
     def update(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer UpdateHealthCheck; type, interval and latency are no parameters of it, so never change."""
+        """Answer UpdateHealthCheck, which has no parameters for type, interval and latency."""
         check = self._find(parameters)
         version = parameters.get("HealthCheckVersion")
         if version is not None and version != check.version:
@@ -177,7 +177,7 @@ class Checks:
         return {"HealthCheck": check.described()}
 
     def delete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer DeleteHealthCheck, also for a check that records still name."""
+        """Answer DeleteHealthCheck, also for a check that records still use."""
         del self._checks[self._find(parameters).id]
         return {}
 
@@ -203,7 +203,7 @@ class Checks:
         }
 
     def observe(self, check_id: str, region: str, *, succeeded: bool, status: str) -> None:
-        """Keep what a checker saw; of a check that was deleted meanwhile nothing is kept."""
+        """Record what a checker saw, unless the check has been deleted."""
         check = self._checks.get(check_id)
         if check is not None:
             check.observations[region] = Observation(region, succeeded, status, self._now())
@@ -217,7 +217,7 @@ class Checks:
         return 100 * sum(seen.succeeded for seen in observations) / len(observations)
 
     def is_healthy(self, check_id: str) -> bool:
-        """Return what DNS goes by; an unknown check counts as healthy, where AWS promises nothing."""
+        """Tell whether DNS treats a check as healthy; an unknown check is healthy here, and undefined in AWS."""
         check = self._checks.get(check_id)
         if check is None:
             return True

@@ -1,4 +1,4 @@
-"""Route 53's side of DNS: answers from the zones' records as its guide describes them, on loopback."""
+"""Route 53's name servers: they answer from the hosted zones' records, on loopback."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from lab.route53.api import Route53
 
 MOST_IN_AN_ANSWER: Final = 8
-"""How many multivalue records one answer holds at most (Developer Guide, routing-policy-multivalue)."""
+"""The largest number of multivalue records in an answer (Developer Guide, routing-policy-multivalue)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What DNS says of a name and type; `soa` is there when `values` is empty for a name in a zone."""
+    """DNS's answer for a name and type; a negative answer from a hosted zone has its `soa`."""
 
     rcode: str
     record_type: str = ""
@@ -32,7 +32,7 @@ class Answer:
 
 
 def answer(route53: Route53, name: str, record_type: str, source: random.Random) -> Answer:
-    """Answer a question as Route 53's name servers do: for its own zones only, never by asking others."""
+    """Answer a question as Route 53's name servers do: from the account's hosted zones, without recursion."""
     zone = route53.zone_of(name)
     if zone is None:
         return Answer("REFUSED")

@@ -21,7 +21,7 @@ def invalid_input(message: str) -> Route53Error:
 
 
 def invalid_change_batch(messages: Iterable[str]) -> Route53Error:
-    """Return the refusal of a whole batch; on the wire its messages stand in brackets, as one text."""
+    """Return the refusal of a whole batch; its response has all messages in brackets, as one text."""
     found = tuple(messages)
     return Route53Error("InvalidChangeBatch", f"[{', '.join(found)}]", messages=found)
 

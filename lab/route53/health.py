@@ -1,4 +1,4 @@
-"""What Route 53 publishes of its checks: two metrics a minute, in us-east-1 whatever the stack's region."""
+"""The metrics that Route 53 publishes of each health check every minute, always in us-east-1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import gaps
+from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PERIOD: Final = timedelta(minutes=1)
 
 
 def every_check(route53: Route53) -> tuple[dict[str, Any], ...]:
-    """Return all health checks of the account, without a call that a test would count."""
+    """Return all health checks of the account, without a call that `calls` records."""
     checks: list[dict[str, Any]] = []
     page: dict[str, Any] = {"NextMarker": None}
     while "NextMarker" in page:
@@ -64,4 +64,4 @@ class HealthMetrics:
             )
         ]
         if data:
-            gaps.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)
+            cloudwatch.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)

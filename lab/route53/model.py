@@ -1,4 +1,4 @@
-"""Route 53's API as the lab knows it: botocore's, and the operations on protections, which botocore may not have yet.
+"""The model of Route 53's API: botocore's, with the operations on protections, which botocore may lack.
 
 fleet53 brings the listing, which it uses; the lab adds what makes and deletes protections.
 """
@@ -18,7 +18,7 @@ _MODELS: Final = (_HERE.parents[1] / "layers/shared/fleet53/aws/models", _HERE /
 
 
 def extend(loader: Loader) -> Loader:
-    """Let a loader of botocore's find all of Route 53's operations, and return it."""
+    """Make botocore's loader find all of Route 53's operations, and return the loader."""
     loader.search_paths.extend(map(str, _MODELS))
     loader.extras_types.append("lab")
     return loader

@@ -12,7 +12,7 @@ _NAME_CHARACTERS = 255
 
 
 class InvalidNameError(ValueError):
-    """A text that is no DNS name; the message is Route 53's."""
+    """A text is not a DNS name; the message is Route 53's."""
 
 
 @dataclass(frozen=True, slots=True)

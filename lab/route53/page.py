@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def page_size(text: str | None, *, default: int, most: int) -> int:
-    """Return the size of a page; a request for more than AWS's maximum is answered with that maximum."""
+    """Return the size of a page; AWS's maximum limits a larger request."""
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
@@ -28,7 +28,7 @@ def page_by_id(
     default: int,
     most: int,
 ) -> dict[str, Any]:
-    """Answer a listing in the order of ids: `key` names its items, Marker is the id that the page begins with."""
+    """Answer a listing in the order of ids: `key` names its items, Marker is the first id of the page."""
     size = page_size(parameters.get("MaxItems"), default=default, most=most)
     marker = parameters.get("Marker") or ""
     left = sorted(each for each in ids if each >= marker)

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CONNECT: Final = 4.0
-"""Seconds for an HTTP or HTTPS connection to come about. This and the next three are from the guide's
+"""Seconds to establish an HTTP or HTTPS connection. This and the next three are from the guide's
 "How Route 53 determines whether a health check is healthy"."""
 RESPOND: Final = 2.0
 BODY: Final = 2.0
 CONNECT_TCP: Final = 10.0
 SEARCHED: Final = 5120
-"""Bytes of the body in which the search string must stand whole (CreateHealthCheck, SearchString)."""
+"""Bytes of the body that must contain the whole search string (CreateHealthCheck, SearchString)."""
 
 _LEAST: Final = 0.5
-"""However fast the lab's time runs, a real connection gets this many seconds."""
+"""The shortest timeout of a real connection in seconds, however fast the lab's time runs."""
 
 _NO_CONNECTION: Final = "Failure: The health checker could not establish a connection within the timeout limit."
 _STANDARD: Final = {"HTTP": 80, "HTTPS": 443}
 
 type Place = Callable[[str, int], tuple[str, int]]
-"""From an instance's address and port to where it is on loopback."""
+"""From an instance's address and port to a loopback address and port."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one probe came to, in the words of GetHealthCheckStatus."""
+    """The result of a probe, with the text of GetHealthCheckStatus."""
 
     succeeded: bool
     status: str

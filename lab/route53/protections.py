@@ -32,14 +32,14 @@ class Place(NamedTuple):
 
 
 class Protections:
-    """The protections of one zone; a request makes or deletes all that it names, or none."""
+    """The protections of one hosted zone; a request creates or deletes all that it names, or none."""
 
     def __init__(self, zone: Name) -> None:
         self._zone = zone
         self._comments: dict[Place, str | None] = {}
 
     def refusal(self, name: Name, record_type: str) -> str | None:
-        """Return why what has this name and type cannot be changed, or None if it can."""
+        """Return why a record set of this name and type cannot be changed, or None if it can."""
         place = Place(name, record_type)
         if place not in self._comments:
             return None

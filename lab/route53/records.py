@@ -64,7 +64,7 @@ class _Change(NamedTuple):
 
 
 class Records:
-    """The record sets of one zone: ``change`` takes a whole batch or nothing of it, and nothing that is protected."""
+    """The record sets of one hosted zone: `change` applies a whole batch, or none of it if a change is refused."""
 
     def __init__(self, zone: Name, name_servers: Sequence[str]) -> None:
         self._zone = zone

@@ -1,4 +1,4 @@
-"""What DNS says of the lab's zones to whoever asks a resolver: to which name servers each name is delegated."""
+"""The DNS resolver of the lab's functions: it answers to which name servers a name is delegated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TTL = 172800
 
 @dataclass(slots=True)
 class Resolver:
-    """The resolver of the lab's functions. It answers questions for NS, at the place of dnspython's own function.
+    """Answers questions for NS in place of dnspython's own resolver.
 
     A name is delegated to the name servers of its public zone unless `delegate` says something else.
     """
@@ -36,7 +36,7 @@ class Resolver:
     asked: list[str] = field(default_factory=list)
 
     def delegate(self, name: str, *name_servers: str) -> None:
-        """Delegate a name to these name servers; to none, and DNS does not know it."""
+        """Delegate a name to these name servers; without any, DNS answers NXDOMAIN for it."""
         self._delegations[name] = name_servers
 
     def fail(self, name: str, error: dns.exception.DNSException) -> None:

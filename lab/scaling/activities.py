@@ -1,4 +1,4 @@
-"""Scaling activities: what a group says that it did to an instance, why, and how far it got."""
+"""Scaling activities: what a group did to an instance, its cause, and its progress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Activity:
-    """One scaling activity; `end` is None for as long as it lasts."""
+    """One scaling activity; `end` is None while it is in progress."""
 
     id: str
     group: str

@@ -1,16 +1,18 @@
-"""Auto Scaling's operations: from a request's parameters to what the lab's groups do, and back to an answer."""
+"""Auto Scaling's API: reads requests, calls the lab's groups, and returns answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import gaps
-from lab.scaling.error import ScalingError
+from lab.moto import autoscaling
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import known_group
 from lab.scaling.hooks import ABANDON, Hook
+from lab.scaling.journeys import Journeys
 
 if TYPE_CHECKING:
+    from lab.scaling.balance import Journey
     from lab.scaling.groups import AutoScaling
 
 type Parameters = dict[str, Any]
@@ -23,7 +25,7 @@ _GROUP: Final = "AutoScalingGroupName"
 
 
 class ScalingApi:
-    """The operations that the lab plays itself, and those of moto's that it has to know of."""
+    """The operations that the lab answers, and those that moto answers and the lab has to know of."""
 
     def __init__(self, scaling: AutoScaling) -> None:
         self._scaling = scaling
@@ -61,7 +63,7 @@ class ScalingApi:
     # -- groups
 
     def create_auto_scaling_group(self, request: Parameters) -> None:
-        """Learn a new group's hooks, and what it keeps."""
+        """Note the hooks, grace period and lifecycle policy of a new group."""
         group = known_group(request[_GROUP])
         group.health_check_grace_period = int(request.get("HealthCheckGracePeriod", 0))
         for each in request.get("LifecycleHookSpecificationList", []):
@@ -69,7 +71,7 @@ class ScalingApi:
         self._learn_policy(request)
 
     def update_auto_scaling_group(self, request: Parameters) -> None:
-        """Learn what a group keeps from now on."""
+        """Note a group's changed lifecycle policy."""
         self._learn_policy(request)
 
     def delete_auto_scaling_group(self, request: Parameters) -> None:
@@ -99,10 +101,10 @@ class ScalingApi:
         }
         if group.warm_pool is not None:
             described["WarmPoolConfiguration"] = {
-                "MaxGroupPreparedCapacity": gaps.most_prepared(group.warm_pool),
+                "MaxGroupPreparedCapacity": autoscaling.most_prepared(group.warm_pool),
                 "MinSize": group.warm_pool.min_size,
                 "PoolState": group.warm_pool.pool_state,
-                "InstanceReusePolicy": {"ReuseOnScaleIn": gaps.reuses(group.warm_pool)},
+                "InstanceReusePolicy": {"ReuseOnScaleIn": autoscaling.reuses(group.warm_pool)},
             }
         return described
 
@@ -128,7 +130,7 @@ class ScalingApi:
         return {"LifecycleHooks": [_hook_as_described(request[_GROUP], each) for each in hooks if each.name in names]}
 
     def complete_lifecycle_action(self, request: Parameters) -> None:
-        """Complete an action by its token, or else by its instance."""
+        """Complete an action, identified by its token or by its instance."""
         known_group(request[_GROUP])
         self._scaling.hooks.complete(
             request[_GROUP],
@@ -139,7 +141,7 @@ class ScalingApi:
         )
 
     def record_lifecycle_action_heartbeat(self, request: Parameters) -> None:
-        """Restart the time-out of an action."""
+        """Restart the timeout of an action."""
         known_group(request[_GROUP])
         self._scaling.hooks.heartbeat(
             request[_GROUP],
@@ -151,12 +153,12 @@ class ScalingApi:
     # -- instances
 
     def describe_auto_scaling_instances(self, request: Parameters) -> Parameters:
-        """Return what is in a group of the instances asked for; unknown ones are passed over."""
+        """Return the group members among the given instances; instances in no group are left out."""
         wanted = request.get("InstanceIds") or []
         if len(wanted) > IDS_PER_CALL:
             raise ScalingError(f"The number of instance ids may not exceed {IDS_PER_CALL}, {len(wanted)} were given")
-        members = [each for each in gaps.members() if not wanted or each.instance_id in wanted]
-        # No more than 50 fit a page, and a next one is asked for by how many have been seen.
+        members = [each for each in autoscaling.members() if not wanted or each.instance_id in wanted]
+        # A page has up to 50 entries; the token of the next one is the number of entries before it.
         start = int(request.get("NextToken") or 0)
         end = start + int(request.get("MaxRecords") or IDS_PER_CALL)
         page: Parameters = {
@@ -168,7 +170,7 @@ class ScalingApi:
         return page | ({"NextToken": str(end)} if end < len(members) else {})
 
     def describe_scaling_activities(self, request: Parameters) -> Parameters:
-        """Return what groups did, newest first."""
+        """Return scaling activities, newest first."""
         if request.get(_GROUP):
             known_group(request[_GROUP])
         wanted = request.get("ActivityIds")
@@ -179,7 +181,7 @@ class ScalingApi:
         return page | ({"NextToken": str(end)} if end < len(found) else {})
 
     def set_instance_health(self, request: Parameters) -> None:
-        """Say that an instance is Healthy or Unhealthy."""
+        """Set an instance's health status."""
         if request["HealthStatus"] not in ("Healthy", "Unhealthy"):
             raise ScalingError("Valid instance health states are: [Healthy, Unhealthy].")
         self._scaling.set_health(
@@ -189,20 +191,20 @@ class ScalingApi:
         )
 
     def attach_instances(self, request: Parameters) -> None:
-        """Take instances into a group."""
+        """Attach instances to a group."""
         known_group(request[_GROUP])
         self._scaling.attach(request[_GROUP], request["InstanceIds"])
 
     def detach_instances(self, request: Parameters) -> Parameters:
-        """Take instances out of their group, alive."""
-        return self._leave(request, "detach", "DetachInstances")
+        """Detach instances from their group without terminating them."""
+        return self._leave(request, Journeys.detach, "DetachInstances")
 
     def enter_standby(self, request: Parameters) -> Parameters:
-        """Take instances out of service for a while."""
-        return self._leave(request, "enter_standby", "EnterStandby")
+        """Move instances to standby."""
+        return self._leave(request, Journeys.enter_standby, "EnterStandby")
 
     def exit_standby(self, request: Parameters) -> Parameters:
-        """Bring instances back into service."""
+        """Bring instances back from standby."""
         known_group(request[_GROUP])
         activities = self._scaling.exit_standby(request[_GROUP], request["InstanceIds"])
         self._tell("ExitStandby", request)
@@ -216,7 +218,7 @@ class ScalingApi:
     # -- instance refresh
 
     def start_instance_refresh(self, request: Parameters) -> Parameters:
-        """Start to replace all instances of a group."""
+        """Start an instance refresh."""
         known_group(request[_GROUP])
         preferences = {
             key: value for key, value in (request.get("Preferences") or {}).items() if value not in (None, "")
@@ -225,7 +227,7 @@ class ScalingApi:
         return {"InstanceRefreshId": self._scaling.start_refresh(request[_GROUP], strategy, preferences)}
 
     def cancel_instance_refresh(self, request: Parameters) -> Parameters:
-        """Stop to replace instances of a group."""
+        """Cancel an instance refresh."""
         known_group(request[_GROUP])
         return {"InstanceRefreshId": self._scaling.cancel_refresh(request[_GROUP])}
 
@@ -237,14 +239,14 @@ class ScalingApi:
         return {
             "InstanceRefreshes": [
                 each.described(lives)
-                for each in reversed(self._scaling.refreshes)
-                if each.group == request[_GROUP] and (not wanted or each.id in wanted)
+                for each in reversed(self._scaling.refreshes.of(request[_GROUP]))
+                if not wanted or each.id in wanted
             ]
         }
 
     # -- the pieces
 
-    def _leave(self, request: Parameters, journey: str, operation: str) -> Parameters:
+    def _leave(self, request: Parameters, journey: Journey, operation: str) -> Parameters:
         known_group(request[_GROUP])
         decrement = _is_true(request.get("ShouldDecrementDesiredCapacity"))
         activities = self._scaling.leave(request[_GROUP], journey, request["InstanceIds"], decrement=decrement)

@@ -1,88 +1,61 @@
-"""The instances: EC2 and Auto Scaling as an operator and AWS itself drive them, and the events that follow.
+"""The instances, and what an operator and AWS do to them.
 
-Whoever changed an instance, the fleet or an AWS CLI at the lab's endpoint, the change is found by comparing
-what EC2 says now with what it said before, and told to EventBridge as AWS tells it. So there is one way for
-an event to come about, and `events=False` loses it, as best-effort delivery may.
+Every change of an instance sends the events that EC2 sends. `events=False` loses them, as best-effort delivery may.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import autoscaling, cloud, ec2
+from lab.scaling.changes import INSTANCE_ARN, Changes
 from lab.scaling.groups import AutoScaling
 from lab.scaling.security_groups import SecurityGroups
+from lab.scaling.spot import Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from lab.moto.bus import Bus
     from lab.scaling.hooks import Hook
-    from lab.stack.events import Bus
 
 POOL_TAG: Final = "fleet53:pool"
-
-WARNING: Final = timedelta(minutes=2)
-"""How long before it takes a Spot instance back EC2 warns (EC2 User Guide, spot-instance-termination-notices)."""
-
-_ARN: Final = f"arn:aws:ec2:{cloud.REGION}:{cloud.ACCOUNT}:instance/"
-_PASSED_THROUGH: Final = {
-    ("running", "stopped"): ("stopping", "stopped"),
-    ("stopped", "running"): ("pending", "running"),
-    ("running", "terminated"): ("shutting-down", "terminated"),
-    ("stopped", "terminated"): ("terminated",),
-    ("", "running"): ("pending", "running"),
-}
-"""States that EC2 passes on its way and moto leaps over (EC2 User Guide, instance lifecycle)."""
-
-
-_INTERRUPTED: Final = {
-    # What the Spot request says at once, what two minutes later (EC2 User Guide, spot-request-status).
-    "terminate": (("instance-terminated-no-capacity", "closed"), ("instance-terminated-no-capacity", "closed")),
-    "stop": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
-    "hibernate": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class WarmPool:
-    """A warm pool of `size` instances, kept Stopped, Running or Hibernated; `reuse` takes them back on scale-in."""
+    """A warm pool of `size` instances, kept Stopped, Running or Hibernated; `reuse`: they return to it on scale-in."""
 
     size: int
     state: str = "Stopped"
     reuse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    state: str
-    tags: Mapping[str, str]
-    elastic: str | None
-
-
 @dataclass(slots=True)
 class Fleet:
-    """The lab's instances, by id; a change emits the events that AWS emits, or loses them.
+    """The lab's instances, by id.
 
-    They are in the default security group, which the lab opens, unless they are launched into others.
+    They are in the default security group, which allows all TCP traffic here, unless they are launched into others.
     """
 
     bus: Bus
-    _seen: dict[str, _Seen] = field(default_factory=dict)
-    _interruptions: dict[str, tuple[datetime, str]] = field(default_factory=dict)
-    _holders: dict[str, str] = field(default_factory=dict)
     scaling: AutoScaling = field(init=False)
     security_groups: SecurityGroups = field(init=False)
+    spot: Interruptions = field(init=False)
+    _changes: Changes = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self._changes = Changes(self.bus)
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")
+        self.spot = Interruptions(self.bus, self._ec2)
         self.security_groups = SecurityGroups(self._ec2)
         self.security_groups.open_default()
+        self.security_groups.publish_checkers()
 
     # -- what an operator does
 
@@ -104,21 +77,21 @@ class Fleet:
         """Launch an instance tagged for `pools` and return its id.
 
         `address` and `ipv6` choose its public addresses; `public=False` gives it only a private one. A Spot instance
-        is in the default security group always.
+        is always in the default security group.
         """
         tagged = {POOL_TAG: " ".join(pools)} if pools else {}
         tagged |= tags or {}
         given = [{"Key": key, "Value": value} for key, value in tagged.items()]
         instance_id = self._request_spot(given) if spot else self._run(given, security_groups)
         if address is not None or not public:
-            gaps.put_public_address(instance_id, address)
+            ec2.put_public_address(instance_id, address)
         if ipv6 is not None:
-            gaps.add_ipv6_address(instance_id, ipv6)
+            ec2.add_ipv6_address(instance_id, ipv6)
         if group is not None:
             self._autoscaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance_id])
             self.set_lifecycle_state(instance_id, lifecycle_state)
         if state != "running":
-            gaps.put_state(instance_id, state)
+            ec2.put_state(instance_id, state)
         self.emit_changes(lost=not events)
         if group is not None and events and lifecycle_state == "InService":
             self._emit_activity("EC2 Instance Launch Successful", group, instance_id)
@@ -135,9 +108,9 @@ class Fleet:
         self.emit_changes(lost=not events)
 
     def terminate(self, instance_id: str, *, events: bool = True) -> None:
-        """Terminate an instance: it loses its addresses.
+        """Terminate an instance, which releases its addresses.
 
-        A group whose processes run sees it in its own time and replaces it; any other the instance leaves at once.
+        Its group replaces it after a health check; from a group with suspended processes it is removed at once.
         """
         group = None if self.scaling.drives(instance_id) else self.group_of(instance_id)
         self._ec2.terminate_instances(InstanceIds=[instance_id])
@@ -148,7 +121,7 @@ class Fleet:
             self._emit_activity("EC2 Instance Terminate Successful", group, instance_id)
 
     def retag(self, instance_id: str, pools: Sequence[str], *, events: bool = True) -> None:
-        """Tag an instance for these pools instead; none takes the tag away."""
+        """Change an instance's pool tag; without pools the tag is removed."""
         if pools:
             tags = [{"Key": POOL_TAG, "Value": " ".join(pools)}]
             self._ec2.create_tags(Resources=[instance_id], Tags=tags)
@@ -164,7 +137,7 @@ class Fleet:
         return str(allocated["PublicIp"])
 
     def disassociate_address(self, instance_id: str, *, events: bool = True) -> None:
-        """Take an instance's Elastic IP away; a running one gets a new automatic address."""
+        """Release an instance's Elastic IP; a running instance gets a new automatic address."""
         described = self._ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance_id]}])
         for address in described["Addresses"]:
             self._ec2.disassociate_address(AssociationId=address["AssociationId"])
@@ -174,18 +147,18 @@ class Fleet:
     # -- what AWS does
 
     def set_state(self, instance_id: str, state: str, *, events: bool = True) -> None:
-        """Hold an instance in an EC2 state that moto leaps over, `stopping` for one."""
-        gaps.put_state(instance_id, state)
+        """Put an instance into an EC2 state that moto skips, for example `stopping`."""
+        ec2.put_state(instance_id, state)
         self.emit_changes(lost=not events)
 
     def forget(self, instance_id: str) -> None:
-        """Let EC2 know the id no more, as about an hour after termination."""
-        gaps.forget_instance(instance_id)
-        self._seen.pop(instance_id, None)
+        """Remove an instance from EC2's answers, as EC2 does about an hour after it was terminated."""
+        ec2.forget_instance(instance_id)
+        self._changes.forget(instance_id)
 
     def move_address(self, instance_id: str, address: str) -> None:
-        """Change a running instance's automatic address, of which AWS emits no event."""
-        gaps.put_public_address(instance_id, address)
+        """Change a running instance's automatic address, for which AWS sends no event."""
+        ec2.put_public_address(instance_id, address)
 
     def create_group(
         self,
@@ -202,9 +175,9 @@ class Fleet:
     ) -> None:
         """Create an Auto Scaling group, which launches `desired` instances tagged for `pools` as time passes.
 
-        Without `desired` its processes are suspended: it holds what `launch` puts into it, in the states that
-        `set_lifecycle_state` says. The grace period is in seconds. With `retain` an instance whose terminate hook is
-        abandoned is kept (InstanceLifecyclePolicy).
+        Without `desired` its processes are suspended: `launch` puts instances into it, and `set_lifecycle_state` sets
+        their states. The grace period is in seconds. With `retain` an instance whose terminate hook is abandoned is
+        kept (InstanceLifecyclePolicy).
         """
         self._autoscaling.create_launch_configuration(
             LaunchConfigurationName=name,
@@ -239,15 +212,15 @@ class Fleet:
             )
 
     def set_lifecycle_state(self, instance_id: str, state: str) -> None:
-        """Put an instance into a lifecycle state of its Auto Scaling group, and let nothing more become of it."""
+        """Put an instance into a lifecycle state of its Auto Scaling group and keep it there."""
         self.scaling.pose(instance_id)
-        gaps.put_lifecycle_state(instance_id, state)
+        autoscaling.put_lifecycle_state(instance_id, state)
 
     def members(self, group: str) -> dict[str, str]:
         """Return the lifecycle state of each instance of a group, warm ones too, oldest first."""
         return {
             str(each.instance_id): str(each.lifecycle_state)
-            for each in gaps.members()
+            for each in autoscaling.members()
             if each.auto_scaling_group_name == group
         }
 
@@ -257,38 +230,12 @@ class Fleet:
         groups = [str(each["AutoScalingGroupName"]) for each in described["AutoScalingInstances"]]
         return groups[0] if groups else None
 
-    def set_spot_status(self, instance_id: str, code: str, state: str = "active") -> None:
-        """Let DescribeSpotInstanceRequests say this of an instance (EC2 User Guide, spot-request-status)."""
-        gaps.put_spot_status(instance_id, code, state)
-
-    def warn_of_interruption(self, instance_id: str, action: str = "terminate") -> None:
-        """Tell the world that Spot takes an instance back, which it does in two minutes (hibernation begins at once).
-
-        The Spot request says so, too, unless it says something else than `fulfilled` already.
-        """
-        if gaps.spot_status_of(instance_id) == "fulfilled":
-            self.set_spot_status(instance_id, *_INTERRUPTED[action][0])
-        due = self.bus.now() + (timedelta() if action == "hibernate" else WARNING)
-        self._interruptions[instance_id] = (due, action)
-        detail = {"instance-id": instance_id, "instance-action": action}
-        self._emit("aws.ec2", "EC2 Spot Instance Interruption Warning", detail, instance_id)
-
     def interrupt_due(self) -> None:
-        """Take back the Spot instances whose time has come."""
-        for instance_id, (due, action) in list(self._interruptions.items()):
-            if self.bus.now() < due:
-                continue
-            del self._interruptions[instance_id]
-            if gaps.state_of(instance_id) != "running":
-                continue
-            self.set_spot_status(instance_id, *_INTERRUPTED[action][1])
-            if action == "terminate":
-                self._ec2.terminate_instances(InstanceIds=[instance_id])
-            else:
-                self._ec2.stop_instances(InstanceIds=[instance_id])
+        """Interrupt the Spot instances whose time has come."""
+        if self.spot.interrupt_due():
             self.emit_changes()
 
-    # -- what the world sees
+    # -- what can be read
 
     def describe(self, instance_id: str) -> dict[str, Any]:
         """Return the instance as DescribeInstances does."""
@@ -296,77 +243,28 @@ class Fleet:
         return dict(reservation["Instances"][0])
 
     def address(self, instance_id: str) -> str:
-        """Return an instance's public IPv4 address; it is an error to ask for one that it has not."""
+        """Return an instance's public IPv4 address; a KeyError if it has none."""
         return str(self.describe(instance_id)["PublicIpAddress"])
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all instances that EC2 still knows, oldest first."""
-        return tuple(instance.id for instance in gaps.instances())
+        return tuple(instance.id for instance in ec2.instances())
 
     def running_addresses(self) -> dict[str, str]:
-        """Return the public address of every running instance that has one, and is not about to boot again."""
+        """Return the public address of each running instance that has one, except while it reboots."""
         return {
             instance.id: instance.public_ip
-            for instance in gaps.instances()
+            for instance in ec2.instances()
             if instance.state == "running" and instance.public_ip and instance.id not in self.scaling.machines.rebooting
         }
 
     def whose(self, address: str) -> tuple[str | None, str]:
-        """Return the instance that has an address, or had it last, and what EC2 and Auto Scaling say of that one."""
-        instance_id = self._holders.get(address)
-        if instance_id is None:
-            return None, "never an address of this fleet"
-        states = [gaps.state_of(instance_id) or "unknown to EC2"]
-        states += [each.lifecycle_state for each in gaps.members() if each.instance_id == instance_id]
-        return instance_id, ", ".join(states)
+        """Return the instance that has an address or had it last, with its EC2 and Auto Scaling states."""
+        return self._changes.whose(address)
 
     def emit_changes(self, of: Collection[str] | None = None, *, lost: bool = False) -> None:
-        """Compare EC2, or those instances, with what it was and emit an event for each change, or lose them all."""
-        for instance in gaps.instances():
-            if of is not None and instance.id not in of:
-                continue
-            if instance.public_ip:
-                self._holders[instance.public_ip] = instance.id
-            before = self._seen.get(instance.id)
-            after = _Seen(instance.state, gaps.tags_of(instance), gaps.elastic_address_of(instance))
-            if before == after:
-                continue
-            self._seen[instance.id] = after
-            if not lost:
-                self._tell(instance.id, before, after)
-
-    def _tell(self, instance_id: str, before: _Seen | None, after: _Seen) -> None:
-        was = before.state if before else ""
-        if was != after.state:
-            for state in _PASSED_THROUGH.get((was, after.state), (after.state,)):
-                told = {"instance-id": instance_id, "state": state}
-                self._emit("aws.ec2", "EC2 Instance State-change Notification", told, instance_id)
-        if before is None:
-            return
-        keys = sorted(
-            key for key in before.tags.keys() | after.tags.keys() if before.tags.get(key) != after.tags.get(key)
-        )
-        if keys:
-            self._emit_tags(instance_id, keys, after.tags)
-        if before.elastic != after.elastic and after.state != "terminated":
-            name = "AssociateAddress" if after.elastic else "DisassociateAddress"
-            detail: dict[str, Any] = {
-                "eventSource": "ec2.amazonaws.com",
-                "eventName": name,
-                "requestParameters": {"instanceId": instance_id, "publicIp": after.elastic or before.elastic},
-                "responseElements": {"_return": True},
-            }
-            self.bus.deliver(self.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail))
-
-    def _emit_tags(self, instance_id: str, keys: list[str], tags: Mapping[str, str]) -> None:
-        detail = {
-            "changed-tag-keys": keys,
-            "service": "ec2",
-            "resource-type": "instance",
-            "version": 1,
-            "tags": dict(tags),
-        }
-        self._emit("aws.tag", "Tag Change on Resource", detail, instance_id)
+        """Send EC2's events for each change of those instances, or of all; with `lost` they are not delivered."""
+        self._changes.emit(of, lost=lost)
 
     def _emit_activity(self, detail_type: str, group: str, instance_id: str) -> None:
         detail = {
@@ -377,11 +275,8 @@ class Fleet:
         }
         where = f"arn:aws:autoscaling:{cloud.REGION}:{cloud.ACCOUNT}:autoScalingGroup"
         arn = f"{where}:lab:autoScalingGroupName/{group}"
-        event = self.bus.event("aws.autoscaling", detail_type, detail, (arn, _ARN + instance_id))
+        event = self.bus.event("aws.autoscaling", detail_type, detail, (arn, INSTANCE_ARN + instance_id))
         self.bus.deliver(event)
-
-    def _emit(self, source: str, detail_type: str, detail: dict[str, Any], instance_id: str) -> None:
-        self.bus.deliver(self.bus.event(source, detail_type, detail, (_ARN + instance_id,)))
 
     def _run(self, tags: list[dict[str, str]], security_groups: Sequence[str]) -> str:
         launched = self._ec2.run_instances(
@@ -398,7 +293,7 @@ class Fleet:
         (request,) = self._ec2.request_spot_instances(
             InstanceCount=1, LaunchSpecification={"ImageId": cloud.IMAGE, "InstanceType": "t3.micro"}
         )["SpotInstanceRequests"]
-        self.set_spot_status(request["InstanceId"], "fulfilled")
+        self.spot.set_status(request["InstanceId"], "fulfilled")
         if tags:
             self._ec2.create_tags(Resources=[request["InstanceId"]], Tags=tags)
         return str(request["InstanceId"])

@@ -1,4 +1,4 @@
-"""Lifecycle hooks: they hold instances that come and go until somebody completes their actions, or time is up."""
+"""Lifecycle hooks: they hold an instance that launches or terminates until its action is completed or times out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ class Hook:
 
     @property
     def global_timeout(self) -> int:
-        """How many seconds an action may last whatever heartbeats come (user guide, lifecycle-hooks)."""
+        """The seconds after which an action times out in spite of heartbeats (user guide, lifecycle-hooks)."""
         return min(_LONGEST, _HEARTBEATS_AT_MOST * self.heartbeat)
 
     def specification(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def terminate_hook(
 
 @dataclass(slots=True, eq=False)
 class Action:
-    """One hook holding one instance; `result` is None for as long as it does."""
+    """A hook that holds an instance; `result` is None while it waits."""
 
     hook: Hook
     group: str
@@ -88,7 +88,7 @@ class Action:
 
 @dataclass(slots=True)
 class Hooks:
-    """The hooks of every group, and the actions that they wait for."""
+    """The hooks of every group, and their actions."""
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -96,15 +96,15 @@ class Hooks:
     _actions: list[Action] = field(default_factory=list)
 
     def put(self, group: str, hook: Hook) -> None:
-        """Create or replace a hook; actions that wait already keep their times."""
+        """Create or replace a hook; the timeouts of waiting actions stay as they are."""
         if (group, hook.name) not in self._hooks and len(self.of(group)) == _MOST_HOOKS:
             raise ScalingError(f"A group has {_MOST_HOOKS} lifecycle hooks at most", "LimitExceeded")
         self._hooks[group, hook.name] = hook
 
     def delete(self, group: str, name: str) -> None:
-        """Delete a hook; what it holds launching is abandoned, what it holds terminating goes on (DeleteLifecycleHook).
+        """Delete a hook: launches that it holds are abandoned, terminations continue (DeleteLifecycleHook).
 
-        A name that the group has no hook of is refused.
+        A name that no hook of the group has is refused.
         """
         if self._hooks.pop((group, name), None) is None:
             raise ScalingError(f"No Lifecycle Hook found with name {name}")
@@ -130,7 +130,7 @@ class Hooks:
         ]
 
     def hold(self, group: str, transition: str, instance_id: str) -> list[Action]:
-        """Let every hook of a transition hold an instance from now on."""
+        """Make every hook of a transition hold an instance; return the actions."""
         now = self.now()
         actions = [
             Action(
@@ -147,9 +147,9 @@ class Hooks:
         return actions
 
     def outcome(self, actions: Sequence[Action]) -> str | None:
-        """Return ABANDON as soon as one action is abandoned, CONTINUE when all have continued, before that None.
+        """Return ABANDON if an action is abandoned, CONTINUE if all are continued, and None while one waits.
 
-        An action whose time is up gets its hook's default result.
+        An action that has timed out gets its hook's default result.
         """
         for action in actions:
             if action.result is None and self.now() >= min(action.deadline, action.end):
@@ -160,17 +160,17 @@ class Hooks:
         return None if None in results else CONTINUE
 
     def release(self, instance_id: str) -> None:
-        """Hold an instance no longer; its actions can be completed no more."""
+        """Release an instance; its actions can no longer be completed."""
         self._actions = [each for each in self._actions if each.instance_id != instance_id]
 
     def complete(self, group: str, name: str, result: str, token: str | None, instance_id: str | None) -> None:
-        """Complete an action, known by its token or else by its instance."""
+        """Complete an action, identified by its token or by its instance."""
         if result not in (CONTINUE, ABANDON):
             raise ScalingError(f"LifecycleActionResult must be CONTINUE or ABANDON, not {result}")
         self._find(group, name, token, instance_id).result = result
 
     def heartbeat(self, group: str, name: str, token: str | None, instance_id: str | None) -> None:
-        """Give an action its hook's whole timeout again, from now."""
+        """Restart the timeout of an action."""
         action = self._find(group, name, token, instance_id)
         action.deadline = self.now() + timedelta(seconds=action.hook.heartbeat)
 

@@ -1,4 +1,4 @@
-"""What an instance of an Auto Scaling group goes through: one script for each way in, out or through."""
+"""The lifecycle of an instance in an Auto Scaling group: a script for each way in, out, and between states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.scaling.machines import Machines
 
 type Script = Generator[Callable[[], bool]]
-"""Yields, again and again, what has to be true before it goes on."""
+"""Yields conditions; the script continues when the last one is true."""
 
 EC2: Final = "EC2"
 GROUP: Final = "AutoScalingGroup"
@@ -29,21 +29,21 @@ _ACTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many seconds of the lab's clock pass where AWS names no number."""
+    """How many seconds of the lab's clock each stage takes; AWS documents no numbers."""
 
     moment: float = 1
-    """In a state that is only passed through."""
+    """In a state that an instance only passes through."""
     pending: float = 5
     stopping: float = 5
     shutting_down: float = 5
     root_volume: float = 20
     notice: float = 15
-    """Until a group sees that EC2 no longer runs an instance."""
+    """Until a group notices that EC2 no longer runs an instance."""
 
 
 @dataclass(slots=True, eq=False)
 class Life:
-    """One instance in a group: `member` is what Auto Scaling's API says of it, `script` what becomes of it."""
+    """One instance in a group: `member` is what Auto Scaling's API shows, `script` is the journey that it is on."""
 
     instance_id: str
     group: str
@@ -67,9 +67,9 @@ class Life:
 
     @property
     def doing(self) -> Activity:
-        """The activity that it is or was in last; every journey begins one."""
+        """Its last scaling activity; every journey begins one."""
         if self.activity is None:
-            raise LookupError(f"{self.instance_id} has not set out yet")
+            raise LookupError(f"{self.instance_id} has no activity yet")
         return self.activity
 
     @property
@@ -79,7 +79,7 @@ class Life:
 
     @property
     def counts(self) -> bool:
-        """Whether it is part of the capacity that its group wants to have."""
+        """Whether it counts towards its group's desired capacity."""
         passing = ("Pending", "ReplacingRootVolume", "RootVolumeReplaced")
         return self.state == "InService" or self.state.startswith(passing)
 
@@ -152,7 +152,7 @@ class Journeys:
         yield from self.end(life)
 
     def end(self, life: Life) -> Script:
-        """Terminate an instance whose hooks have had their turn, and leave the group."""
+        """Terminate an instance whose hooks are completed; it then leaves the group."""
         self.machines.begin_termination(life.instance_id)
         yield self._pause(life, self.pace.shutting_down)
         self.machines.end_termination(life.instance_id)
@@ -176,7 +176,7 @@ class Journeys:
         yield from self._enter_service(life, GROUP)
 
     def attach(self, life: Life, cause: str) -> Script:
-        """Bring an instance that runs already into service; no hook holds it."""
+        """Bring a running instance into service; no hook holds it."""
         life.state = "Pending"
         self._begin(life, "Attaching an existing EC2 instance", cause, EC2, GROUP)
         yield self._pause(life, self.pace.moment)
@@ -199,7 +199,7 @@ class Journeys:
         self._in_service(life)
 
     def detach(self, life: Life, cause: str) -> Script:
-        """Take an instance out of its group, alive; no hook holds it."""
+        """Take an instance out of its group without terminating it; no hook holds it."""
         life.state = "Detaching"
         self._begin(life, "Detaching EC2 instance", cause, GROUP, EC2)
         yield self._pause(life, self.pace.moment)
@@ -223,7 +223,7 @@ class Journeys:
         self._succeed(life)
 
     def _rest(self, life: Life) -> Script:
-        """Put an instance into the state in which its warm pool keeps them."""
+        """Put an instance into the state in which its warm pool keeps instances."""
         wanted = self.pool_state(life.group)
         if wanted != "Running":
             self.machines.begin_stop(life.instance_id)
@@ -238,7 +238,7 @@ class Journeys:
         yield from self.terminate(life, "an instance was taken out of service in response to an abandoned launch")
 
     def _held(self, life: Life, transition: str, state: str, origin: str, destination: str) -> Script | Any:
-        """Wait for the hooks of a transition, all at once; return what came of it, CONTINUE where there is none."""
+        """Wait for all hooks of a transition; return ABANDON or CONTINUE, and CONTINUE at once without hooks."""
         actions = self.hooks.hold(life.group, transition, life.instance_id)
         if not actions:
             return CONTINUE
@@ -274,7 +274,7 @@ class Journeys:
         return detail
 
     def _pause(self, life: Life, seconds: float) -> Callable[[], bool]:
-        """Return what is true that many seconds after the last thing that happened to the instance."""
+        """Return a condition that is true that many seconds after the previous stage of the instance ended."""
         life.at += timedelta(seconds=seconds)
         due = life.at
         return lambda: self.now() >= due

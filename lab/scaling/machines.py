@@ -1,11 +1,11 @@
-"""EC2 as Auto Scaling drives it: an instance takes its time from one state to the next."""
+"""The EC2 instances of Auto Scaling groups, which pass through EC2's states one by one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, ec2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,48 +26,48 @@ class Machines:
 
     def state(self, instance_id: str) -> str | None:
         """Return an instance's EC2 state; None if EC2 does not know it."""
-        return gaps.state_of(instance_id)
+        return ec2.state_of(instance_id)
 
     def come_up(self, instance_id: str) -> None:
-        """Let an instance that is pending run."""
+        """Put a pending instance into the running state."""
         if self.state(instance_id) == "pending":
             self._put(instance_id, "running")
 
     def begin_start(self, instance_id: str) -> None:
-        """Start a stopped instance: it is pending, with a new launch time and address."""
+        """Begin to start a stopped instance: it is pending, with a new launch time and address."""
         self._ec2.start_instances(InstanceIds=[instance_id])
         self._put(instance_id, "pending")
 
     def begin_stop(self, instance_id: str) -> None:
-        """Let an instance begin to stop."""
+        """Begin to stop an instance."""
         if self.state(instance_id) == "running":
             self._put(instance_id, "stopping")
 
     def end_stop(self, instance_id: str) -> None:
-        """Let an instance have stopped: its address is released."""
+        """Stop an instance that is stopping; its address is released."""
         if self.state(instance_id) == "stopping":
             self._ec2.stop_instances(InstanceIds=[instance_id])
             self.changed(instance_id)
 
     def begin_termination(self, instance_id: str) -> None:
-        """Let an instance begin to shut down, if it has not yet."""
+        """Begin to shut an instance down, if it is not shutting down yet."""
         if self.state(instance_id) not in _GONE:
             self._put(instance_id, "shutting-down")
 
     def end_termination(self, instance_id: str) -> None:
-        """Let an instance be terminated."""
+        """Terminate an instance."""
         if self.state(instance_id) not in ("terminated", None):
             self._ec2.terminate_instances(InstanceIds=[instance_id])
             self.changed(instance_id)
 
     def begin_reboot(self, instance_id: str) -> None:
-        """Let an instance go down for a reboot, which EC2's states do not show."""
+        """Begin to reboot an instance, which EC2's states do not show."""
         self.rebooting.add(instance_id)
 
     def end_reboot(self, instance_id: str) -> None:
-        """Let an instance boot again."""
+        """End the reboot of an instance."""
         self.rebooting.discard(instance_id)
 
     def _put(self, instance_id: str, state: str) -> None:
-        gaps.put_state(instance_id, state)
+        ec2.put_state(instance_id, state)
         self.changed(instance_id)

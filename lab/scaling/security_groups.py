@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud
+from lab.moto import cloud, ec2
+from lab.route53 import checker_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ALL_PORTS: Final = (0, 65535)
 _CHECKERS: Final = {
-    4: f"com.amazonaws.{cloud.REGION}.route53-healthchecks",
-    6: f"com.amazonaws.{cloud.REGION}.ipv6.route53-healthchecks",
+    4: (f"com.amazonaws.{cloud.REGION}.route53-healthchecks", checker_ranges.IPV4),
+    6: (f"com.amazonaws.{cloud.REGION}.ipv6.route53-healthchecks", checker_ranges.IPV6),
 }
+"""By address family, the AWS-managed prefix list of Route 53's health checkers and its ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,18 @@ class SecurityGroups:
     ec2: Any
 
     def open_default(self) -> None:
-        """Let everybody reach every TCP port of the instances that are launched into no group by name.
+        """Open every TCP port of the default security group to everybody.
 
-        AWS's default group lets in only itself; whoever runs servers in it has opened it.
+        AWS's default group allows only traffic from itself; an operator who runs servers in it opens it.
         """
         described = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])
         (default,) = described["SecurityGroups"]
         self.allow(default["GroupId"], ["0.0.0.0/0", "::/0"], ports=_ALL_PORTS)
+
+    def publish_checkers(self) -> None:
+        """Create the AWS-managed prefix lists of Route 53's health checkers, as every account has them."""
+        for family, (name, ranges) in _CHECKERS.items():
+            ec2.add_managed_prefix_list(name, family, ranges)
 
     def create(self, name: str, sources: Sequence[str] = (), ports: tuple[int, int] = (80, 80)) -> str:
         """Create a group that lets `sources` reach these TCP ports, first to last, and return its id."""
@@ -44,14 +51,14 @@ class SecurityGroups:
     def allow(
         self, group_id: str, sources: Sequence[str], *, ports: tuple[int, int] = (80, 80), protocol: str = "tcp"
     ) -> None:
-        """Add an inbound rule for each source; with protocol -1 it is about all ports."""
+        """Add an inbound rule for each source; with protocol -1 it allows all ports."""
         for source in sources:
             bounds = {} if protocol == "-1" else {"FromPort": ports[0], "ToPort": ports[1]}
             permission = {"IpProtocol": protocol, **bounds, **_from(source)}
             self.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[permission])
 
     def create_prefix_list(self, name: str, entries: Sequence[str], family: int = 4) -> str:
-        """Create a prefix list of an operator's own and return its id."""
+        """Create a customer-managed prefix list and return its id."""
         created = self.ec2.create_managed_prefix_list(
             PrefixListName=name,
             AddressFamily=f"IPv{family}",
@@ -61,8 +68,9 @@ class SecurityGroups:
         return str(created["PrefixList"]["PrefixListId"])
 
     def checkers(self, family: int = 4) -> str:
-        """Return the id of the AWS-managed prefix list of what Route 53 checks from."""
-        named = [{"Name": "prefix-list-name", "Values": [_CHECKERS[family]]}]
+        """Return the id of the AWS-managed prefix list of Route 53's health checkers."""
+        name, _ = _CHECKERS[family]
+        named = [{"Name": "prefix-list-name", "Values": [name]}]
         (found,) = self.ec2.describe_managed_prefix_lists(Filters=named)["PrefixLists"]
         return str(found["PrefixListId"])
 

@@ -1,8 +1,8 @@
-"""CloudWatch's alarms: what it says of each at every full minute, by the data points that moto holds.
+"""CloudWatch's alarms: evaluates each at every full minute, by the data points that moto holds.
 
-Evaluated as the CloudWatch User Guide has it (Alarm evaluation; Configuring how alarms treat missing data): windows of
-a period that end at the full minute, more of them than the alarm asks for where the newest have no data, M out of N,
-the four treatments of missing data, actions on a change of state. Of metric math it knows sums of FILL(id, 0).
+It follows the CloudWatch User Guide (Alarm evaluation; Configuring how alarms treat missing data): periods end at the
+full minute, older data points count if the newest are missing, M out of N data points breach, missing data is treated
+in four ways, and a state change causes actions. The only metric math it computes is a sum of FILL(id, 0).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, cloudwatch, sqs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _MINUTE: Final = timedelta(minutes=1)
 _FURTHER: Final = 2
-"""How many windows more than the alarm's own are looked at: the guide's example looks at five for three."""
+"""How many periods are evaluated beyond the alarm's own: the guide's example evaluates five for an alarm of three."""
 _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -56,7 +56,7 @@ type Points = list[tuple[datetime, float]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When an alarm goes off. `terms` are metrics with a statistic; `filled` is their sum, 0 where one has no data."""
+    """The rule of an alarm. `terms` are metrics with a statistic; `filled` is their sum, 0 where one has no data."""
 
     terms: tuple[tuple[Metric, str], ...]
     filled: bool
@@ -87,8 +87,8 @@ class Rule:
 def judge(breaches: Sequence[bool | None], *, periods: int, to_alarm: int, missing: str, state: State) -> State:
     """Return the state of an alarm with these data points, the newest first; None is one that is missing.
 
-    `breaches` reaches further back than `periods`: a data point that is missing is passed over while there are enough
-    older ones. Only where there are not, does `missing` say what to think of it.
+    `breaches` reaches further back than `periods`: older data points replace missing ones. If there are too few of
+    them, `missing` says how the alarm treats missing data.
     """
     known = [breach for breach in breaches if breach is not None][:periods]
     lacking = periods - len(known)
@@ -182,14 +182,14 @@ class Alarms:
             for name, (alarm, rule) in self._rules.items():
                 self._change(alarm, rule.evaluate(self._points, self._next, self._states[name]), self._next)
             self._next += _MINUTE
-        gaps.publish_queue_metrics(now)
+        sqs.publish_queue_metrics(now)
 
     def _logical_id(self, name: str) -> str:
         return name.removeprefix(f"{self.stack_name}-")
 
     def _follow(self) -> None:
-        """Notice alarms that were put or deleted. A new one has no state yet; one that is put again keeps its own."""
-        there = gaps.alarms()
+        """Read which alarms exist. A new alarm has no state yet; an alarm that is put again keeps its state."""
+        there = cloudwatch.alarms()
         changed = {name: alarm for name, alarm in there.items() if self._rules.get(name, (None,))[0] is not alarm}
         if not changed and len(there) == len(self._rules):
             return
@@ -202,7 +202,7 @@ class Alarms:
         self._read = 0
 
     def _sort_in(self) -> None:
-        data = gaps.metric_data()
+        data = cloudwatch.metric_data()
         for each in data[self._read :]:
             metric = (each.namespace, each.name, _dimensions(each.dimensions))
             if metric in self._points:
@@ -225,7 +225,7 @@ class Alarms:
             self._tell(topic, alarm, before, state, at)
 
     def _tell(self, topic: str, alarm: Any, before: State, state: State, at: datetime) -> None:
-        """Publish a change of state in the form that CloudWatch does."""
+        """Publish a state change in CloudWatch's form."""
         message = {
             "AlarmName": alarm.name,
             "AlarmDescription": alarm.description,

@@ -1,4 +1,4 @@
-"""CloudFormation's side of a custom resource: it invokes the function, and waits for an answer at a URL."""
+"""CloudFormation's part in a custom resource: it invokes the function and waits for its answer at a URL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REQUIRED: Final = frozenset({"Status", "PhysicalResourceId", "StackId", "Reques
 
 
 class NoAnswerError(Exception):
-    """A function did not answer, or not as CloudFormation understands it: a real stack would hang."""
+    """A function sent no answer that CloudFormation accepts: a real stack would wait until its timeout."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -36,11 +36,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class AnswerUrls(ThreadingHTTPServer):
-    """URLs on loopback that take answers as the signed URLs of CloudFormation do; `outages` refuse that many first."""
+    """Receives answers as the presigned URLs of CloudFormation do; the first `outages` answers are refused."""
 
     daemon_threads = True
 
@@ -68,7 +68,7 @@ class AnswerUrls(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/{request_id}"
 
     def take(self, path: str, content_type: str | None, body: bytes) -> HTTPStatus:
-        """Keep an answer, or refuse it as S3 does: the URL is signed for an empty content type."""
+        """Keep an answer, or refuse it as S3 does, because the URL is signed for an empty content type."""
         if self.outages:
             self.outages -= 1
             return HTTPStatus.SERVICE_UNAVAILABLE
@@ -95,7 +95,7 @@ class AnswerUrls(ThreadingHTTPServer):
 
 @dataclass(slots=True)
 class CustomResource:
-    """One custom resource of a stack: `ask` carries out one request. `answers` holds every answer, in order."""
+    """One custom resource of a stack; `answers` holds every answer, in order."""
 
     logical_id: str
     kind: str
@@ -108,11 +108,11 @@ class CustomResource:
     answers: list[dict[str, Any]] = field(default_factory=list)
 
     def create(self) -> dict[str, Any]:
-        """Ask for the creation."""
+        """Request the creation; return the answer."""
         return self._ask("Create")
 
     def update(self, properties: dict[str, Any]) -> dict[str, Any]:
-        """Ask for an update, and, if its answer names another physical id, for the deletion of the old one."""
+        """Request an update, and the deletion of the old resource if the answer has another physical id."""
         old, old_id = self.properties, self.physical_id
         self.properties = properties
         answer = self._ask("Update", OldResourceProperties=_texts(old))
@@ -121,7 +121,7 @@ class CustomResource:
         return answer
 
     def delete(self) -> dict[str, Any]:
-        """Ask for the deletion."""
+        """Request the deletion; return the answer."""
         return self._ask("Delete")
 
     def _ask(self, request_type: str, **more: Any) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class CustomResource:
 
 
 def _texts(value: Any) -> Any:
-    """Return properties as CloudFormation sends them: every value a text."""
+    """Return properties as CloudFormation sends them: with every value as a string."""
     match value:
         case dict():
             return {key: _texts(each) for key, each in value.items()}

@@ -1,4 +1,4 @@
-"""Deploys the real template: by moto's CloudFormation where moto can, by the lab where it cannot."""
+"""Deploys template.yaml: moto's CloudFormation creates the resources that it knows, the lab creates the others."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lab.moto import cloud
-from lab.moto.gaps import StackValues
+from lab.moto.cloudformation import StackValues
 from lab.stack.dependencies import attributes_of
 from lab.stack.template import BY_LAB, TemplateError, read_template
 
@@ -27,7 +27,7 @@ _UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed Lambda function; its settings are the template's, resolved, and `timeout` is in seconds."""
+    """A deployed Lambda function with its resolved settings; `timeout` is in seconds."""
 
     logical_id: str
     name: str
@@ -55,7 +55,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """An invocation of a function, again and again; `rule` is the name of the EventBridge rule behind it, if one is."""
+    """A schedule that invokes a function; `rule` is its EventBridge rule, None for EventBridge Scheduler."""
 
     logical_id: str
     function: str
@@ -66,7 +66,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack that stands in the lab; `created_by` says of every resource who made it."""
+    """A deployed stack; `created_by` says for each resource whether moto or the lab created it."""
 
     stack_name: str
     functions: dict[str, Function]
@@ -80,7 +80,7 @@ class Deployment:
     custom: dict[str, dict[str, Any]]
     """The properties of each custom resource."""
     waiting: dict[str, dict[str, Any]]
-    """Resources, not resolved, that read an attribute of a custom resource, and so wait for its answer."""
+    """Resources, not resolved, that read an attribute of a custom resource; they are created after its answer."""
     deletion_order: tuple[str, ...]
 
     def queue_url(self, logical_id: str) -> str:
@@ -90,26 +90,24 @@ class Deployment:
 
 def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
     """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
-    template = read_template(path)
-    cloud.client("cloudformation").create_stack(
-        StackName=stack_name,
-        TemplateBody=json.dumps(template.for_moto),
-        Parameters=_listed(parameters),
-        Capabilities=_CAPABILITIES,
-    )
-    return _deployment(template, stack_name, "CREATE_COMPLETE")
+    return _put("CREATE", path, parameters, stack_name)
 
 
 def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
-    """Update the stack of the template at `path` to other parameters; what is not given gets its default."""
-    template = read_template(path)
-    cloud.client("cloudformation").update_stack(
+    """Update the stack of the template at `path`; a parameter that is not given gets its default."""
+    return _put("UPDATE", path, parameters, stack_name)
+
+
+def _put(action: Literal["CREATE", "UPDATE"], path: Path, parameters: Mapping[str, str], stack_name: str) -> Deployment:
+    template, cloudformation = read_template(path), cloud.client("cloudformation")
+    put = cloudformation.create_stack if action == "CREATE" else cloudformation.update_stack
+    put(
         StackName=stack_name,
         TemplateBody=json.dumps(template.for_moto),
         Parameters=_listed(parameters),
         Capabilities=_CAPABILITIES,
     )
-    return _deployment(template, stack_name, "UPDATE_COMPLETE")
+    return _deployment(template, stack_name, f"{action}_COMPLETE")
 
 
 def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
@@ -117,7 +115,7 @@ def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
-    """Make what moto does not, and return the stack as it stands."""
+    """Create the resources that moto does not, and return the deployed stack."""
     cloudformation = cloud.client("cloudformation")
     (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
     if described["StackStatus"] != wanted:
@@ -162,7 +160,7 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
 
 
 def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make what waited for the `answers` of the custom resources, by their logical ids."""
+    """Create the resources that waited for the custom resources; `answers` are by logical id."""
     stack = StackValues(deployment.stack_name)
     data = {name: answer.get("Data", {}) for name, answer in answers.items()}
     for name, each in deployment.waiting.items():
@@ -171,7 +169,7 @@ def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -
 
 
 def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
-    """Return a piece of the template with the attributes of custom resources; a TemplateError names one not given."""
+    """Return a piece of the template with the attributes of custom resources filled in, or raise TemplateError."""
     match node:
         case {"Fn::GetAtt": [str(name), str(attribute)]} if name in data:
             if attribute not in data[name]:
@@ -234,21 +232,18 @@ def every(expression: str) -> timedelta:
 def _schedules(
     properties: Mapping[str, Any], kept: Mapping[str, Any], functions: Mapping[str, Function]
 ) -> list[Schedule]:
-    found = []
-    for name, each in kept.items():
-        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED":
-            target = properties[name]["Target"]
-            function = _logical_id(functions, target["Arn"])
-            if function is None:
-                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
-            payload = json.loads(target.get("Input", "{}"))
-            found.append(Schedule(name, function, every(properties[name]["ScheduleExpression"]), payload))
-    return found
+    """Return the schedules of EventBridge Scheduler."""
+    return [
+        _schedule(name, properties[name]["ScheduleExpression"], properties[name]["Target"], functions, default="{}")
+        for name, each in kept.items()
+        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED"
+    ]
 
 
 def _rule_schedules(
     stack: StackValues, for_moto: Mapping[str, Any], functions: Mapping[str, Function]
 ) -> list[Schedule]:
+    """Return the schedules of EventBridge rules."""
     found = []
     for name, each in for_moto["Resources"].items():
         if each["Type"] != "AWS::Events::Rule" or not stack.exists(each):
@@ -256,18 +251,39 @@ def _rule_schedules(
         properties = stack.resolved(each["Properties"])
         if "ScheduleExpression" not in properties or properties.get("State") == "DISABLED":
             continue
-        for target in properties.get("Targets", []):
-            function = _logical_id(functions, target["Arn"])
-            if function is None:
-                raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
-            payload = json.loads(target.get("Input", '{"source": "aws.events"}'))
-            rule = stack.resolved({"Ref": name})
-            found.append(Schedule(name, function, every(properties["ScheduleExpression"]), payload, rule))
+        rule = stack.resolved({"Ref": name})
+        found += [
+            _schedule(
+                name,
+                properties["ScheduleExpression"],
+                target,
+                functions,
+                default='{"source": "aws.events"}',
+                rule=rule,
+            )
+            for target in properties.get("Targets", [])
+        ]
     return found
 
 
+def _schedule(
+    name: str,
+    expression: str,
+    target: Mapping[str, Any],
+    functions: Mapping[str, Function],
+    *,
+    default: str,
+    rule: str | None = None,
+) -> Schedule:
+    """Return the schedule of one target; `default` is the payload, as JSON, of a target without Input."""
+    function = _logical_id(functions, target["Arn"])
+    if function is None:
+        raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
+    return Schedule(name, function, every(expression), json.loads(target.get("Input", default)), rule)
+
+
 def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
-    """Make what moto has, but not its CloudFormation."""
+    """Create a resource that moto supports, but its CloudFormation does not."""
     if kind == "AWS::SQS::QueuePolicy":
         for url in properties["Queues"]:
             document = json.dumps(properties["PolicyDocument"])
@@ -289,7 +305,7 @@ _WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
 
 
 def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an alarm's numbers their types back: CloudFormation lets them be texts, the API does not."""
+    """Return an alarm's properties with numbers as numbers: CloudFormation accepts strings, the API does not."""
     typed = dict(properties)
     if "Metrics" in typed:
         typed["Metrics"] = [

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from lab.moto import gaps
+from lab.moto import cloudwatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -264,7 +264,7 @@ def publish_counts(function: Function, invocation: Invocation) -> None:
         }
         for name, value in (("Invocations", 1.0), ("Errors", float(invocation.error is not None)))
     ]
-    gaps.publish_metrics("AWS/Lambda", data)
+    cloudwatch.publish_metrics("AWS/Lambda", data)
 
 
 def publish_embedded(line: Mapping[str, Any]) -> None:
@@ -283,4 +283,4 @@ def publish_embedded(line: Mapping[str, Any]) -> None:
             for metric in directive["Metrics"]
             for value in (line[metric["Name"]] if isinstance(line[metric["Name"]], list) else [line[metric["Name"]]])
         ]
-        gaps.publish_metrics(directive["Namespace"], data)
+        cloudwatch.publish_metrics(directive["Namespace"], data)

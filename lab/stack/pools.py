@@ -1,4 +1,4 @@
-"""The pools' parameters, and the Parameter Store events that follow a change of one."""
+"""The pools' parameters in Parameter Store, and the events of their changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from lab.moto import cloud
 
 if TYPE_CHECKING:
-    from lab.stack.events import Bus
+    from lab.moto.bus import Bus
 
 
 @dataclass(slots=True)
 class Pools:
-    """The parameters under one path; a change by whomever emits the event that Systems Manager emits."""
+    """The parameters under one path; every change sends the event that Systems Manager sends, whoever made it."""
 
     path: str
     bus: Bus
@@ -30,7 +30,7 @@ class Pools:
         self.put_text(name, json.dumps(settings))
 
     def put_text(self, name: str, text: str) -> None:
-        """Create or replace a pool's parameter by any text, valid or not."""
+        """Set a pool's parameter to any text, valid or not."""
         self._ssm.put_parameter(Name=f"{self.path}/{name}", Value=text, Type="String", Overwrite=True)
         self.emit_changes()
 
@@ -40,7 +40,7 @@ class Pools:
         self.emit_changes()
 
     def settings(self, name: str) -> dict[str, Any]:
-        """Return a pool's settings as they stand."""
+        """Return a pool's current settings."""
         parameter = self._ssm.get_parameter(Name=f"{self.path}/{name}")["Parameter"]
         return dict(json.loads(parameter["Value"]))
 
@@ -49,7 +49,7 @@ class Pools:
         return tuple(sorted(name.rsplit("/", 1)[1] for name in self._versions()))
 
     def emit_changes(self) -> None:
-        """Compare the parameters with what they were and emit an event for each change."""
+        """Send an event for each change since the last comparison."""
         now = self._versions()
         for name in sorted(self._seen.keys() | now.keys()):
             before, after = self._seen.get(name), now.get(name)

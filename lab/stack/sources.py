@@ -1,11 +1,11 @@
-"""What invokes functions without being asked: the SQS event source mapping and the schedule."""
+"""What invokes functions by itself: SQS event source mappings and schedules."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ _RECEIVE_AT_ONCE: Final = 10
 
 @dataclass(slots=True)
 class Poller:
-    """One event source mapping: takes batches from its queue to its function and settles each message.
+    """One event source mapping: it receives batches, invokes its function, and deletes or returns each message.
 
     Lambda invokes up to MaximumConcurrency batches at once, each in an environment of its own. The lab has
     one environment, so it invokes them one after another.
@@ -34,7 +34,7 @@ class Poller:
         self._sqs = cloud.client("sqs")
 
     def poll_once(self) -> Invocation | None:
-        """Invoke the function with what can be received now, one batch at most; None if that is nothing."""
+        """Invoke the function with one batch of messages; return None if no message can be received now."""
         messages = self._receive()
         if not messages:
             return None
@@ -109,15 +109,15 @@ class Timer:
         self._due = self.now() + self.schedule.every
 
     def fire_if_due(self) -> Invocation | None:
-        """Invoke the function if its time has come; periods missed by a leap of the clock are fired once.
+        """Invoke the function if its time has come; if the clock skipped several periods, it is invoked once.
 
-        The rule may have been disabled meanwhile.
+        A rule that is disabled at that time does not invoke it.
         """
         if self.now() < self._due:
             return None
         while self._due <= self.now():
             self._due += self.schedule.every
-        if self.schedule.rule is not None and not gaps.rule_is_enabled(self.schedule.rule):
+        if self.schedule.rule is not None and not events.rule_is_enabled(self.schedule.rule):
             return None
         return self.functions.invoke(self.schedule.function, self.schedule.payload)
 
@@ -125,7 +125,7 @@ class Timer:
 def drain(pollers: tuple[Poller, ...], limit: int = 200) -> int:
     """Poll until nothing can be received now; return how many batches that took.
 
-    A function that feeds its own queue without delay never ends: more than `limit` batches is an error.
+    More than `limit` batches are an error, because a function may send messages to its own queue for ever.
     """
     batches = 0
     while taken := sum(poller.poll_once() is not None for poller in pollers):

@@ -1,4 +1,4 @@
-"""template.yaml, translated from SAM to CloudFormation and split by who creates what in the lab."""
+"""Reads template.yaml: translates SAM to CloudFormation, and splits the resources between moto and the lab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from lab.moto.gaps import creatable_types
+from lab.moto.cloudformation import creatable_types
 from lab.stack.dependencies import deletion_order
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A translated template: what moto's CloudFormation is given, and what the lab keeps for itself."""
+    """A translated template: the part that moto's CloudFormation creates, and the part that the lab creates."""
 
     for_moto: dict[str, Any]
     for_lab: dict[str, dict[str, Any]]
@@ -56,7 +56,7 @@ class Template:
 
 
 class _NoManagedPolicies:
-    """Stands where the translator would ask IAM for the names of AWS's managed policies."""
+    """Replaces the translator's request to IAM for the names of AWS managed policies."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -70,7 +70,7 @@ def _setting(resource: dict[str, Any], defaults: dict[str, Any], name: str, logi
 
 
 def _take_code(sam: dict[str, Any], folder: Path) -> tuple[dict[str, Code], tuple[Path, ...]]:
-    """Take the code locations out of a SAM template, whose translation would want them in S3."""
+    """Remove the code locations from a SAM template: the translator accepts only locations in S3."""
     defaults = dict(sam.get("Globals", {}).get("Function", {}))
     sam.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     sam.get("Globals", {}).get("Function", {}).pop("Layers", None)

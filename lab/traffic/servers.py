@@ -1,6 +1,6 @@
 """Small servers that stand for the instances: each public address has a loopback address of its own.
 
-The ports are whatever the machine has free, since the well-known ones need privileges or are taken; `place` maps.
+Each server listens on any free port, because well-known ports need privileges or are in use; `place` returns it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REMEMBERED: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What a pool's health check wants of an instance: a protocol (http, https or tcp) and a port."""
+    """The protocol (http, https or tcp) and port that a pool's health check connects to."""
 
     protocol: str
     port: int
@@ -42,7 +42,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as a server saw it; `sni` is the name asked for in the TLS handshake."""
+    """A request that a server received; `sni` is the name asked for in the TLS handshake."""
 
     host: str
     path: str
@@ -50,7 +50,7 @@ class Request:
 
 
 class Running(Protocol):
-    """Whatever knows the public addresses of the instances that run."""
+    """Knows the public addresses of the running instances."""
 
     def running_addresses(self) -> dict[str, str]:
         """Return them by instance id."""
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the checkers come every few seconds."""
+        """Log nothing: the checkers connect every few seconds."""
 
 
 class _Listener(ThreadingHTTPServer):
@@ -120,7 +120,7 @@ class Servers:
         self._machines: dict[str, _Machine] = {}
         self._loopback: dict[str, str] = {}
         self._broken: set[str] = set()
-        # A port that is taken and not listened at refuses connections, and nobody else can come to listen there.
+        # A port that is bound without a listener refuses connections, and no other process can listen on it.
         self._refusing = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._refusing.bind(("127.53.0.0", 0))
 
@@ -136,7 +136,7 @@ class Servers:
         self._refusing.close()
 
     def place(self, address: str, port: int) -> tuple[str, int]:
-        """Return where on this machine a port of a public address is; where nobody listens, one that refuses."""
+        """Return the loopback address and port for a port of a public one; without a server they refuse connections."""
         for machine in self._machines.values():
             for endpoint, listener in machine.listeners.items():
                 if (machine.address, endpoint.port) == (address, port):
@@ -145,12 +145,12 @@ class Servers:
         return refusing
 
     def break_(self, instance_id: str) -> None:
-        """Let an instance's server fail; EC2 notices nothing."""
+        """Make an instance's server fail; its EC2 state stays as it is."""
         self._broken.add(instance_id)
         self._apply(instance_id)
 
-    def mend(self, instance_id: str) -> None:
-        """Let an instance's server work again."""
+    def repair(self, instance_id: str) -> None:
+        """Make an instance's server work again."""
         self._broken.discard(instance_id)
         self._apply(instance_id)
 
@@ -174,7 +174,7 @@ class Servers:
     def _serve(self, machine: _Machine, endpoints: Collection[Endpoint]) -> None:
         machine.broken = machine.instance_id in self._broken
         for endpoint in endpoints:
-            # Whoever only connects cannot be told 503: a broken TCP server is one that refuses.
+            # A TCP health check sends no request, so a broken server refuses its connections.
             if endpoint in machine.listeners or (endpoint.protocol == "tcp" and machine.broken):
                 continue
             machine.listeners[endpoint] = _Listener(
@@ -185,7 +185,7 @@ class Servers:
             )
 
     def _loopback_of(self, address: str) -> str:
-        """Return the loopback address that stands for a public one: its own for as long as the lab lives."""
+        """Return the loopback address that stands for a public one; it stays the same while the lab runs."""
         high, low = divmod(len(self._loopback) + 1, 254)
         return self._loopback.setdefault(address, f"127.53.{high}.{low + 1}")
 
@@ -208,7 +208,7 @@ def _close(machine: _Machine) -> None:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Return a server's TLS settings with a certificate that it signed itself, which checkers do not mind."""
+    """Return a server's TLS settings with a self-signed certificate, which Route 53's checkers accept."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "instance.lab")])
     certificate = (

@@ -1,4 +1,4 @@
-"""Which instances serve, in a lab without servers: those that have booted, have not broken, and still run."""
+"""Which instances serve in a lab without servers: those that run, have booted, and are not broken."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOOT_TIME = timedelta(seconds=20)
 
 @dataclass(slots=True)
 class Serving:
-    """An instance serves from `boot_time` after it runs until EC2 says otherwise: its address is a stranger's then."""
+    """An instance serves once it has run for `boot_time`, until it stops; its address then belongs to somebody else."""
 
     fleet: Running
     now: Callable[[], datetime]
@@ -25,16 +25,16 @@ class Serving:
     _broken: set[str] = field(default_factory=set)
 
     def follow(self) -> None:
-        """Let what runs by now boot, and forget what does not."""
+        """Note which instances run now, and when they will have booted."""
         running = set(self.fleet.running_addresses().items())
         self._ready = {key: self._ready.get(key, self.now() + self.boot_time) for key in running}
 
     def break_(self, instance_id: str) -> None:
-        """Let an instance serve no more; EC2 notices nothing."""
+        """Make an instance fail to serve; its EC2 state stays as it is."""
         self._broken.add(instance_id)
 
-    def mend(self, instance_id: str) -> None:
-        """Let an instance serve again."""
+    def repair(self, instance_id: str) -> None:
+        """Make an instance serve again."""
         self._broken.discard(instance_id)
 
     def serves(self, instance_id: str) -> bool:
@@ -43,11 +43,11 @@ class Serving:
         return address is not None and self._answers(instance_id, address)
 
     def refusal(self, address: str) -> str | None:
-        """Return why nobody serves at a public address now, or None if somebody does."""
+        """Return why no instance serves at a public address now, or None if one does."""
         for instance_id, own in self.fleet.running_addresses().items():
             if own == address:
                 return None if self._answers(instance_id, address) else f"{instance_id} does not serve"
-        return "the address belongs to a stranger"
+        return "the address belongs to no instance of this fleet"
 
     def _answers(self, instance_id: str, address: str) -> bool:
         ready = self._ready.get((instance_id, address))

@@ -1,4 +1,4 @@
-"""Visitors that keep an answer of DNS for its TTL, connect to one of its addresses, and remember every failure."""
+"""Clients that ask DNS, keep an answer for its TTL, connect to one of its addresses, and record every failure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ type Ask = Callable[[], Answer]
 type Connect = Callable[[str], str | None]
 """Connects to an address; returns None, or what went wrong."""
 type Whose = Callable[[str], tuple[str | None, str]]
-"""From an address to the instance that has it, or had it last, and what AWS says of that one."""
+"""From an address to the instance that has it or had it last, and that instance's state."""
 
 _TIMEOUT: Final = 2.0
 """Real seconds that a connection may take."""
@@ -33,7 +33,7 @@ _TIMEOUT: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A connection that came to nothing: when, whose, to where, and what AWS said of the instance at that moment."""
+    """A failed connection: when, by which client, to which address, and the state of the instance at that time."""
 
     at: datetime
     client: int
@@ -51,9 +51,9 @@ class _Cache:
 
 @dataclass(slots=True)
 class Visitors:
-    """So many clients, each with a cache of its own; `turn` lets every one of them connect once.
+    """`count` clients, each with its own DNS cache; `turn` makes each of them connect once.
 
-    A client asks DNS only when what it was told, be it addresses or that there are none, is older than its TTL.
+    A client asks DNS again only when its last answer, positive or negative, is older than its TTL.
     """
 
     count: int
@@ -65,7 +65,7 @@ class Visitors:
     questions: int = 0
     connections: int = 0
     unanswered: int = 0
-    """How often a client knew no address to connect to."""
+    """How often a client got no address to connect to."""
     failures: list[Failure] = field(default_factory=list)
     _caches: dict[int, _Cache] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ ENDPOINT = {"Type": "HTTP", "IPAddress": "52.95.110.1"}
 
 @dataclass
 class Account:
-    """A boto3 client, a zone, and a random prefix below which alone this test writes."""
+    """A boto3 client, a hosted zone, and the random prefix of every name that this test writes."""
 
     client: Any
     zone_id: str
@@ -29,7 +29,7 @@ class Account:
         return f"{label}.{self.prefix}.{self.zone_name}"
 
     def member(self, label: str, identifier: str, **fields: Any) -> dict[str, Any]:
-        """Return a multivalue A record as fleet53 makes them; a field given as None is left out."""
+        """Return a multivalue A record like fleet53's; a field given as None is left out."""
         record = {
             "Name": self.name(label),
             "Type": "A",
@@ -57,7 +57,7 @@ class Account:
         self.change(*(("DELETE", record) for record in records))
 
     def records(self) -> list[dict[str, Any]]:
-        """Return this test's record sets, all pages of them."""
+        """Return this test's record sets, from all pages."""
         pages = self.client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=self.zone_id)
         suffix = f".{self.prefix}.{self.zone_name}"
         return [record for page in pages for record in page["ResourceRecordSets"] if record["Name"].endswith(suffix)]
@@ -78,7 +78,7 @@ class Account:
         self.client.delete_resource_record_set_protections(HostedZoneId=self.zone_id, Protections=keys)
 
     def protections(self, **parameters: str) -> dict[str, Any]:
-        """Return a page of the zone's protections, whosever they are."""
+        """Return a page of the hosted zone's protections, this test's and others."""
         page: dict[str, Any] = self.client.list_resource_record_set_protections(HostedZoneId=self.zone_id, **parameters)
         return page
 
@@ -86,7 +86,7 @@ class Account:
         return f"{self.prefix}-{label}"
 
     def create_check(self, label: str = "check", **config: Any) -> dict[str, Any]:
-        """Make a check of ENDPOINT with these settings; a setting given as None is left out."""
+        """Create a health check of ENDPOINT with these settings; a setting given as None is left out."""
         settings = {name: value for name, value in (ENDPOINT | config).items() if value is not None}
         check: dict[str, Any] = self.client.create_health_check(
             CallerReference=self.reference(label), HealthCheckConfig=settings
@@ -118,7 +118,7 @@ class Account:
 
 @contextmanager
 def refused(code: str, text: str = "") -> Iterator[None]:
-    """Expect the request inside to be refused with this code, and with this in the message."""
+    """Expect a refusal with this code, whose message contains this text."""
     with pytest.raises(ClientError) as caught:
         yield
     error = caught.value.response["Error"]

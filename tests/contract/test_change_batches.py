@@ -1,4 +1,4 @@
-"""ChangeResourceRecordSets: a batch is taken whole or not at all, and each change by its own rules."""
+"""ChangeResourceRecordSets: a batch is applied whole or not at all; the rules of each change."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What Route 53 says of where it checks from."""
+"""GetCheckerIpRanges: the address ranges of Route 53's health checkers."""
 
 from __future__ import annotations
 

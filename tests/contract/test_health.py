@@ -1,4 +1,4 @@
-"""How what the checkers saw becomes a status, and what DNS makes of it (Developer Guide, dns-failover)."""
+"""How the checkers' observations decide a health check's status, and the status DNS's answers (dns-failover)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The refusals a test can order, and the record of calls."""
+"""The refusals that a test can ask for, and the record of calls."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Record set protections: what they keep away, how they are made and listed."""
+"""Record set protections: which changes they refuse, and how they are created and listed."""
 
 from typing import Any
 
@@ -91,7 +91,7 @@ def test_a_type_to_start_at_needs_a_name(account: Account) -> None:
         account.protections(StartRecordType="A")
 
 
-def test_a_token_of_somebody_elses_is_refused(account: Account) -> None:
+def test_an_unknown_page_token_is_refused(account: Account) -> None:
     with refused("InvalidPaginationToken"):
         account.protections(NextToken="x")
 

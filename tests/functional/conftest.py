@@ -1,4 +1,4 @@
-"""Behaviour through the real handlers, in the lab, against a Route 53 that refuses what Route 53 refuses."""
+"""Behaviour of the real handlers in the lab, whose Route 53 refuses what AWS's refuses."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MONDAY_NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
-"""When every test begins: at a full minute, because CloudWatch gathers datapoints by the minute."""
+"""When every test begins: at a full minute, because CloudWatch aggregates datapoints by the minute."""
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """Return a stack of its own with one pool, `web`, that answers at app.example.com."""
+    """Return a lab with a stack of its own and one pool, `web`, at app.example.com."""
     with Lab(start=MONDAY_NOON) as lab:
         yield lab

@@ -1,4 +1,4 @@
-"""Auto Scaling groups in a test: how time passes with them, and what was asked of their lifecycle actions."""
+"""Auto Scaling groups in a test: letting time pass, acting as an operator, and reading states and requests."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from lab.moto.autoscaling import ScalingError
+from lab.moto.bus import Bus
 from lab.route53.checks import REGIONS
-from lab.scaling.error import ScalingError
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
-from lab.stack.events import Bus
 from tests.functional.views import checks, in_dns
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ GROUP: Final = "fleet"
 LAUNCH: Final = "EC2 Instance-launch Lifecycle Action"
 TERMINATE: Final = "EC2 Instance-terminate Lifecycle Action"
 may_deny: Final = pytest.mark.filterwarnings("ignore:.* with code AccessDenied does not match:UserWarning")
-"""For tests in which Auto Scaling denies access: no service's model has that error, and moto warns of it."""
+"""For tests in which Auto Scaling answers AccessDenied: moto warns that no service model has that error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request about a lifecycle action; `refusal` is Auto Scaling's, None where the request was granted."""
+    """One request about a lifecycle action; `refusal` is Auto Scaling's error, None if the request succeeded."""
 
     at: datetime
     hook: str
@@ -40,11 +40,11 @@ class Asked:
     refusal: str | None
 
 
-# -- how time passes
+# -- letting time pass
 
 
 def observe(lab: Lab) -> None:
-    """Let every region see of every check whether the instance at its address serves now, and publish it once."""
+    """Make every region's checker see whether each instance serves now, and publish the metrics once."""
     seen = {
         check_id: lab.serving.refusal(str(check["HealthCheckConfig"]["IPAddress"])) is None
         for check_id, check in checks(lab).items()
@@ -57,7 +57,7 @@ def observe(lab: Lab) -> None:
 
 
 def pass_time(lab: Lab, seconds: float, step: float = 5) -> None:
-    """Let time pass, while the checkers see which instances serve."""
+    """Let time pass, and make the checkers see at each step which instances serve."""
     for _ in range(round(seconds / step)):
         observe(lab)
         lab.run(step, step=step)
@@ -66,7 +66,7 @@ def pass_time(lab: Lab, seconds: float, step: float = 5) -> None:
 def in_service(
     lab: Lab, count: int, *hooks: Hook, name: str = GROUP, warm_pool: WarmPool | None = None, **options: Any
 ) -> list[str]:
-    """Create a group with these hooks, ours by default, and return its instances once DNS holds them all."""
+    """Create a group with these hooks, by default fleet53's, and return its instances when all are in DNS."""
     hooked = hooks or (launch_hook(), terminate_hook())
     lab.fleet.create_group(name, count, hooks=hooked, warm_pool=warm_pool, **options)
     pass_time(lab, 120)
@@ -76,23 +76,23 @@ def in_service(
     return members
 
 
-# -- what an operator asks of a group
+# -- acting as an operator
 
 
 def terminate(lab: Lab, instance_id: str, *, replace: bool = False) -> None:
-    """Have a group terminate an instance through its hooks, and with `replace` launch another instead."""
+    """Terminate an instance through its group's hooks; with `replace` the group launches another."""
     lab.client("autoscaling").terminate_instance_in_auto_scaling_group(
         InstanceId=instance_id, ShouldDecrementDesiredCapacity=not replace
     )
 
 
 def resize(lab: Lab, desired: int, name: str = GROUP) -> None:
-    """Have a group want this many instances."""
+    """Set a group's desired capacity."""
     lab.client("autoscaling").set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=desired)
 
 
 def complete(lab: Lab, hook: str, instance_id: str) -> None:
-    """Complete an action as somebody else than fleet53 does."""
+    """Complete a lifecycle action as an operator, with CONTINUE."""
     lab.client("autoscaling").complete_lifecycle_action(
         AutoScalingGroupName=GROUP,
         LifecycleHookName=hook,
@@ -101,26 +101,26 @@ def complete(lab: Lab, hook: str, instance_id: str) -> None:
     )
 
 
-# -- what Auto Scaling says and was asked
+# -- states, events and requests
 
 
 def state_of(lab: Lab, instance_id: str) -> str | None:
-    """Return an instance's lifecycle state in whatever group it is in."""
+    """Return an instance's lifecycle state; None if it is in no group."""
     described = lab.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[instance_id])
     return next((str(each["LifecycleState"]) for each in described["AutoScalingInstances"]), None)
 
 
 def events(lab: Lab, kind: str, instance_id: str | None = None) -> list[dict[str, Any]]:
-    """Return the events of a detail-type that were told, of one instance or of all."""
+    """Return the events of a detail-type that were sent, about one instance or about all."""
     return [
         event
-        for event in lab.bus.told
+        for event in lab.bus.sent
         if event["detail-type"] == kind and instance_id in (None, event["detail"].get("EC2InstanceId"))
     ]
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, operation: str, refuse: Callable[[], object]) -> list[Asked]:
-    """Return the requests for `complete` or `heartbeat` as it grows; `refuse` may raise a ScalingError first."""
+    """Return a list that will hold each request to `complete` or `heartbeat`; `refuse` may refuse it first."""
     asked: list[Asked] = []
     as_the_lab = getattr(Hooks, operation)
 
@@ -140,12 +140,12 @@ def watch(monkeypatch: pytest.MonkeyPatch, operation: str, refuse: Callable[[], 
 
 
 def completions(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
-    """Return the requests to complete an action, as the list grows."""
+    """Return a list that will hold each request to complete a lifecycle action."""
     return watch(monkeypatch, "complete", object)
 
 
 def heartbeats(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
-    """Return the requests to keep an action alive, as the list grows."""
+    """Return a list that will hold each heartbeat of a lifecycle action."""
     return watch(monkeypatch, "heartbeat", object)
 
 
@@ -156,7 +156,7 @@ def lose(monkeypatch: pytest.MonkeyPatch, *kinds: str) -> None:
     def deliver(bus: Bus, event: dict[str, Any]) -> tuple[str, ...]:
         if event["detail-type"] not in kinds:
             return as_told(bus, event)
-        bus.told.append(event)
+        bus.sent.append(event)
         return ()
 
     monkeypatch.setattr(Bus, "deliver", deliver)

@@ -1,4 +1,4 @@
-"""What happens to a run from outside, at a chosen moment between two of its calls to Route 53."""
+"""Incidents in a test: somebody else's change, a refusal or a wait in the middle of a run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def wait_in_lab_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every `time.sleep` move the lab's clock instead of waiting."""
+    """Make every `time.sleep` move the lab's clock instead of waiting."""
     monkeypatch.setattr(time, "sleep", lab.clock.advance)
 
 
 def before_each(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[Mapping[str, Any]], object]
 ) -> None:
-    """Do `act`, given the parameters, before Route 53 answers a call of `operation`; it may refuse by raising."""
+    """Call `act` with the parameters before Route 53 answers each call of `operation`; it may raise a refusal."""
     answer = lab.route53.call
 
     def interrupted(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def before_each(
 
 
 def meanwhile(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, act: Callable[[], object]) -> None:
-    """Do `act` once, just before Route 53 answers the next call of `operation`."""
+    """Call `act` once, just before Route 53 answers the next call of `operation`."""
     acts = [act]
 
     def act_once(_parameters: Mapping[str, Any]) -> None:
@@ -56,7 +56,7 @@ def answer_otherwise(
     operation: str,
     change: Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]],
 ) -> None:
-    """Let `change` turn each answer to `operation`, given its parameters, into another; it may raise instead."""
+    """Replace each answer to `operation` by what `change` makes of it and of the parameters; it may raise an error."""
     answer = lab.route53.call
 
     def changed(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,14 +67,14 @@ def answer_otherwise(
 
 
 def set_timeout(lab: Lab, function: str, seconds: int) -> None:
-    """Give a function another time-out, as a person does in the console."""
+    """Change a function's timeout, as a person does in the console."""
     functions = lab.deployment.functions
     functions[function] = replace(functions[function], timeout=seconds)
 
 
 @contextlib.contextmanager
 def denied(module: str, client: str, operation: str) -> Iterator[None]:
-    """Let AWS deny one operation to a warm function, known by its module, as a missing permission does."""
+    """Deny one operation to a warm function, identified by its module, as a missing permission does."""
     meta = getattr(sys.modules[module].clients, client).meta
     error = {"Error": {"Code": "AccessDenied", "Message": f"not authorized to perform {operation}"}}
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto import gaps
+from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
 from lab.route53.checks import REGIONS
 from tests.functional.views import (
@@ -106,7 +106,7 @@ def test_healthy_is_more_than_18_percent_in_the_newest_datapoint(lab: Lab, perce
         "Value": percent,
         "Unit": "Percent",
     }
-    gaps.publish_metrics("AWS/Route53", [datum], ROUTE53_METRICS_REGION)
+    cloudwatch.publish_metrics("AWS/Route53", [datum], ROUTE53_METRICS_REGION)
 
     wait_without_metrics(lab)
 

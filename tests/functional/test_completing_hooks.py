@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from tests.functional.groups import (
     GROUP,
@@ -46,6 +46,18 @@ def going(lab: Lab) -> str:
     lab.run(2)
     assert state_of(lab, goes) == "Terminating:Wait"
     return goes
+
+
+def going_untold(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Return an instance that its terminate hook holds, of which no event told, and one that stays in service."""
+    goes, stays = in_service(lab, 2)
+    lose(monkeypatch, TERMINATE)
+    terminate(lab, goes)
+    lab.turn()
+    lab.clock.advance(2)
+    lab.turn()
+    assert state_of(lab, goes) == "Terminating:Wait"
+    return goes, stays
 
 
 def coming(lab: Lab) -> str:
@@ -314,13 +326,7 @@ def test_a_launch_of_which_no_event_told_is_reported_when_admit_timeout_is_over_
 def test_a_termination_of_which_no_event_told_is_reported_when_the_drain_is_over_and_repaired(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes, stays = in_service(lab, 2)
-    lose(monkeypatch, TERMINATE)
-    terminate(lab, goes)
-    lab.turn()
-    lab.clock.advance(2)
-    lab.turn()
-    assert state_of(lab, goes) == "Terminating:Wait"
+    goes, stays = going_untold(lab, monkeypatch)
     lab.clock.advance(100)
     assert findings(audit(lab), "stuck-hook") == []
     lab.clock.advance(200)
@@ -413,12 +419,7 @@ def test_a_heartbeat_for_a_hook_that_is_over_is_no_error(lab: Lab, monkeypatch: 
 def test_where_auto_scaling_does_not_tell_of_its_hooks_dns_is_repaired_all_the_same(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes, stays = in_service(lab, 2)
-    lose(monkeypatch, TERMINATE)
-    terminate(lab, goes)
-    lab.turn()
-    lab.clock.advance(2)
-    lab.turn()
+    _, stays = going_untold(lab, monkeypatch)
 
     def refuse(_hooks: Hooks, _group: str, _transition: str | None = None) -> None:
         raise ScalingError("no", "AccessDenied")

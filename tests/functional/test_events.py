@@ -263,7 +263,7 @@ def test_what_is_told_is_no_signal(lab: Lab) -> None:
     lab.settle()
     lab.invocations.clear()
 
-    assert {event["detail-type"] for event in lab.bus.told if event["source"] == "fleet53"} == {
+    assert {event["detail-type"] for event in lab.bus.sent if event["source"] == "fleet53"} == {
         "Instance Admitted",
         "Withdrawal Held",
         "Drift Detected",

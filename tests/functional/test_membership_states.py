@@ -260,8 +260,8 @@ def test_a_member_that_ec2_does_not_know_is_withdrawn_from_every_pool(lab: Lab) 
 def test_a_member_is_withdrawn_while_it_still_runs_when_its_spot_request_is(lab: Lab, status: str) -> None:
     (instance_id,) = admitted(lab, 1, spot=True)
 
-    lab.fleet.set_spot_status(instance_id, status)
-    lab.fleet.warn_of_interruption(instance_id)
+    lab.fleet.spot.set_status(instance_id, status)
+    lab.fleet.spot.warn(instance_id)
     lab.settle()
 
     assert lab.fleet.describe(instance_id)["State"]["Name"] == "running"
@@ -273,7 +273,7 @@ def test_a_member_is_withdrawn_while_it_still_runs_when_its_spot_request_is(lab:
 def test_a_member_stays_when_its_spot_request_is(lab: Lab, status: str) -> None:
     (instance_id,) = admitted(lab, 1, spot=True)
 
-    lab.fleet.set_spot_status(instance_id, status)
+    lab.fleet.spot.set_status(instance_id, status)
     signal(lab, "web")
 
     assert in_dns(lab) == {instance_id}

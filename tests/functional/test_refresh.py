@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.stack.events import Bus
+from lab.moto.bus import Bus
 from tests.functional.groups import GROUP, completions, in_service, pass_time
 from tests.functional.views import audit, checks, in_dns, records
 

@@ -28,7 +28,7 @@ from tests.functional.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pytest
 
@@ -45,6 +45,16 @@ def serve_at_once(lab: Lab, *pools: str) -> None:
     lab.invocations.clear()
 
 
+def launched_while(lab: Lab, monkeypatch: pytest.MonkeyPatch, refuse: Callable[[], None]) -> str:
+    """Launch an instance that `web` admits at once, after `refuse` has told Route 53 which calls to refuse."""
+    serve_at_once(lab, "web")
+    wait_in_lab_time(lab, monkeypatch)
+    refuse()
+    instance_id = lab.fleet.launch()
+    lab.settle()
+    return instance_id
+
+
 def returned(invocation: Invocation) -> int:
     return len(invocation.result["batchItemFailures"])
 
@@ -53,11 +63,7 @@ def returned(invocation: Invocation) -> int:
 
 
 def test_a_few_throttled_calls_are_tried_again_in_the_same_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    serve_at_once(lab, "web")
-    wait_in_lab_time(lab, monkeypatch)
-    lab.route53.throttle(3)
-    web = lab.fleet.launch()
-    lab.settle()
+    web = launched_while(lab, monkeypatch, lambda: lab.route53.throttle(3))
 
     (invocation,) = lab.invocations
     assert returned(invocation) == 0
@@ -69,11 +75,7 @@ def test_a_few_throttled_calls_are_tried_again_in_the_same_run(lab: Lab, monkeyp
 def test_a_run_that_is_throttled_eight_times_returns_its_messages_and_the_next_one_finishes(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve_at_once(lab, "web")
-    wait_in_lab_time(lab, monkeypatch)
-    lab.route53.throttle(8)
-    web = lab.fleet.launch()
-    lab.settle()
+    web = launched_while(lab, monkeypatch, lambda: lab.route53.throttle(8))
 
     (first,) = lab.invocations
     assert returned(first) == len(first.event["Records"])
@@ -88,11 +90,7 @@ def test_a_run_that_is_throttled_eight_times_returns_its_messages_and_the_next_o
 
 
 def test_a_zone_that_is_busy_for_a_moment_is_changed_in_the_same_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    serve_at_once(lab, "web")
-    wait_in_lab_time(lab, monkeypatch)
-    lab.route53.busy(3)
-    web = lab.fleet.launch()
-    lab.settle()
+    web = launched_while(lab, monkeypatch, lambda: lab.route53.busy(3))
 
     (invocation,) = lab.invocations
     assert returned(invocation) == 0
@@ -103,11 +101,7 @@ def test_a_zone_that_is_busy_for_a_moment_is_changed_in_the_same_run(lab: Lab, m
 def test_a_zone_that_stays_busy_is_changed_when_the_messages_come_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve_at_once(lab, "web")
-    wait_in_lab_time(lab, monkeypatch)
-    lab.route53.busy(8)
-    web = lab.fleet.launch()
-    lab.settle()
+    web = launched_while(lab, monkeypatch, lambda: lab.route53.busy(8))
 
     assert returned(lab.invocations[-1]) == len(lab.invocations[-1].event["Records"])
     assert in_dns(lab) == set()
@@ -183,12 +177,8 @@ def test_a_run_whose_time_ends_between_a_withdrawal_and_its_check_leaves_the_che
 def test_throttling_that_would_outlast_the_functions_time_ends_the_run_before_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve_at_once(lab, "web")
-    wait_in_lab_time(lab, monkeypatch)
     set_timeout(lab, "ReconcilerFunction", 14)
-    lab.route53.throttle(100)
-    lab.fleet.launch()
-    lab.settle()
+    launched_while(lab, monkeypatch, lambda: lab.route53.throttle(100))
 
     (invocation,) = lab.invocations
     assert returned(invocation) == len(invocation.event["Records"])

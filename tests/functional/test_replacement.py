@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.scaling.error import ScalingError
+from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import AutoScaling
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
@@ -75,7 +75,7 @@ def test_after_eight_minutes_nobody_is_marked(replacing: Lab) -> None:
 def test_a_member_that_was_healthy_for_a_minute_meanwhile_is_not_marked(replacing: Lab) -> None:
     bad, *_ = in_service(replacing, 4)
     broken(replacing, [bad], minutes=6)
-    replacing.serving.mend(bad)
+    replacing.serving.repair(bad)
     pass_time(replacing, 90, step=15)
     broken(replacing, [bad], minutes=6)
 
@@ -87,7 +87,7 @@ def test_a_member_that_was_healthy_for_a_minute_meanwhile_is_not_marked(replacin
 def test_a_member_that_has_recovered_is_not_marked(replacing: Lab) -> None:
     bad, *_ = in_service(replacing, 4)
     broken(replacing, [bad])
-    replacing.serving.mend(bad)
+    replacing.serving.repair(bad)
     pass_time(replacing, 90, step=15)
 
     repaired(replacing)

@@ -23,7 +23,7 @@ def test_the_warning_withdraws_a_member_while_it_still_runs(lab: Lab, action: st
     (goes,) = admitted(lab, 1, spot=True)
     (stays,) = admitted(lab, 1, spot=True)
 
-    lab.fleet.warn_of_interruption(goes, action)
+    lab.fleet.spot.warn(goes, action)
     lab.settle()
 
     assert state(lab, goes) == "running"
@@ -35,7 +35,7 @@ def test_the_warning_withdraws_a_member_while_it_still_runs(lab: Lab, action: st
 def test_no_signal_admits_it_again_until_it_is_gone(lab: Lab) -> None:
     (goes,) = admitted(lab, 1, spot=True)
     (stays,) = admitted(lab, 1, spot=True)
-    lab.fleet.warn_of_interruption(goes)
+    lab.fleet.spot.warn(goes)
     lab.settle()
     seen = []
     for _ in range(11):
@@ -54,11 +54,11 @@ def test_no_signal_admits_it_again_until_it_is_gone(lab: Lab) -> None:
 
 def test_a_warning_that_is_withdrawn_lets_the_member_come_back(lab: Lab) -> None:
     (member,) = admitted(lab, 1, spot=True)
-    lab.fleet.set_spot_status(member, "marked-for-stop")
+    lab.fleet.spot.set_status(member, "marked-for-stop")
     signal(lab)
     assert in_dns(lab) == set()
 
-    lab.fleet.set_spot_status(member, "fulfilled")
+    lab.fleet.spot.set_status(member, "fulfilled")
     signal(lab)
     pass_time(lab, 60)
 
@@ -87,7 +87,7 @@ def test_a_group_of_spot_instances_replaces_who_is_taken_and_dns_follows(
     clients = lab.visitors(10)
     asked = completions(monkeypatch)
 
-    lab.fleet.warn_of_interruption(goes)
+    lab.fleet.spot.warn(goes)
     lab.turn()
     lab.settle()
     assert in_dns(lab) == {stays}

@@ -10,7 +10,7 @@ import pytest
 from urllib3.util import Retry
 
 from fleet53.domain.errors import AnswerNotSentError
-from lab.moto.gaps import put_stack_status
+from lab.moto.cloudformation import put_stack_status
 from lab.route53.error import Route53Error
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON

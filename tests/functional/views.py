@@ -1,6 +1,6 @@
-"""What a test sees of the lab, and what it does to it again and again.
+"""Reads the lab's state, and does what many tests do.
 
-Reading here costs no call that `lab.route53.calls` would count.
+Reading adds nothing to `lab.route53.calls`.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ READS: Final = frozenset(
 
 
 def records(lab: Lab, name: str = RECORD, record_type: str = "A") -> dict[str, dict[str, Any]]:
-    """Return the record sets at a name by SetIdentifier; the one without any is at the empty text."""
+    """Return the record sets at a name by SetIdentifier; a simple record set has the key ""."""
     return {str(each.get("SetIdentifier", "")): dict(each) for each in lab.route53.records(name, record_type)}
 
 
 def record_of(lab: Lab, instance_id: str, name: str = RECORD, record_type: str = "A") -> dict[str, Any]:
-    """Return our stack's record set of an instance; it is an error if there is none."""
+    """Return this stack's record set of an instance; an error if there is none."""
     return records(lab, name, record_type)[f"{OWNER}/{instance_id}"]
 
 
 def in_dns(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
-    """Return the ids of the instances that have a record of our stack at a name; the fallback is none."""
+    """Return the ids of the instances that have a record of this stack at a name; the fallback record is left out."""
     prefix = f"{OWNER}/i-"
     return {
         identifier.removeprefix(f"{OWNER}/")
@@ -59,7 +59,7 @@ def in_dns(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
 
 
 def values(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
-    """Return every value in the record sets at a name, healthy or not."""
+    """Return every value of the record sets at a name, whether its check is healthy or not."""
     return {
         value["Value"]
         for record in lab.route53.records(name, record_type)
@@ -78,7 +78,7 @@ def checks_of(lab: Lab, instance_id: str) -> list[str]:
 
 
 def check_of(lab: Lab, instance_id: str) -> str:
-    """Return the id of the one health check of an instance; it is an error if it has none or several."""
+    """Return the id of an instance's health check; an error if it has none or several."""
     (check,) = checks_of(lab, instance_id)
     return check
 
@@ -87,12 +87,12 @@ def check_of(lab: Lab, instance_id: str) -> str:
 
 
 def calls(lab: Lab) -> Counter[str]:
-    """Return how often each operation of Route 53 was asked for since `lab.route53.reset_calls()`."""
+    """Return the number of calls of each Route 53 operation since `lab.route53.reset_calls()`."""
     return Counter(call.operation for call in lab.route53.calls)
 
 
 def batches(lab: Lab) -> list[list[tuple[str, str]]]:
-    """Return the granted change batches in order, each as pairs of action and the end of its SetIdentifier."""
+    """Return the change batches that succeeded, in order, each as pairs of action and the end of its SetIdentifier."""
     return [
         [
             (change["Action"], change["ResourceRecordSet"].get("SetIdentifier", "").rpartition("/")[2])
@@ -112,7 +112,7 @@ def log_lines(lab: Lab, message: str) -> list[dict[str, Any]]:
 
 
 def audit(lab: Lab, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Invoke the audit and return its report, having seen that it wrote nothing to Route 53."""
+    """Invoke the audit, check that it wrote nothing to Route 53, and return its report."""
     before = len(lab.route53.calls)
     report = lab.audit(payload or {})
     assert {call.operation for call in lab.route53.calls[before:]} <= READS
@@ -133,26 +133,26 @@ def kinds(report: Mapping[str, Any]) -> dict[str, int]:
 
 
 def launched(lab: Lab, count: int, **options: Any) -> tuple[str, ...]:
-    """Launch instances, let their events be handled, and return their ids. They have checks and no records."""
+    """Launch instances, handle their events, and return their ids. They have health checks and no records."""
     instance_ids = tuple(lab.fleet.launch(**options) for _ in range(count))
     lab.settle()
     return instance_ids
 
 
 def see_healthy(lab: Lab, instance_ids: Iterable[str], percent: float = 100) -> None:
-    """Let Route 53 see the instances' checks healthy, and time pass until the next timer."""
+    """Make Route 53 see the instances as healthy, and let time pass until the next requeued message."""
     for instance_id in instance_ids:
         lab.report_health(instance_id, percent)
     wait(lab)
 
 
 def wait(lab: Lab, seconds: float = 31) -> None:
-    """Let time pass in one leap, and what is due then happen. The default is one timer and a bit."""
+    """Move the clock forward at once, and handle what is due then. By default more than one requeue delay."""
     lab.run(seconds, step=seconds)
 
 
 def admitted(lab: Lab, count: int, name: str = RECORD, **options: Any) -> tuple[str, ...]:
-    """Launch instances, let Route 53 see them healthy, and return their ids once DNS holds them all."""
+    """Launch instances, make Route 53 see them as healthy, and return their ids when all are in DNS."""
     instance_ids = launched(lab, count, **options)
     see_healthy(lab, instance_ids)
     assert set(instance_ids) <= in_dns(lab, name)
@@ -160,7 +160,7 @@ def admitted(lab: Lab, count: int, name: str = RECORD, **options: Any) -> tuple[
 
 
 def signal(lab: Lab, *pools: str, **detail: Any) -> None:
-    """Queue fleet53's own message about pools, all of them if none is named, and let it be handled."""
+    """Queue fleet53's own message about these pools, or about all, and handle it."""
     body = {"pools": list(pools) or "*", "because": "a test asks"} | detail
     lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": body}))
     lab.settle()
@@ -178,7 +178,7 @@ def intercept(
     operation: str,
     act: Callable[[Mapping[str, Any]], dict[str, Any] | None],
 ) -> None:
-    """Do `act` with the parameters of each request for an operation, before Route 53 answers it.
+    """Call `act` with the parameters of each request for an operation, before Route 53 answers it.
 
     Where `act` returns an answer, that one is given instead.
     """

@@ -1,4 +1,4 @@
-"""The lab's alarms: CloudWatch's own examples of missing data, and what the lab makes of moto's data points."""
+"""The lab's alarms: CloudWatch's examples of missing data, and the lab's evaluation of moto's data points."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.gaps import publish_metrics
+from lab.moto.cloudwatch import publish_metrics
 from lab.stack.alarms import State, judge
 from tests.unit.bare_lab import bare_lab
 
@@ -88,7 +88,9 @@ def minute(lab: Lab, count: int = 1) -> str:
     return lab.alarms.states()["Heat"]
 
 
-def test_an_alarm_knows_nothing_until_its_first_evaluation_and_keeps_its_state_when_it_is_put_again(lab: Lab) -> None:
+def test_an_alarm_has_insufficient_data_until_its_first_evaluation_and_keeps_its_state_when_it_is_put_again(
+    lab: Lab,
+) -> None:
     put_alarm(lab)
     assert lab.alarms.states() == {"Heat": "INSUFFICIENT_DATA"}
     measure(11, lab.clock.now())
@@ -154,7 +156,7 @@ def query(name: str, metric: str, **differs: Any) -> dict[str, Any]:
     return {"Id": name, "MetricStat": {"Metric": watched, "Period": 60, "Stat": "Sum"}, "ReturnData": False} | differs
 
 
-def test_a_sum_of_filled_metrics_has_data_where_one_of_them_has_none(lab: Lab) -> None:
+def test_a_sum_of_filled_metrics_has_data_while_one_of_them_has_none(lab: Lab) -> None:
     of_metric = dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period"))
     total = {"Id": "total", "Expression": "FILL(a, 0) + FILL(b, 0)", "ReturnData": True}
     put_alarm(lab, **of_metric, Metrics=[query("a", "Heat"), query("b", "Cold"), total], TreatMissingData="breaching")
@@ -163,7 +165,7 @@ def test_a_sum_of_filled_metrics_has_data_where_one_of_them_has_none(lab: Lab) -
     assert minute(lab) == "ALARM"
 
 
-def test_an_expression_that_the_lab_does_not_compute_is_named(lab: Lab) -> None:
+def test_an_error_names_an_expression_that_the_lab_does_not_compute(lab: Lab) -> None:
     of_metric = dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period"))
     total = {"Id": "total", "Expression": "a * 2", "ReturnData": True}
     put_alarm(lab, **of_metric, Metrics=[query("a", "Heat"), total])
@@ -171,7 +173,7 @@ def test_an_expression_that_the_lab_does_not_compute_is_named(lab: Lab) -> None:
         minute(lab)
 
 
-def test_actions_are_done_on_a_change_of_state_and_only_then(lab: Lab) -> None:
+def test_actions_run_on_a_state_change_and_only_then(lab: Lab) -> None:
     sns, sqs = lab.client("sns"), lab.client("sqs")
     url = sqs.create_queue(QueueName="mailbox")["QueueUrl"]
     topic = sns.create_topic(Name="t")["TopicArn"]
@@ -203,7 +205,7 @@ def metric(lab: Lab, namespace: str, name: str, statistic: str) -> list[float]:
     return values
 
 
-def test_sqs_says_how_many_messages_are_visible_and_how_old_the_oldest_is(lab: Lab) -> None:
+def test_sqs_publishes_the_number_of_visible_messages_and_the_age_of_the_oldest(lab: Lab) -> None:
     url = lab.deployment.queue_url("Signals")
     put_alarm(lab)
     for body in ("one", "two"):

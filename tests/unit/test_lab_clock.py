@@ -10,26 +10,26 @@ from lab.clock import TICK, Clock
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def test_everybody_sees_the_time_the_clock_was_started_at_for_as_long_as_nobody_moves_it() -> None:
+def test_the_time_stays_at_the_start_until_the_clock_is_moved() -> None:
     with Clock(NOON) as clock:
         time.sleep(0.01)
         assert datetime.now(UTC) == clock.now() == NOON
 
 
-def test_advancing_moves_everybodys_time_at_once() -> None:
+def test_advance_moves_the_time_of_the_whole_process_at_once() -> None:
     with Clock(NOON) as clock:
         clock.advance(3600)
         assert datetime.now(UTC) - NOON == timedelta(hours=1)
 
 
-def test_waits_stay_real() -> None:
+def test_sleep_and_monotonic_time_stay_real() -> None:
     with Clock(NOON) as clock:
         before = time.monotonic()
         clock.advance(3600)
         assert time.monotonic() - before < 5
 
 
-def test_a_clock_that_is_told_to_run_goes_on_by_itself() -> None:
+def test_a_running_clock_moves_by_itself() -> None:
     with Clock(NOON) as clock:
         clock.run_at(1)
         time.sleep(10 * TICK)

@@ -1,4 +1,4 @@
-"""The lab's console: it hosts a widget as CloudWatch documents it, and answers nobody else's page."""
+"""The lab's console: it hosts a widget as CloudWatch documents it, and refuses requests of other pages."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def call(console: Console, **changes: Any) -> str:
     return text
 
 
-def test_the_function_is_told_the_parameters_beside_the_context(console: Console, function: Function) -> None:
+def test_the_event_has_the_widgets_parameters_beside_the_context(console: Console, function: Function) -> None:
     assert call(console, params={"action": "check"}) == "<p>page</p>"
     ((_, event),) = function.asked
     told = event.pop("widgetContext")
@@ -83,7 +83,7 @@ def test_the_page_runs_scripts_from_its_own_files_only(console: Console) -> None
 
 
 @pytest.mark.parametrize("query", ["theme=blue", "width=wide", "width=-1", "width=99999", 'theme="><script>'])
-def test_a_query_that_is_none_is_refused(console: Console, query: str) -> None:
+def test_an_invalid_query_is_refused(console: Console, query: str) -> None:
     assert ask(console, "GET", f"/?{query.replace(' ', '%20')}")[0] == 400
 
 
@@ -101,11 +101,11 @@ def test_a_request_for_another_host_is_refused(console: Console, function: Funct
     assert function.asked == []
 
 
-def test_it_is_reached_by_both_names_of_loopback(console: Console) -> None:
+def test_the_page_is_served_under_both_loopback_names(console: Console) -> None:
     assert ask(console, "GET", "/", Host=f"localhost:{console.server_address[1]}")[0] == 200
 
 
-def test_another_pages_requests_are_refused(console: Console, function: Function) -> None:
+def test_requests_of_other_pages_are_refused(console: Console, function: Function) -> None:
     body = {"endpoint": ARN, "params": {"action": "repair"}, "context": {}}
     told = {"Content_Type": "application/json", "Origin": "http://elsewhere.example"}
     assert ask(console, "POST", "/call", body, **told)[0] == 403
@@ -113,7 +113,7 @@ def test_another_pages_requests_are_refused(console: Console, function: Function
     assert function.asked == []
 
 
-def test_what_a_function_raises_is_shown_as_text(console: Console, function: Function) -> None:
+def test_an_error_of_the_function_is_shown_as_text(console: Console, function: Function) -> None:
     function.result, function.failed = {"errorMessage": "<b>"}, True
     assert "&lt;b&gt;" in call(console)
     assert "no function" in call(console, endpoint="arn:aws:lambda:eu-west-1:123456789012:function:other")
@@ -142,5 +142,5 @@ def test_markdown_and_json_are_shown_as_text(console: Console, function: Functio
         ("a<!-- b -->c", "ac"),
     ],
 )
-def test_what_cloudwatch_takes_out_is_taken_out(html: str, left: str) -> None:
+def test_html_that_cloudwatch_removes_is_removed(html: str, left: str) -> None:
     assert clean(html) == left

@@ -66,13 +66,13 @@ def test_a_check_without_data_counts_as_healthy(route53: Route53) -> None:
     assert ask(route53).values == ("52.95.0.1",)
 
 
-def test_when_none_is_healthy_all_are_answered(route53: Route53) -> None:
+def test_all_records_are_answered_when_none_is_healthy(route53: Route53) -> None:
     for number in (1, 2):
         member(route53, number, healthy=False)
     assert set(ask(route53).values) == {"52.95.0.1", "52.95.0.2"}
 
 
-def test_an_answer_holds_eight_of_many_and_not_always_the_same(route53: Route53) -> None:
+def test_an_answer_holds_eight_random_records_of_many(route53: Route53) -> None:
     for number in range(1, 13):
         member(route53, number)
     answers = {frozenset(answer(route53, "app.example.com", "A", random.Random(n)).values) for n in range(5)}
@@ -110,7 +110,7 @@ def test_a_name_without_records_of_the_type_exists(route53: Route53) -> None:
     assert found.soa
 
 
-def test_a_name_of_nobodys_zone_is_refused(route53: Route53) -> None:
+def test_a_name_in_no_hosted_zone_is_refused(route53: Route53) -> None:
     assert ask(route53, "www.example.org").rcode == "REFUSED"
 
 

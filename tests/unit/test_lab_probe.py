@@ -54,7 +54,7 @@ def test_a_booted_instance_answers_http(servers: Servers) -> None:
     assert verdict.status == "Success: HTTP Status Code 200, OK"
 
 
-def test_a_certificate_signed_by_itself_is_good_enough(servers: Servers) -> None:
+def test_a_self_signed_certificate_is_accepted(servers: Servers) -> None:
     boot(servers)
     config = check("HTTPS", 18443, EnableSNI=True, FullyQualifiedDomainName="app.example.com")
     assert probe(config, servers.place).succeeded
@@ -69,7 +69,7 @@ def test_without_sni_no_name_is_sent(servers: Servers) -> None:
     assert [request.sni for request in servers.requests("i-0a")] == [None]
 
 
-def test_a_tcp_check_is_content_with_a_connection(servers: Servers) -> None:
+def test_a_tcp_check_succeeds_when_it_connects(servers: Servers) -> None:
     boot(servers)
     assert probe(check("TCP", 18432), servers.place).succeeded
 
@@ -81,10 +81,10 @@ def test_a_broken_instance_answers_503_and_refuses_tcp(servers: Servers) -> None
     assert not probe(check("TCP", 18432), servers.place).succeeded
 
 
-def test_a_mended_instance_answers_again(servers: Servers) -> None:
+def test_a_repaired_instance_answers_again(servers: Servers) -> None:
     boot(servers)
     servers.break_("i-0a")
-    servers.mend("i-0a")
+    servers.repair("i-0a")
     boot(servers)
     assert probe(check("HTTP", 18080), servers.place).succeeded
     assert probe(check("TCP", 18432), servers.place).succeeded
@@ -107,7 +107,7 @@ def test_a_redirect_is_healthy() -> None:
         assert probe(check("HTTP", 80), place).succeeded
 
 
-def test_a_server_that_says_nothing_is_unhealthy_in_time() -> None:
+def test_a_server_that_does_not_respond_is_unhealthy_after_the_timeout() -> None:
     with listening(b"") as place:
         assert not probe(check("HTTP", 80), place, speed=100).succeeded
 

@@ -36,7 +36,7 @@ def actions(lab: Lab, transition: str) -> list[dict[str, Any]]:
     """Return the details of the lifecycle actions told of so far."""
     return [
         event["detail"]
-        for event in lab.bus.told
+        for event in lab.bus.sent
         if event["detail-type"] == f"EC2 Instance-{transition} Lifecycle Action"
     ]
 
@@ -65,26 +65,26 @@ def in_service(lab: Lab, count: int, **settings: Any) -> list[str]:
 # -- launching
 
 
-def test_a_group_launches_as_many_as_it_wants_tagged_for_its_pools(lab: Lab) -> None:
+def test_a_group_launches_its_desired_capacity_with_the_pool_tag(lab: Lab) -> None:
     first, second = in_service(lab, 2, pools=("web", "api"))
     for instance_id in (first, second):
         tags = {each["Key"]: each["Value"] for each in lab.fleet.describe(instance_id)["Tags"]}
         assert tags == {"aws:autoscaling:groupName": "web", "fleet53:pool": "web api"}
 
 
-def test_a_launch_without_hooks_is_told_when_the_instance_is_in_service(lab: Lab) -> None:
+def test_a_launch_without_hooks_sends_its_event_when_the_instance_is_in_service(lab: Lab) -> None:
     lab.fleet.create_group("web", 1)
     lab.turn()
     assert states(lab) == ["Pending"]
     assert lab.fleet.describe(only_instance(lab))["State"]["Name"] == "pending"
     lab.run(8)
-    kinds = [(event["detail-type"], event["detail"].get("state")) for event in lab.bus.told]
+    kinds = [(event["detail-type"], event["detail"].get("state")) for event in lab.bus.sent]
     assert kinds == [
         ("EC2 Instance State-change Notification", "pending"),
         ("EC2 Instance State-change Notification", "running"),
         ("EC2 Instance Launch Successful", None),
     ]
-    told = lab.bus.told[-1]
+    told = lab.bus.sent[-1]
     assert told["detail"]["Description"] == f"Launching a new EC2 instance: {only_instance(lab)}"
     assert (told["detail"]["Origin"], told["detail"]["Destination"]) == ("EC2", "AutoScalingGroup")
     assert [arn.rsplit("/", 1)[1] for arn in told["resources"]] == ["web", only_instance(lab)]
@@ -112,7 +112,7 @@ def test_a_launch_hook_holds_the_instance_until_it_is_completed_by_its_token(lab
     assert states(lab) == ["InService"]
 
 
-def test_metadata_that_a_hook_has_not_is_not_in_its_event(lab: Lab) -> None:
+def test_the_event_of_a_hook_without_metadata_has_no_metadata(lab: Lab) -> None:
     lab.fleet.create_group("web", 1, hooks=[launch_hook()])
     lab.run(7)
     assert "NotificationMetadata" not in actions(lab, "launch")[0]
@@ -140,7 +140,7 @@ def test_an_abandoned_launch_is_terminated_and_replaced(lab: Lab) -> None:
     lab.run(8)
     assert lab.fleet.describe(abandoned)["State"]["Name"] == "terminated"
     assert abandoned not in lab.fleet.members("web")
-    assert "EC2 Instance Launch Unsuccessful" in [event["detail-type"] for event in lab.bus.told]
+    assert "EC2 Instance Launch Unsuccessful" in [event["detail-type"] for event in lab.bus.sent]
 
 
 # -- time-outs
@@ -210,7 +210,7 @@ def test_an_action_that_is_not_active_is_refused_in_aws_s_words(lab: Lab) -> Non
     )
 
 
-def test_an_expired_token_is_refused_before_the_group_has_moved_on(lab: Lab) -> None:
+def test_an_expired_token_is_refused_before_the_group_handles_the_timeout(lab: Lab) -> None:
     lab.fleet.create_group("web", 1, hooks=[launch_hook(heartbeat=30)])
     lab.run(7)
     lab.clock.advance(31)
@@ -236,7 +236,7 @@ def test_an_instance_of_no_group_is_refused(lab: Lab) -> None:
     )
 
 
-def test_a_hook_that_is_deleted_abandons_what_it_holds_launching(lab: Lab) -> None:
+def test_deleting_a_hook_abandons_the_launches_that_it_holds(lab: Lab) -> None:
     lab.fleet.create_group("web", 1, hooks=[launch_hook()])
     lab.run(7)
     first = only_instance(lab)
@@ -281,7 +281,7 @@ def test_a_completed_termination_passes_through_ec2_s_states_and_out_of_the_grou
         (["Terminated"], "terminated"),
         ([], "terminated"),
     ]
-    assert [event["detail-type"] for event in lab.bus.told][-3:] == [
+    assert [event["detail-type"] for event in lab.bus.sent][-3:] == [
         "EC2 Instance State-change Notification",
         "EC2 Instance State-change Notification",
         "EC2 Instance Terminate Successful",
@@ -299,7 +299,7 @@ def test_an_abandoned_termination_skips_the_other_hooks(lab: Lab) -> None:
     assert refusal(lab, "complete_lifecycle_action", InstanceId=instance_id, **request)[0] == "ValidationError"
 
 
-def test_a_group_that_retains_keeps_the_abandoned_running_until_it_is_told_to_terminate(lab: Lab) -> None:
+def test_a_group_with_retention_keeps_an_abandoned_instance_until_it_is_terminated_explicitly(lab: Lab) -> None:
     (instance_id,) = in_service(lab, 1, hooks=[terminate_hook(heartbeat=30)], retain=True)
     lab.client("autoscaling").set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=0)
     lab.run(40)
@@ -313,7 +313,7 @@ def test_a_group_that_retains_keeps_the_abandoned_running_until_it_is_told_to_te
     assert lab.fleet.describe(instance_id)["State"]["Name"] == "terminated"
 
 
-def test_a_group_with_instances_is_deleted_only_by_force_and_then_past_its_hooks(lab: Lab) -> None:
+def test_a_group_with_instances_is_deleted_only_with_force_and_without_its_hooks(lab: Lab) -> None:
     (instance_id,) = in_service(lab, 1, hooks=[terminate_hook()])
     assert refusal(lab, "delete_auto_scaling_group", AutoScalingGroupName="web")[0] == "ResourceInUse"
     lab.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="web", ForceDelete=True)
@@ -325,7 +325,7 @@ def test_a_group_with_instances_is_deleted_only_by_force_and_then_past_its_hooks
 # -- what a group does by itself
 
 
-def test_a_lost_instance_is_replaced_in_the_group_s_own_time(lab: Lab) -> None:
+def test_a_lost_instance_is_replaced_after_a_health_check(lab: Lab) -> None:
     lost, kept = in_service(lab, 2)
     lab.fleet.terminate(lost)
     lab.run(5)
@@ -347,7 +347,7 @@ def test_an_unhealthy_instance_is_replaced(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("respect", "state"), [(True, "InService"), (False, "Terminating")])
-def test_the_grace_period_is_respected_unless_told_otherwise(lab: Lab, respect: bool, state: str) -> None:
+def test_the_grace_period_applies_unless_the_request_ignores_it(lab: Lab, respect: bool, state: str) -> None:
     (young,) = in_service(lab, 1, health_grace_period=300)
     lab.client("autoscaling").set_instance_health(
         InstanceId=young, HealthStatus="Unhealthy", ShouldRespectGracePeriod=respect
@@ -364,7 +364,7 @@ def test_after_the_grace_period_health_counts(lab: Lab) -> None:
     assert lab.fleet.members("web")[old] == "Terminating"
 
 
-def test_a_group_without_a_capacity_leaves_what_is_put_into_it(lab: Lab) -> None:
+def test_a_group_without_a_desired_capacity_changes_nothing_about_its_instances(lab: Lab) -> None:
     lab.fleet.create_group("web")
     lab.fleet.launch(group="web", lifecycle_state="Pending:Wait")
     lab.fleet.launch(group="web", lifecycle_state="Terminating")
@@ -372,7 +372,7 @@ def test_a_group_without_a_capacity_leaves_what_is_put_into_it(lab: Lab) -> None
     assert states(lab) == ["Pending:Wait", "Terminating"]
 
 
-def test_a_capacity_beyond_the_group_s_sizes_is_refused(lab: Lab) -> None:
+def test_a_capacity_outside_the_groups_bounds_is_refused(lab: Lab) -> None:
     in_service(lab, 1, max_size=2)
     request = {"AutoScalingGroupName": "web", "DesiredCapacity": 3}
     assert refusal(lab, "set_desired_capacity", **request)[0] == "ValidationError"
@@ -381,7 +381,7 @@ def test_a_capacity_beyond_the_group_s_sizes_is_refused(lab: Lab) -> None:
 # -- standby and detaching
 
 
-def test_an_instance_goes_to_standby_and_comes_back_past_its_hooks(lab: Lab) -> None:
+def test_an_instance_enters_and_exits_standby_without_its_hooks(lab: Lab) -> None:
     first, second = in_service(lab, 2)
     lab.client("autoscaling").put_lifecycle_hook(
         AutoScalingGroupName="web",
@@ -397,7 +397,7 @@ def test_an_instance_goes_to_standby_and_comes_back_past_its_hooks(lab: Lab) -> 
     assert lab.fleet.members("web") == {first: "Pending", second: "InService"}
     lab.run(2)
     assert lab.fleet.members("web") == {first: "InService", second: "InService"}
-    calls = [event for event in lab.bus.told if event["detail-type"] == "AWS API Call via CloudTrail"]
+    calls = [event for event in lab.bus.sent if event["detail-type"] == "AWS API Call via CloudTrail"]
     assert [(each["source"], each["detail"]["eventName"]) for each in calls] == [
         ("aws.autoscaling", "EnterStandby"),
         ("aws.autoscaling", "ExitStandby"),
@@ -409,7 +409,7 @@ def test_an_instance_goes_to_standby_and_comes_back_past_its_hooks(lab: Lab) -> 
     }
 
 
-def test_without_a_smaller_capacity_another_takes_the_place_of_one_in_standby(lab: Lab) -> None:
+def test_without_decrement_another_instance_replaces_one_in_standby(lab: Lab) -> None:
     (first,) = in_service(lab, 1)
     lab.client("autoscaling").enter_standby(
         AutoScalingGroupName="web", InstanceIds=[first], ShouldDecrementDesiredCapacity=False
@@ -418,7 +418,7 @@ def test_without_a_smaller_capacity_another_takes_the_place_of_one_in_standby(la
     assert states(lab) == ["Standby", "InService"]
 
 
-def test_a_detached_instance_lives_on_in_no_group(lab: Lab) -> None:
+def test_a_detached_instance_runs_on_in_no_group(lab: Lab) -> None:
     (first,) = in_service(lab, 1, hooks=[terminate_hook()])
     request = {"AutoScalingGroupName": "web", "InstanceIds": [first], "ShouldDecrementDesiredCapacity": True}
     lab.client("autoscaling").detach_instances(**request)
@@ -435,7 +435,7 @@ def test_a_detached_instance_lives_on_in_no_group(lab: Lab) -> None:
 # -- describing
 
 
-def test_instances_are_described_by_50_at_most_and_unknown_ids_are_passed_over(lab: Lab) -> None:
+def test_up_to_50_instances_are_described_and_unknown_ids_are_left_out(lab: Lab) -> None:
     known = in_service(lab, 1)
     described = lab.client("autoscaling").describe_auto_scaling_instances(InstanceIds=[*known, "i-0a"])
     (member,) = described["AutoScalingInstances"]
@@ -465,9 +465,9 @@ def test_a_hook_is_put_changed_and_described(lab: Lab) -> None:
 # -- Spot
 
 
-def test_spot_takes_an_instance_back_two_minutes_after_its_warning_and_the_group_replaces_it(lab: Lab) -> None:
+def test_spot_interrupts_an_instance_two_minutes_after_its_warning_and_the_group_replaces_it(lab: Lab) -> None:
     (spot,) = in_service(lab, 1, spot=True)
-    lab.fleet.warn_of_interruption(spot)
+    lab.fleet.spot.warn(spot)
     filters = [{"Name": "instance-id", "Values": [spot]}]
     (request,) = lab.client("ec2").describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
     assert request["Status"]["Code"] == "instance-terminated-no-capacity"
@@ -482,7 +482,7 @@ def test_spot_takes_an_instance_back_two_minutes_after_its_warning_and_the_group
 
 def test_spot_stops_an_instance_whose_interruption_is_a_stop(lab: Lab) -> None:
     spot = lab.fleet.launch(spot=True)
-    lab.fleet.warn_of_interruption(spot, "stop")
+    lab.fleet.spot.warn(spot, "stop")
     lab.run(125, step=5)
     assert lab.fleet.describe(spot)["State"]["Name"] == "stopped"
     filters = [{"Name": "instance-id", "Values": [spot]}]

@@ -44,7 +44,7 @@ def told(lab: Lab, instance_id: str) -> list[tuple[str, str, str]]:
     """Return what Auto Scaling told of an instance: of which kind, from where and to where."""
     return [
         (event["detail-type"], event["detail"]["Origin"], event["detail"]["Destination"])
-        for event in lab.bus.told
+        for event in lab.bus.sent
         if event["detail"].get("EC2InstanceId") == instance_id
     ]
 
@@ -86,10 +86,10 @@ def test_a_pool_keeps_its_instances_in_its_state(lab: Lab, state: str, ec2: str)
     assert lab.fleet.describe(warm)["State"]["Name"] == ec2
 
 
-def test_a_stopped_warm_instance_is_started_anew_when_the_group_grows(lab: Lab) -> None:
+def test_a_stopped_warm_instance_is_started_when_the_group_grows(lab: Lab) -> None:
     _, warm = warmed(lab, "Stopped")
     launched = lab.fleet.describe(warm)["LaunchTime"]
-    lab.bus.told.clear()
+    lab.bus.sent.clear()
     scale(lab, 2)
     assert pass_through(lab, warm) == [
         ("Pending", "pending"),
@@ -117,9 +117,9 @@ def test_a_running_warm_instance_keeps_its_launch_time_when_the_group_grows(lab:
     assert lab.fleet.describe(warm)["LaunchTime"] == launched
 
 
-def test_a_pool_that_reuses_takes_an_instance_back_when_the_group_shrinks(lab: Lab) -> None:
+def test_a_pool_with_reuse_takes_an_instance_back_on_scale_in(lab: Lab) -> None:
     serving, _ = warmed(lab, "Stopped", reuse=True)
-    lab.bus.told.clear()
+    lab.bus.sent.clear()
     scale(lab, 0)
     assert pass_through(lab, serving) == [
         ("Warmed:Pending", "running"),
@@ -131,18 +131,18 @@ def test_a_pool_that_reuses_takes_an_instance_back_when_the_group_shrinks(lab: L
     assert told(lab, serving)[0] == ("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "WarmPool")
 
 
-def test_a_pool_that_does_not_reuse_lets_an_instance_be_terminated(lab: Lab) -> None:
+def test_a_pool_without_reuse_takes_no_instance_back_on_scale_in(lab: Lab) -> None:
     serving, warm = warmed(lab, "Stopped")
-    lab.bus.told.clear()
+    lab.bus.sent.clear()
     scale(lab, 0)
     pass_through(lab, serving)
     assert lab.fleet.members("web") == {warm: "Warmed:Stopped"}
     assert told(lab, serving)[0] == ("EC2 Instance-terminate Lifecycle Action", "AutoScalingGroup", "EC2")
 
 
-def test_an_instance_that_a_pool_has_no_place_for_is_terminated(lab: Lab) -> None:
+def test_an_instance_above_the_warm_pools_size_is_terminated(lab: Lab) -> None:
     _, warm = warmed(lab, "Stopped")
-    lab.bus.told.clear()
+    lab.bus.sent.clear()
     lab.client("autoscaling").put_warm_pool(AutoScalingGroupName="web", MinSize=0, MaxGroupPreparedCapacity=0)
     assert pass_through(lab, warm) == [
         ("Warmed:Terminating", "stopped"),
@@ -158,7 +158,7 @@ def test_an_instance_that_a_pool_has_no_place_for_is_terminated(lab: Lab) -> Non
     ]
 
 
-def test_warm_instances_are_described_with_their_pool_and_not_with_their_group(lab: Lab) -> None:
+def test_warm_instances_are_described_by_their_pool_and_not_by_their_group(lab: Lab) -> None:
     serving, warm = warmed(lab, "Stopped")
     client = lab.client("autoscaling")
     (group,) = client.describe_auto_scaling_groups()["AutoScalingGroups"]

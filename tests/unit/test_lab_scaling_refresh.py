@@ -1,4 +1,4 @@
-"""The lab's instance refreshes: which instances are replaced when, and what waits for what."""
+"""The lab's instance refreshes: which instances they replace, when, and in which order."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_a_refresh_replaces_every_instance_and_never_has_fewer_than_its_minimum(
     assert not set(old) & set(lab.fleet.members("web"))
     assert serving(lab) == 4
     assert (refresh(lab)["Status"], refresh(lab)["PercentageComplete"]) == ("Successful", 100)
-    kinds = [event["detail-type"] for event in lab.bus.told if "Refresh" in event["detail-type"]]
+    kinds = [event["detail-type"] for event in lab.bus.sent if "Refresh" in event["detail-type"]]
     assert kinds == ["EC2 Auto Scaling Instance Refresh Started", "EC2 Auto Scaling Instance Refresh Succeeded"]
 
 
-def test_a_refresh_that_may_have_more_instances_launches_before_it_terminates(lab: Lab) -> None:
+def test_a_refresh_with_a_maximum_above_100_percent_launches_before_it_terminates(lab: Lab) -> None:
     old = in_service(lab, 4)
     start(lab, MinHealthyPercentage=100, MaxHealthyPercentage=150)
     fewest, most = counts(lab, 90)
@@ -92,7 +92,7 @@ def test_a_refresh_that_may_have_more_instances_launches_before_it_terminates(la
     assert refresh(lab)["Status"] == "Successful"
 
 
-def test_a_group_too_small_for_its_minimum_gives_up_one_at_a_time(lab: Lab) -> None:
+def test_a_group_too_small_for_its_minimum_replaces_one_instance_at_a_time(lab: Lab) -> None:
     in_service(lab, 3)
     start(lab, MinHealthyPercentage=100)
     fewest, most = counts(lab, 90)
@@ -100,7 +100,7 @@ def test_a_group_too_small_for_its_minimum_gives_up_one_at_a_time(lab: Lab) -> N
     assert refresh(lab)["Status"] == "Successful"
 
 
-def test_a_new_instance_counts_when_it_is_warm(lab: Lab) -> None:
+def test_a_new_instance_counts_when_it_has_warmed_up(lab: Lab) -> None:
     old = in_service(lab, 2)
     start(lab, InstanceWarmup=60)
     lab.run(55)
@@ -110,7 +110,7 @@ def test_a_new_instance_counts_when_it_is_warm(lab: Lab) -> None:
     assert lab.fleet.members("web").get(old[1]) != "InService"
 
 
-def test_the_next_batch_waits_for_the_hooks_of_the_one_before(lab: Lab) -> None:
+def test_the_next_batch_waits_for_the_hooks_of_the_previous_one(lab: Lab) -> None:
     old = in_service(lab, 2)
     hooked(lab)
     start(lab)
@@ -124,7 +124,7 @@ def test_the_next_batch_waits_for_the_hooks_of_the_one_before(lab: Lab) -> None:
     assert lab.fleet.members("web")[second] == "Terminating:Wait"
 
 
-def test_a_replaced_root_volume_leaves_the_instance_its_address_and_a_boot_to_do(lab: Lab) -> None:
+def test_an_instance_keeps_its_address_and_reboots_when_its_root_volume_is_replaced(lab: Lab) -> None:
     (only,) = in_service(lab, 1)
     hooked(lab)
     before = lab.fleet.describe(only)
@@ -149,7 +149,7 @@ def test_a_replaced_root_volume_leaves_the_instance_its_address_and_a_boot_to_do
     assert booting
     after = lab.fleet.describe(only)
     assert (after["PublicIpAddress"], after["LaunchTime"]) == (before["PublicIpAddress"], before["LaunchTime"])
-    details = [event["detail"] for event in lab.bus.told if "Lifecycle Action" in event["detail-type"]]
+    details = [event["detail"] for event in lab.bus.sent if "Lifecycle Action" in event["detail-type"]]
     assert [(each["LifecycleTransition"], each["Origin"], each["Destination"], each["Action"]) for each in details] == [
         ("autoscaling:EC2_INSTANCE_TERMINATING", "AutoScalingGroup", "AutoScalingGroup", "ReplaceRootVolume"),
         ("autoscaling:EC2_INSTANCE_LAUNCHING", "AutoScalingGroup", "AutoScalingGroup", "ReplaceRootVolume"),

@@ -87,7 +87,7 @@ def test_a_negative_answer_is_kept_too() -> None:
     assert (clients.unanswered, world.tried) == (2, [])
 
 
-def test_every_client_keeps_an_answer_of_its_own() -> None:
+def test_every_client_has_its_own_cache() -> None:
     clients = World("52.95.0.1").clients(count=3)
     clients.turn()
     clients.turn()
@@ -104,7 +104,7 @@ def test_the_address_is_chosen_at_random_and_the_same_in_every_run() -> None:
     assert set(worlds[0].tried) == {"52.95.0.1", "52.95.0.2", "52.95.0.3"}
 
 
-def test_a_failure_is_kept_with_what_aws_said_at_that_moment() -> None:
+def test_a_failure_is_recorded_with_the_instances_state_at_that_time() -> None:
     clients = World("52.95.0.9").clients()
     clients.turn()
     assert clients.failures == [Failure(NOON, 0, "52.95.0.9", "i-0a", "running, InService", "refused")]
@@ -113,7 +113,7 @@ def test_a_failure_is_kept_with_what_aws_said_at_that_moment() -> None:
 # -- in a lab without servers
 
 
-def test_an_instance_serves_when_it_has_booted_and_until_it_is_going(lab: Lab) -> None:
+def test_an_instance_serves_after_its_boot_and_until_it_stops(lab: Lab) -> None:
     instance_id = lab.fleet.launch()
     lab.run(18)
     assert not lab.serving.serves(instance_id)
@@ -139,11 +139,11 @@ def test_a_broken_instance_does_not_serve(lab: Lab) -> None:
     lab.run(25, step=5)
     lab.serving.break_(instance_id)
     assert lab.serving.refusal(lab.fleet.address(instance_id)) == f"{instance_id} does not serve"
-    lab.serving.mend(instance_id)
+    lab.serving.repair(instance_id)
     assert lab.serving.refusal(lab.fleet.address(instance_id)) is None
 
 
-def test_clients_of_a_lab_connect_in_every_turn_and_see_who_does_not_serve(lab: Lab) -> None:
+def test_clients_of_a_lab_connect_in_every_turn_and_record_failures(lab: Lab) -> None:
     stays, goes = lab.fleet.launch(), lab.fleet.launch()
     lab.run(25, step=5)
     put(lab, lab.fleet.address(stays), lab.fleet.address(goes))
@@ -155,14 +155,14 @@ def test_clients_of_a_lab_connect_in_every_turn_and_see_who_does_not_serve(lab: 
     put(lab, lab.fleet.address(stays))
     lab.run(10)
     assert {(each.address, each.instance_id, each.state) for each in clients.failures} == {(gone, goes, "terminated")}
-    assert {each.because for each in clients.failures} == {"the address belongs to a stranger"}
+    assert {each.because for each in clients.failures} == {"the address belongs to no instance of this fleet"}
     lab.run(60)
     clients.failures.clear()
     lab.run(10)
     assert clients.failures == []
 
 
-def test_the_checkers_can_be_let_see_who_serves(lab: Lab) -> None:
+def test_the_checkers_can_report_which_instances_serve(lab: Lab) -> None:
     instance_id = lab.fleet.launch()
     address = lab.fleet.address(instance_id)
     config = {"Type": "TCP", "IPAddress": address, "Port": 80}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.gaps import metric_data
+from lab.moto.cloudwatch import metric_data
 from lab.stack.template import TemplateError
 from lab.world import Lab
 
@@ -168,13 +168,13 @@ def test_the_deployment_says_who_created_what(lab: Lab) -> None:
     assert lab.deployment.created_by["ReconcilerFunctionSignals"] == "polled by the lab"
 
 
-def test_a_resource_type_nobody_can_create_is_named(template: Path) -> None:
+def test_an_error_names_a_resource_type_that_cannot_be_created(template: Path) -> None:
     template.write_text(TEMPLATE + "  Game: {Type: 'AWS::GameLift::Fleet'}\n")
     with pytest.raises(TemplateError, match=r"Game \(AWS::GameLift::Fleet\)"), Lab(template=template):
         pass
 
 
-def test_a_schedule_the_lab_cannot_run_is_named(template: Path) -> None:
+def test_an_error_names_a_schedule_that_the_lab_cannot_run(template: Path) -> None:
     schedule = {"Every": "cron(0 12 * * ? *)"}
     with pytest.raises(TemplateError, match=r"cron\(0 12"), Lab(schedule, template=template):
         pass
@@ -208,16 +208,16 @@ def test_embedded_metrics_are_kept_and_published(lab: Lab) -> None:
     assert (metric["MetricName"], metric["Dimensions"]) == ("Members", [{"Name": "pool", "Value": "web"}])
 
 
-def test_what_the_audit_returns_is_handed_back(lab: Lab) -> None:
+def test_audit_returns_the_report(lab: Lab) -> None:
     assert lab.audit({"repair": True})["event"] == {"repair": True}
 
 
-def test_what_the_audit_raises_is_raised(lab: Lab) -> None:
+def test_audit_raises_the_functions_error(lab: Lab) -> None:
     with pytest.raises(ValueError, match="told to"):
         lab.audit({"raise": True})
 
 
-def test_an_asynchronous_invocation_is_answered_at_once_and_carried_out_later(lab: Lab) -> None:
+def test_an_asynchronous_invocation_is_answered_at_once_and_run_later(lab: Lab) -> None:
     name = lab.deployment.functions["AuditFunction"].name
     answer = lab.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'{"by": "hand"}')
     assert (answer["StatusCode"], lab.invocations) == (202, [])
@@ -253,7 +253,7 @@ def test_a_function_can_be_invoked_through_the_api(lab: Lab) -> None:
 # -- the queue
 
 
-def test_a_batch_holds_what_can_be_received_now(lab: Lab) -> None:
+def test_a_batch_holds_the_messages_that_can_be_received_now(lab: Lab) -> None:
     for number in range(25):
         lab.send(str(number))
     assert lab.settle() == 2
@@ -279,7 +279,7 @@ def test_a_message_that_failed_alone_comes_back_alone_and_ends_in_the_dead_lette
 
 
 @pytest.mark.parametrize("text", ["raise", "nonsense"])
-def test_an_error_or_an_answer_without_sense_fails_the_whole_batch(lab: Lab, text: str) -> None:
+def test_an_error_or_a_malformed_answer_fails_the_whole_batch(lab: Lab, text: str) -> None:
     lab.send(text)
     lab.send("fine")
     lab.settle()
@@ -289,7 +289,7 @@ def test_an_error_or_an_answer_without_sense_fails_the_whole_batch(lab: Lab, tex
 # -- events
 
 
-def test_a_rule_passes_on_what_its_pattern_matches_and_as_it_was_sent(lab: Lab) -> None:
+def test_a_rule_delivers_the_events_that_it_matches_unchanged(lab: Lab) -> None:
     instance = lab.fleet.launch()
     lab.fleet.stop(instance)
     lab.settle()
@@ -299,7 +299,7 @@ def test_a_rule_passes_on_what_its_pattern_matches_and_as_it_was_sent(lab: Lab) 
     assert (event["account"], event["region"]) == ("123456789012", "eu-west-1")
 
 
-def test_a_rule_that_the_queue_does_not_admit_is_named(template: Path) -> None:
+def test_an_error_names_a_rule_that_the_queues_policy_does_not_allow(template: Path) -> None:
     template.write_text(TEMPLATE.replace("!GetAtt Stopped.Arn, ", ""))
     with Lab(template=template) as lab:
         instance = lab.fleet.launch()
@@ -307,7 +307,7 @@ def test_a_rule_that_the_queue_does_not_admit_is_named(template: Path) -> None:
             lab.fleet.stop(instance)
 
 
-def test_a_lost_event_reaches_nobody(lab: Lab) -> None:
+def test_a_lost_event_reaches_no_target(lab: Lab) -> None:
     instance = lab.fleet.launch()
     lab.fleet.stop(instance, events=False)
     lab.fleet.emit_changes()
@@ -315,7 +315,7 @@ def test_a_lost_event_reaches_nobody(lab: Lab) -> None:
     assert bodies(lab) == []
 
 
-def test_a_change_made_through_the_api_is_told_too(lab: Lab) -> None:
+def test_a_change_through_the_api_sends_its_event_too(lab: Lab) -> None:
     instance = lab.fleet.launch()
     lab.client("ec2").stop_instances(InstanceIds=[instance])
     lab.fleet.emit_changes()
@@ -323,7 +323,7 @@ def test_a_change_made_through_the_api_is_told_too(lab: Lab) -> None:
     assert states(lab) == ["stopped"]
 
 
-def test_a_changed_pool_is_told(lab: Lab) -> None:
+def test_a_changed_pool_sends_its_event(lab: Lab) -> None:
     lab.put_pool("web", ttl=30)
     lab.put_pool("api")
     lab.delete_pool("api")
@@ -337,14 +337,14 @@ def test_a_changed_pool_is_told(lab: Lab) -> None:
     assert lab.pools.settings("web")["ttl"] == 30
 
 
-def test_the_schedule_fires_when_its_time_has_come(lab: Lab) -> None:
+def test_the_schedule_invokes_its_function_when_it_is_due(lab: Lab) -> None:
     lab.run(299, step=60)
     assert lab.invocations == []
     lab.run(2)
     assert [each.event for each in lab.invocations] == [{"by": "clock"}]
 
 
-def test_a_schedule_whose_rule_is_disabled_does_not_fire_until_it_is_enabled(lab: Lab) -> None:
+def test_a_schedule_with_a_disabled_rule_does_not_invoke_its_function_until_it_is_enabled(lab: Lab) -> None:
     events = lab.client("events")
     (rule,) = (each["Name"] for each in events.list_rules()["Rules"] if "ScheduleExpression" in each)
     events.disable_rule(Name=rule)
@@ -362,7 +362,7 @@ def put_event(lab: Lab, **differs: Any) -> dict[str, Any]:
     return dict(answer)
 
 
-def test_an_event_of_somebodys_own_is_passed_on_with_its_id_and_its_time(lab: Lab) -> None:
+def test_a_custom_event_is_delivered_with_its_id_and_its_time(lab: Lab) -> None:
     events, arn = lab.client("events"), "arn:aws:sqs:eu-west-1:123456789012:heard"
     url = lab.client("sqs").create_queue(QueueName="heard")["QueueUrl"]
     rule = events.put_rule(Name="r", EventPattern='{"source": ["ours"]}')["RuleArn"]
@@ -395,7 +395,7 @@ def test_the_bus_refuses_what_is_not_for_us_to_say_and_what_is_too_large(lab: La
     lab.bus.refusals = 1
     assert put_event(lab)["ErrorCode"] == "InternalFailure"
     assert "EventId" in put_event(lab)
-    assert [event["source"] for event in lab.bus.told] == ["ours"]
+    assert [event["source"] for event in lab.bus.sent] == ["ours"]
 
 
 # -- instances
@@ -457,7 +457,7 @@ def lifecycle_states(lab: Lab, instance: str) -> list[str]:
 def test_spot_says_what_was_set(lab: Lab) -> None:
     instance = lab.fleet.launch(spot=True)
     lab.fleet.launch(spot=True)
-    lab.fleet.set_spot_status(instance, "instance-terminated-no-capacity", "closed")
+    lab.fleet.spot.set_status(instance, "instance-terminated-no-capacity", "closed")
     filters = [{"Name": "instance-id", "Values": [instance]}]
     (request,) = lab.client("ec2").describe_spot_instance_requests(Filters=filters)["SpotInstanceRequests"]
     assert (request["Status"]["Code"], request["State"]) == ("instance-terminated-no-capacity", "closed")
@@ -505,7 +505,7 @@ def test_reported_health_is_published_in_us_east_1(lab: Lab) -> None:
     assert published(lab, check_id, "HealthCheckStatus", "Minimum") == [1.0]
 
 
-def test_looking_at_checks_is_no_call_of_route_53(lab: Lab) -> None:
+def test_reading_checks_records_no_call_of_route_53(lab: Lab) -> None:
     instance = lab.fleet.launch()
     lab.report_health(check(lab, lab.fleet.address(instance)))
     assert [each.operation for each in lab.route53.calls] == ["CreateHealthCheck"]

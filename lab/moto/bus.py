@@ -1,4 +1,4 @@
-"""EventBridge: what AWS services put on the default bus, and which of the stack's rules pass it on."""
+"""EventBridge: delivers the events on the default bus to the targets of the rules that match them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, gaps
+from lab.moto import cloud, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MAX_DETAIL: Final = 256 * 1024
-"""Bytes that every target of a rule takes; PutEvents itself takes more (Amazon EventBridge User Guide)."""
+"""Bytes of an event that every kind of target accepts; PutEvents itself accepts more (EventBridge User Guide)."""
 
 
 @dataclass(slots=True)
 class Bus:
     """The default event bus.
 
-    PutEvents refuses sources that begin with `aws.`, so an AWS service's event is matched here, by moto's own
-    patterns, and sent on unchanged; what `put` takes goes the same way. `told` keeps every event in order, whether a
-    rule matched it or not. So many entries of PutEvents as `refusals` says are refused first.
+    PutEvents refuses sources that begin with `aws.`, so `deliver` sends the events of AWS services; `put` answers
+    PutEvents. `sent` keeps every event in order, whether a rule matched it or not. The first `refusals` entries of
+    PutEvents are refused.
     """
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     invoke: Callable[[str, Any], Any]
-    told: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
     refusals: int = 0
 
     def event(
@@ -48,7 +48,7 @@ class Bus:
         }
 
     def put(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Answer PutEvents: deliver each entry that is one, and say of the others what is wrong."""
+        """Answer PutEvents: deliver each valid entry, and return an error for each other one."""
         return [self._put(entry) for entry in entries]
 
     def _put(self, entry: dict[str, Any]) -> dict[str, Any]:
@@ -69,8 +69,8 @@ class Bus:
 
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""
-        self.told.append(event)
-        matched = [rule for rule in gaps.event_rules() if _matches(rule, event)]
+        self.sent.append(event)
+        matched = [rule for rule in events.event_rules() if _matches(rule, event)]
         for rule in matched:
             for target in rule.targets:
                 self._send(rule, target, event)

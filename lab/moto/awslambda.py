@@ -1,0 +1,55 @@
+"""Lambda in moto, whose functions the lab runs as handlers in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda.models import LambdaFunction
+
+from lab.moto.gap import Gap
+
+type Invoke = Callable[[str, Any], tuple[Any, bool]]
+"""From a function's name and an event to its answer, and whether that answer is an error."""
+
+type Start = Callable[[str, Any], None]
+"""From a function's name and an event to nothing: the function runs later."""
+
+
+def gaps(invoke: Invoke, start: Start) -> tuple[Gap, ...]:
+    """Return how moto's Lambda is corrected."""
+    return _run_handlers_here(invoke, start), _keep_code()
+
+
+def _run_handlers_here(invoke: Invoke, start: Start) -> Gap:
+    """Run a function's handler in this process; moto needs Docker to run it.
+
+    With InvocationType Event, Invoke answers first and the function runs later; moto runs it first. Source: Lambda API
+    Reference, Invoke.
+    """
+
+    def run(function: Any, body: str, request_headers: Any, response_headers: Any) -> bytes:
+        if request_headers.get("X-Amz-Invocation-Type") == "Event":
+            start(function.function_name, json.loads(body or "{}"))
+            return b""
+        answer, failed = invoke(function.function_name, json.loads(body or "{}"))
+        if failed:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return json.dumps(answer).encode()
+
+    return Gap(LambdaFunction, "invoke", run)
+
+
+def _keep_code() -> Gap:
+    """Accept inline code in a stack update; moto takes it for a zip archive and fails.
+
+    The lab runs the handlers of this repository, whatever code a template holds. Source: CloudFormation Template
+    Reference, AWS::Lambda::Function Code, ZipFile.
+    """
+
+    def keep_code(function: Any, _code: Any) -> dict[str, Any]:
+        configuration: dict[str, Any] = function.get_configuration()
+        return configuration
+
+    return Gap(LambdaFunction, "update_function_code", keep_code)

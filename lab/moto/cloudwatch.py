@@ -1,0 +1,33 @@
+"""CloudWatch in moto: the alarms, and the metrics that AWS services publish, which PutMetricData refuses to others."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+
+from lab.moto.cloud import ACCOUNT, REGION
+
+
+def alarms() -> dict[str, Any]:
+    """Return every metric alarm by its name."""
+    return dict(cloudwatch_backends[ACCOUNT][REGION].alarms)
+
+
+def delete_alarm(name: str) -> None:
+    """Delete an alarm, if there is one of that name."""
+    cloudwatch_backends[ACCOUNT][REGION].delete_alarms([name])
+
+
+def metric_data() -> list[Any]:
+    """Return every data point, in the order in which they were published."""
+    data: list[Any] = cloudwatch_backends[ACCOUNT][REGION].metric_data
+    return data
+
+
+def publish_metrics(namespace: str, data: list[dict[str, Any]], region: str = REGION) -> None:
+    """Publish metrics as an AWS service does: PutMetricData refuses a namespace `AWS/...` to everybody else."""
+    # moto keeps times without a zone, and compares them with what its API has read.
+    plain = [{**each, "Timestamp": each["Timestamp"].astimezone(UTC).replace(tzinfo=None)} for each in data]
+    cloudwatch_backends[ACCOUNT][region].put_metric_data(namespace, plain)

@@ -1,0 +1,277 @@
+"""EC2 in moto: instances, their addresses and tags, Spot requests, prefix lists."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.core.utils import utcnow
+from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance
+from moto.ec2.models.spot_requests import SpotInstanceRequest
+
+from lab.moto.cloud import ACCOUNT, REGION
+from lab.moto.gap import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CODES: Final = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+"""EC2's states and their codes (EC2 API Reference, InstanceState)."""
+
+
+# -- where moto differs from EC2
+
+
+def gaps() -> tuple[Gap, ...]:
+    """Return how moto's EC2 is corrected."""
+    return (
+        _renew_launch_time(),
+        *_keep_elastic_address(),
+        _release_addresses(),
+        *_deal_addresses(),
+        _filter_spot_requests(),
+    )
+
+
+def _renew_launch_time() -> Gap:
+    """Renew LaunchTime when a stopped instance starts; moto keeps the first one.
+
+    LaunchTime is the time of the last launch (EC2 API Reference, Instance). StartInstances leaves a running instance
+    as it is.
+    """
+    start_as_moto = Instance.start
+
+    def start(instance: Any) -> Any:
+        if instance.state == "running":
+            return copy.copy(instance.instance_state)
+        previous = start_as_moto(instance)
+        instance.launch_time = utcnow()
+        return previous
+
+    return Gap(Instance, "start", start)
+
+
+def _keep_elastic_address() -> tuple[Gap, Gap]:
+    """Keep an instance's Elastic IP over stop and start; moto assigns another address on start.
+
+    Source: EC2 User Guide, "Amazon EC2 instance IP addressing".
+    """
+    start_as_moto, stop_as_moto = NetworkInterface.start, NetworkInterface.stop
+
+    def start(interface: Any) -> None:
+        elastic = _elastic_address(interface)
+        if elastic is None:
+            start_as_moto(interface)
+        else:
+            interface.public_ip = elastic
+
+    def stop(interface: Any) -> None:
+        stop_as_moto(interface)
+        interface.public_ip = _elastic_address(interface)
+
+    return Gap(NetworkInterface, "start", start), Gap(NetworkInterface, "stop", stop)
+
+
+def _release_addresses() -> Gap:
+    """Release the addresses of a terminated instance; moto leaves them on it.
+
+    Its public address is released and its Elastic IP is disassociated (EC2 User Guide, "Amazon EC2 instance IP
+    addressing").
+    """
+    terminate_as_moto = Instance.terminate
+
+    def terminate(instance: Any) -> Any:
+        interfaces = list(instance.nics.values())
+        for address in instance.ec2_backend.addresses:
+            if address.instance is instance or address.eni in interfaces:
+                address.instance = address.eni = address.association_id = None
+        previous = terminate_as_moto(instance)
+        for interface in interfaces:
+            interface.public_ip = None
+        return previous
+
+    return Gap(Instance, "terminate", terminate)
+
+
+def _deal_addresses() -> tuple[Gap, Gap]:
+    """Give every instance a public address that no other has, in the same order in every run.
+
+    moto draws Elastic IPs from 127/8, which no client can reach, and may draw an address twice. Source: EC2 User Guide,
+    "Amazon EC2 instance IP addressing".
+    """
+    deal = AddressPlan()
+    return Gap(elastic_network_interfaces, "random_public_ip", deal), Gap(elastic_ip_addresses, "random_ip", deal)
+
+
+def _filter_spot_requests() -> Gap:
+    """Filter Spot requests by instance and by status code; moto refuses both filters.
+
+    Source: EC2 API Reference, DescribeSpotInstanceRequests.
+    """
+    value_as_moto = SpotInstanceRequest.get_filter_value
+
+    def filter_value(request: Any, name: str, method: str | None = None) -> Any:
+        if name == "instance-id":
+            return request.instance.id
+        if name == "status-code":
+            return request.status["Code"]
+        return value_as_moto(request, name, method)
+
+    return Gap(SpotInstanceRequest, "get_filter_value", filter_value)
+
+
+class AddressPlan:
+    """Deals public IPv4 addresses in order from a range that no special-purpose registry reserves."""
+
+    def __init__(self) -> None:
+        self._dealt = 0
+
+    def __call__(self) -> str:
+        """Return the next address."""
+        self._dealt += 1
+        high, low = divmod(self._dealt, 254)
+        if high > 255:  # noqa: PLR2004 - the last /24 of the range
+            raise RuntimeError("the lab's 65,024 public addresses are used up")
+        return f"52.95.{high}.{low + 1}"
+
+
+def _elastic_address(interface: Any) -> str | None:
+    """Return the Elastic IP associated with a network interface, if there is one."""
+    for address in interface.ec2_backend.addresses:
+        if address.eni is interface:
+            return str(address.public_ip)
+    return None
+
+
+# -- instances
+
+
+def instances() -> list[Any]:
+    """Return every instance that EC2 knows, oldest first."""
+    reservations = list(ec2_backends[ACCOUNT][REGION].reservations.values())
+    return [instance for reservation in reservations for instance in reservation.instances]
+
+
+def instance(instance_id: str) -> Any:
+    """Return one instance; a LookupError if EC2 does not know it."""
+    for each in instances():
+        if each.id == instance_id:
+            return each
+    raise LookupError(f"EC2 knows no instance {instance_id}")
+
+
+def put_state(instance_id: str, name: str) -> None:
+    """Put an instance into any of EC2's states."""
+    state = instance(instance_id).instance_state
+    state.name, state.code = name, _CODES[name]
+
+
+def state_of(instance_id: str) -> str | None:
+    """Return an instance's state; None if EC2 does not know it."""
+    found = next((each for each in instances() if each.id == instance_id), None)
+    return None if found is None else str(found.state)
+
+
+def forget_instance(instance_id: str) -> None:
+    """Remove an instance from every answer of EC2, as EC2 does about an hour after it was terminated."""
+    for reservation in ec2_backends[ACCOUNT][REGION].reservations.values():
+        reservation.instances[:] = [each for each in reservation.instances if each.id != instance_id]
+
+
+# -- tags
+
+
+def tags_of(each: Any) -> dict[str, str]:
+    """Return an instance's tags."""
+    return {str(tag["key"]): str(tag["value"]) for tag in each.get_tags()}
+
+
+def remove_tag(instance_id: str, key: str) -> None:
+    """Remove a tag from an instance, also one that only AWS may set."""
+    ec2_backends[ACCOUNT][REGION].delete_tags([instance_id], {key: None})
+
+
+# -- addresses
+
+
+def elastic_address_of(each: Any) -> str | None:
+    """Return an instance's Elastic IP, if it has one."""
+    return next((found for nic in each.nics.values() if (found := _elastic_address(nic))), None)
+
+
+def put_public_address(instance_id: str, address: str | None) -> None:
+    """Change an instance's automatic public address; with None it has none from now on."""
+    interface = instance(instance_id).nics[0]
+    interface.public_ip = address
+    if address is None:
+        interface.public_ip_auto_assign = False
+
+
+def add_ipv6_address(instance_id: str, address: str) -> None:
+    """Give an instance an IPv6 address."""
+    instance(instance_id).nics[0].ipv6_addresses.append(address)
+
+
+def add_managed_prefix_list(name: str, family: int, ranges: Sequence[str]) -> None:
+    """Add a prefix list that AWS manages (VPC User Guide, "AWS-managed prefix lists"); moto has only some of them."""
+    entries = [{"Cidr": cidr, "Description": ""} for cidr in ranges]
+    backend = ec2_backends[ACCOUNT][REGION]
+    backend._create_aws_managed_prefix_list(name, f"IPv{family}", entries)  # noqa: SLF001 - moto has no other way in
+
+
+# -- Spot
+
+
+def request_spot_instance(image: str, instance_type: str, price: str) -> str:
+    """Launch an instance by a Spot request that is fulfilled at once; return its id."""
+    (request,) = ec2_backends[ACCOUNT][REGION].request_spot_instances(
+        price=price,
+        image_id=image,
+        count=1,
+        spot_instance_type="one-time",
+        valid_from=None,
+        valid_until=None,
+        launch_group=None,
+        availability_zone_group=None,
+        key_name="",
+        security_groups=[],
+        user_data=None,
+        instance_type=instance_type,
+        placement=None,
+        kernel_id=None,
+        ramdisk_id=None,
+        monitoring_enabled=False,
+        subnet_id="",
+    )
+    instance_id = str(request.instance.id)
+    put_spot_status(instance_id, "fulfilled", "active")
+    return instance_id
+
+
+def put_spot_status(instance_id: str, code: str, state: str) -> None:
+    """Set what an instance's Spot request says: its status code and its state."""
+    request = _spot_request(instance_id)
+    if request is None:
+        raise LookupError(f"{instance_id} was not launched by a Spot request")
+    request._status_code, request.state = code, state  # noqa: SLF001 - moto has no other way in
+    request.instance.spot_instance_request_id = request.id
+
+
+def spot_status_of(instance_id: str) -> str | None:
+    """Return the status code of an instance's Spot request; None for an On-Demand instance."""
+    request = _spot_request(instance_id)
+    return None if request is None else str(request._status_code)  # noqa: SLF001 - moto has no other way in
+
+
+def _spot_request(instance_id: str) -> Any | None:
+    requests = ec2_backends[ACCOUNT][REGION].spot_instance_requests.values()
+    return next((each for each in requests if each.instance.id == instance_id), None)
