@@ -347,7 +347,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         # The scheduled audit would be first to repair what step 5 breaks, so it is seldom here.
-        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True) as lab, Live(lab, speed) as live:
+        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True, http=True) as lab, Live(lab, speed) as live:
             stage = Stage(lab, live, console)
             for step in STORY:
                 step(stage)
