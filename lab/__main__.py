@@ -30,7 +30,7 @@ def main() -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
-    with Lab(servers=True) as lab:
+    with Lab(servers=True, http=True) as lab:
         instances = [lab.fleet.launch(), lab.fleet.launch()]
         with (
             Live(lab, arguments.speed, arguments.dns_port) as live,
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _welcome(lab: Lab, live: Live, console: Console, instances: list[str]) -> str:
-    exports = "\n".join(f"  export {k}={v}" for k, v in cloud.environment(lab.route53_url).items())
+    exports = "\n".join(f"  export {k}={v}" for k, v in lab.environment.items())
     audit = lab.deployment.functions["AuditFunction"].name
     return f"""\
 fleet53's lab: its template is deployed, its functions run, AWS is on this machine.

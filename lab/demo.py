@@ -213,7 +213,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         # The scheduled audit runs once a day here; otherwise it could repair the damage of step 5 first.
-        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True) as lab, Live(lab, speed) as live:
+        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True, http=True) as lab, Live(lab, speed) as live:
             stage = Stage(lab, live, console)
             for step in STORY:
                 step(stage)

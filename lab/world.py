@@ -17,7 +17,6 @@ from lab.route53.checkers import Checkers
 from lab.route53.checks import REGIONS
 from lab.route53.dns import answer
 from lab.route53.health import HealthMetrics, every_check
-from lab.route53.http import serve
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
@@ -52,7 +51,8 @@ class Lab:
 
     Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test
     sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
-    to them; without, `report_health` says what the checkers saw. Route 53 throttles only if
+    to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
+    programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only if
     `requests_per_second` is given. So many instances as `running` says run before the stack is created.
 
     The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
@@ -63,6 +63,7 @@ class Lab:
         parameters: Mapping[str, str] | None = None,
         *,
         servers: bool = False,
+        http: bool = False,
         template: Path = TEMPLATE,
         start: datetime | None = None,
         stack_name: str = STACK,
@@ -71,6 +72,7 @@ class Lab:
     ) -> None:
         self._parameters = dict(parameters or {})
         self._with_servers = servers
+        self._http = http
         self._template = template
         self._stack_name = stack_name
         self._requests_per_second = requests_per_second
@@ -86,10 +88,7 @@ class Lab:
             self.route53 = Route53(
                 now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
             )
-            server = serve(self.route53, "127.0.0.1", 0)
-            stack.callback(server.close)
-            self.route53_url = server.url
-            stack.enter_context(cloud.empty_cloud(server.url))
+            self.environment = stack.enter_context(cloud.empty_cloud(self.route53, http=self._http))
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling

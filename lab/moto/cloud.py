@@ -1,4 +1,4 @@
-"""The AWS that moto plays: one server in this process, empty for every lab, found by standard variables."""
+"""The AWS that moto plays: one in this process, empty for every lab, found by standard variables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
+from lab.moto import in_process, memory
+from lab.route53.http import serve
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lab.route53.api import Route53
 
 ACCOUNT: Final[str] = DEFAULT_ACCOUNT_ID
 REGION: Final = "eu-west-1"
@@ -41,34 +46,43 @@ def _server() -> str:
     return f"http://{host}:{port}"
 
 
-def environment(route53_url: str) -> dict[str, str]:
-    """Return the variables by which any AWS SDK or CLI finds the lab instead of AWS."""
-    return {
-        "AWS_ENDPOINT_URL": _server(),
-        "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-    }
+@contextlib.contextmanager
+def _served(route53: Route53, *, http: bool) -> Iterator[tuple[str, str]]:
+    """Let moto and `route53` be reached, and yield their URLs."""
+    if http:
+        with serve(route53) as server:
+            yield _server(), server.url
+    else:
+        with in_process.answering(route53):
+            yield in_process.URLS
 
 
 @contextlib.contextmanager
-def empty_cloud(route53_url: str) -> Iterator[None]:
-    """Empty moto and point this process at it and at `route53_url`; put the environment back afterwards.
+def empty_cloud(route53: Route53, *, http: bool) -> Iterator[dict[str, str]]:
+    """Empty moto, point this process at it and at `route53`, and put the environment back afterwards.
 
-    Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab.
+    Yield the variables by which any AWS SDK or CLI finds the lab instead of AWS: with `http` those of other processes
+    do too, without it only this process's boto3 does. Of moto's thousands of machine images there is only IMAGE,
+    because each would be made anew for every lab.
     """
-    _server()
     strangers = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
     images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
-    with patch.object(amis, "AMIS", images), patch.dict(os.environ, environment(route53_url) | only_these):
-        moto_api_backend.reset()
-        mock_random.seed(_SEED)
-        for name in strangers:
-            os.environ.pop(name, None)
-        yield
+    with _served(route53, http=http) as (moto_url, route53_url), memory.kept(), patch.object(amis, "AMIS", images):
+        environment = {
+            "AWS_ENDPOINT_URL": moto_url,
+            "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+        with patch.dict(os.environ, environment | only_these):
+            moto_api_backend.reset()
+            mock_random.seed(_SEED)
+            for name in strangers:
+                os.environ.pop(name, None)
+            yield environment
 
 
 def client(service: str, region: str = REGION) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import uuid
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self, override
+
+from lab.loopback import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +28,12 @@ class NoAnswerError(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: AnswerUrls
+    server: _Server
 
     def do_PUT(self) -> None:
+        lab, _, request_id = self.path.removeprefix("/").partition("/")
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = self.server.take(self.path, self.headers.get("Content-Type"), body)
-        self.send_response(status)
+        self.send_response(self.server.labs[lab].take(request_id, self.headers.get("Content-Type"), body))
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -39,42 +42,49 @@ class _Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-class AnswerUrls(ThreadingHTTPServer):
-    """Receives answers as the presigned URLs of CloudFormation do; the first `outages` answers are refused."""
+class _Server(ThreadingHTTPServer):
+    """Listens for the answers of all labs until the process ends, because a thread for each lab would slow tests down."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((HOST, 0), _Handler)
+        self.labs: dict[str, AnswerUrls] = {}
+        threading.Thread(target=self.serve_forever, name="answer-urls", daemon=True).start()
+
+
+_server = functools.cache(_Server)
+
+
+class AnswerUrls:
+    """Receives answers as the presigned URLs of CloudFormation do; the first `outages` answers are refused."""
+
+    def __init__(self) -> None:
         self.outages = 0
         self._bodies: dict[str, bytes] = {}
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self._name = str(uuid.uuid4())
 
-    @override
     def __enter__(self) -> Self:
-        self._thread.start()
+        _server().labs[self._name] = self
         return self
 
-    @override
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
+        del _server().labs[self._name]
 
     def url(self, request_id: str) -> str:
         """Return the URL for the answer to one request."""
-        return f"http://127.0.0.1:{self.server_address[1]}/{request_id}"
+        return f"http://{HOST}:{_server().server_address[1]}/{self._name}/{request_id}"
 
-    def take(self, path: str, content_type: str | None, body: bytes) -> HTTPStatus:
+    def take(self, request_id: str, content_type: str | None, body: bytes) -> HTTPStatus:
         """Keep an answer, or refuse it as S3 does, because the URL is signed for an empty content type."""
         if self.outages:
             self.outages -= 1
             return HTTPStatus.SERVICE_UNAVAILABLE
         if content_type:
             return HTTPStatus.FORBIDDEN
-        self._bodies[path.removeprefix("/")] = body
+        self._bodies[request_id] = body
         return HTTPStatus.OK
 
     def answer(self, request_id: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(built: Path) -> Iterator[Lab]:
     """Return a lab where the built template is deployed."""
-    with Lab(template=built) as lab:
+    with Lab(template=built, http=True) as lab:
         yield lab
 
 
@@ -68,7 +68,7 @@ def printed(tmp_path: Path) -> Path:
 @pytest.fixture
 def functions(lab: Lab, environments: dict[str, dict[str, str]], printed: Path) -> Iterator[EmulatedFunctions]:
     """Return the built functions, each in an emulator, which find the lab where AWS would be."""
-    aws = cloud.environment(lab.route53_url)
+    aws = lab.environment
     with contextlib.ExitStack() as stack:
         emulators = {
             name: stack.enter_context(emulated(function, environments[name] | aws, printed / name))

@@ -1,0 +1,154 @@
+"""AWS inside this process: boto3's clients call moto and the lab's Route 53 directly, with no socket in between.
+
+botocore validates, signs and serializes each request and parses each answer, as it does with AWS. Only the HTTP
+connection is left out. A client is made once in a process and serves every lab, because making one takes longer than
+most calls: what it remembers of earlier labs, its retry quota, is put back when a lab starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+from urllib.parse import unquote, urlsplit
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.retries import quota
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from lab.route53.http import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+    from lab.route53.api import Route53
+
+_MOTO: Final = "aws.invalid"
+_ROUTE53: Final = "route53.invalid"
+"""Hosts that no DNS knows (RFC 2606): a request that misses the lab fails, and reaches nobody."""
+
+URLS: Final = (f"http://{_MOTO}", f"http://{_ROUTE53}")
+"""Where clients find moto, and Route 53."""
+
+
+class _Body(io.BytesIO):
+    """A body that botocore reads as it reads one of urllib3's."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+class _Account:
+    """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab."""
+
+    def __init__(self) -> None:
+        self.route53: Route53 | None = None
+        self._moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
+        self._protocol = Protocol()
+
+    def answer(self, request: AWSPreparedRequest, **_event: object) -> AWSResponse:
+        """Answer a request of botocore's, in place of its HTTP session."""
+        host = urlsplit(request.url).hostname
+        if self.route53 is None or host not in {_MOTO, _ROUTE53}:
+            raise RuntimeError(f"no lab answers {request.method} {request.url}")
+        given: Any = request.body or b""
+        body: bytes = given.encode() if isinstance(given, str) else bytes(given)
+        if host == _MOTO:
+            return self._ask_moto(request, body)
+        target = request.url.removeprefix(f"http://{_ROUTE53}")
+        answered = self._protocol.answer(self.route53, request.method, target, body)
+        return _response(request.url, answered.status, answered.headers, answered.body)
+
+    def _ask_moto(self, request: AWSPreparedRequest, body: bytes) -> AWSResponse:
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
+            started[:] = int(status.split(" ", 1)[0]), dict(headers)
+
+        content = b"".join(self._moto(_environ(request, body), start_response))
+        status, headers = started
+        return _response(request.url, status, headers, content)
+
+
+def _environ(request: AWSPreparedRequest, body: bytes) -> dict[str, Any]:
+    """Return a request in WSGI's form (PEP 3333)."""
+    url = urlsplit(request.url)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(url.path, "latin-1") or "/",
+        "RAW_URI": request.url,
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": url.hostname,
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.netloc,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    headers: dict[str, Any] = dict(request.headers.items())
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        text = value.decode() if isinstance(value, bytes) else value
+        environ["CONTENT_TYPE" if key == "CONTENT_TYPE" else f"HTTP_{key}"] = text
+    return environ
+
+
+def _response(url: str, status: int, headers: dict[str, str], body: bytes) -> AWSResponse:
+    return AWSResponse(url, status, HTTPHeaders.from_dict(headers), _Body(body))
+
+
+@functools.cache
+def _account() -> _Account:
+    return _Account()
+
+
+_make = boto3.Session.client
+_MAKING: Final = threading.Lock()
+"""botocore makes one client at a time of a session (boto3's guide, multithreading)."""
+_QUOTAS: Final[list[quota.RetryQuota]] = []
+
+
+class _Quota(quota.RetryQuota):
+    """A client's retry quota, which a new lab fills again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _QUOTAS.append(self)
+
+
+@functools.cache
+def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
+    with patch.object(quota, "RetryQuota", _Quota):
+        client = _make(session, *arguments, **settings)
+    client.meta.events.register("before-send", _account().answer)
+    return client
+
+
+def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
+    with _MAKING:
+        return _made(session, *arguments, **settings)
+
+
+@contextlib.contextmanager
+def answering(route53: Route53) -> Iterator[None]:
+    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS."""
+    for each in _QUOTAS:
+        each.release(quota.RetryQuota.INITIAL_CAPACITY)
+    account = _account()
+    with patch.object(boto3.Session, "client", _client), patch.object(account, "route53", route53):
+        yield
