@@ -29,11 +29,14 @@ _MAX_NAMES: Final = 1_000
 _MAX_TEXT: Final = 1_000
 """Characters of a reason; AWS's own words in it have no bound."""
 
+_CONFIG: Final = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+"""`defer_build`: a model's validator is made when it is first used, because most invocations announce nothing."""
+
 
 class Announcement(BaseModel):
     """What every event tells: whose it is, and when what it tells of was seen or done."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _CONFIG
     detail_type: ClassVar[str]
 
     owner: Annotated[str, Field(description="<stack name>.<region>.<account id>")]
@@ -77,7 +80,7 @@ class WithdrawalHeld(Announcement):
 class DriftFinding(BaseModel):
     """One finding, as in the audit's report."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _CONFIG
 
     kind: str
     pool: str | None
