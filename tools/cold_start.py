@@ -3,7 +3,8 @@
 
 Each start is a new process of AWS's runtime interface emulator, which reports how long the init phase took. The empty
 handler is the floor: it makes the clients that the reconciler, the audit and the widget make, and does nothing else.
-The functions start in turn, so that other work on the machine slows all of them. Compare the ratios of one run only.
+The functions start in turn, and each start is compared with the empty handler's of the same turn, because other work on
+the machine slows both. Compare the ratios of one run only.
 Nothing is asserted here, because times depend on the machine.
 """
 
@@ -87,11 +88,11 @@ def main() -> int:
             for logical_id, function in functions.items():
                 environment = runtime_environment(function, layer.parent, runtime)
                 taken.setdefault(logical_id, []).append(init_milliseconds(function, environment, output))
-    floor = statistics.median(taken[FLOOR])
     sys.stdout.write(f"cold start, median of {starts} starts    ms  of the empty handler\n")
     for logical_id, values in taken.items():
         median = statistics.median(values)
-        sys.stdout.write(f"{logical_id:33}  {median:6.0f}  {median / floor:20.2f}\n")
+        ratio = statistics.median(value / floor for value, floor in zip(values, taken[FLOOR], strict=True))
+        sys.stdout.write(f"{logical_id:33}  {median:6.0f}  {ratio:20.2f}\n")
     sys.stdout.write(f"layer, zipped: {zipped_size(layer.parent) / 1e6:.2f} MB\n")
     return 0
 
