@@ -1,13 +1,13 @@
-# The commands of this repository; CI runs the same ones. `make` alone lists them.
+# The commands of this repository. CI runs the same ones, and `make` without a target lists them.
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
 export SAM_CLI_TELEMETRY := 0
-# The functions' folders are uploaded as they are: no byte code of this machine may lie in them (docs/decisions/0011).
+# The functions' folders are uploaded unchanged, so Python must not write byte code into them (docs/decisions/0011).
 export PYTHONDONTWRITEBYTECODE := 1
-# These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
+# These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
 .PHONY: help demo lab audit test screenshots fix check build bench live deploy
@@ -26,7 +26,7 @@ ifeq ($(MAKECMDGOALS)$(STACK),audit)
 $(error Which stack? Say it: make audit STACK=fleet53)
 endif
 
-# Make hands STACK and EVENT to the shell as variables: no quote in them can end a word here.
+# make passes STACK and EVENT to the shell as environment variables, so quotes in them are safe here.
 audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"repair": true}'
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
@@ -48,8 +48,8 @@ check: $(READY)  ## format, lint, types, layers, template, requirements; changes
 	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/fleet.yaml
 	@echo "requirements" && $(MAKE) --no-print-directory requirements-in-step
 
-# Asks whether what is installed satisfies each file, and so needs no network. The environment holds exactly what
-# requirements-dev.txt pins, so a name missing from it, or a layer that pins another version, is found.
+# Checks whether the installed packages satisfy each file, which needs no network. The environment contains exactly what
+# requirements-dev.txt pins, so this finds a package that is missing there and a layer that pins another version.
 .PHONY: requirements-in-step
 requirements-in-step:
 	@for file in requirements-dev.in layers/shared/requirements.in; do \
@@ -63,11 +63,11 @@ build: $(READY)  ## sam build, then import every handler from what was built
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	@$(BIN)/python tools/import_built.py
 
-# Never part of the gate: times depend on the machine.
+# CI never runs this: times depend on the machine.
 bench: build  ## sam build, then measure each function's cold start beside an empty handler's
 	@$(BIN)/python -m tools.cold_start
 
-# Never part of the gate: it needs credentials, and creates records and checks in a zone of yours.
+# CI never runs this: it needs credentials, and it creates records and health checks in one of your hosted zones.
 live: $(READY)  ## contract suite on a real account
 	@$(BIN)/pytest tests/contract --live
 

@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from fleet53.telemetry.announcements import ANNOUNCEMENTS, SOURCE
+from fleet53.telemetry.events import EVENT_DETAILS, SOURCE
 
 SCHEMA: Final = Path(__file__).resolve().parents[1] / "docs/events.schema.json"
 
 
 def event_schema() -> dict[str, Any]:
     """Return the schema of an event as EventBridge delivers it; what EventBridge adds to it is left open."""
-    references, definitions = models_json_schema([(model, "serialization") for model in ANNOUNCEMENTS])
+    references, definitions = models_json_schema([(model, "serialization") for model in EVENT_DETAILS])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "What fleet53 tells",
+        "title": "Events that fleet53 publishes",
         "oneOf": [
             {
                 "type": "object",
@@ -30,7 +30,7 @@ def event_schema() -> dict[str, Any]:
                 },
                 "required": ["source", "detail-type", "detail"],
             }
-            for model in ANNOUNCEMENTS
+            for model in EVENT_DETAILS
         ],
         **definitions,
     }

@@ -10,14 +10,14 @@ import pytest
 from botocore import xform_name
 from jsonschema import Draft202012Validator
 
-from fleet53.telemetry.announcements import ANNOUNCEMENTS
+from fleet53.telemetry.events import EVENT_DETAILS
 from tests.e2e.markdown import Page
 from tests.template.event_pattern import matches
 from tests.template.stack import ROOT
 
 PAGE: Final = Page.read(ROOT / "docs/events.md")
 SCHEMA: Final = json.loads((ROOT / "docs/events.schema.json").read_text(encoding="utf-8"))
-KINDS: Final = [each.detail_type for each in ANNOUNCEMENTS]
+KINDS: Final = [each.detail_type for each in EVENT_DETAILS]
 BLOCKS: Final = [json.loads(block) for block in PAGE.blocks("json")]
 SHOWN: Final = {block["detail-type"]: block for block in BLOCKS if "detail-type" in block}
 

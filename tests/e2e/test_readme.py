@@ -1,4 +1,4 @@
-"""README.md and docs/design.md say nothing of the repository that is not so."""
+"""What README.md, docs/design.md, CONTRIBUTING.md and SECURITY.md say of the repository is true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit.run import read_request
+from fleet53.audit.request import read_request
 from fleet53.config.pools import read_pool
 from fleet53.domain.model import FindingKind, Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2
@@ -20,6 +20,8 @@ from tests.e2e.markdown import Page, spans_in
 
 README: Final = Page.read(ROOT / "README.md")
 PAGES: Final = {name: Page.read(ROOT / name) for name in ("README.md", "docs/design.md")}
+CONTRIBUTING: Final = Page.read(ROOT / "CONTRIBUTING.md")
+ALL_PAGES: Final = PAGES | {"CONTRIBUTING.md": CONTRIBUTING, "SECURITY.md": Page.read(ROOT / "SECURITY.md")}
 CODE: Final = ("docs", "events", "examples", "functions", "lab", "layers", "tests", "tools")
 """The folders that hold what is ours."""
 
@@ -29,7 +31,7 @@ AWS_WORDS: Final = {"CallerReference", "SetIdentifier", "CreateHealthCheck", "De
 
 def metrics() -> set[str]:
     """Return every name of a metric or dimension that the code writes."""
-    sources = [ROOT / "layers/shared/fleet53/metrics.py", *ROOT.glob("functions/*/*.py")]
+    sources = [ROOT / "layers/shared/fleet53/telemetry/metrics.py", *ROOT.glob("functions/*/*.py")]
     constants = chain.from_iterable(ast.walk(ast.parse(source.read_text(encoding="utf-8"))) for source in sources)
     texts = {node.value for node in constants if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if re.fullmatch(r"[A-Z]\w+", text)}
@@ -41,8 +43,8 @@ def allowed_values() -> set[str]:
 
 
 def comparable(report: str) -> list[str]:
-    """Return the lines of a report's text without what differs from audit to audit: times, ids, addresses, zones."""
-    same = re.sub(r"i-[0-9a-f]{17}|[\d-]{10} [\d:]{8} UTC|52(\.\d+){3}", "…", report)
+    """Return the lines of a report's text without what differs: times, ids, addresses, zones, the version."""
+    same = re.sub(r"i-[0-9a-f]{17}|[\d-]{10} [\d:]{8} UTC|52(\.\d+){3}|(?<=fleet53 )\d+\.\d+\.\d+", "…", report)
     return [" ".join(line.split()) for line in same.splitlines() if line and not line.startswith("records in Z")]
 
 
@@ -95,7 +97,7 @@ def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> No
 
 def test_every_path_named_exists() -> None:
     pattern = rf"(?<![\w./<-])(?:{'|'.join(CODE)})/[\w./-]*\w"
-    found = {path for page in PAGES.values() for path in re.findall(pattern, page.text)}
+    found = {path for page in ALL_PAGES.values() for path in re.findall(pattern, page.text)}
     assert found
     assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
 
@@ -105,12 +107,27 @@ def test_every_file_named_without_its_folder_exists() -> None:
     assert [span for span in named(r"[\w-]+\.(py|yaml|toml|md|json)") if span[1] not in ours] == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sorted(ALL_PAGES.keys() - {"SECURITY.md"}))  # which has no link
 def test_every_link_leads_somewhere(page: str) -> None:
-    links = PAGES[page].links()
+    links = ALL_PAGES[page].links()
     assert links
     folder = (ROOT / page).parent
     assert [link for link in links if not (folder / link.partition("#")[0]).exists()] == []
+
+
+def test_every_command_of_the_contributors_guide_exists() -> None:
+    shown = CONTRIBUTING.commands()
+    assert {words[1] for words in shown if words[0] == "make"} >= {"check", "test", "fix"}
+    assert faults(shown) == []
+
+
+def test_every_name_in_the_contributors_guide_is_in_the_code() -> None:
+    paths = [path for folder in ("functions", "layers", "tests") for path in (ROOT / folder).rglob("*.py")]
+    code = "".join(path.read_text(encoding="utf-8") for path in (*paths, ROOT / "template.yaml"))
+    known = set(re.findall(r"\w+", code))
+    names = {name for span in CONTRIBUTING.spans() for name in re.findall(r"^([A-Za-z_]\w*)(?:\(\)|=\w+)?$", span)}
+    assert {"FindingKind", "read_signal", "ANNOUNCEMENTS", "SignalsPolicy"} <= names
+    assert names - known - {*make_targets(), "dig"} == set()
 
 
 def test_every_event_shown_is_one_that_the_audit_takes() -> None:

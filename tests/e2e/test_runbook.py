@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from fleet53.audit.run import read_request
+from fleet53.audit.request import read_request
 from fleet53.domain.model import FindingKind
 from tests.e2e.commands import ROOT, TEMPLATE, faults
 from tests.e2e.markdown import Page, spans_in

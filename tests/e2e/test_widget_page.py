@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from fleet53.report.page import write_failure, write_page
-from fleet53.widget import read_asked, read_view
+from fleet53.widget import read_request, read_view
 from lab.console import Console, Widget, widget_of
 from lab.world import Lab
 from tests.e2e.browser import Browser, chromium
@@ -144,7 +144,7 @@ class Shown:
         if self.report is None:
             because = "ClientError: An error occurred (AccessDenied) when calling the DescribeInstances operation"
             return write_failure("The audit failed", because, view), False
-        return write_page(self.report, view, repaired=read_asked(event).request.repair), False
+        return write_page(self.report, view, repaired=read_request(event).audit.repair), False
 
 
 SITUATIONS: Final = {
@@ -188,8 +188,8 @@ def test_the_readmes_pictures_are_taken(browser: Browser, theme: str, situation:
 def test_members_that_are_not_well_come_first(browser: Browser) -> None:
     with Console(Shown(reports.crowd()).answer, Widget(ENDPOINT)) as console:
         browser.open(console.url, width=1200)
-        standings = browser.texts(".f53-members .f53-standing")
-    assert standings == ["In DNS, unhealthy"] * 2 + ["Not in DNS"] * 3 + ["In DNS"] * 95
+        states = browser.texts(".f53-members .f53-dns-state")
+    assert states == ["In DNS, unhealthy"] * 2 + ["Not in DNS"] * 3 + ["In DNS"] * 95
 
 
 @pytest.mark.parametrize(

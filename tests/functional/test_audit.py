@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleet53 import __version__
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.views import (
@@ -196,6 +197,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
 
     assert orphan in checks(lab)
     assert report.pop("at") == lab.invocations[-1].at.isoformat(timespec="seconds")
+    assert report.pop("version") == __version__
     (because,) = {each.pop("because") for each in report["findings"]}
     assert because == f"its check {check_of(lab, first)} was edited by hand"
     assert third not in in_dns(lab)

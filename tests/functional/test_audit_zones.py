@@ -129,7 +129,7 @@ def test_where_protections_may_not_be_read_the_log_says_so_and_the_audit_goes_on
     lab.route53.fail("ListResourceRecordSetProtections", denied, calls=1)
 
     assert audit(lab)["findings"] == []
-    (line,) = log_lines(lab, "protections not known")
+    (line,) = log_lines(lab, "record set protections not read")
     assert line["because"] == (
         f"hosted zone {lab.zone_id}: AccessDenied: not authorized to perform: route53:ListResourceRecordSetProtections"
     )
@@ -144,7 +144,7 @@ def test_a_zone_that_does_not_tell_its_protections_does_not_hide_those_of_anothe
     report = audit(lab)
 
     (protected,) = findings(report, "protected-record")
-    (unknown,) = log_lines(lab, "protections not known")
+    (unknown,) = log_lines(lab, "record set protections not read")
     assert unknown["because"].endswith(f"hosted zone {min(zones)}: AccessDenied: no")
     assert protected["pool"] == ("web" if min(zones) == other else "api")
 

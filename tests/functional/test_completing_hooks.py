@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from lab.stack.functions import Invocation
     from lab.world import Lab
 
-HOOK_LINES: Final = ("hook completed", "hook was over", "hook is gone", "hook not settled")
+HOOK_LINES: Final = (
+    "lifecycle action completed",
+    "lifecycle action already completed",
+    "lifecycle hook not found",
+    "lifecycle action not completed",
+)
 
 
 def going(lab: Lab) -> str:
@@ -103,7 +108,7 @@ def test_an_action_whose_token_is_not_the_events_any_more_is_completed_by_its_in
         ("00000000-0000-4000-8000-000000000000", None, False),
         (None, goes, True),
     ]
-    assert said(lab, goes)[-1] == "hook completed"
+    assert said(lab, goes)[-1] == "lifecycle action completed"
     assert nothing_went_wrong(lab)
 
 
@@ -116,7 +121,7 @@ def test_an_action_that_somebody_else_has_completed_is_over_and_is_said_once(
     lab.run(1200, step=10)
 
     assert [one.refusal is None for one in asked] == [False, False]
-    (line,) = log_lines(lab, "hook was over")
+    (line,) = log_lines(lab, "lifecycle action already completed")
     assert line["instance_id"] == goes
     assert line["because"] == f"No active Lifecycle Action found with instance ID {goes}"
     assert nothing_went_wrong(lab)
@@ -131,7 +136,7 @@ def test_a_hook_that_is_deleted_meanwhile_is_said_once_and_not_looked_for_again(
     lab.run(1200, step=10)
 
     assert asked == []
-    assert said(lab, instance_id) == ["hook is gone"]
+    assert said(lab, instance_id) == ["lifecycle hook not found"]
     assert nothing_went_wrong(lab)
 
 
@@ -200,7 +205,7 @@ def test_an_instance_that_is_in_no_pool_goes_on_at_once_and_that_is_logged(
         ("fleet53-launch", "CONTINUE"),
         ("fleet53-terminate", "CONTINUE"),
     ]
-    lines = log_lines(lab, "hook completed")
+    lines = log_lines(lab, "lifecycle action completed")
     assert [line["because"] for line in lines] == ["the instance is in no pool"] * 2
     assert lab.route53.calls == []
 
@@ -250,7 +255,7 @@ def test_an_event_that_is_delivered_three_times_at_once_is_answered_once(
     lab.run(1200, step=5)
 
     assert [one.refusal for one in asked] == [None]
-    assert said(lab, goes)[-1] == "hook completed"
+    assert said(lab, goes)[-1] == "lifecycle action completed"
     assert nothing_went_wrong(lab)
 
 
@@ -267,7 +272,7 @@ def test_an_event_that_is_delivered_again_later_completes_nothing_again(
     lab.run(1200, step=5)
 
     assert [one.refusal for one in asked].count(None) == 1
-    assert 1 <= len([line for line in said(lab, goes) if line == "hook was over"]) <= 2
+    assert 1 <= len([line for line in said(lab, goes) if line == "lifecycle action already completed"]) <= 2
     assert nothing_went_wrong(lab)
 
 
@@ -368,7 +373,7 @@ def test_a_completion_that_auto_scaling_refuses_for_now_comes_again_and_succeeds
     pass_time(lab, 200)
 
     assert [one.refusal is None for one in asked] == [False, False, True]
-    assert len(log_lines(lab, "hook not settled")) == 2
+    assert len(log_lines(lab, "lifecycle action not completed")) == 2
     assert len(log_lines(lab, "message returned")) == 2
     assert in_dns(lab) == set(lab.fleet.members(GROUP))
 
@@ -400,7 +405,7 @@ def test_a_heartbeat_for_a_hook_that_is_over_is_no_error(lab: Lab, monkeypatch: 
     assert [one.refusal for one in beats] == [
         f"ValidationError: No active Lifecycle Action found with instance ID {instance_id}"
     ]
-    assert said(lab, instance_id) == ["hook was over"]
+    assert said(lab, instance_id) == ["lifecycle action already completed"]
     assert nothing_went_wrong(lab)
 
 

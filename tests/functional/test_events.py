@@ -233,7 +233,7 @@ def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
 
     assert [each["instance_id"] for each in details(lab, "Instance Admitted")] == [web]
-    assert log_lines(lab, "event not told") == []
+    assert log_lines(lab, "event not sent") == []
 
 
 def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) -> None:
@@ -243,7 +243,7 @@ def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) 
     assert in_dns(lab) == {web}
     assert lab.invocations[-1].result == {"batchItemFailures": []}
     assert log_lines(lab, "message returned") == []
-    (line,) = log_lines(lab, "event not told")
+    (line,) = log_lines(lab, "event not sent")
     assert line["because"] == "Instance Admitted: InternalFailure: EventBridge could not take the event"
 
 
@@ -253,7 +253,7 @@ def test_an_audit_that_may_not_tell_reports_all_the_same(lab: Lab) -> None:
     lab.bus.refusals = 1000
 
     assert lab.audit()["summary"] == {"missing-record": 1}
-    assert len(log_lines(lab, "event not told")) == 1
+    assert len(log_lines(lab, "event not sent")) == 1
 
 
 def test_what_is_told_is_no_signal(lab: Lab) -> None:

@@ -84,7 +84,7 @@ def test_its_hook_is_completed_with_continue_by_the_events_token_when_route_53_s
     assert (one.token, one.instance_id) == (event["detail"]["LifecycleActionToken"], None)
     lab.run(1)
     assert state_of(lab, instance_id) == "Pending:Proceed"
-    (line,) = log_lines(lab, "hook completed")
+    (line,) = log_lines(lab, "lifecycle action completed")
     assert (line["instance_id"], line["group"], line["result"]) == (instance_id, GROUP, "CONTINUE")
     assert line["because"] == "it is ready to be admitted"
 
@@ -195,7 +195,10 @@ def test_after_admit_timeout_it_goes_on_by_default_and_is_not_in_dns_before_it_i
         assert 120 <= (one.at - datetime.fromisoformat(event["time"])).total_seconds() <= 145
         assert state_of(lab, instance_id) == "InService"
         assert in_dns(lab) == set()
-        assert log_lines(lab, "hook completed")[0]["because"] == "it was not healthy within AdmitTimeout (120 s)"
+        assert (
+            log_lines(lab, "lifecycle action completed")[0]["because"]
+            == "it was not healthy within AdmitTimeout (120 s)"
+        )
         lab.report_health(instance_id)
         wait(lab, 900)
 

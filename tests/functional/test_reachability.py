@@ -338,7 +338,7 @@ def test_groups_that_may_not_be_read_are_logged_and_nothing_is_said_of_them(lab:
 
     assert findings(report, "unreachable-by-checkers") == []
     assert report["pools"][0]["members"] == 1
-    (line,) = log_lines(lab, "reachability not known")
+    (line,) = log_lines(lab, "reachability not checked")
     assert line["level"] == "WARNING"
     assert "UnauthorizedOperation" in line["because"]
     assert "DescribeSecurityGroups" in line["because"]
@@ -363,7 +363,7 @@ def test_a_closed_group_is_found_where_the_checkers_list_may_not_be_read(lab: La
         found = unreachable(lab)
 
     assert found[web].endswith("; add an inbound rule for tcp 80 from the checkers' ranges")
-    assert len(log_lines(lab, "reachability not known")) == 1
+    assert len(log_lines(lab, "reachability not checked")) == 1
 
 
 def test_a_list_that_cannot_be_told_from_the_checkers_is_known_by_what_it_holds(lab: Lab) -> None:
@@ -379,7 +379,7 @@ def test_a_prefix_list_that_may_not_be_read_may_let_checkers_in(lab: Lab) -> Non
     assert len(unreachable(lab)) == 1
     with denied(lab, "GetManagedPrefixListEntries"):
         assert unreachable(lab) == {}
-    assert len(log_lines(lab, "reachability not known")) == 1
+    assert len(log_lines(lab, "reachability not checked")) == 1
 
 
 def test_checkers_whose_ranges_cannot_be_read_may_be_let_in(lab: Lab) -> None:
@@ -389,5 +389,5 @@ def test_checkers_whose_ranges_cannot_be_read_may_be_let_in(lab: Lab) -> None:
     report = audit(lab)
 
     assert findings(report, "unreachable-by-checkers") == []
-    (line,) = log_lines(lab, "reachability not known")
+    (line,) = log_lines(lab, "reachability not checked")
     assert "(AccessDenied) when calling the GetCheckerIpRanges operation" in line["because"]

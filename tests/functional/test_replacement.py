@@ -27,7 +27,7 @@ def replacing() -> Iterator[Lab]:
 
 def marked(lab: Lab) -> list[str]:
     """Return the instances that fleet53 has marked unhealthy, in order."""
-    return [line["instance_id"] for line in log_lines(lab, "marked unhealthy in its group")]
+    return [line["instance_id"] for line in log_lines(lab, "instance marked unhealthy in its Auto Scaling group")]
 
 
 def broken(lab: Lab, instance_ids: Iterable[str], minutes: float = 12) -> None:

@@ -174,7 +174,7 @@ def test_created_checks_that_cloudwatch_does_not_tell_of_fail_no_audit(lab: Lab)
     assert "health checks created in 24 hours  unknown" in text
     assert "In sync" in page
     assert "created in 24 hours" not in page
-    assert len(log_lines(lab, "created checks not known")) == 3
+    assert len(log_lines(lab, "number of created health checks not read")) == 3
 
 
 def test_the_cost_is_that_of_our_checks_beyond_the_free_ones(lab: Lab) -> None:

@@ -62,7 +62,7 @@ def test_an_instance_goes_into_the_warm_pool_at_once_without_check_or_record(
     first, second = warm(lab)
     assert ways(lab, LAUNCH, first) == ways(lab, LAUNCH, second) == [("EC2", "WarmPool")]
     assert [(one.hook, one.result, one.refusal) for one in asked] == [("fleet53-launch", "CONTINUE", None)] * 2
-    reasons = {line["because"] for line in log_lines(lab, "hook completed")}
+    reasons = {line["because"] for line in log_lines(lab, "lifecycle action completed")}
     assert reasons == {"an instance of the warm pool is never registered"}
     assert [call.operation for call in lab.route53.calls if call.operation.startswith(("Create", "Change"))] == []
 

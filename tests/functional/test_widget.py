@@ -123,7 +123,7 @@ def test_an_audit_that_fails_is_a_page_that_says_what_failed(lab: Lab) -> None:
     assert "AccessDenied" in text_of(page)
     assert "&lt;b&gt;not&lt;/b&gt; allowed" in page
     assert "Check now" in text_of(page)
-    (line,) = log_lines(lab, "audit broke off")
+    (line,) = log_lines(lab, "audit failed")
     assert "AccessDenied" in line["exception"]
 
 

@@ -42,7 +42,7 @@ def watched(alarm: str) -> list[dict[str, Any]]:
 
 def emitted() -> set[str]:
     """Return every name of a metric that the functions write."""
-    sources = [ROOT / "layers/shared/fleet53/metrics.py", *(ROOT / "functions").glob("*/*.py")]
+    sources = [*(ROOT / "layers/shared/fleet53").rglob("*.py"), *(ROOT / "functions").glob("*/*.py")]
     nodes = chain.from_iterable(ast.walk(ast.parse(source.read_text(encoding="utf-8"))) for source in sources)
     return {
         node.args[0].value

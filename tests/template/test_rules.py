@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from fleet53.telemetry.announcements import ANNOUNCEMENTS
+from fleet53.telemetry.events import EVENT_DETAILS
 from tests.template.event_pattern import matches
 from tests.template.stack import ROOT, stack
 
@@ -77,7 +77,7 @@ def test_every_rule_and_every_event_stands_in_the_table() -> None:
 
 def test_no_rule_matches_what_fleet53_tells_so_that_it_never_answers_itself() -> None:
     told = {event["detail-type"]: event for event in EVENTS.values() if event.get("source") == "fleet53"}
-    assert {each.detail_type for each in ANNOUNCEMENTS} <= told.keys()
+    assert {each.detail_type for each in EVENT_DETAILS} <= told.keys()
     for rule in RULES:
         pattern = stack().properties(rule)["EventPattern"]
         assert [kind for kind, event in told.items() if matches(pattern, event)] == []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.config.settings import Settings
+from fleet53.config.settings import read_settings
 from fleet53.domain.identity import FALLBACK, Owner
-from fleet53.domain.lifecycle import Action, Result, Transition
+from fleet53.domain.lifecycle import Action, Transition
 from fleet53.domain.model import (
     Check,
     CheckConfig,
@@ -29,6 +29,8 @@ from fleet53.planning.situation import Situation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from fleet53.config.settings import Settings
 
 OWNER: Final = Owner("fleet53.eu-west-1.123456789012")
 ZONE: Final = ZoneId("Z0123456789ABC")
@@ -106,18 +108,21 @@ def action(instance_id: str = "i-0a", transition: Transition = Transition.TERMIN
     return replace(usual, **differs)
 
 
-def settings() -> Settings:
-    return Settings(
-        owner=OWNER,
-        pools_path="/fleet53/fleet53/pools",
-        pool_tag_key="fleet53:pool",
-        queue_url="https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
-        zone_ids=(ZONE,),
-        max_withdraw_percent=50,
-        admit_timeout=timedelta(minutes=15),
-        hook_prefix="fleet53",
-        unhealthy_launch_result=Result.CONTINUE,
-        replace_unhealthy_after=timedelta(),
+def settings(*, replace_unhealthy_after: int = 0) -> Settings:
+    """Return the usual settings of a stack; `replace_unhealthy_after` in minutes."""
+    return read_settings(
+        {
+            "FLEET53_OWNER": OWNER.name,
+            "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
+            "FLEET53_POOL_TAG_KEY": "fleet53:pool",
+            "FLEET53_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
+            "FLEET53_ZONE_IDS": ZONE,
+            "FLEET53_MAX_WITHDRAW_PERCENT": "50",
+            "FLEET53_ADMIT_TIMEOUT": "900",
+            "FLEET53_HOOK_PREFIX": "fleet53",
+            "FLEET53_UNHEALTHY_LAUNCH_RESULT": "CONTINUE",
+            "FLEET53_REPLACE_UNHEALTHY_AFTER": str(replace_unhealthy_after),
+        }
     )
 
 

@@ -39,10 +39,10 @@ class Scene:
     queue: Box = field(default_factory=Box)
     log: Logbook = field(default_factory=Logbook)
 
-    def settle(
+    def complete(
         self, outcome: Outcome, signals: Mapping[str, InstanceSignal | PoolSignal] | None = None, *actions: Action
     ) -> Scene:
-        """Settle `signals`, or an event for each of `actions`, in messages m0, m1 and so on."""
+        """Complete or hold the actions of `signals`, or else of an event for each of `actions` (messages m0, m1, …)."""
         told = signals or {f"m{n}": event(each) for n, each in enumerate(actions)}
         now = NOW + timedelta(seconds=self.after)
         run = Run(settings(), cast("Aws", self), self.log, lambda: now)
@@ -156,9 +156,9 @@ def test_the_drain_is_the_longest_ttl_of_its_pools_and_a_minute() -> None:
 
 
 def test_a_hook_of_somebody_else_is_never_touched() -> None:
-    scene = Scene().settle(passed(ready="i-0a"), None, action(transition=LAUNCHING, hook="their-launch"))
+    scene = Scene().complete(passed(ready="i-0a"), None, action(transition=LAUNCHING, hook="their-launch"))
     assert (scene.autoscaling.completed, scene.queue.sent, scene.log.lines) == ([], [], [])
-    scene = Scene().settle(passed(in_dns="i-0a"), None, action(hook="their-terminate"))
+    scene = Scene().complete(passed(in_dns="i-0a"), None, action(hook="their-terminate"))
     assert (scene.autoscaling.beats, scene.queue.sent, scene.log.lines) == ([], [], [])
 
 
@@ -167,7 +167,7 @@ def test_a_hook_of_somebody_else_is_never_touched() -> None:
 
 def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> None:
     waits, outcome = action(transition=LAUNCHING, token="a-token"), passed(ready="i-0a")
-    scene = Scene().settle(outcome, None, waits)
+    scene = Scene().complete(outcome, None, waits)
     assert scene.autoscaling.completed == [(waits, Result.CONTINUE)]
     assert outcome.completed == [Complete(waits, Result.CONTINUE, "it is ready to be admitted")]
     fields = {
@@ -178,25 +178,25 @@ def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> Non
         "result": "CONTINUE",
         "because": "it is ready to be admitted",
     }
-    assert scene.log.lines == [("info", "hook completed", fields)]
+    assert scene.log.lines == [("info", "lifecycle action completed", fields)]
     assert scene.queue.sent == []
 
 
 def test_an_end_whose_drain_has_passed_is_completed() -> None:
-    scene = Scene(after=120).settle(passed(), None, action())
+    scene = Scene(after=120).complete(passed(), None, action())
     assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
 
 
 def test_an_instance_that_is_gone_is_completed_at_once() -> None:
-    scene = Scene().settle(passed(), None, action("i-99"))
+    scene = Scene().complete(passed(), None, action("i-99"))
     assert [(each.instance_id, result) for each, result in scene.autoscaling.completed] == [("i-99", Result.CONTINUE)]
 
 
 def test_a_hook_that_was_over_is_logged_once_and_counts_as_nothing_completed() -> None:
     outcome = passed(ready="i-0a")
-    scene = Scene(autoscaling=Scaling(over={"i-0a"})).settle(outcome, None, action(transition=LAUNCHING))
+    scene = Scene(autoscaling=Scaling(over={"i-0a"})).complete(outcome, None, action(transition=LAUNCHING))
     ((level, message, fields),) = scene.log.lines
-    assert (level, message) == ("info", "hook was over")
+    assert (level, message) == ("info", "lifecycle action already completed")
     assert fields["because"] == "No active Lifecycle Action found with instance ID i-0a"
     assert (fields["instance_id"], fields["hook"], fields["result"]) == ("i-0a", "fleet53-launch", "CONTINUE")
     assert (outcome.completed, outcome.retry, scene.queue.sent) == ([], {}, [])
@@ -205,45 +205,45 @@ def test_a_hook_that_was_over_is_logged_once_and_counts_as_nothing_completed() -
 # Each action once ------------------------------------------------------------------------------------
 
 
-def test_an_action_that_several_signals_bring_is_settled_once_as_the_first_of_them_says() -> None:
+def test_an_action_that_several_signals_bring_is_completed_once_as_the_first_of_them_says() -> None:
     first = action(at=NOW - timedelta(seconds=60), token="first")
-    scene = Scene(after=60).settle(passed(), None, action(token="second"), first, action(token="third"))
+    scene = Scene(after=60).complete(passed(), None, action(token="second"), first, action(token="third"))
     assert scene.autoscaling.completed == [(first, Result.CONTINUE)]
 
 
-def test_an_action_that_was_told_and_found_is_settled_as_it_was_told() -> None:
+def test_an_action_with_an_event_that_a_sweep_also_found_is_completed_as_the_event_says() -> None:
     outcome = passed(ready="i-0a")
     outcome.actions.append(action(transition=LAUNCHING, at=NOW - timedelta(seconds=5)))
     told = action(transition=LAUNCHING, token="a-token")
-    assert Scene().settle(outcome, None, told).autoscaling.completed == [(told, Result.CONTINUE)]
+    assert Scene().complete(outcome, None, told).autoscaling.completed == [(told, Result.CONTINUE)]
 
 
-def test_an_action_that_a_sweep_found_is_settled_too() -> None:
+def test_an_action_that_a_sweep_found_is_completed_too() -> None:
     outcome = passed()
     outcome.actions += [action(), action()]
-    scene = Scene(after=120).settle(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    scene = Scene(after=120).complete(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
     assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
 
 
 def test_two_hooks_of_an_instance_are_two_actions() -> None:
-    scene = Scene(after=120).settle(passed(), None, action(), action(hook="fleet53-second"))
+    scene = Scene(after=120).complete(passed(), None, action(), action(hook="fleet53-second"))
     assert [each.hook for each, _ in scene.autoscaling.completed] == ["fleet53-terminate", "fleet53-second"]
 
 
 def test_what_comes_again_is_left_for_then() -> None:
     outcome = passed(ready="i-0a")
     outcome.retry["m0"] = "Route 53 is out of reach"
-    scene = Scene().settle(outcome, None, action(transition=LAUNCHING), action("i-0b"))
+    scene = Scene().complete(outcome, None, action(transition=LAUNCHING), action("i-0b"))
     assert scene.autoscaling.completed == []
     assert [message["actions"][0]["instance_id"] for message, _ in scene.queue.sent] == ["i-0b"]
     assert outcome.retry == {"m0": "Route 53 is out of reach"}
 
 
-def test_what_comes_again_is_settled_where_another_message_brings_it_too() -> None:
+def test_an_action_whose_message_is_returned_is_completed_where_another_message_brings_it_too() -> None:
     outcome = passed(ready="i-0a")
     outcome.retry["m0"] = "Route 53 is out of reach"
     second = action(transition=LAUNCHING, token="second")
-    scene = Scene().settle(outcome, None, action(transition=LAUNCHING, token="first"), second)
+    scene = Scene().complete(outcome, None, action(transition=LAUNCHING, token="first"), second)
     assert scene.autoscaling.completed == [(second, Result.CONTINUE)]
 
 
@@ -251,7 +251,7 @@ def test_what_comes_again_is_settled_where_another_message_brings_it_too() -> No
 
 
 def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
-    scene = Scene(after=20).settle(passed(), None, action(token="a-token"))
+    scene = Scene(after=20).complete(passed(), None, action(token="a-token"))
     assert (scene.autoscaling.completed, scene.autoscaling.beats) == ([], [])
     assert scene.queue.sent == [
         (
@@ -279,7 +279,7 @@ def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
 
 @pytest.mark.parametrize(("after", "delay"), [(119.001, 1), (119.999999, 1), (118.5, 2), (0, 120)])
 def test_a_delay_is_whole_seconds_and_never_too_short(after: float, delay: int) -> None:
-    assert [sent[1] for sent in Scene(after=after).settle(passed(), None, action()).queue.sent] == [delay]
+    assert [sent[1] for sent in Scene(after=after).complete(passed(), None, action()).queue.sent] == [delay]
 
 
 def sent_to(scene: Scene) -> list[tuple[list[str], list[str], int]]:
@@ -292,7 +292,7 @@ def sent_to(scene: Scene) -> list[tuple[list[str], list[str], int]]:
 
 def test_those_that_wait_in_the_same_pools_share_a_message_that_comes_when_the_first_is_due() -> None:
     late = action("i-0b", at=NOW - timedelta(seconds=50))
-    scene = Scene().settle(passed(), None, action(), late, action("i-0c"))
+    scene = Scene().complete(passed(), None, action(), late, action("i-0c"))
     assert sent_to(scene) == [(["web"], ["i-0b", "i-0a", "i-0c"], 70)]
 
 
@@ -300,7 +300,7 @@ def test_those_that_wait_in_different_pools_have_messages_of_their_own() -> None
     outcome = passed("web", "api")
     outcome.instances[B] = instance(B, pools=frozenset({API}))
     outcome.instances[C] = instance(C, pools=frozenset({WEB, API}))
-    scene = Scene().settle(outcome, None, action(), action("i-0b"), action("i-0c", transition=LAUNCHING))
+    scene = Scene().complete(outcome, None, action(), action("i-0b"), action("i-0c", transition=LAUNCHING))
     assert sorted(sent_to(scene)) == [
         (["api"], ["i-0b"], 120),
         (["api", "web"], ["i-0c"], 30),
@@ -309,19 +309,19 @@ def test_those_that_wait_in_different_pools_have_messages_of_their_own() -> None
 
 
 def test_a_message_names_only_declared_pools() -> None:
-    scene = Scene().settle(passed(tagged=("web", "none-such")), None, action())
+    scene = Scene().complete(passed(tagged=("web", "none-such")), None, action())
     assert [message["pools"] for message, _ in scene.queue.sent] == [["web"]]
 
 
 def test_who_may_still_be_in_dns_is_looked_at_soon() -> None:
-    assert sent_to(Scene(after=0).settle(passed(in_dns="i-0a"), None, action())) == [(["web"], ["i-0a"], 5)]
+    assert sent_to(Scene(after=0).complete(passed(in_dns="i-0a"), None, action())) == [(["web"], ["i-0a"], 5)]
 
 
 def test_a_held_action_reads_back_as_it_was() -> None:
     waits = action(transition=LAUNCHING, token="a-token")
-    sent = Scene().settle(passed(), None, waits).queue.sent
+    sent = Scene().complete(passed(), None, waits).queue.sent
     assert [message["because"] for message, _ in sent] == ["Route 53 does not see it healthy yet"]
-    assert Scene().settle(passed(), read_back(sent)).queue.sent == sent
+    assert Scene().complete(passed(), read_back(sent)).queue.sent == sent
 
 
 def read_back(sent: list[tuple[Mapping[str, Any], int]]) -> dict[str, PoolSignal]:
@@ -336,7 +336,7 @@ def read_back(sent: list[tuple[Mapping[str, Any], int]]) -> dict[str, PoolSignal
 
 def test_a_hook_that_the_group_has_no_more_is_logged_once_and_left() -> None:
     outcome = passed(in_dns="i-0a")
-    scene = Scene(autoscaling=Scaling(timeouts={})).settle(outcome, None, action())
+    scene = Scene(autoscaling=Scaling(timeouts={})).complete(outcome, None, action())
     fields = {
         "instance_id": "i-0a",
         "group": "web-fleet",
@@ -344,13 +344,13 @@ def test_a_hook_that_the_group_has_no_more_is_logged_once_and_left() -> None:
         "transition": "autoscaling:EC2_INSTANCE_TERMINATING",
         "because": "the group has no such hook of ours",
     }
-    assert scene.log.lines == [("info", "hook is gone", fields)]
+    assert scene.log.lines == [("info", "lifecycle hook not found", fields)]
     assert (scene.queue.sent, outcome.retry) == ([], {})
 
 
 def test_a_hook_of_the_other_transition_is_not_the_one() -> None:
     other = Scaling(timeouts={("fleet53-terminate", LAUNCHING): HOUR})
-    assert Scene(autoscaling=other).settle(passed(), None, action()).lines == [("hook is gone", "i-0a")]
+    assert Scene(autoscaling=other).complete(passed(), None, action()).lines == [("lifecycle hook not found", "i-0a")]
 
 
 # Heartbeats ------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ def half_minute_hooks() -> Scaling:
 
 
 def test_a_heartbeat_is_recorded_and_remembered_where_the_drain_outlasts_the_hook() -> None:
-    scene = Scene(after=20, autoscaling=half_minute_hooks()).settle(passed(), None, action())
+    scene = Scene(after=20, autoscaling=half_minute_hooks()).complete(passed(), None, action())
     assert scene.autoscaling.beats == [action()]
     ((message, delay),) = scene.queue.sent
     (waits,) = message["actions"]
@@ -369,22 +369,22 @@ def test_a_heartbeat_is_recorded_and_remembered_where_the_drain_outlasts_the_hoo
 
 
 def test_there_is_no_heartbeat_before_it_is_needed() -> None:
-    scene = Scene(after=5, autoscaling=half_minute_hooks()).settle(passed(), None, action())
+    scene = Scene(after=5, autoscaling=half_minute_hooks()).complete(passed(), None, action())
     assert scene.autoscaling.beats == []
     assert [delay for _, delay in scene.queue.sent] == [10]
 
 
 def test_there_is_no_heartbeat_before_it_is_needed_where_the_queue_cannot_delay_for_so_long() -> None:
     outcome = passed(ttl=7200)
-    first = Scene(after=1).settle(outcome, None, action())
-    second = Scene(after=901).settle(outcome, None, action())  # the next look is 900 s later, the hook's end 2,699 s
+    first = Scene(after=1).complete(outcome, None, action())
+    second = Scene(after=901).complete(outcome, None, action())  # the next look is 900 s later, the hook's end 2,699 s
     assert first.autoscaling.beats == second.autoscaling.beats == []
 
 
 def test_a_heartbeat_for_a_hook_that_is_over_ends_the_wait_and_is_logged() -> None:
     over = replace(half_minute_hooks(), over={"i-0a"})
-    scene = Scene(after=20, autoscaling=over).settle(passed(), None, action())
-    assert scene.lines == [("hook was over", "i-0a")]
+    scene = Scene(after=20, autoscaling=over).complete(passed(), None, action())
+    assert scene.lines == [("lifecycle action already completed", "i-0a")]
     assert scene.log.lines[0][2]["because"] == "No active Lifecycle Action found with instance ID i-0a"
     assert scene.queue.sent == []
 
@@ -395,18 +395,18 @@ def test_a_heartbeat_for_a_hook_that_is_over_ends_the_wait_and_is_logged() -> No
 def test_an_error_returns_its_message_and_stops_no_other() -> None:
     outcome = passed(ready="i-0a i-0b i-0c")
     waits = [action(each, LAUNCHING) for each in (A, B, C)]
-    scene = Scene(autoscaling=Scaling(fails={"i-0b"})).settle(outcome, None, *waits)
+    scene = Scene(autoscaling=Scaling(fails={"i-0b"})).complete(outcome, None, *waits)
     assert [each.instance_id for each, _ in scene.autoscaling.completed] == ["i-0a", "i-0c"]
     assert outcome.retry == {"m1": BUSY.format("i-0b")}
     warnings = [line for line in scene.log.lines if line[0] == "warning"]
     assert [(message, fields["instance_id"], fields["because"]) for _, message, fields in warnings] == [
-        ("hook not settled", "i-0b", BUSY.format("i-0b"))
+        ("lifecycle action not completed", "i-0b", BUSY.format("i-0b"))
     ]
 
 
 def test_a_heartbeat_that_fails_returns_its_message_and_the_others_are_held() -> None:
     outcome, failing = passed(), replace(half_minute_hooks(), fails={"i-0a"})
-    scene = Scene(after=20, autoscaling=failing).settle(outcome, None, action(), action("i-0b"))
+    scene = Scene(after=20, autoscaling=failing).complete(outcome, None, action(), action("i-0b"))
     assert outcome.retry.keys() == {"m0"}
     assert sent_to(scene) == [(["web"], ["i-0b"], 10)]
 
@@ -414,7 +414,7 @@ def test_a_heartbeat_that_fails_returns_its_message_and_the_others_are_held() ->
 def test_hooks_that_cannot_be_read_return_the_message_too() -> None:
     outcome = passed()
     scene = Scene(autoscaling=Scaling(fails={"other-fleet"}))
-    scene.settle(outcome, None, action(group="other-fleet"), action("i-0b"))
+    scene.complete(outcome, None, action(group="other-fleet"), action("i-0b"))
     assert outcome.retry == {"m0": BUSY.format("other-fleet")}
     assert sent_to(scene) == [(["web"], ["i-0b"], 120)]
 
@@ -422,19 +422,21 @@ def test_hooks_that_cannot_be_read_return_the_message_too() -> None:
 def test_an_error_with_what_a_sweep_found_returns_nothing() -> None:
     outcome = passed(ready="i-0a")
     outcome.actions.append(action(transition=LAUNCHING))
-    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).settle(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
-    assert scene.lines == [("hook not settled", "i-0a")]
+    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).complete(
+        outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)}
+    )
+    assert scene.lines == [("lifecycle action not completed", "i-0a")]
     assert outcome.retry == {}
 
 
 def test_a_message_with_one_action_that_fails_returns_and_the_rest_of_it_is_done() -> None:
     outcome = passed(ready="i-0a i-0b")
     both = {"m0": PoolSignal(frozenset({WEB}), "a timer", actions=(action(A, LAUNCHING), action(B, LAUNCHING)))}
-    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).settle(outcome, both)
+    scene = Scene(autoscaling=Scaling(fails={"i-0a"})).complete(outcome, both)
     assert [each.instance_id for each, _ in scene.autoscaling.completed] == ["i-0b"]
     assert outcome.retry.keys() == {"m0"}
 
 
-def test_signals_without_an_action_settle_nothing() -> None:
-    scene = Scene().settle(passed(), {"m0": InstanceSignal(frozenset({A}), "EC2 said running", NOW)})
+def test_signals_without_an_action_complete_nothing() -> None:
+    scene = Scene().complete(passed(), {"m0": InstanceSignal(frozenset({A}), "EC2 said running", NOW)})
     assert (scene.autoscaling.completed, scene.queue.sent, scene.log.lines) == ([], [], [])

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
+from typing import Any, Literal
 
 import pytest
 
 from fleet53.audit.cost import cost_of
-from fleet53.domain.model import CheckConfig
+from fleet53.domain.model import CheckConfig, CheckSettings
 from fleet53.report.model import Cost
 
 
-def check(kind: str = "HTTP", interval: int = 30, *, measure_latency: bool = False) -> CheckConfig:
-    return CheckConfig(kind, IPv4Address("52.95.0.1"), 80, interval=interval, measure_latency=measure_latency)
+def check(
+    protocol: Literal["http", "https", "tcp"] = "http", *, measure_latency: bool = False, **asks: Any
+) -> CheckConfig:
+    return CheckConfig(CheckSettings(protocol, 80, **asks), IPv4Address("52.95.0.1"), measure_latency=measure_latency)
 
 
 def test_the_first_fifty_basic_checks_of_an_account_cost_nothing() -> None:
@@ -28,13 +31,13 @@ def test_somebody_elses_checks_use_up_the_free_ones() -> None:
 @pytest.mark.parametrize(
     ("config", "dollars"),
     [
-        (check("HTTPS"), 1.0),
-        (check("HTTP_STR_MATCH"), 1.0),
-        (check("HTTPS_STR_MATCH"), 2.0),
-        (check("TCP"), 0.0),
+        (check("https"), 1.0),
+        (check("http", search_string="ready"), 1.0),
+        (check("https", search_string="ready"), 2.0),
+        (check("tcp"), 0.0),
         (check(interval=10), 1.0),
         (check(measure_latency=True), 1.0),
-        (check("HTTPS_STR_MATCH", 10, measure_latency=True), 4.0),
+        (check("https", search_string="ready", interval=10, measure_latency=True), 4.0),
     ],
 )
 def test_each_optional_feature_costs_a_dollar_even_of_a_free_check(config: CheckConfig, dollars: float) -> None:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from fleet53.audit.metrics import measure_audit
 from fleet53.domain.lifecycle import Result
 from fleet53.domain.model import CheckConfig, Finding, FindingKind, InstanceId, PoolName, RecordType
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PoolStatus, PutRecord, Waiting
 from fleet53.planning.hooks import Complete
+from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
 from fleet53.report.model import Cost, PoolReport, Quota, Quotas, Report
 from fleet53.signals import InstanceSignal, PoolSignal
-from fleet53.telemetry.metrics import Measurement, emit, measure_audit, measure_run
+from fleet53.telemetry.metrics import Measurement, emit
 from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 
 if TYPE_CHECKING:
@@ -154,7 +156,7 @@ def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
 
 
 def test_created_checks_are_counted() -> None:
-    config = CheckConfig("HTTP", IPv4Address("52.95.0.1"), 80)
+    config = CheckConfig.of(HTTP, IPv4Address("52.95.0.1"))
     made: list[Change] = [
         CreateCheck(CheckKey(WEB, each, RecordType.A), config, ("r",), MISSING, "a") for each in (A, B)
     ]

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from fleet53.domain.model import AddressType, CheckConfig, IPAddress, RecordType, Zone
+from fleet53.domain.model import AddressType, CheckConfig, CheckSettings, IPAddress, RecordType, Zone
 from tests.unit.build import HTTP, ZONE, instance
 
 
@@ -43,15 +43,17 @@ def test_a_pools_kind_of_address_chooses_among_the_instances(
 
 def test_a_check_asks_one_address_with_the_pools_settings() -> None:
     assert CheckConfig.of(HTTP, IPv4Address("192.0.2.1")) == CheckConfig(
-        kind="HTTP",
+        settings=CheckSettings(
+            protocol="http",
+            port=80,
+            host=None,
+            path="/",
+            interval=30,
+            failure_threshold=3,
+            search_string=None,
+            regions=None,
+        ),
         address=IPv4Address("192.0.2.1"),
-        port=80,
-        host=None,
-        path="/",
-        interval=30,
-        failure_threshold=3,
-        search_string=None,
-        regions=None,
         enable_sni=False,
         inverted=False,
         disabled=False,

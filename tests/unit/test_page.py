@@ -279,8 +279,8 @@ def test_more_than_ten_findings_unfold() -> None:
 
 def test_members_that_are_not_well_come_before_the_others() -> None:
     page = write_page(crowd(), VIEW)
-    standings = re.findall(r'<tr role="row"( class="f53-unwell")?>\s*<td role="cell" class="f53-standing">', page)
-    assert [bool(each) for each in standings] == [True] * 5 + [False] * 95
+    states = re.findall(r'<tr role="row"( class="f53-unwell")?>\s*<td role="cell" class="f53-dns-state">', page)
+    assert [bool(each) for each in states] == [True] * 5 + [False] * 95
 
 
 def test_a_stopped_member_is_out_of_dns_as_it_should_be_and_comes_after_those_that_should_be_in() -> None:

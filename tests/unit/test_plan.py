@@ -66,7 +66,7 @@ def create(
     made: Check, because: str, *, drift: FindingKind = MISSING_CHECK, instance_id: InstanceId = A
 ) -> tuple[Any, ...]:
     """Return what tells a CreateCheck apart, with the first reference it tries."""
-    record_type = RecordType.A if isinstance(made.config.address, IPv4Address) else RecordType.AAAA
+    record_type = RecordType.A if isinstance(made.address, IPv4Address) else RecordType.AAAA
     return CheckKey(WEB, instance_id, record_type), made.config, made.reference, drift, because
 
 
@@ -997,12 +997,5 @@ def test_changes_come_in_the_order_of_their_making() -> None:
 def test_the_check_that_is_asked_for_has_sni_where_there_is_a_host() -> None:
     asks = replace(OTHER_PATH, protocol="https", host="app.example.com", search_string="ready")
     (creation,) = plan(pools=[pool(check=asks)], instances=[instance()]).create_checks
-    assert creation.config == CheckConfig(
-        kind="HTTPS_STR_MATCH",
-        address=IPv4Address("192.0.2.1"),
-        port=80,
-        host="app.example.com",
-        path="/health",
-        search_string="ready",
-        enable_sni=True,
-    )
+    assert creation.config == CheckConfig(asks, IPv4Address("192.0.2.1"), enable_sni=True)
+    assert creation.config.settings.kind == "HTTPS_STR_MATCH"

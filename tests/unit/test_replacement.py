@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -164,7 +164,7 @@ def found(cloud: Cloud, *, minutes: int = 10, states: dict[str, str] | None = No
         checks=[check(f"c-{n}", each, f"192.0.2.{n}") for n, each in enumerate(members)],
         lifecycle_states=dict.fromkeys(members, "InService") | (states or {}),
     )
-    asked = replace(settings(), replace_unhealthy_after=timedelta(minutes=minutes))
+    asked = settings(replace_unhealthy_after=minutes)
     return list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW))
 
 
@@ -199,7 +199,7 @@ def test_a_member_that_its_group_does_not_confirm_is_not_replaced() -> None:
         records=[record(f"i-{n}", "192.0.2.1", f"c-{n}") for n in (1, 2, 3, 4)],
         checks=[check(f"c-{n}", f"i-{n}") for n in (1, 2, 3, 4)],
     )
-    asked = replace(settings(), replace_unhealthy_after=timedelta(minutes=10))
+    asked = settings(replace_unhealthy_after=10)
     assert list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW)) == []
 
 

@@ -65,6 +65,7 @@ def report(*findings: Finding, **differs: Any) -> Report:
         findings=findings,
         quotas=Quotas(Quota(2, 200), Quota(3, 1000), {ZoneId("Z0123456789ABC"): Quota(7, 10_000)}),
         cost=Cost(2, 1.5),
+        version="0.1.0",
     )
     return replace(usual, **differs)
 
@@ -100,7 +101,7 @@ def test_text_says_all_there_is_of_a_small_pool() -> None:
 
     assert as_text(whole) == (
         """\
-fleet53.eu-west-1.123456789012, 2026-11-20 10:00:00 UTC
+fleet53.eu-west-1.123456789012, 2026-11-20 10:00:00 UTC, fleet53 0.1.0
 NOT IN SYNC: 1 drifted. 1 finding that no repair mends. Nothing is queued.
 
 Findings
@@ -294,7 +295,7 @@ def test_in_markdown_a_value_is_no_markup_outside_of_tables_either(text: str) ->
     headings = [after.children or [] for each, after in pairwise(tokens) if each.type == "heading_open"]
 
     said = ["".join(child.content for child in children) for children in headings]
-    assert f"{text}, 2026-11-20 10:00:00 UTC" in said
+    assert f"{text}, 2026-11-20 10:00:00 UTC, fleet53 0.1.0" in said
     assert f"Members of {text}" in said
     assert {child.type for children in headings for child in children} <= {"text", "text_special"}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from fleet53.aws.clients import Clients
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53 as Adapter
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
-from fleet53.domain.model import ZoneId
+from fleet53.domain.model import Check, CheckConfig, CheckId, CheckSettings, ZoneId
 from lab.route53.api import Route53, Route53Error
 from lab.route53.http import serve
 
@@ -66,6 +68,62 @@ def test_a_zone_has_its_name_servers(adapter: Adapter, zone_id: ZoneId) -> None:
 def test_protections_of_a_zone_that_is_gone_are_unreadable(adapter: Adapter) -> None:
     with pytest.raises(ZoneGoneError):
         adapter.protections(ZoneId("Z0"))
+
+
+def test_a_check_is_created_with_every_setting_and_read_as_it_was_created(adapter: Adapter, fake: Route53) -> None:
+    asks = CheckSettings(
+        protocol="https",
+        port=8443,
+        host="app.example.com",
+        path="/health",
+        interval=10,
+        failure_threshold=2,
+        search_string="ready",
+        regions=frozenset({"us-east-1", "eu-west-1", "sa-east-1"}),
+    )
+    config = CheckConfig.of(asks, IPv4Address("52.95.0.1"))
+    check_id = adapter.create_check("r", config)
+    assert fake.call("GetHealthCheck", {"HealthCheckId": check_id})["HealthCheck"]["HealthCheckConfig"] == {
+        "Type": "HTTPS_STR_MATCH",
+        "IPAddress": "52.95.0.1",
+        "Port": 8443,
+        "FullyQualifiedDomainName": "app.example.com",
+        "ResourcePath": "/health",
+        "RequestInterval": 10,
+        "FailureThreshold": 2,
+        "SearchString": "ready",
+        "Regions": ["eu-west-1", "sa-east-1", "us-east-1"],
+        "EnableSNI": True,
+        "MeasureLatency": False,
+        "Inverted": False,
+        "Disabled": False,
+    }
+    assert adapter.checks() == {check_id: Check(check_id, "r", config)}
+
+
+@pytest.mark.parametrize(
+    ("edit", "flag"),
+    [
+        ({"EnableSNI": False}, {"enable_sni": False}),
+        ({"Inverted": True}, {"inverted": True}),
+        ({"Disabled": True}, {"disabled": True}),
+    ],
+)
+def test_a_flag_that_somebody_edited_shows(
+    adapter: Adapter, fake: Route53, edit: dict[str, bool], flag: dict[str, Any]
+) -> None:
+    config = CheckConfig.of(CheckSettings("https", 443, "app.example.com", "/"), IPv4Address("52.95.0.1"))
+    check_id = adapter.create_check("r", config)
+    fake.call("UpdateHealthCheck", {"HealthCheckId": check_id} | edit)
+    assert adapter.checks()[check_id].config == replace(config, **flag)
+
+
+def test_a_check_that_asks_no_endpoint_has_no_configuration_of_ours(adapter: Adapter, fake: Route53) -> None:
+    calculated = {"Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": []}
+    made = fake.call("CreateHealthCheck", {"CallerReference": "theirs", "HealthCheckConfig": calculated})
+    check_id = CheckId(made["HealthCheck"]["Id"])
+    assert adapter.checks() == {check_id: Check(check_id, "theirs", None)}
+    assert adapter.checks()[check_id].address is None
 
 
 @pytest.mark.parametrize("status", [400, 403])

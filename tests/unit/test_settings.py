@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from fleet53.config.settings import Settings, read_settings
+from fleet53.config.settings import read_settings
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
 from fleet53.domain.lifecycle import Result
@@ -25,18 +25,19 @@ ENVIRONMENT = {
 
 
 def test_settings_are_read_from_the_environment() -> None:
-    assert read_settings(ENVIRONMENT | {"AWS_REGION": "eu-west-1", "FLEET53_SOMETHING_ELSE": "1"}) == Settings(
-        owner=Owner("fleet53.eu-west-1.123456789012"),
-        pools_path="/fleet53/fleet53/pools",
-        pool_tag_key="fleet53:pool",
-        queue_url="https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
-        zone_ids=(ZoneId("Z0123456789ABC"), ZoneId("Z0123456789DEF")),
-        max_withdraw_percent=50,
-        admit_timeout=timedelta(minutes=15),
-        hook_prefix="fleet53",
-        unhealthy_launch_result=Result.ABANDON,
-        replace_unhealthy_after=timedelta(minutes=10),
-    )
+    read = read_settings(ENVIRONMENT | {"AWS_REGION": "eu-west-1", "FLEET53_SOMETHING_ELSE": "1"})
+    assert dict(read) == {
+        "owner": Owner("fleet53.eu-west-1.123456789012"),
+        "pools_path": "/fleet53/fleet53/pools",
+        "pool_tag_key": "fleet53:pool",
+        "queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
+        "zone_ids": (ZoneId("Z0123456789ABC"), ZoneId("Z0123456789DEF")),
+        "max_withdraw_percent": 50,
+        "admit_timeout": timedelta(minutes=15),
+        "hook_prefix": "fleet53",
+        "unhealthy_launch_result": Result.ABANDON,
+        "replace_unhealthy_after": timedelta(minutes=10),
+    }
 
 
 def test_no_zone_at_all_is_no_zone() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fleet53.convergence.gather import waiting_actions
+from fleet53.convergence.hooks import waiting_actions
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.domain.model import InstanceId
 from tests.unit.build import LAUNCHED, NOW, action, instance, situation

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet53.audit.run import AuditRequest
+from fleet53.audit.request import AuditRequest
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.model import PoolName
 from fleet53.report.page import View
-from fleet53.widget import DESCRIPTION, Asked, is_describe, read_asked, read_view
+from fleet53.widget import DESCRIPTION, WidgetRequest, is_describe, read_request, read_view
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:customWidget-fleet53"
 JSON = st.recursive(
@@ -49,30 +50,30 @@ def context(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("parameters", "asked"),
     [
-        ({}, Asked()),
-        ({"pools": None}, Asked()),
-        ({"pools": ["web", "api"]}, Asked(pools=("web", "api"))),
-        ({"action": "check"}, Asked(action="check")),
-        ({"action": "repair", "pools": ["web"]}, Asked(pools=("web",), action="repair")),
-        ({"action": "repair", "force": True}, Asked(action="repair", force=True)),
+        ({}, WidgetRequest()),
+        ({"pools": None}, WidgetRequest()),
+        ({"pools": ["web", "api"]}, WidgetRequest(pools=[PoolName("web"), PoolName("api")])),
+        ({"action": "check"}, WidgetRequest(action="check")),
+        ({"action": "repair", "pools": ["web"]}, WidgetRequest(pools=[PoolName("web")], action="repair")),
+        ({"action": "repair", "force": True}, WidgetRequest(action="repair", force=True)),
     ],
 )
-def test_an_event_says_what_is_asked(parameters: dict[str, Any], asked: Asked) -> None:
-    assert read_asked(parameters | context()) == asked
+def test_an_event_says_what_is_asked(parameters: dict[str, Any], asked: WidgetRequest) -> None:
+    assert read_request(parameters | context()) == asked
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        (Asked(), AuditRequest()),
-        (Asked(action="check"), AuditRequest()),
-        (Asked(pools=("web",)), AuditRequest(pools=frozenset({"web"}))),  # type: ignore[arg-type]  # a name is a text
-        (Asked(action="repair"), AuditRequest(repair=True)),
-        (Asked(action="repair", force=True), AuditRequest(repair=True, force=True)),
+        (WidgetRequest(), AuditRequest()),
+        (WidgetRequest(action="check"), AuditRequest()),
+        (WidgetRequest(pools=[PoolName("web")]), AuditRequest(pools=[PoolName("web")])),
+        (WidgetRequest(action="repair"), AuditRequest(repair=True)),
+        (WidgetRequest(action="repair", force=True), AuditRequest(repair=True, force=True)),
     ],
 )
-def test_only_the_repair_buttons_request_a_repair(asked: Asked, expected: AuditRequest) -> None:
-    assert asked.request == expected
+def test_only_the_repair_buttons_request_a_repair(asked: WidgetRequest, expected: AuditRequest) -> None:
+    assert asked.audit == expected
 
 
 @pytest.mark.parametrize(
@@ -91,20 +92,20 @@ def test_only_the_repair_buttons_request_a_repair(asked: Asked, expected: AuditR
 )
 def test_what_cannot_be_read_is_refused_with_the_key_and_the_value(parameters: dict[str, Any], fault: str) -> None:
     with pytest.raises(NotUnderstoodError) as refused:
-        read_asked(parameters | context())
+        read_request(parameters | context())
     assert str(refused.value).startswith(fault)
 
 
 def test_a_widgets_own_parameters_may_not_name_an_action() -> None:
     with pytest.raises(NotUnderstoodError, match="action='repair': Extra inputs are not permitted"):
-        read_asked({"action": "repair"} | context(params={"action": "repair"}))
+        read_request({"action": "repair"} | context(params={"action": "repair"}))
 
 
 @given(JSON)
 def test_any_event_is_read_or_refused(event: Any) -> None:
     assert read_view(event, ARN).endpoint == ARN
     with contextlib.suppress(NotUnderstoodError):
-        assert isinstance(read_asked(event), Asked)
+        assert isinstance(read_request(event), WidgetRequest)
 
 
 @given(JSON, JSON, JSON)

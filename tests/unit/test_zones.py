@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet53.audit.zones import find_undelegated
-from fleet53.domain.model import Zone
-from tests.unit.build import ZONE, pool, situation
+from fleet53.audit.zones import Delegation, delegated_elsewhere, find_protected, find_undelegated
+from fleet53.domain.model import AddressType, Protection, Zone, ZoneId
+from tests.unit.build import ZONE, pool, record, situation
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,14 +26,9 @@ def because(delegated: Collection[str] | None, zone: Zone | None = None, own: Co
     `own` are the name servers that the zone's own NS record set names.
     """
     answers = {} if delegated is None else {"example.com": frozenset(delegated)}
-    return [
-        finding.because
-        for finding in find_undelegated(
-            seen(zone or Zone(ZONE, "example.com", name_servers=OURS)),
-            lambda names: {name: answers[name] for name in names if name in answers},
-            lambda _zone: frozenset(own),
-        )
-    ]
+    delegation = Delegation(answers, {ZONE: frozenset(own)})
+    seen_zone = zone or Zone(ZONE, "example.com", name_servers=OURS)
+    return [finding.because for finding in find_undelegated(seen(seen_zone), delegation)]
 
 
 @pytest.mark.parametrize("delegated", [OURS, {"ns-1.awsdns-00.com"}, None])
@@ -58,3 +53,56 @@ def test_name_servers_under_names_of_the_zones_owner_are_ours() -> None:
     assert because(named, own=named) == []
     (found,) = because({*named, "ns.elsewhere.example"}, own=named)
     assert found.startswith("DNS delegates example.com also to ns.elsewhere.example, which")
+
+
+def test_a_zones_own_record_set_is_of_interest_where_dns_names_a_server_that_is_not_route_53s() -> None:
+    zone = Zone(ZONE, "example.com", name_servers=OURS)
+    assert delegated_elsewhere(zone, {"example.com": frozenset({"ns1.example.com", "ns-1.awsdns-00.com"})})
+    assert not delegated_elsewhere(zone, {"example.com": OURS})
+    assert not delegated_elsewhere(zone, {"example.com": frozenset()})
+    assert not delegated_elsewhere(zone, {})
+
+
+# Protected records -----------------------------------------------------------------------------------
+
+
+def protected(of: Situation, *protections: Protection, zone_id: ZoneId = ZONE) -> list[tuple[str | None, str]]:
+    return [(finding.pool, finding.because) for finding in find_protected(of, {zone_id: protections})]
+
+
+def test_a_protected_name_and_type_of_a_pool_is_found_with_its_comment() -> None:
+    of = situation(pools=[pool()])
+    assert protected(of, Protection("app.example.com", "A", "ask Ann")) == [
+        (
+            "web",
+            (
+                "app.example.com A is protected (ask Ann), and Route 53 refuses every change of it until the "
+                "protection is deleted"
+            ),
+        )
+    ]
+    ((_, found),) = protected(of, Protection("app.example.com", "A"))
+    assert found.startswith("app.example.com A is protected (without a comment), ")
+
+
+@pytest.mark.parametrize(
+    ("name", "record_type"), [("app.example.com", "AAAA"), ("app.example.com", "TXT"), ("www.example.com", "A")]
+)
+def test_a_protection_of_another_name_or_type_is_no_finding(name: str, record_type: str) -> None:
+    assert protected(situation(pools=[pool()]), Protection(name, record_type)) == []
+
+
+def test_a_protection_of_the_same_name_in_another_zone_is_no_finding() -> None:
+    of = situation(pools=[pool()])
+    assert protected(of, Protection("app.example.com", "A"), zone_id=ZoneId("Z9")) == []
+
+
+def test_a_protection_of_records_that_a_pool_of_another_address_type_has_left_is_found() -> None:
+    of = situation(pools=[pool(address=AddressType.IPV6)], records=[record()])
+    assert [name for name, _ in protected(of, Protection("app.example.com", "A"))] == ["web"]
+
+
+def test_each_protected_type_of_a_pool_is_a_finding() -> None:
+    of = situation(pools=[pool(address=AddressType.DUALSTACK)])
+    both = protected(of, Protection("app.example.com", "AAAA"), Protection("app.example.com", "A"))
+    assert [because[:20] for _, because in both] == ["app.example.com A is", "app.example.com AAAA"]

@@ -1,15 +1,14 @@
-"""The widget: what CloudWatch asks of a custom widget's function, as values, and how the widget describes itself."""
+"""Widget: reads the event that CloudWatch sends to a custom widget's function, and has the text of its help."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from fleet53.audit.run import AuditRequest, faults_in
+from fleet53.audit.request import AuditRequest, describe_faults
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.model import PoolName
 from fleet53.report.page import View
@@ -28,36 +27,30 @@ buttons look again and queue a repair.
 pools: null  # or a list, such as [web, api]
 ```
 """
-"""What CloudWatch shows beside the widget's settings; it takes the first yaml block as their default."""
+"""What CloudWatch shows beside the widget's settings. Its first yaml block is their default."""
 
 _OFFSET: Final = re.compile(r"([+-])(\d{2}):(\d{2})")
 _RIGHT: Final = 'right is nothing, or "pools": [...]'
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a viewer asks for by opening the dashboard (`action` None), or with a button."""
+class _Parameters(BaseModel):
+    """The parameters of a widget in the dashboard."""
 
-    pools: tuple[str, ...] | None = None
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    pools: Annotated[list[PoolName], Field(min_length=1)] | None = None
+
+
+class WidgetRequest(_Parameters):
+    """What a viewer asks for: `action` names the button, and is None when the dashboard is opened or refreshed."""
+
     action: Literal["check", "repair"] | None = None
     force: bool = False
 
     @property
-    def request(self) -> AuditRequest:
-        """The audit that answers it."""
-        pools = None if self.pools is None else frozenset(PoolName(name) for name in self.pools)
-        return AuditRequest(pools, repair=self.action == "repair", force=self.force)
-
-
-class _Parameters(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    pools: Annotated[list[str], Field(min_length=1)] | None = None
-
-
-class _Button(_Parameters):
-    action: Literal["check", "repair"] | None = None
-    force: bool = False
+    def audit(self) -> AuditRequest:
+        """The audit whose report the page shows."""
+        return AuditRequest(pools=self.pools, repair=self.action == "repair", force=self.force)
 
 
 def is_describe(event: Any) -> bool:
@@ -65,26 +58,26 @@ def is_describe(event: Any) -> bool:
     return isinstance(event, dict) and "describe" in event
 
 
-def read_asked(event: Any) -> Asked:
+def read_request(event: Any) -> WidgetRequest:
     """Return what an event asks for, or raise NotUnderstoodError, which names the key and the value.
 
-    CloudWatch merges the widget's parameters, or a button's, into the event beside `widgetContext`, which repeats the
-    widget's own. Those may not name an action: a dashboard would repair whenever somebody looks at it.
+    CloudWatch merges the parameters of the widget, or of a button, into the event. `widgetContext` beside them repeats
+    the widget's own parameters. Those may not name an action, because each view of the dashboard would then repair.
     """
     try:
         _Parameters.model_validate(_context(event).get("params") or {})
-        asked = _Button.model_validate(
+        request = WidgetRequest.model_validate(
             {key: value for key, value in event.items() if key != "widgetContext"} if isinstance(event, dict) else event
         )
     except ValidationError as error:
-        raise NotUnderstoodError(f"{faults_in(error)}; {_RIGHT}") from None
-    if asked.force and asked.action != "repair":
+        raise NotUnderstoodError(f"{describe_faults(error)}; {_RIGHT}") from None
+    if request.force and request.action != "repair":
         raise NotUnderstoodError(f"force=True: the guard is passed only by a repair; {_RIGHT}")
-    return Asked(None if asked.pools is None else tuple(asked.pools), asked.action, asked.force)
+    return request
 
 
 def read_view(event: Any, endpoint: str) -> View:
-    """Return for whom the page is: light and in UTC wherever the event's `widgetContext` does not say otherwise."""
+    """Return the viewer's theme and time zone from `widgetContext`: light and UTC where it does not have them."""
     context = _context(event)
     zone = context.get("timezone")
     offset = zone.get("offsetISO") if isinstance(zone, dict) else None
@@ -99,8 +92,8 @@ def _context(event: Any) -> dict[str, Any]:
 def _zone(offset: Any) -> timezone:
     """Read an offset such as +01:00.
 
-    The context has it as `offsetInMinutes` too, but AWS's guide shows it for UTC only, and AWS's own sample takes it as
-    JavaScript's, which counts westwards.
+    The context has `offsetInMinutes` too, but its sign is not documented: AWS's guide shows only UTC, and AWS's sample
+    takes it as JavaScript's offset, which is positive west of Greenwich.
     """
     found = _OFFSET.fullmatch(offset) if isinstance(offset, str) else None
     if found is None:

@@ -1,1 +1,1 @@
-"""The audit: what a pass would change, and everything else that a person should know."""
+"""The audit: reports what the reconciler would change, and other faults that a person should know about."""

@@ -1,4 +1,4 @@
-"""Cost: what a stack's checks cost a month, by Route 53's price list of 2026 for endpoints in AWS."""
+"""Cost: the monthly price of a stack's health checks, by Route 53's price list of 2026 for endpoints in AWS. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from fleet53.domain.model import CheckConfig
 
 _BASIC: Final = 0.50
-"""US dollars a month of a check."""
+"""US dollars a month for a health check."""
 _FEATURE: Final = 1.00
-"""US dollars a month of each optional feature: HTTPS, string matching, the fast interval, latency."""
+"""US dollars a month for each optional feature: HTTPS, string matching, the fast interval, latency."""
 _FREE: Final = 50
-"""Basic checks an account has for nothing; their features are paid."""
+"""Health checks of an account that are free. Their optional features are not."""
 _FAST: Final = 10
 
 
@@ -30,9 +30,9 @@ def cost_of(ours: Collection[CheckConfig], *, in_account: int) -> Cost:
 def _features(config: CheckConfig) -> int:
     return sum(
         (
-            config.kind.startswith("HTTPS"),
-            config.kind.endswith("STR_MATCH"),
-            config.interval == _FAST,
+            config.settings.protocol == "https",
+            config.settings.search_string is not None,
+            config.settings.interval == _FAST,
             config.measure_latency,
         )
     )

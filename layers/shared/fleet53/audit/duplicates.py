@@ -1,4 +1,4 @@
-"""Duplicates: addresses that a pool answers with for several holders. Pure."""
+"""Duplicates: addresses that several records or members of a pool have. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def find_duplicate_addresses(situation: Situation, plan: Plan) -> Iterator[Finding]:
-    """Yield a finding for each address of a pool that has several holders, even when the plan is made."""
+    """Yield a finding for each address of a pool that has several holders after the plan is applied."""
     for pool in situation.pools:
         for address, holders in sorted(_holders(situation, plan, pool).items()):
             if len(holders) > 1:
@@ -29,7 +29,7 @@ def find_duplicate_addresses(situation: Situation, plan: Plan) -> Iterator[Findi
 
 
 def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]]:
-    """Return who answers with each address, or will: records as the plan leaves them, and members that wait."""
+    """Return the holders of each address: the records after the plan is applied, and the members that wait."""
     holders: defaultdict[str, set[str]] = defaultdict(set)
     for record in _left_by(plan, pool.name, situation.records[pool.name]):
         if record.multivalue and record.type in set(RecordType):
@@ -44,7 +44,7 @@ def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]
 
 
 def _left_by(plan: Plan, pool: PoolName, records: Iterable[Record]) -> Collection[Record]:
-    """Return a pool's records as they are once the plan is made."""
+    """Return a pool's records after the plan is applied."""
     left = {(record.type, record.identifier): record for record in records}
     for change in plan.change_records:
         place = change.record.type, change.record.identifier

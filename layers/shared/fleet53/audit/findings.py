@@ -1,21 +1,29 @@
-"""Findings: what a plan and its situation show that a person or a repair should see. Pure."""
+"""Findings: the checks of an audit on its plan, its pools and its members. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.lifecycle import Transition
 from fleet53.domain.model import AddressType, Finding, FindingKind
 from fleet53.planning.changes import CreateCheck, DeleteCheck
+from fleet53.planning.hooks import drain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
+    from fleet53.convergence.replacement import Replacement
+    from fleet53.domain.lifecycle import Action
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import Change, Plan
     from fleet53.planning.situation import Situation
     from fleet53.report.model import Quotas
+
+_HOOK_GRACE: Final = timedelta(minutes=2)
+"""How late a lifecycle action may be completed before its hook counts as stuck."""
 
 
 def find_drift(plan: Plan) -> Iterator[Finding]:
@@ -45,6 +53,28 @@ def find_overdue(plan: Plan, *, now: datetime, timeout: timedelta) -> Iterator[F
         if waiting.overdue is not None and waited > timeout:
             because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
             yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
+
+
+def find_stuck_hooks(
+    actions: Iterable[Action], situation: Situation, *, now: datetime, admit_timeout: timedelta
+) -> Iterator[Finding]:
+    """Yield a finding for each pool of a member that waits at a hook of ours longer than there is a reason for."""
+    for action in actions:
+        pools = [pool for pool in situation.pools if pool.name in situation.instances[action.instance_id].pools]
+        launching = action.transition is Transition.LAUNCHING
+        allowed = admit_timeout if launching else drain_of(pool.ttl for pool in pools)
+        waited = now - action.at
+        if waited > allowed + _HOOK_GRACE:
+            for pool in pools:
+                because = f"it waits at hook {action.hook} of {action.group} for {waited.total_seconds():.0f} s"
+                yield Finding(FindingKind.STUCK_HOOK, because, pool.name, action.instance_id, drift=True)
+
+
+def find_unhealthy_for_long(replacements: Iterable[Replacement]) -> Iterator[Finding]:
+    """Yield a finding for each member that its Auto Scaling group should replace."""
+    for replacement in replacements:
+        because = f"{replacement.because}, so its group should replace it"
+        yield Finding(FindingKind.UNHEALTHY_FOR_LONG, because, replacement.pool, replacement.instance_id, drift=True)
 
 
 def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Members: how each pool and each of its members stands, for the report. Pure."""
+"""Members: the state of each pool and of each of its members, for the report. Pure."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class _Members:
     records: Mapping[InstanceId, tuple[Record, ...]]
 
     def answered(self, instance_id: InstanceId) -> bool:
-        """Whether Route 53 answers with a member: without a check, always; else when it sees it healthy."""
+        """Whether Route 53 answers with a member: a record without a check always counts, others when healthy."""
         named = [record.check_id for record in self.records[instance_id]]
         return all(check_id is None or (check_id in self.seen and self.seen[check_id].healthy) for check_id in named)
 
     def report(self, instance_id: InstanceId) -> MemberReport:
-        """Return how a member stands."""
+        """Return the state of a member."""
         instance = self.situation.instances.get(instance_id)
         verdict = self.situation.verdict(instance_id, self.pool.name)
         records = self.records.get(instance_id, ())
@@ -95,7 +95,7 @@ def owned_checks(situation: Situation) -> dict[CheckId, Check]:
 
 
 def _reasons(plan: Plan) -> dict[_Place, str]:
-    """Return what keeps a member from where it should be, or is about to bring it there."""
+    """Return why each member is not in its desired state, or what the plan will change for it."""
     reasons: dict[_Place, str] = {(finding.pool, finding.instance_id): finding.because for finding in plan.findings}
     reasons |= {(waiting.pool, waiting.instance_id): waiting.because for waiting in plan.waiting}
     for change in plan.changes:
@@ -111,7 +111,7 @@ def _reasons(plan: Plan) -> dict[_Place, str]:
 
 
 def _records(situation: Situation, pool: PoolName) -> dict[InstanceId, tuple[Record, ...]]:
-    """Return our records of each member at a pool's name; the fallback is no member's."""
+    """Return our records of each member at a pool's name, without the fallback."""
     found: dict[InstanceId, tuple[Record, ...]] = {}
     for record in situation.records[pool]:
         holder = situation.owner.instance(record.identifier)

@@ -1,4 +1,4 @@
-"""Quotas: how near this stack is to Route 53's limits."""
+"""Quotas: reads how much of Route 53's limits is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def read_quotas(settings: Settings, situation: Situation, aws: Aws, log: Log, *, now: datetime) -> Quotas:
     """Return the limits of the account and of each zone of the stack or its pools.
 
-    What CloudWatch or a zone does not tell is logged: no audit fails for it.
+    A quota that CloudWatch or a hosted zone does not return is logged and left out.
     """
     zone_ids = sorted({*settings.zone_ids, *situation.zones})
     return Quotas(
@@ -37,7 +37,7 @@ def _creation_quota(aws: Aws, log: Log, *, now: datetime) -> Quota | None:
     try:
         return Quota(aws.usage.check_creations(now=now), MAX_CHECK_CREATIONS)
     except AWS_ERRORS as error:
-        log.warning("created checks not known", extra={"because": str(error)})
+        log.warning("number of created health checks not read", extra={"because": str(error)})
         return None
 
 
@@ -45,4 +45,4 @@ def _record_quota(zone_id: ZoneId, aws: Aws, log: Log) -> Iterator[Quota]:
     try:
         yield Quota(*aws.route53.record_limit(zone_id))
     except ZoneUnreadableError as error:
-        log.warning("limit of records not known", extra={"because": str(error)})
+        log.warning("record limit not read", extra={"because": str(error)})

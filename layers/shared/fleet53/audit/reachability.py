@@ -1,29 +1,24 @@
-"""Reachability: whether a member's security groups let Route 53's checkers reach the port that its pool's check asks.
+"""Reachability: whether the security groups of members let Route 53's checkers reach the port that they check. Pure.
 
-Only security groups are looked at. Network ACLs, route tables, gateways and a firewall on the instance itself can keep
-the checkers out as well, and nothing here sees them.
+Only security groups are looked at. Network ACLs, route tables, gateways and a firewall on the instance can keep the
+checkers out as well, and the audit does not see them.
 
-What AWS does not let be read is logged, and says nothing about anybody: a finding is made only of what is known.
+A finding is made only from what was read. What AWS did not show says nothing about a member.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
-from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ingress import Coverage, coverage, is_everybody, sources
 from fleet53.domain.model import Finding, FindingKind
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from fleet53.aws.clients import Aws
-    from fleet53.domain.ingress import Family, IPNetwork, PrefixList, PrefixListId, SecurityGroup
-    from fleet53.domain.log import Log
+    from fleet53.domain.ingress import Family, IPNetwork, PrefixList, PrefixListId, SecurityGroup, Sources
     from fleet53.domain.model import InstanceId, PoolName, SecurityGroupId
     from fleet53.planning.situation import Situation
 
@@ -33,12 +28,45 @@ _NOBODY: Final = Coverage(whole=0, of=0, any=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
-    """What a checker has to pass: these groups together, at this TCP port, over IPv4 or IPv6."""
+class Door:
+    """What a checker has to pass: these security groups together, at this TCP port, over IPv4 or IPv6."""
 
     security_groups: frozenset[SecurityGroupId]
     port: int
     family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class CheckerAccess:
+    """What was read about access to the members. What is missing was not needed, or AWS did not show it.
+
+    `checker_lists` are AWS's prefix lists of the addresses that Route 53 checks from, `checker_ranges` the addresses
+    themselves. `entries` holds the ranges of other prefix lists.
+    """
+
+    groups: Mapping[SecurityGroupId, SecurityGroup] = field(default_factory=dict)
+    checker_lists: Mapping[Family, PrefixList] = field(default_factory=dict)
+    entries: Mapping[PrefixListId, tuple[IPNetwork, ...]] = field(default_factory=dict)
+    checker_ranges: tuple[IPNetwork, ...] = ()
+
+    def let_in(self, door: Door) -> Sources:
+        """Return whom the known security groups of a door let in."""
+        return sources([self.groups[each] for each in door.security_groups if each in self.groups], door.port)
+
+    def is_open(self, door: Door) -> bool:
+        """Whether a door is open to everybody, or names the checkers' own prefix list."""
+        found, checkers = self.let_in(door), self.checker_lists.get(door.family)
+        named = checkers is not None and checkers.id in found.prefix_lists
+        return named or is_everybody(found.ranges, door.family)
+
+    def other_lists(self, door: Door) -> frozenset[PrefixListId]:
+        """Return the prefix lists that a door names and that are not the checkers'."""
+        return self.let_in(door).prefix_lists - {listed.id for listed in self.checker_lists.values()}
+
+    def ranges(self, door: Door) -> tuple[IPNetwork, ...]:
+        """Return the ranges of the door's family that it lets in, those of known prefix lists too."""
+        listed = (each for prefix_list in self.other_lists(door) for each in self.entries.get(prefix_list, ()))
+        return tuple(each for each in (*self.let_in(door).ranges, *listed) if each.version == door.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +75,27 @@ class _Member:
 
     pool: PoolName
     instance_id: InstanceId
-    door: _Door
+    door: Door
     some_regions: bool
 
 
-def find_unreachable(situation: Situation, aws: Aws, log: Log) -> Iterator[Finding]:
+def doors(situation: Situation) -> tuple[Door, ...]:
+    """Return each door that checkers have to pass, once."""
+    return tuple(dict.fromkeys(member.door for member in _members(situation)))
+
+
+def find_unreachable(situation: Situation, access: CheckerAccess) -> Iterator[Finding]:
     """Yield a finding for each address of a member at which its security groups keep checkers out.
 
     Where a pool is checked from chosen regions, only groups that let in no checker at all are found: no operation
     says which region a checker's range belongs to.
     """
-    members = tuple(_members(situation))
-    reads = _Reads(aws, log)
-    groups = reads.groups({group for member in members for group in member.door.security_groups})
-    judged = {door: _judge(door, groups, reads) for door in dict.fromkeys(member.door for member in members)}
-    for member in members:
+    judged = {door: judge(door, access) for door in doors(situation)}
+    for member in _members(situation):
         found = judged[member.door]
         if found is None or found.all or (member.some_regions and found.any):
             continue
-        because = _because(member.door, found, groups, (reads.checker_lists() or {}).get(member.door.family))
+        because = _because(member.door, found, access)
         yield Finding(FindingKind.UNREACHABLE_BY_CHECKERS, because, member.pool, member.instance_id)
 
 
@@ -81,67 +111,32 @@ def _members(situation: Situation) -> Iterator[_Member]:
             for record_type in pool.address.record_types:
                 address = instance.address(pool.address, record_type)
                 if address is not None and (groups := instance.security_groups_at(address)):
-                    door = _Door(groups, pool.check.port, address.version)
+                    door = Door(groups, pool.check.port, address.version)
                     yield _Member(pool.name, instance_id, door, some_regions=pool.check.regions is not None)
 
 
-def _judge(door: _Door, groups: Mapping[SecurityGroupId, SecurityGroup], reads: _Reads) -> Coverage | None:
-    """Return how far a door is open, or None where that is not known. Reads no more than it takes."""
-    known = [groups[each] for each in door.security_groups if each in groups]
-    whole = len(known) == len(door.security_groups)
-    found = sources(known, door.port)
-    ranges = list(found.ranges)
-    if is_everybody(ranges, door.family):
+def judge(door: Door, access: CheckerAccess) -> Coverage | None:
+    """Return which part of the checkers a door lets in, or None where that is not known."""
+    if access.is_open(door):
         return _EVERYBODY
-    if found.prefix_lists:
-        checkers = reads.checker_lists() or {}
-        if door.family in checkers and checkers[door.family].id in found.prefix_lists:
-            return _EVERYBODY
-        for each in sorted(found.prefix_lists - {listed.id for listed in checkers.values()}):
-            entries = reads.entries(each)
-            whole = whole and entries is not None
-            ranges += entries or ()
-    if not any(each.version == door.family for each in ranges):
-        return _NOBODY if whole else None
-    asking = [each for each in reads.checker_ranges() or () if each.version == door.family]
-    if not asking:
+    all_known = door.security_groups <= access.groups.keys() and access.other_lists(door) <= access.entries.keys()
+    ranges = access.ranges(door)
+    if not ranges:
+        return _NOBODY if all_known else None
+    checkers = [each for each in access.checker_ranges if each.version == door.family]
+    if not checkers:
         return None
-    measured = coverage(ranges, asking)
-    return measured if whole or measured.all else None
+    measured = coverage(ranges, checkers)
+    return measured if all_known or measured.all else None
 
 
-def _because(
-    door: _Door, found: Coverage, groups: Mapping[SecurityGroupId, SecurityGroup], checkers: PrefixList | None
-) -> str:
-    named = ", ".join(f"{each} ({groups[each].name})" for each in sorted(door.security_groups))
+def _because(door: Door, found: Coverage, access: CheckerAccess) -> str:
+    named = ", ".join(f"{each} ({access.groups[each].name})" for each in sorted(door.security_groups))
     who = f"security group {named} lets" if len(door.security_groups) == 1 else f"security groups {named} let"
     whom = f"{found.whole} of {found.of} ranges" if found.any else "none"
+    checkers = access.checker_lists.get(door.family)
     source = f"prefix list {checkers.id} ({checkers.name})" if checkers else "the checkers' ranges"
     return (
         f"{who} {whom} of Route 53's checkers reach tcp port {door.port} over IPv{door.family}; "
         f"add an inbound rule for tcp {door.port} from {source}"
     )
-
-
-class _Reads:
-    """What is read of AWS, each thing once and when it is needed; what cannot be read is logged, and None."""
-
-    def __init__(self, aws: Aws, log: Log) -> None:
-        self._aws = aws
-        self._log = log
-        self.checker_lists = cache(lambda: self._try(aws.security_groups.checker_lists))
-        self.checker_ranges = cache(lambda: self._try(aws.route53.checker_ranges))
-        self.entries = cache(self._entries)
-
-    def groups(self, group_ids: Iterable[SecurityGroupId]) -> Mapping[SecurityGroupId, SecurityGroup]:
-        return self._try(lambda: self._aws.security_groups.by_id(group_ids)) or {}
-
-    def _entries(self, prefix_list: PrefixListId) -> tuple[IPNetwork, ...] | None:
-        return self._try(lambda: self._aws.security_groups.entries(prefix_list))
-
-    def _try[T](self, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except (TryLaterError, *AWS_ERRORS) as error:
-            self._log.warning("reachability not known", extra={"because": str(error)})
-            return None

@@ -1,36 +1,46 @@
-"""Zones: what keeps a pool from being changed, or from being heard, at the level of its hosted zone."""
+"""Zones: hosted zones whose records cannot be changed, or that DNS does not lead to. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fleet53.config.pools import normal_name
-from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.model import Finding, FindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
-    from fleet53.aws.clients import Aws
-    from fleet53.domain.log import Log
-    from fleet53.domain.model import Pool, Zone
+    from fleet53.domain.model import Pool, Protection, Zone, ZoneId
     from fleet53.planning.situation import Situation
 
-type AskNameServers = Callable[[Collection[str]], Mapping[str, AbstractSet[str]]]
-"""From names to the name servers that DNS delegates each to; a name is missing where that is not known."""
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """The name servers of public hosted zones.
+
+    `found` are those that DNS delegates a zone's name to; a name is missing where the resolver did not answer. `own`
+    are those that the zone's own NS record set names, known only for zones that DNS does not delegate to Route 53's.
+    """
+
+    found: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+    own: Mapping[ZoneId, AbstractSet[str]] = field(default_factory=dict)
 
 
-def find_protected(situation: Situation, aws: Aws, log: Log) -> Iterator[Finding]:
-    """Yield a finding for each pool's name and type that is protected; a zone that does not tell is logged."""
-    for zone_id in sorted(situation.zones):
-        try:
-            protections = aws.route53.protections(zone_id)
-        except ZoneUnreadableError as error:
-            log.warning("protections not known", extra={"because": str(error)})
-            continue
-        comments = {(protection.name, protection.type): protection.comment for protection in protections}
+def public_zones(situation: Situation) -> tuple[Zone, ...]:
+    """Return the public hosted zones of a situation."""
+    return tuple(zone for zone in situation.zones.values() if not zone.private)
+
+
+def delegated_elsewhere(zone: Zone, found: Mapping[str, AbstractSet[str]]) -> bool:
+    """Whether DNS delegates a zone to a name server that Route 53 did not give it."""
+    return not found.get(zone.name, frozenset()) <= zone.name_servers
+
+
+def find_protected(situation: Situation, protections: Mapping[ZoneId, tuple[Protection, ...]]) -> Iterator[Finding]:
+    """Yield a finding for each pool's name and type that is protected. A zone that is missing was not readable."""
+    for zone_id, found in sorted(protections.items()):
+        comments = {(protection.name, protection.type): protection.comment for protection in found}
         for pool in situation.pools:
             for record_type in sorted(_types(situation, pool)):
                 if pool.zone_id == zone_id and (pool.record_name, record_type) in comments:
@@ -43,41 +53,28 @@ def find_protected(situation: Situation, aws: Aws, log: Log) -> Iterator[Finding
 
 
 def _types(situation: Situation, pool: Pool) -> set[str]:
-    """Return the record types that a pool has, and those of records that we left there when it had others."""
+    """Return the record types of a pool, and those of records of ours from before its address type was changed."""
     ours = (each for each in situation.records[pool.name] if situation.owner.holder(each.identifier) is not None)
     return {*pool.address.record_types, *(record.type for record in ours)}
 
 
-def find_undelegated(
-    situation: Situation, ask: AskNameServers, own: Callable[[Zone], AbstractSet[str]]
-) -> Iterator[Finding]:
+def find_undelegated(situation: Situation, delegation: Delegation) -> Iterator[Finding]:
     """Yield a finding for each pool whose public zone DNS delegates to others than the zone's name servers.
 
-    `own` gives those that the zone's own NS record set names, and is asked only of a zone that is not delegated to
-    those of Route 53's: its owner may have given them other names (Route 53 Developer Guide, white-label name servers).
+    The owner of a zone may have given its name servers other names, which the zone's own NS record set then has
+    (Route 53 Developer Guide, white-label name servers).
     """
-    zones = {zone.id: zone for zone in situation.zones.values() if not zone.private}
-    delegated = ask(sorted({zone.name for zone in zones.values()}))
-    for zone in zones.values():
-        told = delegated.get(zone.name, zone.name_servers)
-        known = zone.name_servers if told <= zone.name_servers else zone.name_servers | own(zone)
-        because = _why_unheard(replace(zone, name_servers=known), told)
+    for zone in public_zones(situation):
+        found = delegation.found.get(zone.name, zone.name_servers)
+        known = zone.name_servers | delegation.own.get(zone.id, frozenset())
+        because = _why_not_delegated(replace(zone, name_servers=known), found)
         if because is not None:
             for pool in situation.pools:
                 if pool.zone_id == zone.id:
                     yield Finding(FindingKind.ZONE_NOT_DELEGATED, because, pool.name, record_name=pool.record_name)
 
 
-def own_name_servers(zone: Zone, aws: Aws) -> frozenset[str]:
-    """Return the name servers that a zone's own NS record set names, none where that cannot be read."""
-    try:
-        records = aws.route53.records_at(zone.id, zone.name)
-    except ZoneUnreadableError:
-        return frozenset()
-    return frozenset(normal_name(value) for record in records if record.type == "NS" for value in record.values)
-
-
-def _why_unheard(zone: Zone, delegated: AbstractSet[str]) -> str | None:
+def _why_not_delegated(zone: Zone, delegated: AbstractSet[str]) -> str | None:
     strangers = ", ".join(sorted(delegated - zone.name_servers))
     right = f"right is {', '.join(sorted(zone.name_servers))}"
     if not delegated:

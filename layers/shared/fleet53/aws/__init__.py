@@ -1,1 +1,1 @@
-"""The only modules that know boto3, one a service: the calls fleet53 makes, and none of AWS's shapes outside."""
+"""Adapters to AWS, one for each service. Only they use boto3, and they return fleet53's own values."""

@@ -1,4 +1,4 @@
-"""Auto Scaling: where in its group's life an instance is, and the hooks it waits at."""
+"""Auto Scaling: the lifecycle states of instances, and their lifecycle hooks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INSTANCE: Final = re.compile(r"\bi-[0-9a-f]+\b")
 
 
 class AutoScaling:
-    """What fleet53 reads from Auto Scaling, and how it completes hooks whose name starts with `hook_prefix`."""
+    """The calls to Auto Scaling. Only hooks whose name starts with `hook_prefix` are ours to complete."""
 
     def __init__(self, client: AutoScalingClient, hook_prefix: str) -> None:
         self._client = client
@@ -36,11 +36,11 @@ class AutoScaling:
         self._starts: dict[str, dict[InstanceId, datetime]] = {}
 
     def lifecycle_states(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
-        """Return the LifecycleState of each instance that Auto Scaling knows; it passes over the others."""
+        """Return the LifecycleState of each instance that is in an Auto Scaling group."""
         return {InstanceId(member["InstanceId"]): member["LifecycleState"] for member in self._members(instance_ids)}
 
     def marked_unhealthy(self, instance_ids: Iterable[InstanceId]) -> frozenset[InstanceId]:
-        """Return those of the instances that Auto Scaling counts as unhealthy, and so will replace."""
+        """Return the instances that Auto Scaling considers unhealthy and will replace."""
         return frozenset(
             InstanceId(member["InstanceId"])
             for member in self._members(instance_ids)
@@ -52,15 +52,15 @@ class AutoScaling:
             yield from self._client.describe_auto_scaling_instances(InstanceIds=list(ids))["AutoScalingInstances"]
 
     def mark_unhealthy(self, instance_id: InstanceId) -> None:
-        """Have an instance's group replace it, unless the group's health check grace period still runs for it."""
+        """Have the group replace an instance, unless the health check grace period of the group still applies."""
         self._client.set_instance_health(
             InstanceId=instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=True
         )
 
     def hooks(self, group: str) -> dict[tuple[str, Transition], timedelta]:
-        """Return the heartbeat timeout of each of our hooks of a group; nothing of a group that is gone.
+        """Return the heartbeat timeout of each of our hooks of a group, and nothing for a deleted group.
 
-        A group is asked once: this object lives for one invocation.
+        The answer is kept: this object is made for one invocation.
         """
         if group not in self._hooks:
             self._hooks[group] = {
@@ -76,13 +76,13 @@ class AutoScaling:
         try:
             return self._client.describe_lifecycle_hooks(AutoScalingGroupName=group)["LifecycleHooks"]
         except ClientError as error:
-            _over(error)
+            _already_completed(error)
             return []
 
     def activity_starts(self, group: str) -> dict[InstanceId, datetime]:
-        """Return when the newest scaling activity of each instance that a group's activities name began.
+        """Return the start of the newest scaling activity of each instance of a group.
 
-        As with hooks, a group is asked once.
+        The answer is kept, as with hooks.
         """
         if group in self._starts:
             return self._starts[group]
@@ -101,39 +101,39 @@ class AutoScaling:
         return action.hook.startswith(self._hook_prefix)
 
     def complete(self, action: Action, result: Result) -> str | None:
-        """Complete a lifecycle action, by token or else by instance; return why there was nothing to complete, or None.
+        """Complete a lifecycle action, by its token or else by its instance. Return None, or why it was not needed.
 
-        An action that is over, a hook or a group that is gone, are no errors: Auto Scaling went on without us.
+        A completed action, a deleted hook or a deleted group is no error, because the instance no longer waits.
         """
         reason: str | None = None
-        whom = {"InstanceId": str(action.instance_id)}
-        for who in (whom,) if action.token is None else ({"LifecycleActionToken": action.token}, whom):
+        instance = {"InstanceId": str(action.instance_id)}
+        for by in (instance,) if action.token is None else ({"LifecycleActionToken": action.token}, instance):
             try:
                 self._client.complete_lifecycle_action(
                     AutoScalingGroupName=action.group,
                     LifecycleHookName=action.hook,
                     LifecycleActionResult=result.value,
-                    **who,
+                    **by,
                 )
             except ClientError as error:
-                reason = _over(error)
+                reason = _already_completed(error)
             else:
                 return None
         return reason
 
     def heartbeat(self, action: Action) -> str | None:
-        """Restart the hook's heartbeat timeout; return why there was nothing to restart, or None."""
+        """Restart the heartbeat timeout of a lifecycle action. Return None, or why there is nothing to restart."""
         try:
             self._client.record_lifecycle_action_heartbeat(
                 AutoScalingGroupName=action.group, LifecycleHookName=action.hook, InstanceId=action.instance_id
             )
         except ClientError as error:
-            return _over(error)
+            return _already_completed(error)
         return None
 
 
-def _over(error: ClientError) -> str:
-    """Return Auto Scaling's words where it says that there is nothing to complete; raise any other error."""
+def _already_completed(error: ClientError) -> str:
+    """Return Auto Scaling's message if there is no action to complete, and raise any other error."""
     if error.response["Error"]["Code"] in {"ValidationError", "ValidationException"}:
         return error.response["Error"].get("Message", "")
     raise error

@@ -1,8 +1,11 @@
-"""The boto3 clients, made once a cold start, and the adapters around them, made for each invocation."""
+"""Clients: the boto3 clients of a function, made once a cold start, and what each invocation makes of them."""
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +14,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from fleet53 import __version__
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
@@ -19,11 +23,16 @@ from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
+from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53
 from fleet53.aws.security_groups import SecurityGroups
 from fleet53.aws.usage import Usage
+from fleet53.config.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -34,35 +43,52 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-    from fleet53.aws.retrier import Retrier
     from fleet53.config.settings import Settings
     from fleet53.domain.model import Zone, ZoneId
 
-_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
-_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-"""Route 53 is tried again by Retrier, which knows how much time is left and counts every request."""
+_NAMED: Final = Config(user_agent_extra=f"fleet53/{__version__}")
+"""CloudTrail and AWS Support see which version made a request."""
+_REGIONAL: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
+)
+_ROUTE53: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
+)
+"""One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
 _MODELS: Final = Path(__file__).parent / "models"
-"""What botocore, or the one of Lambda's runtime, does not know of a service yet, in the form of its own extras.
+"""Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
 
-One that knows it already is given the same again.
+A botocore that has them already is not changed by them.
 """
 
 
 @cache
 def _session() -> boto3.Session:
-    """Return the session that makes all clients: it knows botocore's operations and those of _MODELS."""
+    """Return the session of all clients, with the operations of botocore and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
     return boto3.Session(botocore_session=session)
 
 
-_TELLING: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-"""Telling comes last, when only the reserve of Retrier may be left, and must not cost the run that it tells of."""
+_EVENTS: Final = _NAMED.merge(
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
+)
+"""Events are sent last, when only the reserve of Retrier may be left, and must not make the function time out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection[Adapters]:
+    """What one invocation of a function works with. `retrier` knows the time left, `now` returns the current time."""
+
+    settings: Settings
+    aws: Adapters
+    retrier: Retrier
+    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """All that a pass reads from and writes to."""
+    """The adapters that a pass and an audit use."""
 
     ec2: Ec2
     security_groups: SecurityGroups
@@ -79,7 +105,7 @@ class Aws:
 class Clients:
     """The clients of one function, kept while it is warm.
 
-    `cloudwatch` is where Route 53 puts its metrics, `own_cloudwatch` where the stack's own are.
+    `cloudwatch` is in the region of Route 53's metrics, `own_cloudwatch` in the region of the stack's own.
     """
 
     ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_REGIONAL))
@@ -91,11 +117,15 @@ class Clients:
     own_cloudwatch: CloudWatchClient = field(default_factory=lambda: _session().client("cloudwatch", config=_REGIONAL))
     ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_REGIONAL))
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
-    events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_TELLING))
+    events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_EVENTS))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
-    def connect(self, settings: Settings, retrier: Retrier) -> Aws:
-        """Return the adapters for one invocation."""
+    def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
+        """Return what one invocation works with, or raise SettingsError."""
+        settings, retrier = read_settings(environment), _retrier(context)
+        return Connection(settings, self._adapters(settings, retrier), retrier, _now)
+
+    def _adapters(self, settings: Settings, retrier: Retrier) -> Aws:
         route53 = Route53(self.route53, retrier, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
@@ -112,7 +142,7 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class StackAws:
-    """All that a stack's lifecycle reads from and writes to."""
+    """The adapters that the stack's custom resource uses."""
 
     cloudformation: CloudFormation
     route53: Route53
@@ -133,12 +163,24 @@ class StackClients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
     functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_REGIONAL))
 
-    def connect(self, settings: Settings, retrier: Retrier) -> StackAws:
-        """Return the adapters for one invocation."""
-        return StackAws(
+    def connect(
+        self, environment: Mapping[str, str], context: LambdaContext, *, to_answer: float
+    ) -> Connection[StackAws]:
+        """Return what one invocation works with, or raise SettingsError. The last `to_answer` seconds are not used."""
+        settings, retrier = read_settings(environment), _retrier(context, kept=to_answer)
+        aws = StackAws(
             cloudformation=CloudFormation(self.cloudformation),
             route53=Route53(self.route53, retrier, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             functions=Functions(self.functions),
         )
+        return Connection(settings, aws, retrier, _now)
+
+
+def _retrier(context: LambdaContext, *, kept: float = 0) -> Retrier:
+    return Retrier(lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""EC2: the instances and what Spot plans for them."""
+"""EC2: instances, and the status of their Spot requests."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _GROUP_TAG: Final = "aws:autoscaling:groupName"
 
 
 class Ec2:
-    """What fleet53 reads from EC2. `pool_tag_key` is the tag whose value names an instance's pools."""
+    """The calls to EC2. `pool_tag_key` is the tag whose value names the pools of an instance."""
 
     def __init__(self, client: EC2Client, pool_tag_key: str) -> None:
         self._client = client
         self._pool_tag_key = pool_tag_key
 
     def tagged(self) -> dict[InstanceId, Instance]:
-        """Return every instance that carries the pool tag, whatever its state. All pages, or an error."""
+        """Return every instance that has the pool tag, in any state. Reads all pages or raises an error."""
         return self._describe([{"Name": "tag-key", "Values": [self._pool_tag_key]}])
 
     def by_id(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, Instance]:
         """Return those of `instance_ids` that EC2 knows.
 
-        Asks by filter: an unknown id among InstanceIds fails the whole call (DescribeInstances,
+        Uses a filter, because an unknown id among InstanceIds fails the whole call (DescribeInstances,
         InvalidInstanceID.NotFound).
         """
         found: dict[InstanceId, Instance] = {}

@@ -23,7 +23,7 @@ _SIZE: Final = 256_000
 _TRIES: Final = 3
 _PAUSE: Final = 0.2
 _ENOUGH: Final = 7.0
-"""Seconds that one call can take with its time-outs and its one retry."""
+"""Seconds that one call can take, with its timeouts and its one retry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class EventBus:
         self._retrier = retrier
 
     def put(self, events: Iterable[Event]) -> list[str]:
-        """Put events on the bus, and return the reason for each that the bus did not take.
+        """Put events on the bus, and return the reason for each event that the bus did not accept.
 
-        An event that the bus refuses is sent three times in all. No AWS error is raised.
+        A refused event is sent three times in all. No AWS error is raised.
         """
         entries = (_entry(event) for event in events)
         return [reason for batch in _batches(entries) for reason in self._put(batch)]
@@ -60,7 +60,7 @@ class EventBus:
                 self._retrier.sleep(_PAUSE * attempt)
             try:
                 answered = self._client.put_events(Entries=batch)["Entries"]
-            except AWS_ERRORS as error:  # boto3 has tried it again where that helps
+            except AWS_ERRORS as error:  # boto3 has retried it
                 return [_lost(entry, str(error)) for entry in batch]
             refused = [pair for pair in zip(batch, answered, strict=True) if pair[1].get("ErrorCode")]
             if not refused:
@@ -77,7 +77,7 @@ def _entry(event: Event) -> PutEventsRequestEntryTypeDef:
 
 
 def _batches(entries: Iterable[PutEventsRequestEntryTypeDef]) -> Iterator[list[PutEventsRequestEntryTypeDef]]:
-    """Yield entries, as many at once as one call takes."""
+    """Yield the entries in batches that fit into one call."""
     batch: list[PutEventsRequestEntryTypeDef] = []
     size = 0
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Lambda: functions that are started and not waited for."""
+"""Lambda: starts functions without waiting for their result."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ class Functions:
         self._client = client
 
     def start(self, name: str) -> None:
-        """Have Lambda run a function with an empty event, soon; nobody hears what comes of it (Invoke, Event)."""
+        """Invoke a function asynchronously with an empty event (Invoke, InvocationType Event)."""
         self._client.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")

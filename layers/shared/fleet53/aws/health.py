@@ -1,8 +1,7 @@
 """Health: what Route 53's checkers see, read from CloudWatch.
 
-CloudWatch has it in us-east-1 only, and costs nothing of Route 53's five requests a second. Its metrics lag by a
-minute or more, so for a few new checks Route 53 is asked itself; GetHealthCheckStatus is not meant for higher
-rates.
+Route 53 puts its metrics into us-east-1 only. To read them takes none of Route 53's five requests a second. The metrics
+lag by a minute or more, so a few new checks are read from Route 53 itself; GetHealthCheckStatus is not meant for more.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 REGION: Final = "us-east-1"
 MOST_ASKED: Final = 10
-"""How many checks without a datapoint Route 53 itself is asked about in one pass."""
+"""How many checks without a datapoint are read from Route 53 itself in one pass."""
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 _LEAST_COVERED: Final = 0.8
@@ -36,14 +35,14 @@ type _Datapoints = list[tuple[datetime, float]]
 
 
 class Health:
-    """What Route 53 sees of checks."""
+    """The calls that return the state of health checks."""
 
     def __init__(self, client: CloudWatchClient, route53: Route53) -> None:
         self._client = client
         self._route53 = route53
 
     def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, HealthObservation]:
-        """Return what Route 53 sees of each check, and since when in HISTORY; none without a new datapoint."""
+        """Return what Route 53 sees of each check, and since when in HISTORY. A check without new data is missing."""
         series = self._series(check_ids, now - HISTORY, now + _PERIOD)
         return {
             check_id: _read_history(datapoints)
@@ -56,7 +55,7 @@ class Health:
     ) -> frozenset[CheckId]:
         """Return the checks that no datapoint of the whole `window` up to now shows healthy.
 
-        A window with many gaps says nothing.
+        A check with datapoints for less than 80 % of the window is not returned.
         """
         fewest = _LEAST_COVERED * (window / _PERIOD)
         return frozenset(
@@ -87,9 +86,9 @@ class Health:
         return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series.items() if datapoints}
 
     def read(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
-        """Return whether Route 53 sees each check healthy; one that has no data yet is missing.
+        """Return whether Route 53 sees each check healthy. A check that has no data yet is missing.
 
-        Where CloudWatch has nothing yet and at most MOST_ASKED checks are concerned, Route 53 itself decides.
+        If CloudWatch has no data for at most MOST_ASKED of the checks, their state is read from Route 53 itself.
         """
         wanted = frozenset(check_ids)
         seen = self.seen(wanted, now=now)

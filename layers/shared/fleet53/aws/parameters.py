@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class PoolParameters:
-    """The parameters below `path`, one a pool."""
+    """The parameters below `path`, one for each pool."""
 
     def __init__(self, client: SSMClient, path: str) -> None:
         self._provider = SSMProvider(boto3_client=client)
@@ -20,7 +20,7 @@ class PoolParameters:
     def read(self) -> dict[str, str]:
         """Return every parameter below the path, name to text.
 
-        Read afresh every time: a value that a warm function kept would undo a change made since.
+        A pass reads the parameters every time, so a warm function never applies an old setting.
         """
         found = self._provider.get_multiple(self._path, force_fetch=True, max_age=0)
         return {f"{self._path}/{name}": str(text) for name, text in (found or {}).items()}

@@ -1,4 +1,4 @@
-"""SQS: the signals queue, which is also fleet53's timer."""
+"""SQS: the signals queue. Its delayed messages are fleet53's timers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Queue:
         )
 
     def in_flight(self) -> int:
-        """Return about how many messages have been received and neither been deleted nor become visible again."""
+        """Return the approximate number of messages in flight: received, and not yet deleted or visible again."""
         name: Final = "ApproximateNumberOfMessagesNotVisible"
         read = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(read["Attributes"][name])

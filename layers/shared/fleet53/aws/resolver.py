@@ -1,4 +1,4 @@
-"""DNS, as the function's own resolver tells it: the name servers that names are delegated to."""
+"""Resolver: asks DNS which name servers a name is delegated to."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _TIMEOUT: Final = 2.0
-"""Seconds that the resolver has for one answer, all its own tries included."""
+"""Seconds for one answer, the resolver's own retries included."""
 _AT_ONCE: Final = 20
-"""How many questions wait at the same time, so that a resolver that is silent holds up an audit once, not each time."""
+"""How many questions are asked at the same time, so that a resolver that does not answer delays an audit only once."""
 
 
 def name_servers(names: Collection[str]) -> dict[str, frozenset[str]]:
-    """Return the name servers that DNS delegates each name to, none where it knows none.
+    """Return the name servers that DNS delegates each name to, an empty set where there are none.
 
-    A name is missing where the resolver failed or was silent: that says nothing of the name.
+    A name is missing if the resolver failed or did not answer, because nothing is known about it then.
     """
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         answers = dict(zip(names, threads.map(_ask, names), strict=True))

@@ -1,4 +1,4 @@
-"""Retrier: how long and how often a call to AWS is tried again within the time a function has left."""
+"""Retrier: tries a call to Route 53 again within the time that the function has left. Decision 4 has the reasons."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AWS_ERRORS: Final = (ClientError, BotoCoreError)
-"""What a boto3 call raises when AWS, or the way to it, fails."""
+"""What a boto3 call raises when AWS refuses it, or cannot be reached."""
 RESERVE: Final = 10.0
-"""Seconds kept for a clean end: what is left is returned, logs and metrics are written."""
+"""Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
@@ -28,9 +28,9 @@ _BUSY: Final = "PriorRequestNotComplete"
 
 @dataclass(slots=True)
 class Retrier:
-    """Tries calls within the time left, and counts them.
+    """Tries calls within the time left. `calls` counts the requests, `throttled` those that AWS throttled.
 
-    `remaining` gives the seconds left, `sleep` waits for seconds, `random` gives a number from 0 to 1.
+    `remaining` returns the seconds left, `sleep` waits for a number of seconds, `random` returns a number from 0 to 1.
     """
 
     remaining: Callable[[], float]
@@ -40,40 +40,39 @@ class Retrier:
     throttled: int = field(default=0, init=False)
 
     def call[T](self, call: Callable[[], T]) -> T:
-        """Return what `call` returns, trying again with growing, jittered delays while AWS only asks to wait.
+        """Return what `call` returns. A throttled call, or one that Route 53 did not answer, is tried again.
 
-        Raises OutOfTimeError when the time left does not cover another try, TryLaterError when AWS has refused
-        every one.
+        The pauses grow, with jitter. Raises OutOfTimeError when another try does not fit into the time left, and
+        TryLaterError after the last try.
         """
-        delay, reason = _FIRST_DELAY, ""
-        for _ in range(_TRIES):
+        reason = ""
+        for attempt in range(_TRIES):
             self.check_time()
             self.calls += 1
             try:
                 return call()
             except (ClientError, *_UNREACHED) as error:
-                if not self._passing(error):
+                if not self._is_temporary(error):
                     raise
                 reason = str(error)
-            pause = min(delay, _LONGEST_DELAY) * (0.5 + self.random())
-            delay *= 2
+            pause = min(_FIRST_DELAY * 2**attempt, _LONGEST_DELAY) * (0.5 + self.random())
             self.wait(pause, f"to try again: {reason}")
         raise TryLaterError(f"tried {_TRIES} times: {reason}")
 
     def wait(self, seconds: float, purpose: str) -> None:
-        """Wait for `seconds`, or raise OutOfTimeError, which names the purpose, when only the reserve would be left."""
+        """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left."""
         if self.remaining() - seconds < RESERVE:
             raise OutOfTimeError(f"no time left {purpose}")
         self.sleep(seconds)
 
     def check_time(self) -> None:
-        """Raise OutOfTimeError when only the reserve is left."""
+        """Raise OutOfTimeError if less than the reserve is left."""
         left = self.remaining()
         if left < RESERVE:
             raise OutOfTimeError(f"{left:.0f} s left, and {RESERVE:.0f} s are kept for a clean end")
 
-    def _passing(self, error: Exception) -> bool:
-        """Whether an error asks for nothing but another try."""
+    def _is_temporary(self, error: Exception) -> bool:
+        """Whether the same call may succeed later."""
         if not isinstance(error, ClientError):
             return True
         code = error.response["Error"]["Code"]

@@ -1,12 +1,13 @@
-"""Route 53: zones, records and health checks, read whole and changed by exact values."""
+"""Route 53: hosted zones, records and health checks. Lists are read to the last page."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +25,7 @@ from fleet53.domain.model import (
     Check,
     CheckConfig,
     CheckId,
+    CheckSettings,
     Protection,
     Record,
     RecordType,
@@ -32,12 +34,11 @@ from fleet53.domain.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import (
         ChangeTypeDef,
-        HealthCheckConfigOutputTypeDef,
         HealthCheckConfigTypeDef,
         ResourceRecordSetOutputTypeDef,
         ResourceRecordSetTypeDef,
@@ -52,13 +53,13 @@ _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxRes
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
-"""Checkers that must have looked before their word counts: the fewest regions a check can have."""
+"""Checkers that must have reported before their result counts: the fewest regions a health check can have."""
 
 
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
-    `zones` keeps what was read of hosted zones: a zone's name and name servers never change.
+    `zones` keeps hosted zones that were read, because a zone's name and name servers never change.
     """
 
     def __init__(self, client: Route53Client, retrier: Retrier, zones: dict[ZoneId, Zone]) -> None:
@@ -130,7 +131,7 @@ class Route53:
     def protections(self, zone_id: ZoneId) -> tuple[Protection, ...]:
         """Return every record set protection of a zone, or raise ZoneUnreadableError.
 
-        Where AWS does not have the operation (yet, or in this partition) nothing can be protected.
+        Where AWS does not have the operation yet, or not in this partition, there are no protections.
         """
         client: Any = self._client  # the published types do not know the operation
         request = {"HostedZoneId": zone_id, "MaxResults": _PROTECTIONS_PER_PAGE}
@@ -151,7 +152,7 @@ class Route53:
             request["NextToken"] = page["NextToken"]
 
     def checks(self) -> dict[CheckId, Check]:
-        """Return every health check of the account, to the last page."""
+        """Return every health check of the account."""
         found: dict[CheckId, Check] = {}
         request: dict[str, Any] = {"MaxItems": _CHECKS_PER_PAGE}
         while True:
@@ -189,14 +190,14 @@ class Route53:
         return CheckId(created["Id"])
 
     def delete_check(self, check_id: CheckId) -> None:
-        """Delete a check; one that is gone already is a success."""
+        """Delete a health check. A check that is already deleted is no error."""
         try:
             self._retrier.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
             return
 
     def percent_healthy(self, check_id: CheckId) -> float | None:
-        """Return the share (percent) of checkers that succeed now, or None while too few have looked."""
+        """Return the percentage of checkers that succeed now, or None if too few have reported."""
         try:
             status = self._retrier.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
         except self._client.exceptions.NoSuchHealthCheck:
@@ -207,17 +208,17 @@ class Route53:
         return 100 * sum(report.startswith("Success") for report in reports) / len(reports)
 
     def checker_ranges(self) -> tuple[IPNetwork, ...]:
-        """Return the ranges of both families that Route 53 checks from (GetCheckerIpRanges), in no known order."""
+        """Return the IPv4 and IPv6 ranges that Route 53 checks from (GetCheckerIpRanges), in any order."""
         answer = self._retrier.call(self._client.get_checker_ip_ranges)
         return tuple(ip_network(cidr) for cidr in answer["CheckerIpRanges"])
 
     def check_limit(self) -> tuple[int, int]:
-        """Return how many health checks the account has, and how many it may have (GetAccountLimit)."""
+        """Return the number of health checks of the account and its limit (GetAccountLimit)."""
         answer = self._retrier.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
         return answer["Count"], answer["Limit"]["Value"]
 
     def record_limit(self, zone_id: ZoneId) -> tuple[int, int]:
-        """Return how many record sets a zone has, and how many it may have (GetHostedZoneLimit).
+        """Return the number of record sets of a zone and its limit (GetHostedZoneLimit).
 
         Raises ZoneUnreadableError.
         """
@@ -240,7 +241,7 @@ def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
 
 
 def _unknown_operation(error: ClientError) -> bool:
-    """Whether AWS has no such path: that is HTTP 404, as is a zone that is gone, which has a code of its own."""
+    """Whether AWS does not have the operation: HTTP 404. A deleted zone is 404 too, with an error code of its own."""
     not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
 
@@ -279,43 +280,47 @@ def _write_record(record: Record) -> ResourceRecordSetTypeDef:
     return written
 
 
-def _read_config(listed: HealthCheckConfigOutputTypeDef) -> CheckConfig:
+_PROTOCOLS: Final[dict[str, Literal["http", "https", "tcp"]]] = {"HTTP": "http", "HTTPS": "https", "TCP": "tcp"}
+"""HealthCheckConfig.Type of the checks of an endpoint, without the suffix that says that they search a string."""
+
+_SETTINGS: Final = {
+    "port": "Port",
+    "host": "FullyQualifiedDomainName",
+    "path": "ResourcePath",
+    "interval": "RequestInterval",
+    "failure_threshold": "FailureThreshold",
+    "search_string": "SearchString",
+    "regions": "Regions",
+}
+"""The fields of CheckSettings, as HealthCheckConfig names them. One that is not set has the same default in both."""
+
+_FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled", "measure_latency": "MeasureLatency"}
+"""The flags that fleet53 only reads."""
+
+
+def _read_config(listed: Mapping[str, Any]) -> CheckConfig | None:
+    """Return the configuration of a check of an endpoint, None for any other. All eight regions are read as None."""
+    protocol = _PROTOCOLS.get(listed["Type"].removesuffix("_STR_MATCH"))
+    settings = {field: listed[key] for field, key in _SETTINGS.items() if key in listed}
+    if protocol is None or "port" not in settings:
+        return None
+    regions = frozenset(settings.pop("regions", ()))
     address = listed.get("IPAddress")
-    regions = frozenset(str(region) for region in listed.get("Regions", []))
     return CheckConfig(
-        kind=listed["Type"],
-        address=ip_address(address) if address else None,
-        port=listed.get("Port"),
-        host=listed.get("FullyQualifiedDomainName"),
-        path=listed.get("ResourcePath"),
-        interval=listed.get("RequestInterval", 30),
-        failure_threshold=listed.get("FailureThreshold", 3),
-        search_string=listed.get("SearchString"),
-        regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions,
-        enable_sni=listed["Type"].startswith("HTTPS") and listed.get("EnableSNI", False),
-        inverted=listed.get("Inverted", False),
-        disabled=listed.get("Disabled", False),
-        measure_latency=listed.get("MeasureLatency", False),
+        CheckSettings(protocol, regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions, **settings),
+        ip_address(address) if address else None,
+        enable_sni=protocol == "https" and listed.get("EnableSNI", False),
+        **{field: listed.get(key, False) for field, key in _FLAGS.items()},
     )
 
 
 def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
-    """Write only what differs from nothing; SNI always for HTTPS, because its default is not documented."""
-    written: dict[str, Any] = {
-        "Type": config.kind,
-        "IPAddress": str(config.address),
-        "Port": config.port,
-        "RequestInterval": config.interval,
-        "FailureThreshold": config.failure_threshold,
-    }
-    if config.host is not None:
-        written["FullyQualifiedDomainName"] = config.host
-    if config.path is not None:
-        written["ResourcePath"] = config.path
-    if config.search_string is not None:
-        written["SearchString"] = config.search_string
-    if config.regions is not None:
-        written["Regions"] = sorted(config.regions)
-    if config.kind.startswith("HTTPS"):
+    """Return what CreateHealthCheck takes. SNI is always written for HTTPS, because its default is not documented."""
+    settings = asdict(config.settings)
+    written = {key: settings[field] for field, key in _SETTINGS.items() if settings[field] is not None}
+    written |= {"Type": config.settings.kind, "IPAddress": str(config.address)}
+    if "Regions" in written:
+        written["Regions"] = sorted(written["Regions"])
+    if config.settings.protocol == "https":
         written["EnableSNI"] = config.enable_sni
     return cast("HealthCheckConfigTypeDef", written)

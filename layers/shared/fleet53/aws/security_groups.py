@@ -1,4 +1,4 @@
-"""EC2's security groups, and the managed prefix lists that their rules name."""
+"""Security groups, and the managed prefix lists that their rules name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LISTS_PER_PAGE: Final = 100  # DescribeManagedPrefixLists and GetManagedPrefixL
 
 
 class SecurityGroups:
-    """What fleet53 reads of whom an instance's network interfaces let in."""
+    """The calls that return security groups and prefix lists."""
 
     def __init__(self, client: EC2Client) -> None:
         self._client = client
@@ -29,7 +29,7 @@ class SecurityGroups:
     def by_id(self, group_ids: Iterable[SecurityGroupId]) -> dict[SecurityGroupId, SecurityGroup]:
         """Return those of `group_ids` that EC2 shows.
 
-        Asks by filter: an unknown id among GroupIds fails the whole call (DescribeSecurityGroups,
+        Uses a filter, because an unknown id among GroupIds fails the whole call (DescribeSecurityGroups,
         InvalidGroup.NotFound), and another account's group in a shared VPC may not be shown.
         """
         found: dict[SecurityGroupId, SecurityGroup] = {}
@@ -45,7 +45,8 @@ class SecurityGroups:
     def checker_lists(self) -> dict[Family, PrefixList]:
         """Return the region's AWS-managed lists of the addresses that Route 53 checks from, by family.
 
-        Their names: VPC User Guide, "AWS-managed prefix lists"; nobody else's begin so (CreateManagedPrefixList).
+        The VPC User Guide has their names ("AWS-managed prefix lists"). Only AWS can create names that begin so
+        (CreateManagedPrefixList).
         """
         region = self._client.meta.region_name
         names: dict[str, Family] = {
@@ -79,7 +80,7 @@ def _read_group(described: SecurityGroupTypeDef) -> SecurityGroup:
 
 
 def _read_rule(permission: IpPermissionOutputTypeDef) -> Rule:
-    """Read a rule. Without ports it is about all of them."""
+    """Read a rule. A rule without ports is for all ports."""
     first, last = permission.get("FromPort"), permission.get("ToPort")
     cidrs = [
         *(each["CidrIp"] for each in permission.get("IpRanges", [])),

@@ -1,4 +1,4 @@
-"""CloudWatch: what this stack itself has measured."""
+"""Usage: reads the stack's own metrics from CloudWatch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PERIOD: Final = timedelta(hours=1)
 
 
 class Usage:
-    """What the stack of `owner` has used up, by its own metrics."""
+    """What the stack of `owner` has used of a quota, by its own metrics."""
 
     def __init__(self, client: CloudWatchClient, owner: Owner) -> None:
         self._client = client

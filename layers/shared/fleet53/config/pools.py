@@ -98,10 +98,8 @@ class _Check(BaseModel):
             port=port,
             host=host,
             path=path,
-            interval=self.interval,
-            failure_threshold=self.failure_threshold,
-            search_string=self.search_string,
             regions=None if regions == CHECKER_REGIONS else regions,
+            **self.model_dump(exclude={"url", "regions"}),
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
@@ -14,68 +14,64 @@ from fleet53.domain.lifecycle import Result
 from fleet53.domain.model import ZoneId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _PREFIX: Final = "FLEET53_"
 _LONGEST_OWNER: Final = 108
 """An owner, a slash and an instance id of 19 characters make a SetIdentifier of at most 128."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """One stack's settings.
+def _read_as(form: Any, make: Callable[[Any], Any]) -> GetPydanticSchema:
+    """Return the annotation of a field that is validated as `form`, and whose value `make` makes of it."""
+    return GetPydanticSchema(lambda _, schema_of: no_info_after_validator_function(make, schema_of(form)))
 
-    `zone_ids` are those pools may use, `admit_timeout` is how long a launch may take, `replace_unhealthy_after` how
-    long a member may be unhealthy before its group should replace it (0 for ever).
+
+def _zone_ids(text: str) -> tuple[ZoneId, ...]:
+    return tuple(ZoneId(zone_id) for zone_id in text.split(",") if zone_id)
+
+
+def _seconds(number: int) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def _minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)
+
+
+class Settings(BaseModel):
+    """One stack's settings: each field is a variable of the environment, with its form and its limits.
+
+    `zone_ids` are the hosted zones that pools may use, given separated by commas. `max_withdraw_percent` is the share
+    of a pool that may be withdrawn for no other reason than absence. `admit_timeout` is how long a launch may take,
+    given in seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace
+    it, given in minutes; 0 is never.
     """
 
-    owner: Owner
-    pools_path: str
-    pool_tag_key: str
-    queue_url: str
-    zone_ids: tuple[ZoneId, ...]
-    max_withdraw_percent: int
-    admit_timeout: timedelta
-    hook_prefix: str
-    unhealthy_launch_result: Result
-    replace_unhealthy_after: timedelta
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
-
-class _Environment(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    owner: Annotated[str, Field(pattern=r"^[^/]+$", max_length=_LONGEST_OWNER)]
+    owner: Annotated[Owner, _read_as(Annotated[str, Field(pattern=r"^[^/]+$", max_length=_LONGEST_OWNER)], Owner)]
     pools_path: Annotated[str, Field(pattern=r"^/.*[^/]$")]
     pool_tag_key: Annotated[str, Field(min_length=1)]
     queue_url: Annotated[str, Field(min_length=1)]
-    zone_ids: str
+    zone_ids: Annotated[tuple[ZoneId, ...], _read_as(str, _zone_ids)]
     max_withdraw_percent: Annotated[int, Field(ge=0, le=100)]
-    admit_timeout: Annotated[int, Field(ge=1, le=7200)]
+    admit_timeout: Annotated[timedelta, _read_as(Annotated[int, Field(ge=1, le=7200)], _seconds)]
     hook_prefix: Annotated[str, Field(min_length=1)]
     unhealthy_launch_result: Result
-    replace_unhealthy_after: Annotated[int, Field(ge=0, le=1440)]
+    replace_unhealthy_after: Annotated[timedelta, _read_as(Annotated[int, Field(ge=0, le=1440)], _minutes)]
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Return the settings in `environment`, or raise SettingsError with every problem in it."""
+    """Return the settings in `environment`, or raise SettingsError.
+
+    The error names each variable that is wrong, its value, and what is wrong with it.
+    """
     named = {key.removeprefix(_PREFIX).lower(): value for key, value in environment.items() if key.startswith(_PREFIX)}
     try:
-        read = _Environment.model_validate(named)
+        return Settings.model_validate(named)
     except ValidationError as error:
         problems = (
             f"{_PREFIX}{str(fault['loc'][0]).upper()}={named.get(str(fault['loc'][0]))!r}: {fault['msg']}"
             for fault in error.errors()
         )
         raise SettingsError("; ".join(problems)) from None
-    return Settings(
-        owner=Owner(read.owner),
-        pools_path=read.pools_path,
-        pool_tag_key=read.pool_tag_key,
-        queue_url=read.queue_url,
-        zone_ids=tuple(ZoneId(zone_id) for zone_id in read.zone_ids.split(",") if zone_id),
-        max_withdraw_percent=read.max_withdraw_percent,
-        admit_timeout=timedelta(seconds=read.admit_timeout),
-        hook_prefix=read.hook_prefix,
-        unhealthy_launch_result=read.unhealthy_launch_result,
-        replace_unhealthy_after=timedelta(minutes=read.replace_unhealthy_after),
-    )

@@ -1,1 +1,1 @@
-"""From what AWS says to a plan, and from a plan to changes: reading and applying, for runs and audits."""
+"""Reads the situation of pools from AWS, and applies a plan to Route 53."""

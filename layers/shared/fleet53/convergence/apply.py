@@ -1,4 +1,4 @@
-"""Apply: make a plan's changes, in the order of Note [Apply order] in changes.py."""
+"""Apply: make the changes of a plan, in the order of Note [Apply order] in changes.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_CHARACTERS: Final = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A batch that Route 53 refused, with the pools whose changes were in it; None stands for no pool."""
+    """A batch that Route 53 refused. `pools` are those whose changes were in it; None is a change of no pool."""
 
     pools: frozenset[PoolName | None]
     reason: str
@@ -41,7 +41,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Applied:
-    """What became of a plan: the changes `made`, the batches `refused`, and what no retry mends."""
+    """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair."""
 
     made: list[Change] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -51,11 +51,11 @@ class Applied:
 def apply(
     plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = False, applied: Applied | None = None
 ) -> Applied:
-    """Make the changes of `plan`. A refused batch stops neither the other batches nor the other zones.
+    """Make the changes of `plan`. A refused batch does not stop the other batches.
 
-    With `one_pool_a_batch` a refused pool also gets its withdrawals alone: no admission that Route 53 dislikes may
-    keep an address in DNS. Raises TryLaterError where AWS does not answer in time; what was made stays made,
-    and making it again is harmless. An `applied` that is handed in then tells what that was.
+    With `one_pool_a_batch`, the withdrawals of a refused pool are sent again on their own, so that an admission that
+    Route 53 refuses does not keep an address in DNS. Raises TryLaterError if AWS does not answer in time. The changes
+    made until then stay, and to make them again does no harm. Hand in `applied` to know them after an error.
     """
     applied = Applied() if applied is None else applied
     created = _create_checks(plan.create_checks, route53, log, applied)
@@ -78,7 +78,7 @@ def apply(
 def _create_checks(
     changes: Iterable[CreateCheck], route53: Route53, log: Log, applied: Applied
 ) -> dict[CheckKey, CheckId]:
-    """Create checks and return their ids. A refused one stops no other, a quota that is used up stops them all."""
+    """Create checks and return their ids. A refused check does not stop the others; a used-up quota stops them all."""
     created: dict[CheckKey, CheckId] = {}
     for change in changes:
         try:
@@ -89,7 +89,7 @@ def _create_checks(
         except OutOfTimeError:
             raise
         except (CheckQuotaError, TryLaterError) as error:
-            # One that is throttled every time has used up the day's creations, which Route 53 says in the same words.
+            # Route 53 also answers Throttling when the day's quota of creations is used up.
             _not_created(FindingKind.CHECK_QUOTA, change, error, log, applied)
             break
         created[change.key] = check_id
@@ -98,7 +98,7 @@ def _create_checks(
 
 
 def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
-    """Create a check with the first reference that is not burned."""
+    """Create a check with the first CallerReference that is not used up."""
     for reference in change.references:
         try:
             return route53.create_check(reference, change.config)
@@ -108,7 +108,7 @@ def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
 
 
 def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: Log, applied: Applied) -> None:
-    """Report a check that could not be made. Nobody but this run hears Route 53's reason, so it is logged."""
+    """Report a check that could not be created, and log Route 53's reason: no audit can find it out."""
     because = f"{change.because}; its check for {change.config.address} could not be made: {error}"
     applied.findings.append(Finding(kind, because, change.key.pool, change.key.instance_id))
     fields = describe(change) | {"kind": kind.value, "because": because}
@@ -117,7 +117,7 @@ def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: 
 
 
 def _resolve(changes: Iterable[RecordChange], created: dict[CheckKey, CheckId]) -> Iterator[RecordChange]:
-    """Give each record its new check's id; a record whose check could not be made is left out."""
+    """Give each record the id of its new check, and leave out a record whose check was not created."""
     for change in changes:
         if isinstance(change, DeleteRecord) or change.new_check is None:
             yield change
@@ -126,10 +126,10 @@ def _resolve(changes: Iterable[RecordChange], created: dict[CheckKey, CheckId]) 
 
 
 def _batches(changes: Iterable[RecordChange], *, one_pool_a_batch: bool) -> Iterator[list[RecordChange]]:
-    """Yield the changes by zone, as few batches as the limits allow, a name's changes always in one batch.
+    """Yield the changes by hosted zone, in as few batches as the limits allow, and those of one name in one batch.
 
-    A name has at most 100 records of each of two types, so its changes always fit: what must happen together (the
-    last member's going and the fallback's coming) does.
+    A name has at most 100 records of each of two types, so its changes always fit into a batch. The last member's
+    withdrawal and the fallback's admission are therefore one change.
     """
 
     def place(change: RecordChange) -> tuple[ZoneId, str]:

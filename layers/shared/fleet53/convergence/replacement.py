@@ -1,4 +1,4 @@
-"""Replacement: which members their groups should replace, because Route 53 sees them unhealthy for long."""
+"""Replacement: members that their Auto Scaling groups should replace, because they were unhealthy for too long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 _SHARE: Final = 3
-"""One in so many members of a pool may be on its way out at once."""
+"""At most one in this number of a pool's members is replaced at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ def to_replace(
 ) -> tuple[InstanceId, ...]:
     """Return the members to replace now.
 
-    `in_dns` are the pool's members with a record, `unhealthy` those that Route 53 sees unhealthy now, `for_long` those
-    that a group has in service and that were unhealthy for as long as is allowed, `leaving` those that are marked or
-    going already. Where all are unhealthy the check is wrong, and not the fleet.
+    `in_dns` are the pool's members with a record, `unhealthy` those that Route 53 sees unhealthy now. `for_long` are
+    members in service that were unhealthy for the whole allowed time, `leaving` members that are already marked
+    unhealthy or terminating. If all members are unhealthy, the health check is the likely fault, and none is replaced.
     """
     if unhealthy >= in_dns:
         return ()
@@ -51,7 +51,7 @@ def to_replace(
 def find_replacements(
     situation: Situation, plan: Plan, settings: Settings, aws: Aws, *, now: datetime
 ) -> Iterator[Replacement]:
-    """Yield the members of the plan's pools that their groups should replace, if the settings ask for that."""
+    """Yield the members of the plan's pools that their groups should replace, if ReplaceUnhealthyAfter is set."""
     window = settings.replace_unhealthy_after
     if not window:
         return

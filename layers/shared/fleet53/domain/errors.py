@@ -49,3 +49,7 @@ class CheckQuotaError(Fleet53Error):
 
 class CheckRefusedError(Fleet53Error):
     """Route 53 does not accept this health check: report it, go on with the others."""
+
+
+class AnswerNotSentError(Fleet53Error):
+    """CloudFormation did not take an answer: let the function fail, so that Lambda invokes it again."""

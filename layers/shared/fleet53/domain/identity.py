@@ -79,14 +79,7 @@ class Owner:
                 record_type,
                 str(config.address),
                 launched.isoformat(),
-                config.kind,
-                config.port,
-                config.host,
-                config.path,
-                config.interval,
-                config.failure_threshold,
-                config.search_string,
-                sorted(config.regions) if config.regions is not None else None,
+                *config.settings.reference_parts(),
                 config.enable_sni,
             ]
         )

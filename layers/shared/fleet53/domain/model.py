@@ -86,7 +86,12 @@ class AdmitWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
-    """What a pool asks of a member's address. `interval` in seconds; `regions` None means all eight."""
+    """What a health check asks of an address.
+
+    `host` is sent as the Host header, and as the server name with https; it is never resolved. `interval` is in
+    seconds. `failure_threshold` is how many checks in a row must fail or pass before a checker changes its mind.
+    `search_string` is what the body must hold. `regions` are those to check from, None for all eight.
+    """
 
     protocol: Literal["http", "https", "tcp"]
     port: int
@@ -97,23 +102,38 @@ class CheckSettings:
     search_string: str | None = None
     regions: frozenset[str] | None = None
 
+    @property
+    def kind(self) -> str:
+        """The type of the health check (CreateHealthCheck, HealthCheckConfig.Type)."""
+        return self.protocol.upper() + ("_STR_MATCH" if self.search_string else "")
+
+    def reference_parts(self) -> tuple[object, ...]:
+        """Return the settings as CallerReferences are made of them, as JSON's values in an order that never changes.
+
+        Another order or form gives every health check of every running fleet another reference.
+        """
+        return (
+            self.kind,
+            self.port,
+            self.host,
+            self.path,
+            self.interval,
+            self.failure_threshold,
+            self.search_string,
+            sorted(self.regions) if self.regions is not None else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CheckConfig:
-    """A Route 53 health check's whole configuration, so that an edit of any part of it shows.
+    """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it shows.
 
-    `kind` is HealthCheckConfig.Type. `address` is None only where somebody else made the check.
+    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only where somebody
+    else made the check, of a domain name.
     """
 
-    kind: str
+    settings: CheckSettings
     address: IPAddress | None
-    port: int | None
-    host: str | None = None
-    path: str | None = None
-    interval: int = 30
-    failure_threshold: int = 3
-    search_string: str | None = None
-    regions: frozenset[str] | None = None
     enable_sni: bool = False
     inverted: bool = False
     disabled: bool = False
@@ -122,19 +142,7 @@ class CheckConfig:
     @classmethod
     def of(cls, settings: CheckSettings, address: IPAddress) -> CheckConfig:
         """Return the check that asks `settings` of `address`. SNI is sent where there is a host to send."""
-        kind = settings.protocol.upper() + ("_STR_MATCH" if settings.search_string else "")
-        return cls(
-            kind=kind,
-            address=address,
-            port=settings.port,
-            host=settings.host,
-            path=settings.path,
-            interval=settings.interval,
-            failure_threshold=settings.failure_threshold,
-            search_string=settings.search_string,
-            regions=settings.regions,
-            enable_sni=settings.protocol == "https" and settings.host is not None,
-        )
+        return cls(settings, address, enable_sni=settings.protocol == "https" and settings.host is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +220,19 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A Route 53 health check. `reference` is its CallerReference."""
+    """A Route 53 health check. `reference` is its CallerReference.
+
+    `config` is None where the check asks no endpoint: somebody's calculated check, or one of a CloudWatch alarm.
+    """
 
     id: CheckId
     reference: str
-    config: CheckConfig
+    config: CheckConfig | None
+
+    @property
+    def address(self) -> IPAddress | None:
+        """The address that is checked, None where there is none."""
+        return self.config.address if self.config is not None else None
 
 
 @dataclass(frozen=True, slots=True)

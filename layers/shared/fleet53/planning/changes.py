@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from fleet53.domain.model import (
@@ -140,6 +141,20 @@ class Plan:
     waiting: tuple[Waiting, ...] = ()
     findings: tuple[Finding, ...] = ()
     statuses: tuple[PoolStatus, ...] = ()
+
+    @classmethod
+    def merged(cls, plans: Iterable[Plan]) -> Plan:
+        """Return one plan of all of `plans`, part by part and in their order."""
+        several = tuple(plans)
+        return cls(
+            create_checks=tuple(change for plan in several for change in plan.create_checks),
+            change_records=tuple(change for plan in several for change in plan.change_records),
+            delete_checks=tuple(change for plan in several for change in plan.delete_checks),
+            held=tuple(held for plan in several for held in plan.held),
+            waiting=tuple(waiting for plan in several for waiting in plan.waiting),
+            findings=tuple(finding for plan in several for finding in plan.findings),
+            statuses=tuple(status for plan in several for status in plan.statuses),
+        )
 
     @property
     def changes(self) -> tuple[Change, ...]:

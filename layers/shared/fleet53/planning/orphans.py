@@ -1,4 +1,4 @@
-"""Strays: our records at names that no pool has, and what may be done about them."""
+"""Orphans: our records at names that no pool has, and which of them may be deleted."""
 
 from __future__ import annotations
 
@@ -11,56 +11,67 @@ from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet53.domain.model import Instance, Record
-    from fleet53.planning.changes import RecordChange
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import OrphanRecord, Situation
 
 
 def plan_orphans(situation: Situation, guard: Guard) -> Plan:
-    """Withdraw our records at names that no pool has, as far as the guard and faulty pools allow.
+    """Return the deletions of our records at names that no pool has, and those that are held.
 
-    Who forces some pools has not said anything about these.
+    A forced repair of named pools does not cover records outside them.
     """
     guard = replace(guard, force=guard.force and situation.whole)
-    deletions: list[RecordChange] = []
-    held: list[DeleteRecord] = []
 
     def place(orphan: OrphanRecord) -> tuple[str, str]:
         return orphan.zone_id, orphan.record.name
 
-    for (_, name), group in groupby(sorted(situation.orphans, key=place), key=place):
-        orphans = list(group)
-        absent: list[DeleteRecord] = []
-        for orphan in orphans:
-            instance_id = situation.owner.instance(orphan.record.identifier)
-            instance = situation.instances.get(instance_id) if instance_id is not None else None
-            gone = _positively_gone(instance, orphan.record)
-            because = gone or f"no pool has the name {name}"
-            deletion = DeleteRecord(
-                None, orphan.zone_id, instance_id, orphan.record, FindingKind.ORPHAN_RECORD, because
-            )
-            (deletions if gone else absent).append(deletion)
-        holders = len({orphan.record.identifier for orphan in orphans})
-        leaving = len({deletion.record.identifier for deletion in absent})
-        reason = None
-        if absent and situation.faults:
-            faulty = ", ".join(fault.name for fault in situation.faults)
-            reason = f"held: it may be a record of a pool that is not valid now ({faulty})"
-        elif guard.holds(absent=leaving, in_dns=holders):
-            reason = guard.reason(absent=leaving, in_dns=holders)
-        if reason is None:
-            deletions.extend(absent)
-        else:
-            held.extend(replace(deletion, because=f"{deletion.because}; {reason}") for deletion in absent)
-    return Plan(change_records=tuple(deletions), held=tuple(held))
+    names = groupby(sorted(situation.orphans, key=place), key=place)
+    return Plan.merged(_plan_name(list(orphans), situation, guard) for _, orphans in names)
 
 
-def _positively_gone(instance: Instance | None, record: Record) -> str | None:
-    """Return the evidence that a record's address is going, or not its instance's own; None without any."""
+def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard) -> Plan:
+    """Decide about the records at one name. The guard counts them as it counts the members of a pool."""
+    decided = [_deletion(orphan, situation) for orphan in orphans]
+    certain = tuple(deletion for deletion, evidence in decided if evidence)
+    absent = tuple(deletion for deletion, evidence in decided if not evidence)
+    hold = _hold(absent, orphans, situation, guard)
+    if hold is None:
+        return Plan(change_records=certain + absent)
+    held = (replace(deletion, because=f"{deletion.because}; {hold}") for deletion in absent)
+    return Plan(change_records=certain, held=tuple(held))
+
+
+def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord, bool]:
+    """Return the deletion of a record, and whether there is evidence for it rather than the absence of a pool."""
+    record = orphan.record
+    instance_id = situation.owner.instance(record.identifier)
+    instance = situation.instances.get(instance_id) if instance_id is not None else None
+    evidence = _evidence(instance, record)
+    because = evidence or f"no pool has the name {record.name}"
+    deletion = DeleteRecord(None, orphan.zone_id, instance_id, record, FindingKind.ORPHAN_RECORD, because)
+    return deletion, evidence is not None
+
+
+def _evidence(instance: Instance | None, record: Record) -> str | None:
+    """Return how EC2 shows that a record's address is going or is not its instance's own; None where it does not."""
     if instance is None:
         return None
     own = {str(address) for address in (instance.public_ipv4, instance.private_ipv4, instance.ipv6) if address}
     if own.issuperset(record.values):
         return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
     return f"its record holds {', '.join(record.values)}, which is no address of its instance ({instance.state})"
+
+
+def _hold(
+    absent: Sequence[DeleteRecord], orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard
+) -> str | None:
+    """Return why the deletions that rest on absence are held, or None where they may be made."""
+    if absent and situation.faults:
+        faulty = ", ".join(fault.name for fault in situation.faults)
+        return f"held: it may be a record of a pool that is not valid now ({faulty})"
+    leaving = len({deletion.record.identifier for deletion in absent})
+    holders = len({orphan.record.identifier for orphan in orphans})
+    return guard.reason(absent=leaving, in_dns=holders) if guard.holds(absent=leaving, in_dns=holders) else None

@@ -19,61 +19,78 @@ record stays until the check of the new setting has proven itself, so a wrong pa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.domain.model import FindingKind
 from fleet53.planning.changes import DeleteCheck, Plan
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
-from fleet53.planning.pool import PoolPlan
+from fleet53.planning.pool import plan_pool
+from fleet53.planning.pool_checks import PoolChecks, checks_by_pool, owned_checks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from fleet53.domain.model import CheckId
+    from fleet53.domain.identity import Reference
+    from fleet53.domain.model import CheckId, Pool
     from fleet53.planning.guard import Guard
+    from fleet53.planning.pool_checks import OwnedChecks
     from fleet53.planning.situation import Situation
 
 
 def make_plan(situation: Situation, guard: Guard) -> Plan:
     """Return the smallest plan after which DNS holds exactly what the pools of `situation` owe their members.
 
-    Where `situation.checks` is None, a record's check is taken to be right, and only `Plan.nothing_to_do` says
-    something: whether the checks must be read before anything can be decided.
+    Where `situation.checks` is None, the check that a record names is taken to be right. Such a plan is not applied:
+    its `nothing_to_do` tells whether the checks must be read before anything can be decided.
     """
-    pools = [PoolPlan(situation, pool, guard) for pool in situation.pools]
+    owned = owned_checks(situation)
+    pools = [plan_pool(situation, pool, guard, checks) for pool, checks in _pool_checks(situation, owned)]
     orphans = plan_orphans(situation, guard)
-    kept = {check_id for pool in pools for check_id in pool.kept_checks}
-    kept |= {record.check_id for pool in pools for record in pool.remaining if record.check_id is not None}
-    kept |= {held.record.check_id for held in orphans.held if held.record.check_id is not None}
-    return Plan(
-        create_checks=tuple(change for pool in pools for change in pool.create_checks),
-        change_records=(*(change for pool in pools for change in pool.change_records), *orphans.change_records),
-        delete_checks=tuple(_unneeded_checks(situation, kept)),
-        held=(*(held for pool in pools for held in pool.held), *orphans.held),
-        waiting=tuple(waiting for pool in pools for waiting in pool.waiting),
-        findings=tuple(finding for pool in pools for finding in pool.findings),
-        statuses=tuple(pool.status() for pool in pools),
-    )
+    needed = {check_id for pool in pools for check_id in pool.needed_checks}
+    needed |= {held.record.check_id for held in orphans.held if held.record.check_id is not None}
+    merged = Plan.merged([*(pool.plan for pool in pools), orphans])
+    return replace(merged, delete_checks=tuple(_unneeded_checks(situation, owned, needed)))
 
 
-def _unneeded_checks(situation: Situation, kept: Collection[CheckId]) -> Iterator[DeleteCheck]:
-    """Yield our checks that nothing needs: of the pass's pools, and after a sweep of pools that are gone."""
-    by_hash = {situation.owner.pool_hash(pool.name): pool.name for pool in situation.pools}
+def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Pool, PoolChecks]]:
+    """Yield each pool of the pass with what is known about its health checks."""
+    by_pool = checks_by_pool(owned)
+    for pool in situation.pools:
+        mine = by_pool.get(situation.owner.pool_hash(pool.name), {})
+        yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, situation.healthy)
+
+
+def _unneeded_checks(situation: Situation, owned: OwnedChecks, needed: Collection[CheckId]) -> Iterator[DeleteCheck]:
+    """Yield the deletions of our checks that nothing needs: of the pass's pools, and after a sweep of deleted pools."""
+    by_hash = {situation.owner.pool_hash(pool.name): pool for pool in situation.pools}
     declared = {situation.owner.pool_hash(name) for name in situation.declared}
-    for check in (situation.checks or {}).values():
-        reference = situation.owner.read_reference(check.reference)
-        if reference is None or check.id in kept:
+    for check, reference in owned:
+        if check.id in needed:
             continue
         pool = by_hash.get(reference.pool_hash)
         if pool is not None:
-            verdict = situation.verdict(reference.instance_id, pool)
-            if verdict.membership in {Membership.WAIT, Membership.LEAVE}:
-                continue  # neither adds nor removes
-            because = "no record needs it" if verdict.membership is Membership.ADMIT else verdict.because
+            because = _why_unneeded(situation, pool, reference)
         elif situation.swept and reference.pool_hash not in declared:
             because = "its pool is not declared any more"
         else:
-            continue
-        address = check.config.address
-        yield DeleteCheck(pool, reference.instance_id, check.id, address, FindingKind.ORPHAN_CHECK, because)
+            because = None
+        if because is not None:
+            name = pool.name if pool is not None else None
+            yield DeleteCheck(name, reference.instance_id, check.id, check.address, FindingKind.ORPHAN_CHECK, because)
+
+
+def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str | None:
+    """Return why a pool does not need a check that no record names, or None where it must stay.
+
+    WAIT and LEAVE neither add nor remove.
+    """
+    verdict = situation.verdict(reference.instance_id, pool.name)
+    match verdict.membership:
+        case Membership.WAIT | Membership.LEAVE:
+            return None
+        case Membership.ADMIT:
+            return "no record needs it"
+        case Membership.PREPARE | Membership.WITHDRAW:
+            return verdict.because

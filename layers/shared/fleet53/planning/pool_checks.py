@@ -1,81 +1,109 @@
-"""The checks of one pool: which of the account's are its own, which fit, and which to make."""
+"""The health checks of one pool: which of the account's are its own, which one fits a member, and which to create."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.domain.model import CheckConfig, FindingKind
 from fleet53.planning.changes import CheckKey, CreateCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from fleet53.domain.identity import Owner
+    from fleet53.domain.identity import Owner, Reference
     from fleet53.domain.model import Check, CheckId, Instance, InstanceId, IPAddress, Pool, Record, RecordType
+    from fleet53.planning.situation import Situation
+
+type OwnedChecks = Sequence[tuple[Check, Reference]]
+"""The stack's health checks, in the order of their listing, each with its CallerReference taken apart."""
 
 
-@dataclass(slots=True)
+def owned_checks(situation: Situation) -> OwnedChecks:
+    """Return the stack's own health checks among all of the account; none where they were not read."""
+    return [
+        (check, reference)
+        for check in (situation.checks or {}).values()
+        if (reference := situation.owner.read_reference(check.reference)) is not None
+    ]
+
+
+def checks_by_pool(owned: OwnedChecks) -> Mapping[str, Mapping[InstanceId, Sequence[Check]]]:
+    """Return the health checks by the hash of their pool's name, then by instance."""
+    found: dict[str, dict[InstanceId, list[Check]]] = defaultdict(dict)
+    for check, reference in owned:
+        found[reference.pool_hash].setdefault(reference.instance_id, []).append(check)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class PoolChecks:
-    """A pool's checks among all of the `account`, which is None where they were not read."""
+    """What is known about health checks when one pool is planned.
+
+    `account` are all of the account by id, None where they were not read. `by_instance` are those that this stack
+    created for the pool. `healthy` is what Route 53 sees; a check that is missing there has no data yet.
+    """
 
     owner: Owner
     pool: Pool
     account: Mapping[CheckId, Check] | None
-    _by_instance: dict[InstanceId, list[Check]] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        """Sort out which checks are the pool's."""
-        pool_hash = self.owner.pool_hash(self.pool.name)
-        for check in (self.account or {}).values():
-            reference = self.owner.read_reference(check.reference)
-            if reference is not None and reference.pool_hash == pool_hash:
-                self._by_instance.setdefault(reference.instance_id, []).append(check)
+    by_instance: Mapping[InstanceId, Sequence[Check]]
+    healthy: Mapping[CheckId, bool]
 
     @property
     def wanted(self) -> bool:
-        """Whether the pool's members have checks at all."""
+        """Whether the pool's members have health checks at all."""
         return self.pool.check is not None
 
     @property
     def known(self) -> bool:
-        """Whether the account's checks were read."""
+        """Whether the account's health checks were read."""
         return self.account is not None
 
     def gone(self, check_id: CheckId | None) -> bool:
-        """Whether the account has no such check. One that was not looked for is not gone."""
+        """Whether the account has no such health check. While the checks are not read, none counts as gone."""
         return check_id is not None and self.account is not None and check_id not in self.account
-
-    def of(self, instance_id: InstanceId) -> frozenset[CheckId]:
-        """Return the pool's checks of an instance, whatever they ask."""
-        return frozenset(check.id for check in self._by_instance.get(instance_id, ()))
 
     def fitting(
         self, instance: Instance, record_type: RecordType, address: IPAddress, *, prefer: CheckId | None = None
     ) -> Check | None:
         """Return the check that asks exactly what the pool asks of this launch of the instance, if there is one.
 
-        A check that was edited by hand does not fit. Of several, `prefer` wins, then the first reference.
+        A check that was edited by hand does not fit. Of several, `prefer` wins, then the one whose CallerReference
+        is tried first.
         """
-        mine = self._by_instance.get(instance.id)
-        if self.pool.check is None or not mine:
+        if self.pool.check is None or instance.id not in self.by_instance:
             return None
         config = CheckConfig.of(self.pool.check, address)
+        same = {check.reference: check for check in self.by_instance[instance.id] if check.config == config}
+        if not same:
+            return None
         references = self._references(instance, record_type, config)
-        fitting = [check for check in mine if check.config == config and check.reference in references]
-        return min(fitting, key=lambda check: (check.id != prefer, references.index(check.reference)), default=None)
+        fitting = (same[reference] for reference in references if reference in same)
+        first = next(fitting, None)
+        if first is None or prefer is None or first.id == prefer:
+            return first
+        return next((check for check in fitting if check.id == prefer), first)
 
     def creation(
-        self, instance: Instance, record_type: RecordType, address: IPAddress, drift: FindingKind, because: str
+        self,
+        instance: Instance,
+        record_type: RecordType,
+        address: IPAddress,
+        *,
+        drift: FindingKind,
+        because: str,
+        replaces: CheckId | None = None,
     ) -> CreateCheck | None:
-        """Return the change that makes the check the pool asks for, or None where it asks for none.
+        """Return the change that creates the check the pool asks for, or None where it asks for none.
 
-        It passes over the references that are in use.
+        CallerReferences that existing checks use are left out.
         """
         if self.pool.check is None:
             return None
         config = CheckConfig.of(self.pool.check, address)
-        used = {check.reference for check in self._by_instance.get(instance.id, ())}
+        used = {check.reference for check in self.by_instance.get(instance.id, ())}
         references = self._references(instance, record_type, config)
         return CreateCheck(
             key=CheckKey(self.pool.name, instance.id, record_type),
@@ -83,12 +111,13 @@ class PoolChecks:
             references=tuple(reference for reference in references if reference not in used),
             drift=drift,
             because=because,
+            replaces=replaces,
         )
 
     def fault(
         self, record: Record, instance: Instance, record_type: RecordType, address: IPAddress
     ) -> tuple[FindingKind, str]:
-        """Say what is wrong with the check that a record names, where it is not the fitting one."""
+        """Return what is wrong with the check that a record names, for a record that does not name the fitting one."""
         if record.check_id is None or self.pool.check is None:
             return FindingKind.MISSING_CHECK, "its record names no check"
         named = (self.account or {}).get(record.check_id)
@@ -100,5 +129,5 @@ class PoolChecks:
             return FindingKind.CHECK_MISMATCH, f"its check {named.id} was edited by hand"
         return FindingKind.STALE_RECORD, f"its check {named.id} is of an earlier launch or setting"
 
-    def _references(self, instance: Instance, record_type: RecordType, config: CheckConfig) -> tuple[str, ...]:
-        return tuple(self.owner.references(self.pool.name, instance.id, instance.launched, record_type, config))
+    def _references(self, instance: Instance, record_type: RecordType, config: CheckConfig) -> Iterator[str]:
+        return self.owner.references(self.pool.name, instance.id, instance.launched, record_type, config)

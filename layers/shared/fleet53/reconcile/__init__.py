@@ -1,1 +1,1 @@
-"""The reconciler: one run from messages to changes, completed lifecycle actions and requeued messages."""
+"""The reconciler: a run from a batch of messages to changes in Route 53, completed lifecycle actions and timers."""

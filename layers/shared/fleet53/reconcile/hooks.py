@@ -1,4 +1,4 @@
-"""Settle: complete the hooks of instances that may go on, keep the others waiting."""
+"""Hooks: complete the lifecycle actions of instances that may go on, and keep the other instances waiting."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
 
 
 def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
-    """Complete, or hold with a timer, each action that the signals brought or a sweep found, if its hook is ours.
+    """Complete each lifecycle action at a hook of ours, or keep it waiting and set a timer.
 
-    An AWS error returns the message that brought the action; one that a sweep found is found again.
+    The actions come from the signals and from a sweep. After an AWS error the message of a signal is returned; an
+    action that came from a sweep is found again by the next sweep.
     """
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
     holds: list[Hold] = []
@@ -49,20 +50,20 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             elif (kept := _keep(step, run)) is not None:
                 holds.append(kept)
         except AWS_ERRORS as error:
-            run.log.warning("hook not settled", extra=_describe(action) | {"because": str(error)})
+            run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:
                 outcome.retry[message] = str(error)
     _set_timers(holds, run, outcome)
 
 
 def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *, now: datetime) -> Action:
-    """Let a drain begin when the record goes, where it went only now: the event may have been lost."""
+    """Start the drain now if this run withdrew the record: the event may have been lost."""
     late = action.transition is Transition.TERMINATING and action.instance_id in withdrawn
     return replace(action, at=now) if late else action
 
 
 def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
-    """Return how an instance stands after the passes of a run."""
+    """Return the state of an instance after the passes of a run."""
     instance = outcome.instances.get(instance_id)
     named = instance.pools & outcome.declared if instance is not None else frozenset()
     passed = named & outcome.statuses.keys()
@@ -76,12 +77,12 @@ def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
 
 
 def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
-    """Return each action once, as the signal that first told of it says; those of messages that come again are left."""
+    """Return each action once, from the earliest signal that has it. Returned messages bring theirs again later."""
     waits: _Waits = {}
-    told = [(action, message) for message, signal in signals.items() for action in signal.actions]
-    told.sort(key=lambda each: each[0].at)
-    found: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
-    for action, message in (*told, *found):
+    from_signals = [(action, message) for message, signal in signals.items() for action in signal.actions]
+    from_signals.sort(key=lambda each: each[0].at)
+    from_sweep: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
+    for action, message in (*from_signals, *from_sweep):
         if message is None or message not in outcome.retry:
             waits.setdefault((action.instance_id, action.hook, action.transition), (action, message))
     return waits
@@ -92,27 +93,29 @@ def _complete(step: Complete, run: Run, outcome: Outcome) -> None:
     fields = _describe(step.action) | {"result": step.result.value, "because": step.because}
     if over is None:
         outcome.completed.append(step)
-        run.log.info("hook completed", extra=fields)
+        run.log.info("lifecycle action completed", extra=fields)
     else:
-        run.log.info("hook was over", extra=fields | {"because": over})
+        run.log.info("lifecycle action already completed", extra=fields | {"because": over})
 
 
 def _keep(hold: Hold, run: Run) -> Hold | None:
-    """Keep an instance waiting; return None where there is no such hook any more."""
+    """Keep an instance waiting, and return None if its hook or its action no longer exists."""
     action = hold.action
     timeout = run.aws.autoscaling.hooks(action.group).get((action.hook, action.transition))
     if timeout is None:
-        run.log.info("hook is gone", extra=_describe(action) | {"because": "the group has no such hook of ours"})
+        run.log.info(
+            "lifecycle hook not found", extra=_describe(action) | {"because": "the group has no such hook of ours"}
+        )
         return None
     kept = keep_alive(hold, timeout, now=run.now())
     if kept.heartbeat and (over := run.aws.autoscaling.heartbeat(action)) is not None:
-        run.log.info("hook was over", extra=_describe(action) | {"because": over})
+        run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": over})
         return None
     return kept
 
 
 def _set_timers(holds: list[Hold], run: Run, outcome: Outcome) -> None:
-    """Queue one signal for all that wait in the same pools, for when the first of them is due."""
+    """Queue one delayed signal for all actions in the same pools, due when the first of them is."""
     by_pools: dict[frozenset[Any], list[Hold]] = {}
     for hold in holds:
         instance = outcome.instances[hold.action.instance_id]

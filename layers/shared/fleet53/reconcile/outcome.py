@@ -1,4 +1,4 @@
-"""The outcome: what one run did, gathered while it goes on."""
+"""Outcome: what a run has done so far."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ type MessageId = str
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did.
+    """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
-    By pool, as the last plan for it said: `pools`, `ready`, `waiting`, `held`, `findings`; None stands for no pool.
-    `statuses` are as the first plan found them. `declared`, `instances` and `actions` are what was read on the way.
-    `retry` are the messages whose pools must be looked at again, with the reason.
+    `pools`, `ready`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None is for
+    records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions` were
+    read during the run. `retry` has the messages to return, with the reason.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -40,7 +40,7 @@ class Outcome:
     retry: dict[MessageId, str] = field(default_factory=dict)
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
-        """Take in a plan; what an earlier plan said of the same pools is out of date."""
+        """Add a plan. It replaces what an earlier plan noted for the same pools."""
         self.declared = situation.declared
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances

@@ -1,7 +1,8 @@
 """Passes: gather, plan and apply for some pools, until DNS is as planned.
 
-Note [Look again]: a pass that read "running" before another pass handled "terminated" would bring a record back.
-So after admissions the instances are looked at once more, and a pass that admitted one which is going runs again.
+Note [Look again]: two passes can run at the same time. A pass that read "running" before another pass handled
+"terminated" would put the record back. So a pass reads the instances that it admitted once more, and if one of them is
+no longer running, it runs again for that instance's pools.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import Applied, apply
-from fleet53.convergence.gather import add_checks, add_health, gather, waiting_actions
+from fleet53.convergence.checks import add_checks, add_health
+from fleet53.convergence.gather import gather
+from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.model import Finding, FindingKind
 from fleet53.domain.scope import Scope
@@ -35,12 +38,12 @@ if TYPE_CHECKING:
 _PLANS: Final = 3
 """How often a refused batch is planned again before it is split by pool."""
 _LOOKS: Final = 3
-"""How often a pass runs again because it admitted an instance that is going."""
+"""How often a pass runs at most, because it admitted an instance that is no longer running."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run works with: the stack's settings, AWS, a log and a clock."""
+    """What a run works with: the stack's settings, the adapters to AWS, a log and a clock."""
 
     settings: Settings
     aws: Aws
@@ -49,18 +52,18 @@ class Run:
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Run a pass, and again while it admitted an instance that is going: Note [Look again]."""
+    """Run a pass, and run it again if it admitted an instance that is no longer running: Note [Look again]."""
     for _ in range(_LOOKS):
         before = len(outcome.made)
         _converge(scope, guard, run, outcome)
-        again = _admitted_in_vain(outcome.made[before:], run)
+        again = _pools_of_ended_admissions(outcome.made[before:], run)
         if not again:
             return
         scope = Scope(again)
 
 
 def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Gather, plan and apply until no batch is refused; in the end each pool on its own."""
+    """Gather, plan and apply until no batch is refused. The last attempt sends a batch for each pool."""
     for attempt in range(_PLANS + 1):
         gathered = gather(scope, run.settings, run.aws)
         plan = decide(gathered.situation, guard, run.aws, now=run.now())
@@ -72,7 +75,7 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
         finally:
             outcome.made += applied.made
         if scope.sweep:
-            _look_after_groups(scope, gathered.situation, plan, run, outcome)
+            _follow_up_groups(scope, gathered.situation, plan, run, outcome)
         for finding in applied.findings:
             outcome.findings.setdefault(finding.pool, []).append(finding)
         if not applied.refused:
@@ -86,7 +89,7 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
 
 
 def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:
-    """Return the plan, reading checks and health only where they decide something."""
+    """Return the plan. Health checks and their state are read only if the plan depends on them."""
     plan = make_plan(situation, guard)
     if situation.checks is None:
         if plan.nothing_to_do:
@@ -97,17 +100,17 @@ def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Pl
     return make_plan(add_health(situation, awaited, aws, now=now), guard) if awaited else plan
 
 
-def _look_after_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
-    """Find the hooks whose event was lost; on a repair, have groups replace members that were unhealthy for too long.
+def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
+    """Find lifecycle actions whose event was lost. On a repair, also have groups replace long-unhealthy members.
 
-    DNS is as it should be by now, and what fails here is tried again by the next sweep.
+    The changes in DNS are made by now. A failure is logged, and the next sweep tries again.
     """
     try:
         outcome.actions += waiting_actions(situation, run.aws)
         if scope.repair:
             _replace_unhealthy(situation, plan, run)
     except AWS_ERRORS as error:
-        run.log.warning("groups not looked after", extra={"because": str(error)})
+        run.log.warning("Auto Scaling follow-up failed", extra={"because": str(error)})
 
 
 def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
@@ -118,11 +121,11 @@ def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
             "instance_id": replacement.instance_id,
             "because": replacement.because,
         }
-        run.log.info("marked unhealthy in its group", extra=fields)
+        run.log.info("instance marked unhealthy in its Auto Scaling group", extra=fields)
 
 
-def _admitted_in_vain(made: list[Change], run: Run) -> frozenset[PoolName]:
-    """Return the pools that have just admitted an instance which EC2 does not call running any more."""
+def _pools_of_ended_admissions(made: list[Change], run: Run) -> frozenset[PoolName]:
+    """Return the pools that have just admitted an instance that EC2 no longer reports as running."""
     admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
     found = run.aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
     running = {instance.id for instance in found.values() if EC2.get(instance.state) is Membership.ADMIT}

@@ -1,7 +1,7 @@
-"""Timers: delayed signals to ourselves, for members that wait.
+"""Requeue: delayed signals that bring the reconciler back to members that wait (timers).
 
-Note [One timer a member]: a timer names the members it is for and goes on only while one of them waits. Were it
-for the whole pool, one member that is never healthy would keep the timer of every later launch alive.
+Note [One timer a member]: a timer names its members, and is renewed only while one of them waits. If a timer were for
+the whole pool, one member that never becomes healthy would keep the timer of every later launch alive.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet53.signals import PoolSignal
 
 DELAYS: Final = (30, 30, 30, 60, 60, 120, 240, 480, 900)
-"""Seconds from each look at a waiting member to the next; the last one repeats."""
+"""Seconds between the passes for a waiting member. The last value repeats."""
 
 
 def requeue_waiting(
@@ -29,9 +29,9 @@ def requeue_waiting(
     fresh: Collection[InstanceId],
     queue: Queue,
 ) -> None:
-    """Queue the next look at each pool whose waiting members `signals` are about: Note [One timer a member].
+    """Queue the next pass for each pool with waiting members that `signals` are about: Note [One timer a member].
 
-    `fresh` are the instances for which a check was made just now.
+    `fresh` are the instances for which this run created a check.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):

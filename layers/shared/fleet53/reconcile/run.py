@@ -1,4 +1,4 @@
-"""Reconcile: one run from signals to changes, completed hooks and timers."""
+"""Run: from signals to changes in Route 53, completed lifecycle actions and timers."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
 
 
 def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
-    """Bring the pools that `signals` concern to what they owe their members, and note in `outcome` what was done.
+    """Bring the pools that `signals` concern to the desired state, and note in `outcome` what was done.
 
-    Raises an AWS error where not even the signals' instances could be read, or the next look could not be queued.
-    What was done until then is in `outcome` all the same.
+    Raises an AWS error if the signals' instances could not be read, or if a timer could not be queued. `outcome` then
+    has what was done before the error.
     """
     named = {i for signal in signals.values() if isinstance(signal, InstanceSignal) for i in signal.instance_ids}
     outcome.instances |= run.aws.ec2.by_id(named)
@@ -59,12 +59,12 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
 
 
 def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[MessageId, Scope | None]:
-    """Return what each signal concerns; None is nothing, and costs no call to Route 53.
+    """Return the scope of each signal. None means that it concerns no pool, and costs no call to Route 53.
 
     `known` are those of the signals' instances that EC2 knows.
 
-    An instance's tag names its pools. An id that EC2 does not know concerns all pools, because any of them may
-    still answer with its address. Of an instance that leaves, a check may be left without a record.
+    The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
+    still have its record. An instance that ends may have a check without a record, so its scope includes the checks.
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
@@ -85,13 +85,13 @@ def _forces(signal: InstanceSignal | PoolSignal) -> bool:
 
 
 def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Run one pass for all scopes; if it breaks over something of ours, one for each message on its own."""
+    """Run one pass for all scopes. If an unexpected error stops it, run one pass for each message."""
     try:
         run_pass(Scope.union(scopes.values()), guard, run, outcome)
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
-    except Exception as error:  # one pool's surprise must not stop the others; it is logged and tried again
-        run.log.exception("pass broke off", extra={"messages": sorted(scopes)})
+    except Exception as error:  # an unexpected error in one pool must not stop the others
+        run.log.exception("pass failed", extra={"messages": sorted(scopes)})
         if len(scopes) == 1:
             outcome.retry |= dict.fromkeys(scopes, f"{type(error).__name__}: {error}")
             return

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fleet53.domain.model import Finding
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+
+
+class PublicFinding(BaseModel):
+    """The public fields of a Finding, in the audit's report and in events; `model_validate` makes it of a Finding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+    kind: str
+    pool: str | None
+    instance_id: str | None
+    record_name: str | None
+    health_check_id: Annotated[str | None, Field(validation_alias=AliasChoices("check_id", "health_check_id"))]
+    because: str
+    held: bool
 
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON's values; times are ISO 8601 in UTC."""
     return {
+        "version": report.version,
         "owner": report.owner,
         "at": _time(report.at),
         "in_sync": report.in_sync,
         "pools": [_pool(pool) for pool in report.pools],
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [PublicFinding.model_validate(finding).model_dump() for finding in report.findings],
         "summary": report.summary,
         "quotas": {
             "health_checks": _quota(report.quotas.health_checks),
@@ -64,18 +80,6 @@ def _member(member: MemberReport) -> dict[str, Any]:
         "health_check_ids": list(member.check_ids),
         "percent_healthy": member.percent_healthy,
         "seen_since": _time(member.seen_since),
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "kind": finding.kind.value,
-        "pool": finding.pool,
-        "instance_id": finding.instance_id,
-        "record_name": finding.record_name,
-        "health_check_id": finding.check_id,
-        "because": finding.because,
-        "held": finding.held,
     }
 
 

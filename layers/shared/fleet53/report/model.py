@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53 import __version__
 from fleet53.domain.model import HEALTHY_ABOVE
 from fleet53.planning.membership import Membership
 
@@ -109,7 +110,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued."""
+    """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued.
+
+    `version` is the version of fleet53 that made the report.
+    """
 
     owner: str
     at: datetime
@@ -119,6 +123,7 @@ class Report:
     cost: Cost
     queued: int = 0
     whole: bool = True
+    version: str = __version__
 
     @property
     def drift(self) -> tuple[Finding, ...]:

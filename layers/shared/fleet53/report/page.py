@@ -61,8 +61,8 @@ class View:
         return asked if self.pools is None else asked | {"pools": list(self.pools)}
 
 
-class _Standing(Enum):
-    """How a member stands, as a look (an icon and its class) and in words; the worst first."""
+class _DnsState(Enum):
+    """Whether DNS answers with a member, as an icon (`look`) and in words. The worst state comes first."""
 
     LEAVING = "warn", "In DNS, to be withdrawn"
     UNHEALTHY = "bad", "In DNS, unhealthy"
@@ -84,7 +84,7 @@ class _Row:
     """A member as its row shows it; `event` is what happened `at` that time, or `earlier` than anybody looked."""
 
     member: MemberReport
-    standing: _Standing
+    dns_state: _DnsState
     event: str
     at: datetime | None
     earlier: bool = False
@@ -146,28 +146,28 @@ def _drifted(pool: PoolReport, drift: Sequence[Finding]) -> int:
 
 def _rows(pool: PoolReport, now: datetime) -> list[_Row]:
     """Return a pool's rows, those that are not well first."""
-    order = list(_Standing)
+    order = list(_DnsState)
     rows = [_row(member, now) for member in pool.instances]
-    return sorted(rows, key=lambda row: (row.member.well, order.index(row.standing), row.member.instance_id))
+    return sorted(rows, key=lambda row: (row.member.well, order.index(row.dns_state), row.member.instance_id))
 
 
 def _row(member: MemberReport, now: datetime) -> _Row:
-    standing = _standing(member)
+    dns_state = _dns_state(member)
     if member.in_dns and member.percent_healthy is not None and member.seen_since is not None:
         event = "healthy" if member.percent_healthy > HEALTHY_ABOVE else "unhealthy"
         earlier = now - member.seen_since >= HISTORY - _MARGIN
-        return _Row(member, standing, event, member.seen_since, earlier)
-    return _Row(member, standing, "launched", member.launched)
+        return _Row(member, dns_state, event, member.seen_since, earlier)
+    return _Row(member, dns_state, "launched", member.launched)
 
 
-def _standing(member: MemberReport) -> _Standing:
+def _dns_state(member: MemberReport) -> _DnsState:
     if not member.in_dns:
-        return _Standing.OUT
+        return _DnsState.OUT
     if member.membership is Membership.WITHDRAW:
-        return _Standing.LEAVING
+        return _DnsState.LEAVING
     if member.percent_healthy is None:
-        return _Standing.UNSEEN if member.check_ids else _Standing.WELL
-    return _Standing.WELL if member.percent_healthy > HEALTHY_ABOVE else _Standing.UNHEALTHY
+        return _DnsState.UNSEEN if member.check_ids else _DnsState.WELL
+    return _DnsState.WELL if member.percent_healthy > HEALTHY_ABOVE else _DnsState.UNHEALTHY
 
 
 def _limits(report: Report) -> list[_Limit]:

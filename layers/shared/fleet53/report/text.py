@@ -94,7 +94,7 @@ def as_markdown(report: Report) -> str:
 
 
 def _title(report: Report) -> str:
-    return f"{report.owner}, {_time(report.at)}"
+    return f"{report.owner}, {_time(report.at)}, fleet53 {report.version}"
 
 
 def _verdict(report: Report) -> Iterator[str]:

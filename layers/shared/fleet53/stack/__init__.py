@@ -1,1 +1,1 @@
-"""The stack's own lifecycle: CloudFormation's requests and the withdrawal of everything that a stack owns."""
+"""The stack's custom resource: CloudFormation's requests, and the removal of all records and checks of a stack."""

@@ -1,9 +1,11 @@
-"""Stack: what CloudFormation asks of the stack's custom resource, and what it is answered."""
+"""Request: what CloudFormation asks of the stack's custom resource, and the answer to it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.schedule import audit_period
@@ -12,15 +14,13 @@ from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
 if TYPE_CHECKING:
-    from fleet53.aws.clients import StackAws
-    from fleet53.aws.retrier import Retrier
-    from fleet53.config.settings import Settings
+    from fleet53.aws.clients import Connection, StackAws
     from fleet53.domain.log import Log
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
-"""What CloudFormation says of a stack that is deleted, or whose creation is undone (DescribeStacks, StackStatus)."""
+"""The status of a stack that is being deleted, or whose creation is rolled back (DescribeStacks, StackStatus)."""
 _MAX_REASON: Final = 1500
-"""Characters of a reason: CloudFormation takes 4,096 bytes with all around it, and JSON doubles some characters."""
+"""Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
 _WAYS_ON: Final = (
     "Not everything could be withdrawn; the log of this function names it. Delete the stack again to go on, or remove "
     "what is left by hand first. A record under a name or in a zone that the stack's parameters do not allow any more "
@@ -33,11 +33,13 @@ _WAYS_ON: Final = (
 class Request:
     """What CloudFormation asks: `kind` is Create, Update or Delete, `physical_id` is empty on Create.
 
-    `withdraws` is whether the stack's records and checks go with it. `audit_schedule` is when the audit runs by itself,
-    `audit_function` its name; both are empty where the resource's properties come from an older template.
+    `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and checks.
+    `audit_schedule` is the schedule of the audit, `audit_function` its function's name. Both are empty where the
+    resource's properties come from an older template.
     """
 
     kind: str
+    response_url: str
     request_id: str
     stack_id: str
     logical_id: str
@@ -49,14 +51,31 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a request, in a sentence."""
+    """Whether a request succeeded, and a sentence that says what was done or why it failed."""
 
     succeeded: bool
     because: str
 
 
-def serve(request: Request, settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Answer:
-    """Do what a request asks for. Raises an AWS error where not even that much could be found out."""
+def read_request(event: dict[str, Any]) -> Request:
+    """Return the request in a custom resource's event."""
+    asked = CloudFormationCustomResourceEvent(event)
+    return Request(
+        kind=asked.request_type,
+        response_url=asked.response_url,
+        request_id=asked.request_id,
+        stack_id=asked.stack_id,
+        logical_id=asked.logical_resource_id,
+        physical_id=asked.physical_resource_id,
+        withdraws=asked.resource_properties.get("OnStackDelete") == "withdraw",
+        audit_schedule=asked.resource_properties.get("AuditSchedule", ""),
+        audit_function=asked.resource_properties.get("AuditFunction", ""),
+    )
+
+
+def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
+    """Carry out a request. Raises an AWS error if AWS refuses what the decision or the queue needs."""
+    aws = connection.aws
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
         aws.queue.send(reconcile_message(None, because))
@@ -68,13 +87,13 @@ def serve(request: Request, settings: Settings, aws: StackAws, retrier: Retrier,
     if status not in _GOING:
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
         return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
-    return _withdraw(settings, aws, retrier, log)
+    return _withdraw(connection, log)
 
 
 def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
-    """Have the audit run now: the alarm on missing audits counts from here, and the dashboard has something to show.
+    """Start an audit now, so that the alarm on missing audits and the dashboard have data from the beginning.
 
-    The schedule brings the next one in any case, so a failure fails nothing.
+    A failure is logged only: the schedule starts the next audit in any case.
     """
     if not request.audit_function:
         return
@@ -84,8 +103,8 @@ def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
         log.warning("audit not started", extra={"because": str(error)})
 
 
-def _withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Answer:
-    withdrawal = withdraw(settings, aws, retrier, log)
+def _withdraw(connection: Connection[StackAws], log: Log) -> Answer:
+    withdrawal = withdraw(connection.settings, connection.aws, connection.retrier, log)
     if not withdrawal.reasons:
         return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
     left = describe_left(withdrawal.left) or "nobody could read what"
@@ -96,7 +115,7 @@ def _withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> 
 def write_answer(request: Request, answer: Answer) -> dict[str, Any]:
     """Return the body that answers a request, with the attributes that the template reads of the resource (Data).
 
-    The physical id never changes, so that CloudFormation never sees the resource replaced.
+    The physical id never changes, so CloudFormation never treats the resource as replaced.
     """
     stands = answer.succeeded and request.kind != "Delete"
     data = {"Data": {"AuditPeriod": str(audit_period(request.audit_schedule))}} if stands else {}

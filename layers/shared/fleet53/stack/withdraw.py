@@ -1,8 +1,8 @@
-"""Withdraw: take all that a stack owns out of Route 53, in as many rounds as it takes.
+"""Withdraw: delete all records and health checks of a stack from Route 53, in several rounds if needed.
 
-Note [The last run]: when CloudFormation asks for this, nothing feeds the reconciler any more, but a run of it may
-still go on and put a record that a round no longer sees. A message of such a run is in flight, and no run is longer
-than LONGEST_RUN. So rounds go on while messages are in flight, until none can be of a run.
+Note [The last run]: when CloudFormation asks for this, the reconciler gets no new messages, but a run may still be in
+progress and may put a record after a round has read the zone. The messages of such a run are in flight, and no run is
+longer than LONGEST_RUN. So the rounds continue while messages are in flight, for as long as a run can take.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from fleet53.domain.model import Record, ZoneId
 
 LONGEST_RUN: Final = 300.0
-"""Seconds that a run of the reconciler can take: the timeout of its function."""
+"""The longest run of the reconciler in seconds: the timeout of its function."""
 _PAUSE: Final = 5.0
 
 
 def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Withdrawal:
-    """Delete every record and then every check of the stack, until a round finds nothing or time is over.
+    """Delete every record and then every check of the stack, until a round finds none or the time is used up.
 
-    What AWS refuses is left, and named in what is returned. Nothing is raised for it.
+    What AWS refuses to delete is named in the result. It is not raised as an error.
     """
     withdrawal = Withdrawal()
     try:
@@ -42,7 +42,7 @@ def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> W
     except (TryLaterError, *AWS_ERRORS) as error:
         withdrawal.reasons.append(str(error))
     for deletion in withdrawal.left:
-        log.warning("left behind", extra=describe(deletion))
+        log.warning("not withdrawn", extra=describe(deletion))
     return withdrawal
 
 
@@ -72,13 +72,13 @@ def _go_round(settings: Settings, aws: StackAws, retrier: Retrier, log: Log, wit
 
 
 def _zones(settings: Settings, aws: StackAws, log: Log) -> dict[ZoneId, bool]:
-    """Return the zones that may hold records of ours, and of each whether the stack's settings name it.
+    """Return the hosted zones that can hold records of ours, and for each whether the stack's settings name it.
 
-    Any pool may name any zone. One that only a pool names, and that may not be read, was never written to.
+    A pool can name any zone. A zone that only a pool names and that may not be read was never written to.
     """
     try:
         pools = read_pools(aws.parameters.read()).pools
-    except Exception as error:  # noqa: BLE001 - Powertools wraps what AWS raises; the stack's own zones are known
+    except Exception as error:  # noqa: BLE001 - Powertools wraps AWS's errors; the zones of the settings are known
         log.warning("pools not read", extra={"because": str(error)})
         pools = ()
     return dict.fromkeys((pool.zone_id for pool in pools), False) | dict.fromkeys(settings.zone_ids, True)
@@ -93,7 +93,7 @@ def _round(
     *,
     names_apart: bool,
 ) -> None:
-    """Delete what is found now; with `names_apart` one refused name does not keep the others."""
+    """Delete what is found now. With `names_apart` a refused name does not stop the others."""
     records: dict[ZoneId, Sequence[Record]] = {}
     unread: list[str] = []
     for zone_id, ours in zone_ids.items():
@@ -115,7 +115,7 @@ def _round(
 
 
 def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names_apart: bool = False) -> list[Refusal]:
-    """Make a plan's deletions, note what is made and so not left, also where it breaks off, and return refusals."""
+    """Make the deletions of a plan and return the refusals. The deletions made are noted even after an error."""
     applied = Applied()
     try:
         apply(plan, aws.route53, log, one_pool_a_batch=names_apart, applied=applied)
@@ -127,7 +127,7 @@ def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names
 
 
 def _in_flight(aws: StackAws, log: Log) -> bool:
-    """Whether a run of the reconciler may go on: Note [The last run]."""
+    """Whether a run of the reconciler may be in progress: Note [The last run]."""
     try:
         return aws.queue.in_flight() > 0
     except AWS_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Withdrawal: what a stack that goes takes out of Route 53, and how it says what it had to leave."""
+"""Withdrawal: what the deletion of a stack deletes from Route 53, and the description of what is left. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ type Deletion = DeleteRecord | DeleteCheck
 
 _BECAUSE: Final = "its stack is deleted"
 _NAMED: Final = 5
-"""How many of the things that are left are named; the log names all."""
+"""How many of the records and checks that are left a reason names. The log names all."""
 
 
 @dataclass(slots=True)
 class Withdrawal:
-    """What a withdrawal has `made`, what it had to leave, and why. It is whole where there are no `reasons`."""
+    """The deletions `made`, those `left`, and the `reasons`. Without reasons the withdrawal is complete."""
 
     made: list[Change] = field(default_factory=list)
     left: list[Deletion] = field(default_factory=list)
@@ -56,7 +56,7 @@ def check_deletions(owner: Owner, checks: Mapping[CheckId, Check]) -> tuple[Dele
             pool=None,
             instance_id=reference.instance_id,
             check_id=check.id,
-            address=check.config.address,
+            address=check.address,
             drift=FindingKind.ORPHAN_CHECK,
             because=_BECAUSE,
         )
@@ -70,7 +70,7 @@ def safe_deletions(
 ) -> tuple[DeleteCheck, ...]:
     """Return the deletions of checks that no record of ours names any more: Note [Apply order].
 
-    Where not all zones could be read, those are only the checks whose records were seen to go.
+    If a zone could not be read, only checks whose records this withdrawal deleted are safe to delete.
     """
     named, freed = _checks_of(withdrawal.left), _checks_of(withdrawal.made)
     return tuple(
@@ -86,7 +86,7 @@ def _checks_of(changes: Iterable[Change]) -> frozenset[CheckId]:
 
 
 def describe_left(left: Iterable[Deletion]) -> str:
-    """Return what is left as one sentence's part: the names of the records, the ids of the checks."""
+    """Return what is left as part of a sentence: the names of the records and the ids of the checks."""
     records: Counter[str] = Counter()
     checks: list[str] = []
     for deletion in left:

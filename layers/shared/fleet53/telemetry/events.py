@@ -1,21 +1,27 @@
-"""Announcements: what fleet53 tells others of, as events on the account's default bus. docs/events.md describes them.
+"""Events: what fleet53 puts on the account's default event bus. docs/events.md describes each event for its readers.
 
-Others rely on them: a key may be added, none renamed or left out. docs/events.schema.json is made of these models.
+Other people's rules depend on the keys: a key may be added, but none is renamed or left out. docs/events.schema.json is
+made from these models.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fleet53.aws.event_bus import Event
 from fleet53.planning.changes import DeleteRecord, PutRecord
+from fleet53.report.json import PublicFinding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from fleet53.aws.event_bus import EventBus
     from fleet53.domain.identity import Owner
+    from fleet53.domain.log import Log
     from fleet53.domain.model import Finding, PoolName
     from fleet53.planning.changes import Change
     from fleet53.report.model import Report
@@ -27,14 +33,14 @@ rule takes (Amazon EventBridge User Guide, PutEvents event entry size)."""
 _MAX_NAMES: Final = 1_000
 """Pools or instances that one event names."""
 _MAX_TEXT: Final = 1_000
-"""Characters of a reason; AWS's own words in it have no bound."""
+"""Characters of a reason. A message from AWS in it can have any length."""
 
 _CONFIG: Final = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-"""`defer_build`: a model's validator is made when it is first used, because most invocations announce nothing."""
+"""`defer_build`: a model's validator is made when it is first used, because most invocations send no event."""
 
 
-class Announcement(BaseModel):
-    """What every event tells: whose it is, and when what it tells of was seen or done."""
+class EventDetail(BaseModel):
+    """What the detail of every event holds: the stack that sends it, and when its subject was seen or done."""
 
     model_config = _CONFIG
     detail_type: ClassVar[str]
@@ -43,7 +49,7 @@ class Announcement(BaseModel):
     at: datetime
 
 
-class _RecordChanged(Announcement):
+class _RecordChanged(EventDetail):
     pool: Annotated[str | None, Field(description="null where no pool has the record's name any more")]
     record_name: str
     hosted_zone_id: str
@@ -66,7 +72,7 @@ class InstanceWithdrawn(_RecordChanged):
     detail_type: ClassVar[str] = "Instance Withdrawn"
 
 
-class WithdrawalHeld(Announcement):
+class WithdrawalHeld(EventDetail):
     """The guard holds withdrawals of a pool until somebody says that they are meant."""
 
     detail_type: ClassVar[str] = "Withdrawal Held"
@@ -77,21 +83,11 @@ class WithdrawalHeld(Announcement):
     because: str
 
 
-class DriftFinding(BaseModel):
+class DriftFinding(PublicFinding):
     """One finding, as in the audit's report."""
 
-    model_config = _CONFIG
 
-    kind: str
-    pool: str | None
-    instance_id: str | None
-    record_name: str | None
-    health_check_id: str | None
-    because: str
-    held: bool
-
-
-class DriftDetected(Announcement):
+class DriftDetected(EventDetail):
     """An audit found that DNS is not as it should be."""
 
     detail_type: ClassVar[str] = "Drift Detected"
@@ -103,15 +99,15 @@ class DriftDetected(Announcement):
     queued: Annotated[int, Field(ge=0, description="how many signals were queued to repair it")]
 
 
-ANNOUNCEMENTS: Final = (DriftDetected, InstanceAdmitted, InstanceWithdrawn, WithdrawalHeld)
+EVENT_DETAILS: Final = (DriftDetected, InstanceAdmitted, InstanceWithdrawn, WithdrawalHeld)
 
 
-def of_run(
+def run_events(
     made: Iterable[Change], held: Mapping[PoolName | None, Collection[DeleteRecord]], owner: Owner, *, now: datetime
-) -> Iterator[Announcement]:
-    """Yield what a run has to tell: each admission and withdrawal that it made, each pool where the guard held some.
+) -> Iterator[EventDetail]:
+    """Yield an event for each admission and withdrawal that a run made, and for each pool where the guard held some.
 
-    Corrected records and the fallback are neither.
+    A corrected record and the fallback are neither an admission nor a withdrawal.
     """
     now = now.replace(microsecond=0)
     for change in made:
@@ -126,19 +122,19 @@ def of_run(
             yield _held(pool, instances, owner.name, now)
 
 
-def of_report(report: Report) -> Iterator[Announcement]:
-    """Yield what an audit has to tell: nothing where DNS is as it should be."""
+def report_events(report: Report) -> Iterator[EventDetail]:
+    """Yield the events of an audit: none where DNS is in sync."""
     if report.in_sync:
         return
     at = report.at.replace(microsecond=0)
-    told = _that_fit(report.findings)
+    fitting = _that_fit(report.findings)
     yield DriftDetected(
         owner=report.owner,
         at=at,
         pools=sorted({finding.pool for finding in report.findings if finding.pool is not None})[:_MAX_NAMES],
         summary=report.summary,
-        findings=told,
-        findings_left_out=len(report.findings) - len(told),
+        findings=fitting,
+        findings_left_out=len(report.findings) - len(fitting),
         queued=report.queued,
     )
     held: dict[PoolName | None, dict[str, str]] = {}
@@ -147,6 +143,20 @@ def of_report(report: Report) -> Iterator[Announcement]:
             held.setdefault(finding.pool, {})[finding.instance_id] = finding.because
     for pool, instances in held.items():
         yield _held(pool, instances, report.owner, at)
+
+
+def send_events(details: Iterable[EventDetail], bus: EventBus, log: Log) -> None:
+    """Put events on the bus. A failure is logged and never raised: the work that the events report is done.
+
+    An iterator of details is read here, so that an error in making one is caught too.
+    """
+    try:
+        lost = bus.put(Event(SOURCE, each.detail_type, each.model_dump_json(), each.at) for each in details)
+    except Exception:  # whatever it is, it must not bring back messages whose work is done
+        log.exception("events not sent", extra={})
+        return
+    for because in lost:
+        log.warning("event not sent", extra={"because": because})
 
 
 def _record(change: PutRecord | DeleteRecord, owner: Owner, now: datetime) -> dict[str, Any]:
@@ -165,7 +175,7 @@ def _record(change: PutRecord | DeleteRecord, owner: Owner, now: datetime) -> di
 
 
 def _held(pool: str | None, instances: Mapping[str, str], owner: str, at: datetime) -> WithdrawalHeld:
-    """Tell of the instances that are held, by id with the reason."""
+    """Return the event for the instances whose withdrawal is held, given by id with the reason."""
     named = sorted(instances)[:_MAX_NAMES]
     return WithdrawalHeld(
         owner=owner,
@@ -178,19 +188,11 @@ def _held(pool: str | None, instances: Mapping[str, str], owner: str, at: dateti
 
 
 def _that_fit(findings: Iterable[Finding]) -> list[DriftFinding]:
-    """Return the first findings, as many as fit an event."""
+    """Return the first findings, as many as fit into one event."""
     fitting: list[DriftFinding] = []
     size = 0
     for each in findings:
-        finding = DriftFinding(
-            kind=each.kind.value,
-            pool=each.pool,
-            instance_id=each.instance_id,
-            record_name=each.record_name,
-            health_check_id=each.check_id,
-            because=_short(each.because),
-            held=each.held,
-        )
+        finding = DriftFinding.model_validate(replace(each, because=_short(each.because)))
         size += len(finding.model_dump_json().encode()) + 1
         if size > MAX_FINDINGS_SIZE:
             break

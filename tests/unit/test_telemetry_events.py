@@ -1,14 +1,16 @@
-"""What is told of a run and of a report, and how much of it at most."""
+"""The events of a run and of an audit, and how large one can be."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from fleet53.domain.identity import Owner
-from fleet53.domain.model import Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
+from fleet53.domain.model import CheckId, Finding, FindingKind, InstanceId, PoolName, Record, ZoneId
 from fleet53.planning.changes import DeleteRecord
+from fleet53.report.json import as_json
 from fleet53.report.model import Cost, Quota, Quotas, Report
-from fleet53.telemetry.announcements import DriftDetected, WithdrawalHeld, of_report, of_run
+from fleet53.telemetry.events import DriftDetected, WithdrawalHeld, report_events, run_events
 
 NOW = datetime(2026, 1, 5, 12, 0, 0, 53, tzinfo=UTC)
 OWNER = Owner("fleet53.eu-west-1.123456789012")
@@ -32,11 +34,11 @@ def report(*findings: Finding) -> Report:
 
 
 def test_a_held_fallback_is_not_told() -> None:
-    assert list(of_run([], {PoolName("web"): [deletion(None)]}, OWNER, now=NOW)) == []
+    assert list(run_events([], {PoolName("web"): [deletion(None)]}, OWNER, now=NOW)) == []
 
 
 def test_an_instance_whose_two_records_are_held_is_named_once() -> None:
-    (held,) = of_run([], {None: [deletion("i-2"), deletion("i-1"), deletion("i-2")]}, OWNER, now=NOW)
+    (held,) = run_events([], {None: [deletion("i-2"), deletion("i-1"), deletion("i-2")]}, OWNER, now=NOW)
     assert held == WithdrawalHeld(
         owner=OWNER.name,
         at=NOW.replace(microsecond=0),
@@ -48,13 +50,13 @@ def test_an_instance_whose_two_records_are_held_is_named_once() -> None:
 
 
 def test_of_very_many_instances_the_first_thousand_are_named() -> None:
-    (held,) = of_run([], {None: [deletion(f"i-{number:017x}") for number in range(1200)]}, OWNER, now=NOW)
+    (held,) = run_events([], {None: [deletion(f"i-{number:017x}") for number in range(1200)]}, OWNER, now=NOW)
     assert isinstance(held, WithdrawalHeld)
     assert (len(held.instance_ids), held.instances_left_out) == (1000, 200)
 
 
 def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_are() -> None:
-    (drift,) = of_report(report(*(finding(number, "é" * 2000) for number in range(5000))))
+    (drift,) = report_events(report(*(finding(number, "é" * 2000) for number in range(5000))))
     assert isinstance(drift, DriftDetected)
     assert len(drift.model_dump_json().encode()) < 256 * 1024
     assert len(drift.findings) > 50
@@ -65,9 +67,37 @@ def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_a
 
 
 def test_a_report_with_held_withdrawals_tells_of_each_pool() -> None:
-    told = list(of_report(report(finding(1, held=True), finding(2, held=True), finding(3))))
+    told = list(report_events(report(finding(1, held=True), finding(2, held=True), finding(3))))
     assert [type(each) for each in told] == [DriftDetected, WithdrawalHeld, WithdrawalHeld]
 
 
 def test_a_report_in_sync_tells_nothing() -> None:
-    assert list(of_report(report())) == []
+    assert list(report_events(report())) == []
+
+
+def test_an_event_and_the_audits_json_tell_a_finding_with_the_same_fields() -> None:
+    told = report(
+        Finding(
+            FindingKind.STALE_RECORD,
+            "its record has TTL 5 s, not 60 s",
+            PoolName("web"),
+            InstanceId("i-1"),
+            "app.example.com",
+            CheckId("c-1"),
+            drift=True,
+            held=True,
+        )
+    )
+    drift, _ = report_events(told)
+    assert json.loads(drift.model_dump_json())["findings"] == [
+        {
+            "kind": "stale-record",
+            "pool": "web",
+            "instance_id": "i-1",
+            "record_name": "app.example.com",
+            "health_check_id": "c-1",
+            "because": "its record has TTL 5 s, not 60 s",
+            "held": True,
+        }
+    ]
+    assert as_json(told)["findings"] == json.loads(drift.model_dump_json())["findings"]

@@ -1,0 +1,41 @@
+"""Metrics: what an audit measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from fleet53.telemetry.metrics import Measurement
+
+if TYPE_CHECKING:
+    from fleet53.report.model import Report
+
+
+def measure_audit(report: Report) -> list[Measurement]:
+    """Return what an audit measured: the state of each pool, and its findings by kind.
+
+    What alarms watch counts for the whole stack, so it is measured only by an audit of all pools.
+    """
+    measured = [
+        Measurement(name, value, pool.name)
+        for pool in report.pools
+        for name, value in (
+            ("Members", pool.members),
+            ("InDns", pool.in_dns),
+            ("Healthy", pool.healthy),
+            ("Pending", pool.pending),
+            ("Standby", pool.standby),
+        )
+    ]
+    kinds = Counter((finding.pool, finding.kind.value) for finding in report.findings)
+    measured += [Measurement("Findings", count, pool, kind) for (pool, kind), count in kinds.items()]
+    measured.append(Measurement("HealthChecksUsed", report.quotas.health_checks.used))
+    measured.append(Measurement("HealthChecksAllowed", report.quotas.health_checks.limit))
+    if report.whole:
+        measured.append(Measurement("Audits", 1))
+        measured.append(Measurement("Drift", len(report.drift)))
+        measured.append(Measurement("WithdrawalsHeld", sum(finding.held for finding in report.findings)))
+        measured.append(Measurement("QuotaUsed", report.quotas.percent, unit=MetricUnit.Percent))
+    return measured

@@ -1,0 +1,22 @@
+"""Publish: what an audit found, as a log line, metrics and events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet53.audit.metrics import measure_audit
+from fleet53.report.json import as_json, without_instances
+from fleet53.telemetry.events import report_events, send_events
+from fleet53.telemetry.metrics import emit, measure_requests
+
+if TYPE_CHECKING:
+    from fleet53.aws.clients import Aws, Connection
+    from fleet53.domain.log import Log
+    from fleet53.report.model import Report
+
+
+def publish(report: Report, connection: Connection[Aws], log: Log) -> None:
+    """Log the report, always as JSON, write its metrics and send its events."""
+    log.info("audit", extra={"report": without_instances(as_json(report))})
+    emit([*measure_audit(report), *measure_requests(connection.retrier)], connection.settings.owner)
+    send_events(report_events(report), connection.aws.bus, log)

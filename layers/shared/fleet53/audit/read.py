@@ -1,0 +1,148 @@
+"""Read: everything that an audit reads from AWS and DNS, as one value. The checks of the audit are made of that value.
+
+A read that the rest of the report does not depend on is logged when it fails, and its value is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fleet53.audit.members import owned_checks
+from fleet53.audit.quotas import read_quotas
+from fleet53.audit.reachability import CheckerAccess, doors, find_unreachable
+from fleet53.audit.zones import Delegation, delegated_elsewhere, public_zones
+from fleet53.aws.resolver import name_servers
+from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.config.pools import normal_name
+from fleet53.convergence.gather import gather
+from fleet53.convergence.hooks import waiting_actions
+from fleet53.convergence.replacement import find_replacements
+from fleet53.domain.errors import TryLaterError, ZoneUnreadableError
+from fleet53.planning.guard import Guard
+from fleet53.planning.plan import make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from fleet53.aws.clients import Aws
+    from fleet53.config.settings import Settings
+    from fleet53.convergence.replacement import Replacement
+    from fleet53.domain.ingress import Family, PrefixList
+    from fleet53.domain.lifecycle import Action
+    from fleet53.domain.log import Log
+    from fleet53.domain.model import Check, CheckId, Finding, HealthObservation, Protection, Zone, ZoneId
+    from fleet53.domain.scope import Scope
+    from fleet53.planning.changes import Plan
+    from fleet53.planning.situation import Situation
+    from fleet53.report.model import Quotas
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReadings:
+    """What an audit read.
+
+    `plan` is what the reconciler would do in the `situation`, and `unreadable` has a finding for each pool or zone that
+    could not be read. `checks` are ours, `observations` what Route 53 sees of them. `actions` are the lifecycle actions
+    that wait, `replacements` the members that their groups should replace.
+    """
+
+    situation: Situation
+    plan: Plan
+    unreadable: tuple[Finding, ...]
+    checks: Mapping[CheckId, Check]
+    observations: Mapping[CheckId, HealthObservation]
+    quotas: Quotas
+    actions: tuple[Action, ...]
+    replacements: tuple[Replacement, ...]
+    access: CheckerAccess
+    protections: Mapping[ZoneId, tuple[Protection, ...]]
+    delegation: Delegation
+
+
+def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> AuditReadings:
+    """Read what an audit of the scope needs.
+
+    Raises TryLaterError or an AWS error where a read fails without which there is no report.
+    """
+    gathered = gather(scope, settings, aws)
+    checks = owned_checks(gathered.situation)
+    observations = aws.health.history(checks, now=now)
+    healthy = {check_id: observation.healthy for check_id, observation in observations.items()}
+    situation = replace(gathered.situation, healthy=healthy)
+    plan = make_plan(situation, Guard(settings.max_withdraw_percent))
+    return AuditReadings(
+        situation=situation,
+        plan=plan,
+        unreadable=gathered.findings,
+        checks=checks,
+        observations=observations,
+        quotas=read_quotas(settings, situation, aws, log, now=now),
+        actions=tuple(waiting_actions(situation, aws)),
+        replacements=tuple(find_replacements(situation, plan, settings, aws, now=now)),
+        access=_read_access(situation, aws, log),
+        protections=_read_protections(situation, aws, log),
+        delegation=_read_delegation(situation, aws),
+    )
+
+
+def _read_access(situation: Situation, aws: Aws, log: Log) -> CheckerAccess:
+    """Read the security groups of the members, and of prefix lists and checkers no more than judging them takes."""
+
+    def attempt[T](read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except (TryLaterError, *AWS_ERRORS) as error:
+            log.warning("reachability not checked", extra={"because": str(error)})
+            return None
+
+    def checker_lists() -> Mapping[Family, PrefixList]:
+        return attempt(aws.security_groups.checker_lists) or {}
+
+    every = doors(situation)
+    group_ids = {group for door in every for group in door.security_groups}
+    access = CheckerAccess(attempt(lambda: aws.security_groups.by_id(group_ids)) or {})
+    shut = [door for door in every if not access.is_open(door)]
+    lists_read = any(access.other_lists(door) for door in shut)
+    if lists_read:
+        access = replace(access, checker_lists=checker_lists())
+        shut = [door for door in shut if not access.is_open(door)]
+    entries = {}
+    for prefix_list in sorted({each for door in shut for each in access.other_lists(door)}):
+        found = attempt(partial(aws.security_groups.entries, prefix_list))
+        if found is not None:
+            entries[prefix_list] = found
+    access = replace(access, entries=entries)
+    if any(access.ranges(door) for door in shut):
+        access = replace(access, checker_ranges=attempt(aws.route53.checker_ranges) or ())
+    if not lists_read and any(find_unreachable(situation, access)):
+        access = replace(access, checker_lists=checker_lists())  # the finding names the list to let in
+    return access
+
+
+def _read_protections(situation: Situation, aws: Aws, log: Log) -> dict[ZoneId, tuple[Protection, ...]]:
+    found: dict[ZoneId, tuple[Protection, ...]] = {}
+    for zone_id in sorted(situation.zones):
+        try:
+            found[zone_id] = aws.route53.protections(zone_id)
+        except ZoneUnreadableError as error:
+            log.warning("record set protections not read", extra={"because": str(error)})
+    return found
+
+
+def _read_delegation(situation: Situation, aws: Aws) -> Delegation:
+    zones = public_zones(situation)
+    found = name_servers(sorted({zone.name for zone in zones}))
+    own = {zone.id: _own_name_servers(zone, aws) for zone in zones if delegated_elsewhere(zone, found)}
+    return Delegation(found, own)
+
+
+def _own_name_servers(zone: Zone, aws: Aws) -> frozenset[str]:
+    """Return the name servers that a zone's own NS record set names, none where that cannot be read."""
+    try:
+        records = aws.route53.records_at(zone.id, zone.name)
+    except ZoneUnreadableError:
+        return frozenset()
+    return frozenset(normal_name(value) for record in records if record.type == "NS" for value in record.values)

@@ -1,0 +1,51 @@
+"""Request: what an invocation asks of the audit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.model import PoolName
+from fleet53.domain.scope import Scope
+
+_RIGHT: Final = 'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown"'
+
+
+class AuditRequest(BaseModel):
+    """What an invocation asks for.
+
+    The audit is about `pools`, or about all where it is None. `repair` also queues what drifted, and with `force` what
+    the guard holds as well. `format` is the form of the answer: an object for programs, or text for people.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    pools: Annotated[list[PoolName], Field(min_length=1)] | None = None
+    repair: bool = False
+    force: bool = False
+    format: Literal["json", "text", "markdown"] = "json"
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the pass whose plan the audit reports."""
+        return Scope(None if self.pools is None else frozenset(self.pools), sweep=True)
+
+
+def read_request(event: object) -> AuditRequest:
+    """Return what an event asks for, or raise NotUnderstoodError, which names the key and the value."""
+    try:
+        request = AuditRequest.model_validate(event)
+    except ValidationError as error:
+        raise NotUnderstoodError(f"{describe_faults(error)}; {_RIGHT}") from None
+    if request.force and not request.repair:
+        raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
+    return request
+
+
+def describe_faults(error: ValidationError) -> str:
+    """Return each fault of an input, with its key and its value."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'input'}={fault['input']!r}: {fault['msg']}" for fault in error.errors()
+    )

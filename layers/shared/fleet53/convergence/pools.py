@@ -1,0 +1,69 @@
+"""Pools: which pools a pass can work on, and the hosted zones that they are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet53.config.pools import Declared, PoolFault, read_pools
+from fleet53.domain.errors import ZoneUnreadableError
+from fleet53.domain.model import FindingKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet53.aws.clients import Aws
+    from fleet53.domain.model import Pool, PoolName, Zone, ZoneId
+    from fleet53.domain.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class UsablePools:
+    """The pools of a pass that can be used.
+
+    `pools` are those of the scope whose hosted zone can be read and holds their name, `zones` the hosted zones that
+    were read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used.
+    """
+
+    pools: tuple[Pool, ...]
+    zones: Mapping[ZoneId, Zone]
+    declared: Declared
+    faults: tuple[PoolFault, ...]
+
+    @property
+    def declared_names(self) -> frozenset[PoolName]:
+        """The names of all declared pools. A pool that cannot be used is not treated as deleted."""
+        return frozenset(
+            (*(pool.name for pool in self.declared.pools), *(fault.name for fault in self.declared.faults))
+        )
+
+
+def read_usable_pools(scope: Scope, aws: Aws) -> UsablePools:
+    """Read the declared pools and the hosted zones of those in the scope.
+
+    A sweep also reads the zones of the pools outside the scope: the name of a pool that cannot be used may hold records
+    that would otherwise look like records of no pool.
+    """
+    declared = read_pools(aws.parameters.read())
+    pools: list[Pool] = []
+    zones: dict[ZoneId, Zone] = {}
+    faults = list(declared.faults)
+    for pool in declared.pools:
+        if not (scope.covers(pool.name) or scope.sweep):
+            continue
+        try:
+            zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
+        except ZoneUnreadableError as error:
+            faults.append(unreadable_zone(pool, error))
+            continue
+        if not zone.holds(pool.record_name):
+            because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
+            faults.append(PoolFault(pool.name, because))
+        elif scope.covers(pool.name):
+            pools.append(pool)
+    return UsablePools(tuple(pools), zones, declared, tuple(faults))
+
+
+def unreadable_zone(pool: Pool, error: ZoneUnreadableError) -> PoolFault:
+    """Return the fault of a pool whose hosted zone cannot be read."""
+    return PoolFault(pool.name, str(error), FindingKind.ZONE_UNREADABLE, pool.record_name)

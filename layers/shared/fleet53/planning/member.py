@@ -1,0 +1,190 @@
+"""One member of a pool: what is to be done about its records.
+
+The table in plan.py, row by row. Each function takes values and returns a Decision; nothing is collected here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fleet53.domain.model import FindingKind, RecordType
+from fleet53.planning.changes import PutRecord
+from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
+from fleet53.planning.membership import Membership
+from fleet53.planning.records_at import describe_address, why_not_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fleet53.domain.model import Check, CheckId, Instance, InstanceId, Pool, Record
+    from fleet53.planning.membership import Verdict
+    from fleet53.planning.pool_checks import PoolChecks
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An instance whose tag names the pool, or that has a record of it.
+
+    `instance` is None where EC2 does not know the id. `records` are the member's, by record type.
+    """
+
+    id: InstanceId
+    instance: Instance | None
+    verdict: Verdict
+    records: Mapping[str, Record]
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """One record type of a member that is served now or will be (ADMIT, PREPARE, WAIT), and the record it has."""
+
+    instance: Instance
+    verdict: Verdict
+    record_type: RecordType
+    record: Record | None
+
+
+def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: str | None) -> Iterator[Decision]:
+    """Yield what is to be done about a member's records, by its membership.
+
+    `hold` is why the guard holds withdrawals that rest on absence, None where it lets them pass.
+    """
+    records = [member.records[record_type] for record_type in RecordType if record_type in member.records]
+    if member.verdict.membership is Membership.LEAVE:
+        yield Decision(finding=finding(pool, FindingKind.UNKNOWN_STATE, member.verdict.because, member.id))
+        for record in records:
+            yield Decision(remaining=record)
+    elif member.verdict.membership is Membership.WITHDRAW or member.instance is None:
+        for record in records:
+            yield _withdraw(member, record, pool, hold)
+    else:
+        for record_type in RecordType:
+            if record_type in pool.address.record_types or record_type in member.records:
+                served = _Served(member.instance, member.verdict, record_type, member.records.get(record_type))
+                yield _serve(served, pool, checks)
+
+
+def _withdraw(member: Member, record: Record, pool: Pool, hold: str | None) -> Decision:
+    """Delete a record, unless its withdrawal rests on absence and the guard holds it.
+
+    The guard has no say where the record does not hold its instance's own address: Note [Stranger's address].
+    """
+    because = member.verdict.because
+    if member.verdict.evidence:
+        return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
+    stranger = why_not_own(record, member.instance, pool) if member.instance is not None else None
+    if stranger is not None:
+        return Decision(delete=deletion(pool, member.id, record, stranger, FindingKind.STALE_RECORD))
+    if hold is not None:
+        held = deletion(pool, member.id, record, f"{because}; {hold}", FindingKind.ORPHAN_RECORD)
+        return Decision(held=held, remaining=record)
+    return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
+
+
+def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
+    """Delete a record that does not hold the instance's own address, and decide as if the member had none."""
+    instance, record = served.instance, served.record
+    stranger = why_not_own(record, instance, pool) if record is not None else None
+    if record is None or stranger is None:
+        return _serve_own(served, pool, checks)
+    without = _serve_own(replace(served, record=None), pool, checks)
+    return replace(without, delete=deletion(pool, instance.id, record, stranger, FindingKind.STALE_RECORD))
+
+
+def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
+    """Decide about a member whose record, if it has one, holds the instance's own address.
+
+    WAIT keeps the record. PREPARE deletes it and seeks a place again, ADMIT renews it. Without one, both seek a place.
+    """
+    instance, verdict, record = served.instance, served.verdict, served.record
+    if served.record_type not in pool.address.record_types:
+        return Decision()
+    if verdict.membership is Membership.WAIT:
+        kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
+        return replace(kept, waiting=waiting(pool, instance, verdict.because))
+    address = instance.address(pool.address, served.record_type)
+    if address is None:
+        return _without_address(instance, served.record_type, pool)
+    seeker = Seeker(instance, served.record_type, address, verdict)
+    if record is None:
+        return Decision(seeker=seeker)
+    if verdict.membership is Membership.PREPARE:
+        left = deletion(pool, instance.id, record, verdict.because, FindingKind.ORPHAN_RECORD)
+        return Decision(delete=left, seeker=seeker)
+    return _renew(seeker, record, pool, checks)
+
+
+def _without_address(instance: Instance, record_type: RecordType, pool: Pool) -> Decision:
+    """Wait for an address. A member that has none of any type the pool has is not ready."""
+    because = f"running without {describe_address(pool.address, record_type)}"
+    has_none = all(instance.address(pool.address, each) is None for each in pool.address.record_types)
+    return Decision(
+        waiting=waiting(pool, instance, because, overdue=FindingKind.NO_ADDRESS),
+        unready=instance.id if has_none else None,
+    )
+
+
+def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> Decision:
+    """Keep the record of a member that is admitted, and see that it names the health check that fits."""
+    instance = member.instance
+    if not checks.wanted:
+        return _keep(instance.id, record, None, pool, checks)
+    if not checks.known:
+        kept = _keep(instance.id, record, record.check_id, pool, checks)
+        if record.check_id is not None:
+            return kept
+        return replace(kept, waiting=waiting(pool, instance, "its check is not read yet"))
+    check = checks.fitting(instance, member.record_type, member.address, prefer=record.check_id)
+    if check is not None and (check.id == record.check_id or checks.healthy.get(check.id)):
+        return replace(_keep(instance.id, record, check.id, pool, checks), keeps_check=check.id)
+    return _change_check(member, record, check, pool, checks)
+
+
+def _change_check(member: Seeker, record: Record, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:
+    """Keep the record with its old check until the fitting one, `check` (None: to be created), is healthy."""
+    instance = member.instance
+    drift, fault = checks.fault(record, instance, member.record_type, member.address)
+    kept = replace(
+        _keep(instance.id, record, record.check_id, pool, checks),
+        waiting=waiting(
+            pool,
+            instance,
+            f"{fault}; the record moves when its new check is healthy",
+            check_id=check.id if check is not None else None,
+            overdue=FindingKind.NOT_HEALTHY_IN_TIME,
+        ),
+    )
+    if check is None:
+        creation = checks.creation(
+            instance, member.record_type, member.address, drift=drift, because=fault, replaces=record.check_id
+        )
+        return replace(kept, create_check=creation)
+    # Another setting is no drift once its check exists. What somebody did to the old check by hand is reported.
+    told = drift is not FindingKind.STALE_RECORD
+    return replace(
+        kept,
+        keeps_check=check.id,
+        finding=finding(pool, drift, fault, instance.id, record.check_id) if told else None,
+    )
+
+
+def _keep(
+    instance_id: InstanceId, record: Record, check_id: CheckId | None, pool: Pool, checks: PoolChecks
+) -> Decision:
+    """Keep a record, and correct it where it has not the pool's TTL or does not name `check_id`.
+
+    A record whose check is gone stays as it is: Route 53 refuses a batch that puts it (ChangeResourceRecordSets,
+    NoSuchHealthCheck).
+    """
+    right = replace(record, ttl=pool.ttl, check_id=check_id)
+    if right == record or checks.gone(check_id):
+        return Decision(remaining=record)
+    differs = []
+    if record.ttl != right.ttl:
+        differs.append(f"TTL {record.ttl} s, not {right.ttl} s")
+    if record.check_id != right.check_id:
+        differs.append(f"check {record.check_id}, not {right.check_id}")
+    because = f"its record has {' and '.join(differs)}"
+    put = PutRecord(pool.name, pool.zone_id, instance_id, right, FindingKind.STALE_RECORD, because)
+    return Decision(put=put, remaining=right)

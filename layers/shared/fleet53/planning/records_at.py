@@ -1,0 +1,113 @@
+"""The records at a pool's name: ours by member, our fallback, and foreign ones, which other people or stacks made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleet53.domain.identity import FALLBACK
+from fleet53.domain.model import AddressType, Record, RecordType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet53.domain.identity import Owner
+    from fleet53.domain.model import CheckId, Instance, InstanceId, IPAddress, Pool
+    from fleet53.planning.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsAtName:
+    """All record sets at a pool's name.
+
+    `members` are our A and AAAA records by instance and record type; `fallbacks` are ours that hold the pool's
+    fallback; `foreign` are all that are not ours, of any type.
+    """
+
+    members: Mapping[InstanceId, Mapping[str, Record]]
+    fallbacks: tuple[Record, ...]
+    foreign: tuple[Record, ...]
+
+    def count_foreign(self, record_type: RecordType) -> int:
+        """Return how many foreign records of this type are at the name."""
+        return sum(record.type == record_type for record in self.foreign)
+
+    def blocker(self, record_type: RecordType) -> str | None:
+        """Return why no multivalue record of this type can be put at the name, or None.
+
+        Route 53 mixes multivalue records with no other policy of the same name and type, and a CNAME with nothing
+        (ChangeResourceRecordSets; Route 53 Developer Guide, Supported DNS record types).
+        """
+        for record in self.foreign:
+            if record.type == "CNAME" or (record.type == record_type and not record.multivalue):
+                whose = f" {record.identifier!r}" if record.identifier else ""
+                return (
+                    f"{record.name} has a {record.type} record{whose} that is not ours and not multivalue; "
+                    "remove it or give the pool another name"
+                )
+        return None
+
+
+def records_at(situation: Situation, pool: Pool) -> RecordsAtName:
+    """Return the records at the name of `pool`, sorted by whose they are."""
+    owner = situation.owner
+    members: dict[InstanceId, dict[str, Record]] = {}
+    fallbacks: list[Record] = []
+    foreign: list[Record] = []
+    for record in situation.records[pool.name]:
+        holder = owner.holder(record.identifier)
+        instance_id = owner.instance(record.identifier)
+        if holder is None:
+            foreign.append(record)
+        elif record.type not in RecordType:
+            continue
+        elif instance_id is None:
+            fallbacks.append(record)
+        else:
+            members.setdefault(instance_id, {})[record.type] = record
+    return RecordsAtName(members, tuple(fallbacks), tuple(foreign))
+
+
+def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
+    """Return why a member's record does not answer with its instance's own address and nothing else, or None.
+
+    Such a record is deleted at once: Note [Stranger's address] in plan.py.
+    """
+    record_type = RecordType(record.type)
+    if record_type not in pool.address.record_types:
+        return f"the pool has no {record_type} records any more"
+    own = instance.address(pool.address, record_type)
+    holds = f"its record holds {', '.join(record.values) or 'an alias'}"
+    if own is None:
+        return f"{holds}, and EC2 says {instance.state} without {describe_address(pool.address, record_type)}"
+    if record.values != (str(own),):
+        return f"{holds}, and its own address is {own}"
+    return None if record.multivalue else "its record is not multivalue any more"
+
+
+def multivalue_record(
+    owner: Owner,
+    pool: Pool,
+    record_type: RecordType,
+    address: IPAddress,
+    *,
+    holder: str = FALLBACK,
+    check_id: CheckId | None = None,
+) -> Record:
+    """Return the record that answers for `holder`, an instance id or FALLBACK, at the pool's name."""
+    return Record(
+        name=pool.record_name,
+        type=record_type,
+        values=(str(address),),
+        identifier=owner.identifier(holder),
+        ttl=pool.ttl,
+        check_id=check_id,
+        multivalue=True,
+    )
+
+
+def describe_address(kind: AddressType, record_type: RecordType) -> str:
+    """Return the kind of address that a record of this type holds in such a pool, as words."""
+    if record_type is RecordType.AAAA:
+        return "an IPv6 address"
+    return "a private IPv4 address" if kind is AddressType.PRIVATE_IPV4 else "a public IPv4 address"

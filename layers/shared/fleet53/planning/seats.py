@@ -1,0 +1,140 @@
+"""Seats: which members get the free places of a name, and what a member with a place gets next.
+
+A name has at most MAX_RECORDS_PER_NAME multivalue records of a type. Members that have a record keep it. The free
+places go first to members that already have a health check, then by oldest launch. The others are on standby.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fleet53.domain.model import MAX_RECORDS_PER_NAME, AdmitWhen, FindingKind
+from fleet53.planning.changes import CheckKey, PutRecord
+from fleet53.planning.decision import Decision, finding, waiting
+from fleet53.planning.membership import Membership
+from fleet53.planning.records_at import multivalue_record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from fleet53.domain.model import Check, InstanceId, Pool, RecordType
+    from fleet53.planning.decision import Seeker
+    from fleet53.planning.pool_checks import PoolChecks
+    from fleet53.planning.records_at import RecordsAtName
+
+
+def decide_seats(
+    seekers: Collection[Seeker],
+    record_type: RecordType,
+    found: RecordsAtName,
+    pool: Pool,
+    checks: PoolChecks,
+    *,
+    remaining: int,
+) -> Iterator[Decision]:
+    """Yield what is to be done about the members that seek a place of this type.
+
+    `remaining` is how many members' records of the type stay in DNS.
+    """
+    blocker = found.blocker(record_type)
+    if blocker is not None:
+        yield Decision(finding=finding(pool, FindingKind.FOREIGN_RECORD_IN_THE_WAY, blocker))
+        for seeker in seekers:
+            instance = seeker.instance
+            yield Decision(waiting=waiting(pool, instance, blocker), unready=instance.id)
+        return
+    free = max(0, MAX_RECORDS_PER_NAME - remaining - found.count_foreign(record_type))
+    queue = sorted(seekers, key=lambda seeker: _turn(seeker, checks))
+    for seeker in queue[:free]:
+        yield _admit(seeker, pool, checks)
+    for seeker in queue[free:]:
+        yield _stand_by(seeker, pool)
+
+
+def _turn(seeker: Seeker, checks: PoolChecks) -> tuple[bool, datetime, InstanceId]:
+    """Return what sorts members by whose turn it is."""
+    instance = seeker.instance
+    return instance.id not in checks.by_instance, instance.launched, instance.id
+
+
+def _stand_by(seeker: Seeker, pool: Pool) -> Decision:
+    because = (
+        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records or members under way, "
+        "and Route 53 takes no more"
+    )
+    instance_id = seeker.instance.id
+    return Decision(finding=finding(pool, FindingKind.POOL_FULL, because, instance_id), standby=instance_id)
+
+
+def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
+    """Bring a member that has a place one step nearer to DNS: a health check, then its health, then a record."""
+    if not checks.wanted:
+        return _answer_or_prepare(seeker, None, seeker.verdict.because, pool, checks)
+    if not checks.known:
+        instance = seeker.instance
+        return Decision(waiting=waiting(pool, instance, "its check is not read yet"), unready=instance.id)
+    check = checks.fitting(seeker.instance, seeker.record_type, seeker.address)
+    step = _after_check(seeker, check, pool, checks)
+    if check is not None:
+        return replace(step, keeps_check=check.id)
+    creation = checks.creation(
+        seeker.instance,
+        seeker.record_type,
+        seeker.address,
+        drift=FindingKind.MISSING_CHECK,
+        because=f"{seeker.verdict.because}; it has no check",
+    )
+    return replace(step, create_check=creation)
+
+
+def _after_check(seeker: Seeker, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:
+    """Decide about a member whose health check is `check`, or is only about to be created."""
+    because = seeker.verdict.because
+    if pool.admit_when is AdmitWhen.RUNNING:
+        return _answer_or_prepare(seeker, check, because, pool, checks)
+    if check is not None and checks.healthy.get(check.id):
+        return _answer_or_prepare(seeker, check, f"{because}; Route 53 sees it healthy", pool, checks)
+    return _wait_for_health(seeker, check, pool, checks)
+
+
+def _wait_for_health(seeker: Seeker, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:
+    seen = check is not None and check.id in checks.healthy
+    return Decision(
+        waiting=waiting(
+            pool,
+            seeker.instance,
+            "Route 53 does not see it healthy" if seen else "Route 53 has not seen it yet",
+            check_id=check.id if check is not None else None,
+            overdue=FindingKind.NOT_HEALTHY_IN_TIME,
+        ),
+        unready=seeker.instance.id,
+    )
+
+
+def _answer_or_prepare(seeker: Seeker, check: Check | None, because: str, pool: Pool, checks: PoolChecks) -> Decision:
+    """Put a member's record where it is to be admitted; only wait where it is to be prepared."""
+    instance = seeker.instance
+    if seeker.verdict.membership is Membership.PREPARE:
+        return Decision(waiting=waiting(pool, instance, seeker.verdict.because))
+    record = multivalue_record(
+        checks.owner,
+        pool,
+        seeker.record_type,
+        seeker.address,
+        holder=instance.id,
+        check_id=check.id if check is not None else None,
+    )
+    awaits_check = checks.wanted and check is None
+    put = PutRecord(
+        pool=pool.name,
+        zone_id=pool.zone_id,
+        instance_id=instance.id,
+        record=record,
+        drift=FindingKind.MISSING_RECORD,
+        because=because,
+        new_check=CheckKey(pool.name, instance.id, seeker.record_type) if awaits_check else None,
+        admits=True,
+    )
+    return Decision(put=put, remaining=record)

@@ -1,0 +1,93 @@
+"""Batch: one invocation of the reconciler, from messages of the signals queue to the messages that it returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.utilities.data_classes import SQSEvent
+
+from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.reconcile.metrics import measure_run
+from fleet53.reconcile.outcome import Outcome
+from fleet53.reconcile.passes import Run
+from fleet53.reconcile.run import reconcile
+from fleet53.signals import Ignored, InstanceSignal, PoolSignal, read_signal
+from fleet53.telemetry.events import run_events, send_events
+from fleet53.telemetry.metrics import Measurement, emit, measure_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+    from fleet53.aws.clients import Aws, Connection
+    from fleet53.aws.queue import Queue
+    from fleet53.domain.log import Log
+    from fleet53.reconcile.outcome import MessageId
+
+_FIRST_RETRY: Final = 5
+_LONGEST_RETRY: Final = 300
+
+
+def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -> PartialItemFailureResponse:
+    """Reconcile what a batch of messages is about, and return the messages that failed, as Lambda expects them.
+
+    SQS delivers a failed message again, and Lambda deletes the others (ReportBatchItemFailures).
+    """
+    records = {record.message_id: record for record in SQSEvent(event).records}
+    signals, returned = _read_signals(records.values(), connection.settings.pool_tag_key, log)
+    measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
+    outcome, failed = Outcome(), False
+    try:
+        reconcile(signals, Run(connection.settings, connection.aws, log, connection.now), outcome)
+    except Exception as error:  # whatever it is, the messages come again in seconds, not after the visibility timeout
+        log.exception("run failed", extra={})
+        outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
+        failed = True
+    returned |= outcome.retry
+    failed = failed or any(_received(records[message_id]) > 1 for message_id in outcome.retry)
+    measured += measure_run(outcome, signals.values(), now=connection.now())
+    # A message that is returned once was throttled, or another pass changed the records first. That is no failure.
+    measured += [Measurement("RunsFailed", int(failed)), *measure_requests(connection.retrier)]
+    emit(measured, connection.settings.owner)
+    for message_id, because in returned.items():
+        log.warning("message returned", extra={"message_id": message_id, "because": because})
+        _retry_soon(records[message_id], connection.aws.queue, log)
+    events = run_events(outcome.made, outcome.held, connection.settings.owner, now=connection.now())
+    send_events(events, connection.aws.bus, log)
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}
+
+
+def _read_signals(
+    records: Iterable[SQSRecord], pool_tag_key: str, log: Log
+) -> tuple[dict[MessageId, InstanceSignal | PoolSignal], dict[MessageId, str]]:
+    """Return the signals by message id, and of each message that cannot be read what is wrong with it."""
+    signals: dict[MessageId, InstanceSignal | PoolSignal] = {}
+    returned: dict[MessageId, str] = {}
+    for record in records:
+        try:
+            signal = read_signal(record.body, pool_tag_key)
+        except NotUnderstoodError as error:
+            returned[record.message_id] = f"not understood, and goes to the dead-letter queue: {error}"
+            continue
+        if isinstance(signal, Ignored):
+            log.info("message ignored", extra={"message_id": record.message_id, "because": signal.because})
+        else:
+            signals[record.message_id] = signal
+    return signals, returned
+
+
+def _received(record: SQSRecord) -> int:
+    """Return how often a message was received, this time included."""
+    return int(record.attributes.approximate_receive_count)
+
+
+def _retry_soon(record: SQSRecord, queue: Queue, log: Log) -> None:
+    """Make a returned message visible again in seconds, and later each time."""
+    seconds = min(_FIRST_RETRY * 2 ** (_received(record) - 1), _LONGEST_RETRY)
+    try:
+        queue.retry_in(record.receipt_handle, seconds)
+    except AWS_ERRORS as error:
+        log.warning("visibility timeout not changed", extra={"because": str(error)})

@@ -1,0 +1,86 @@
+"""The version is written in fleet53/__init__.py, and wherever else it shows it is the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
+from samtranslator.yaml_helper import yaml_parse
+
+from fleet53 import __version__
+from fleet53.aws.clients import Clients, StackClients
+from fleet53.report.json import as_json
+from fleet53.report.page import View, write_page
+from fleet53.report.text import as_markdown, as_text
+from tests.unit.reports import report
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return every boto3 client that the functions make."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "lab")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    made = [getattr(owner, each.name) for owner in (Clients(), StackClients()) for each in fields(owner)]
+    return [each for each in made if isinstance(each, BaseClient)]
+
+
+def test_the_version_is_a_semantic_one() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_the_stacks_output_is_the_version() -> None:
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    assert template["Outputs"]["Version"]["Value"] == __version__
+
+
+def test_the_changelogs_newest_release_is_the_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)\]? - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
+    assert releases[:1] == [__version__]
+
+
+def test_every_form_of_the_report_says_the_version() -> None:
+    audited = report()
+    assert as_json(audited)["version"] == __version__
+    assert as_text(audited).splitlines()[0].endswith(f", fleet53 {__version__}")
+    assert as_markdown(audited).splitlines()[0].replace("\\", "").endswith(f", fleet53 {__version__}")
+    assert f", fleet53 {__version__}\n" in write_page(audited, View("arn:aws:lambda:eu-west-1:123456789012:function:x"))
+
+
+def test_every_client_is_configured_with_the_version_in_its_user_agent(clients: list[Any]) -> None:
+    assert len(clients) == len(fields(Clients)) - 1 + len(fields(StackClients))  # zones is no client
+    assert {client.meta.config.user_agent_extra for client in clients} == {f"fleet53/{__version__}"}
+
+
+def test_a_request_carries_the_version_in_its_user_agent(clients: list[Any]) -> None:
+    sent: list[str] = []
+
+    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        agent = request.headers["User-Agent"]
+        sent.append(agent.decode() if isinstance(agent, bytes) else agent)
+        return AWSResponse(request.url, 200, HTTPHeaders(), _Empty())
+
+    sqs = next(each for each in clients if each.meta.service_model.service_name == "sqs")
+    sqs.meta.events.register("before-send", answer)
+    sqs.list_queues()
+    (agent,) = sent
+    assert f"fleet53/{__version__}" in agent.split()
+
+
+class _Empty:
+    """A body of an HTTP response without content."""
+
+    def stream(self) -> list[bytes]:
+        return [b"{}"]
