@@ -5,12 +5,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 export SAM_CLI_TELEMETRY := 0
-# The functions' folders are uploaded as they are: no byte code may lie in them.
+# The functions' folders are uploaded unchanged, so Python must not write byte code into them (docs/decisions/0011).
 export PYTHONDONTWRITEBYTECODE := 1
-# These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
-demo lab test screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
+# These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
+demo lab test screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test screenshots fix check build live deploy
+.PHONY: help demo lab audit test screenshots fix check build bench live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -63,7 +63,11 @@ build: $(READY)  ## sam build, then import every handler from what was built
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	@$(BIN)/python tools/import_built.py
 
-# Never part of the gate: it needs credentials, and creates records and checks in a zone of yours.
+# CI never runs this: times depend on the machine.
+bench: build  ## sam build, then measure each function's cold start beside an empty handler's
+	@$(BIN)/python -m tools.cold_start
+
+# CI never runs this: it needs credentials, and it creates records and health checks in one of your hosted zones.
 live: $(READY)  ## contract suite on a real account
 	@$(BIN)/pytest tests/contract --live
 

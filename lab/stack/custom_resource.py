@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens for the answers of all labs until the process ends, because a thread for each lab would slow tests down."""
+    """Listens for the answers of all labs until the process ends: a thread for each lab would slow tests down."""
 
     daemon_threads = True
 

@@ -30,7 +30,7 @@ _BROUGHT: Final = ("awslambdaric", "boto3")
 """What Lambda's Python has installed besides the standard library; the rest is what these require."""
 
 _ARCHITECTURES: Final = {"x86_64": "x86_64", "aarch64": "arm64"}
-_INVOKE: Final = "/2015-03-31/functions/function/invocations"
+INVOKE: Final = "/2015-03-31/functions/function/invocations"
 """The emulator's one path (Lambda Developer Guide, images-test)."""
 
 
@@ -90,7 +90,7 @@ class Emulator:
 
     def post(self, event: Any, timeout: float) -> Any:
         """Invoke the function and return its answer, or the error that Lambda would report."""
-        url = f"http://127.0.0.1:{self.port}{_INVOKE}"
+        url = f"http://127.0.0.1:{self.port}{INVOKE}"
         with urlopen(Request(url, data=json.dumps(event).encode()), timeout=timeout) as answer:
             return json.load(answer)
 

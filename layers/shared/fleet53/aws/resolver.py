@@ -5,9 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-import dns.exception
-import dns.resolver
-
 from fleet53.config.pools import normal_name
 
 if TYPE_CHECKING:
@@ -30,6 +27,11 @@ def name_servers(names: Collection[str]) -> dict[str, frozenset[str]]:
 
 
 def _ask(name: str) -> frozenset[str] | None:
+    # Imported by the first question: dnspython takes longer to import than the rest of an audit's own modules, and
+    # no start of a function asks DNS.
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
     try:
         answer = dns.resolver.resolve(f"{name}.", "NS", lifetime=_TIMEOUT, search=False)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

@@ -36,11 +36,14 @@ _MAX_NAMES: Final = 1_000
 _MAX_TEXT: Final = 1_000
 """Characters of a reason. A message from AWS in it can have any length."""
 
+_CONFIG: Final = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+"""`defer_build`: a model's validator is made when it is first used, because most invocations send no event."""
+
 
 class EventDetail(BaseModel):
     """What the detail of every event holds: the stack that sends it, and when its subject was seen or done."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = _CONFIG
     detail_type: ClassVar[str]
 
     owner: Annotated[str, Field(description="<stack name>.<region>.<account id>")]
