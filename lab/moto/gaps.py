@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from lab.moto import autoscaling, awslambda, cloudformation, ec2, events, ssm
+from lab.moto import autoscaling, awslambda, cloudformation, ec2, events, sqs, ssm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put) -> Iterator
         *awslambda.gaps(invoke, start),
         *events.gaps(put),
         *cloudformation.gaps(),
+        *sqs.gaps(),
         *ssm.gaps(),
     )
     with contextlib.ExitStack() as stack:

@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.sqs.models import sqs_backends
+from moto.sqs.responses import SQSResponse
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.cloudwatch import publish_metrics
+from lab.moto.gap import Gap
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 _OFTEN: Final = 3
 """Receives after which a message does not count as the oldest (SQS Developer Guide, available CloudWatch metrics)."""
+
+
+def gaps() -> tuple[Gap, ...]:
+    """Return how moto's SQS is corrected."""
+    return (_keep_trace_header(),)
+
+
+def _keep_trace_header() -> Gap:
+    """Keep the trace header of a request with the message that it sends; moto ignores the header.
+
+    Source: SQS Developer Guide, "Amazon SQS message metadata" (AWSTraceHeader).
+    """
+    send_as_moto = SQSResponse.send_message
+
+    def send_message(response: Any) -> Any:
+        answer = send_as_moto(response)
+        header = response.headers.get("X-Amzn-Trace-Id")
+        if header:
+            queue = response.sqs_backend.get_queue(response._get_queue_name())  # noqa: SLF001 - moto's own look-up
+            sent = (each for each in reversed(queue._messages) if each.id == answer.result["MessageId"])  # noqa: SLF001 - the queue's messages, whether visible or delayed
+            kept = {"DataType": "String", "StringValue": header}
+            next(sent).system_attributes = {"AWSTraceHeader": kept}
+        return answer
+
+    return Gap(SQSResponse, "send_message", send_message)
 
 
 def publish_queue_metrics(now: datetime) -> None:

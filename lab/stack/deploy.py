@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from lab.moto import cloud
 from lab.moto.cloudformation import StackValues
 from lab.stack.dependencies import attributes_of
+from lab.stack.recursion import TERMINATE
 from lab.stack.template import BY_LAB, TemplateError, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lab.stack.template import Template
+    from lab.stack.template import Code, Template
 
 STACK: Final = "fleet53"
 
@@ -27,7 +28,10 @@ _UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed Lambda function with its resolved settings; `timeout` is in seconds."""
+    """A deployed Lambda function with its resolved settings; `timeout` is in seconds.
+
+    `recursive_loop` says whether messages that it sends may invoke it without end: Allow or Terminate.
+    """
 
     logical_id: str
     name: str
@@ -37,6 +41,7 @@ class Function:
     environment: dict[str, str]
     timeout: int
     memory: int
+    recursive_loop: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
     kept = {name: each for name, each in wanted_by_lab.items() if name not in waiting}
     properties = {name: stack.resolved(each.get("Properties", {})) for name, each in kept.items()}
     functions = {
-        logical_id: _function(logical_id, resources[logical_id], code.folder, code.handler)
+        logical_id: _function(logical_id, resources[logical_id], code, template.for_moto["Resources"][logical_id])
         for logical_id, code in template.code.items()
         if logical_id in resources
     }
@@ -183,17 +188,18 @@ def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
             return node
 
 
-def _function(logical_id: str, name: str, folder: Path, handler: str) -> Function:
+def _function(logical_id: str, name: str, code: Code, resource: Mapping[str, Any]) -> Function:
     settings = cloud.client("lambda").get_function_configuration(FunctionName=name)
     return Function(
         logical_id=logical_id,
         name=name,
         arn=settings["FunctionArn"],
-        folder=folder,
-        handler=handler,
+        folder=code.folder,
+        handler=code.handler,
         environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
         timeout=int(settings.get("Timeout", 3)),
         memory=int(settings.get("MemorySize", 128)),
+        recursive_loop=resource["Properties"].get("RecursiveLoop", TERMINATE),
     )
 
 

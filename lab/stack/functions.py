@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from lab.moto import cloudwatch
+from lab.stack.recursion import trace_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -141,11 +142,14 @@ class Functions:
         else:
             self._warm.pop(self.logical_id(name), None)
 
-    def invoke(self, name: str, event: Any) -> Invocation:
-        """Call a function with an event; what it raises is in the answer, not raised."""
+    def invoke(self, name: str, event: Any, *, chain: int = 1) -> Invocation:
+        """Call a function with an event; what it raises is in the answer, not raised.
+
+        `chain` counts the invocations of this function in the chain of messages that led here, this one included.
+        """
         function = self.deployment.functions[self.logical_id(name)]
         with _TURN:
-            invocation = self._run(function, json.loads(json.dumps(event)))
+            invocation = self._run(function, json.loads(json.dumps(event)), chain)
         self.invocations.append(invocation)
         if self.publish:
             publish_counts(function, invocation)
@@ -179,7 +183,7 @@ class Functions:
             "stackTrace": traceback.format_tb(invocation.error.__traceback__),
         }, True
 
-    def _run(self, function: Function, event: Any) -> Invocation:
+    def _run(self, function: Function, event: Any, chain: int) -> Invocation:
         at = datetime.now(UTC)
         result, error = None, None
         cold = function.logical_id not in self._warm
@@ -194,7 +198,7 @@ class Functions:
             log_group_name=f"/aws/lambda/{function.name}",
         )
         with (
-            patch.dict(os.environ, _variables(function)),
+            patch.dict(os.environ, _variables(function, chain)),
             _OUTPUT.kept() as buffer,
             contextlib.redirect_stdout(_OUTPUT),
         ):
@@ -219,11 +223,12 @@ class Functions:
         )
 
 
-def _variables(function: Function) -> dict[str, str]:
+def _variables(function: Function, chain: int) -> dict[str, str]:
     return {
         **function.environment,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "_X_AMZN_TRACE_ID": trace_header(function.arn, chain),
     }
 
 
@@ -265,6 +270,18 @@ def publish_counts(function: Function, invocation: Invocation) -> None:
         for name, value in (("Invocations", 1.0), ("Errors", float(invocation.error is not None)))
     ]
     cloudwatch.publish_metrics("AWS/Lambda", data)
+
+
+def publish_dropped(function: Function, at: datetime) -> None:
+    """Publish that Lambda stopped a recursive loop (Lambda Developer Guide, types of metrics)."""
+    dropped = {
+        "MetricName": "RecursiveInvocationsDropped",
+        "Dimensions": [{"Name": "FunctionName", "Value": function.name}],
+        "Unit": "Count",
+        "Timestamp": at,
+        "Value": 1.0,
+    }
+    cloudwatch.publish_metrics("AWS/Lambda", [dropped])
 
 
 def publish_embedded(line: Mapping[str, Any]) -> None:

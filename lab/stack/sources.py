@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud, events
+from lab.stack.functions import publish_dropped
+from lab.stack.recursion import ALLOW, MOST_INVOCATIONS, longest_chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from lab.stack.deploy import EventSource, Schedule
     from lab.stack.functions import Functions, Invocation
@@ -35,16 +37,30 @@ class Poller:
 
     def poll_once(self) -> Invocation | None:
         """Invoke the function with one batch of messages; return None if no message can be received now."""
-        messages = self._receive()
+        messages, chain = self._receive_for_invocation()
         if not messages:
             return None
         event = {"Records": [self._record(message) for message in messages]}
-        invocation = self.functions.invoke(self.source.function, event)
+        invocation = self.functions.invoke(self.source.function, event, chain=chain)
         failed = self._failures(invocation, {message["MessageId"] for message in messages})
         for message in messages:
             if message["MessageId"] not in failed:
                 self._sqs.delete_message(QueueUrl=self.source.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return invocation
+
+    def _receive_for_invocation(self) -> tuple[list[dict[str, Any]], int]:
+        """Return a batch of messages, and how long the invocation makes their chain.
+
+        A batch whose chain is a recursive loop stays in the queue, so that it comes again until it has been received
+        too often.
+        """
+        function = self.functions.deployment.functions[self.source.function]
+        while messages := self._receive():
+            chain = longest_chain(messages, function.arn) + 1
+            if chain <= MOST_INVOCATIONS or function.recursive_loop == ALLOW:
+                return messages, chain
+            publish_dropped(function, datetime.now(UTC))
+        return [], 0
 
     def _receive(self) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []

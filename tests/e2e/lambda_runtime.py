@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 from packaging.requirements import Requirement
 
 from lab.stack.functions import Functions, Invocation
+from lab.stack.recursion import trace_header
 from tests.e2e.child import Child, Program
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ class Emulator:
     child: Child
     port: int
 
-    def post(self, event: Any, timeout: float) -> Any:
+    def post(self, event: Any, timeout: float, headers: Mapping[str, str] | None = None) -> Any:
         """Invoke the function and return its answer, or the error that Lambda would report."""
         url = f"http://127.0.0.1:{self.port}{INVOKE}"
-        with urlopen(Request(url, data=json.dumps(event).encode()), timeout=timeout) as answer:
+        with urlopen(Request(url, json.dumps(event).encode(), dict(headers or {})), timeout=timeout) as answer:
             return json.load(answer)
 
     def is_up(self) -> bool:
@@ -138,9 +139,10 @@ class EmulatedFunctions(Functions):
     emulators: Mapping[str, Emulator] = field(default_factory=dict)
 
     @override
-    def invoke(self, name: str, event: Any) -> Invocation:
+    def invoke(self, name: str, event: Any, *, chain: int = 1) -> Invocation:
         function = self.deployment.functions[self.logical_id(name)]
-        result = self.emulators[function.logical_id].post(event, timeout=60)
+        headers = {"X-Amzn-Trace-Id": trace_header(function.arn, chain)}
+        result = self.emulators[function.logical_id].post(event, timeout=60, headers=headers)
         return Invocation(
             function=function.logical_id,
             event=event,

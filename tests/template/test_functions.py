@@ -36,6 +36,11 @@ def test_the_layer_is_built_by_its_makefile_under_its_logical_id() -> None:
     assert source()["Resources"]["Shared"]["Metadata"] == {"BuildMethod": "makefile"}
 
 
+def test_only_the_reconciler_may_be_invoked_again_and_again_by_what_it_sends() -> None:
+    settings = {function: stack().properties(function).get("RecursiveLoop") for function in FUNCTIONS}
+    assert settings == dict.fromkeys(FUNCTIONS) | {"ReconcilerFunction": "Allow"}
+
+
 def test_the_reconciler_is_told_its_settings() -> None:
     told = stack(AllowedZoneIds="Z2, Z3").properties("ReconcilerFunction")["Environment"]["Variables"]
     assert told == {
