@@ -41,7 +41,7 @@ class Function:
     environment: dict[str, str]
     timeout: int
     memory: int
-    recursive_loop: str
+    recursive_loop: str = TERMINATE
 
 
 @dataclass(frozen=True, slots=True)
