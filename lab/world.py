@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
+from lab.account import empty_account
 from lab.clock import Clock
 from lab.moto import cloud, cloudformation, cloudwatch, gaps
 from lab.moto.bus import Bus
@@ -88,7 +89,7 @@ class Lab:
             self.route53 = Route53(
                 now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
             )
-            self.environment = stack.enter_context(cloud.empty_cloud(self.route53, http=self._http))
+            self.environment = stack.enter_context(empty_account(self.route53, http=self._http))
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling

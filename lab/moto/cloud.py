@@ -1,4 +1,4 @@
-"""The AWS that moto plays: one in this process, empty for every lab, found by standard variables."""
+"""The AWS services that moto plays, one set in this process, and the clients that reach them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
 
-from lab.moto import in_process, memory
-from lab.route53.http import serve
+from lab.moto import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from lab.route53.api import Route53
 
 ACCOUNT: Final[str] = DEFAULT_ACCOUNT_ID
 REGION: Final = "eu-west-1"
@@ -37,52 +35,32 @@ _SEED = 53
 
 
 @functools.cache
-def _server() -> str:
+def server() -> str:
     """Start the process's one moto server, and return its URL."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    started = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    started.start()
+    host, port = started.get_host_and_port()
     return f"http://{host}:{port}"
 
 
-@contextlib.contextmanager
-def _served(route53: Route53, *, http: bool) -> Iterator[tuple[str, str]]:
-    """Let moto and `route53` be reached, and yield their URLs."""
-    if http:
-        with serve(route53) as server:
-            yield _server(), server.url
-    else:
-        with in_process.answering(route53):
-            yield in_process.URLS
+def application() -> DomainDispatcherApplication:
+    """Return moto as a WSGI application."""
+    return DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
 
 
 @contextlib.contextmanager
-def empty_cloud(route53: Route53, *, http: bool) -> Iterator[dict[str, str]]:
-    """Empty moto, point this process at it and at `route53`, and put the environment back afterwards.
+def emptied() -> Iterator[None]:
+    """Empty moto and make it draw the same ids as in every lab.
 
-    Yield the variables by which any AWS SDK or CLI finds the lab instead of AWS: with `http` those of other processes
-    do too, without it only this process's boto3 does. Of moto's thousands of machine images there is only IMAGE,
-    because each would be made anew for every lab.
+    Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab.
     """
-    strangers = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
     images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
-    with _served(route53, http=http) as (moto_url, route53_url), memory.kept(), patch.object(amis, "AMIS", images):
-        environment = {
-            "AWS_ENDPOINT_URL": moto_url,
-            "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-        }
-        with patch.dict(os.environ, environment | only_these):
-            moto_api_backend.reset()
-            mock_random.seed(_SEED)
-            for name in strangers:
-                os.environ.pop(name, None)
-            yield environment
+    with memory.kept(), patch.object(amis, "AMIS", images), patch.dict(os.environ, only_these):
+        moto_api_backend.reset()
+        mock_random.seed(_SEED)
+        yield
 
 
 def client(service: str, region: str = REGION) -> Any:

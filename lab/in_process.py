@@ -20,8 +20,8 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.retries import quota
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from lab.moto import cloud
 from lab.route53.http import Protocol
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class _Account:
 
     def __init__(self) -> None:
         self.route53: Route53 | None = None
-        self._moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
+        self._moto = cloud.application()
         self._protocol = Protocol()
 
     def answer(self, request: AWSPreparedRequest, **_event: object) -> AWSResponse:
