@@ -177,10 +177,7 @@ class Journeys:
 
     def attach(self, life: Life, cause: str) -> Script:
         """Bring a running instance into service; no hook holds it."""
-        life.state = "Pending"
-        self._begin(life, "Attaching an existing EC2 instance", cause, EC2, GROUP)
-        yield self._pause(life, self.pace.moment)
-        self._in_service(life)
+        return self._join(life, "Attaching an existing EC2 instance", cause, EC2)
 
     def enter_standby(self, life: Life, cause: str) -> Script:
         """Take an instance out of service for a while; no hook holds it."""
@@ -193,10 +190,7 @@ class Journeys:
 
     def exit_standby(self, life: Life, cause: str) -> Script:
         """Bring an instance back from standby; no hook holds it."""
-        life.state = "Pending"
-        self._begin(life, "Moving EC2 instance out of Standby", cause, GROUP, GROUP)
-        yield self._pause(life, self.pace.moment)
-        self._in_service(life)
+        return self._join(life, "Moving EC2 instance out of Standby", cause, GROUP)
 
     def detach(self, life: Life, cause: str) -> Script:
         """Take an instance out of its group without terminating it; no hook holds it."""
@@ -209,6 +203,13 @@ class Journeys:
         life.left = True
 
     # -- the pieces
+
+    def _join(self, life: Life, description: str, cause: str, origin: str) -> Script:
+        """Bring a running instance into service; no hook holds it."""
+        life.state = "Pending"
+        self._begin(life, description, cause, origin, GROUP)
+        yield self._pause(life, self.pace.moment)
+        self._in_service(life)
 
     def _enter_service(self, life: Life, origin: str) -> Script:
         if (yield from self._held(life, LAUNCHING, "Pending", origin, GROUP)) == ABANDON:
