@@ -2,24 +2,27 @@
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
+LAB := .venv/.lab
 READY := .venv/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+TESTS ?= tests
 
 export SAM_CLI_TELEMETRY := 0
-# The functions' folders are uploaded as they are: no byte code may lie in them.
-export PYTHONDONTWRITEBYTECODE := 1
+# The functions' folders are uploaded as they are, so byte code is kept elsewhere: only of what is imported, made once.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These do not talk to AWS, but boto3 wants to know a region. The others take that of whoever runs them.
-demo lab test screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test coverage screenshots check build: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test screenshots fix check build live deploy
+.PHONY: help demo lab audit test coverage screenshots fix check build live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(READY)  ## set up what is needed, then tell the story of two servers
+demo: $(LAB)  ## set up what is needed, then tell the story of two servers
 	@$(BIN)/python -m lab.demo
 
-lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
+lab: $(LAB)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
 
 ifeq ($(MAKECMDGOALS)$(STACK),audit)
@@ -30,8 +33,13 @@ endif
 audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"repair": true}'
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
-test: $(READY)  ## set up what is needed, then run every test with branch coverage
-	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
+test: $(READY)  ## set up what is needed, then run every test; or some: TESTS=tests/unit
+	@$(BIN)/pytest --numprocesses=auto --durations=10 $(TESTS)
+
+# These tests are what runs the package in this process. Branches are measured by tracing, which makes them slower
+# by half: docs/decisions/0010-coverage-is-a-run-of-its-own.md.
+coverage: $(READY)  ## unit and functional tests with the gate on branch coverage
+	@$(BIN)/pytest --numprocesses=auto --durations=10 --cov --cov-branch tests/unit tests/functional
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
@@ -52,10 +60,10 @@ check: $(READY)  ## format, lint, types, layers, template, requirements; changes
 # requirements-dev.txt pins, so a name missing from it, or a layer that pins another version, is found.
 .PHONY: requirements-in-step
 requirements-in-step:
-	@for file in requirements-dev.in layers/shared/requirements.in; do \
+	@for file in requirements-dev.in requirements-lab.in layers/shared/requirements.in; do \
 		$(BIN)/uv pip install --quiet --dry-run --no-index --requirement $$file || exit 1; \
 	done
-	@for file in requirements-dev.txt layers/shared/requirements.txt; do \
+	@for file in requirements-dev.txt requirements-lab.txt layers/shared/requirements.txt; do \
 		$(BIN)/uv pip install --quiet --dry-run --no-index --no-deps --requirement $$file || exit 1; \
 	done
 
@@ -70,13 +78,18 @@ live: $(READY)  ## contract suite on a real account
 deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" at first
 	@$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
-$(READY): requirements-dev.txt .python-version
+$(LAB): requirements-lab.txt .python-version
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
 		echo "fleet53 needs Python 3.13, but $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Install 3.13, or name it: make PYTHON=/path/to/python3.13" >&2; \
 		exit 1; }
-	@echo "Setting up .venv (a minute or two, once) …"
+	@echo "Setting up .venv (less than a minute, once) …"
 	@"$(PYTHON)" -m venv .venv
-	@echo "Installing what requirements-dev.txt pins …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(INSTALL) --requirement requirements-lab.txt
+	@touch $@
+	@echo "Ready."
+
+$(READY): requirements-dev.txt $(LAB)
+	@echo "Installing what checks and tests need (a minute, once) …"
+	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 	@echo "Ready."
