@@ -2,24 +2,27 @@
 
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
+LAB := .venv/.lab
 READY := .venv/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+TESTS ?= tests
 
 export SAM_CLI_TELEMETRY := 0
-# The functions' folders are uploaded unchanged, so Python must not write byte code into them (docs/decisions/0011).
-export PYTHONDONTWRITEBYTECODE := 1
+# The functions' folders are uploaded unchanged, so Python keeps its byte code elsewhere (docs/decisions/0011).
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test coverage screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test screenshots fix check build bench live deploy
+.PHONY: help demo lab audit test coverage screenshots fix check build bench live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: $(READY)  ## set up what is needed, then tell the story of two servers
+demo: $(LAB)  ## set up what is needed, then tell the story of two servers
 	@$(BIN)/python -m lab.demo
 
-lab: $(READY)  ## leave the whole system running on this machine; Ctrl-C ends it
+lab: $(LAB)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
 
 ifeq ($(MAKECMDGOALS)$(STACK),audit)
@@ -27,11 +30,16 @@ $(error Which stack? Say it: make audit STACK=fleet53)
 endif
 
 # make passes STACK and EVENT to the shell as environment variables, so quotes in them are safe here.
-audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, at will EVENT='{"repair": true}'
+audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, optionally EVENT='{"repair": true}'
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
-test: $(READY)  ## set up what is needed, then run every test with branch coverage
-	@$(BIN)/pytest --numprocesses=auto --cov --cov-branch
+test: $(READY)  ## set up what is needed, then run every test; or some: TESTS=tests/unit
+	@$(BIN)/pytest --numprocesses=auto --durations=10 $(TESTS)
+
+# These tests are what runs the package in this process. Branches are measured by tracing, which makes them slower
+# by half: docs/decisions/0010-coverage-is-a-run-of-its-own.md.
+coverage: $(READY)  ## unit and functional tests with the gate on branch coverage
+	@$(BIN)/pytest --numprocesses=auto --durations=10 --cov --cov-branch tests/unit tests/functional
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
@@ -52,10 +60,10 @@ check: $(READY)  ## format, lint, types, layers, template, requirements; changes
 # requirements-dev.txt pins, so this finds a package that is missing there and a layer that pins another version.
 .PHONY: requirements-in-step
 requirements-in-step:
-	@for file in requirements-dev.in layers/shared/requirements.in; do \
+	@for file in requirements-dev.in requirements-lab.in layers/shared/requirements.in; do \
 		$(BIN)/uv pip install --quiet --dry-run --no-index --requirement $$file || exit 1; \
 	done
-	@for file in requirements-dev.txt layers/shared/requirements.txt; do \
+	@for file in requirements-dev.txt requirements-lab.txt layers/shared/requirements.txt; do \
 		$(BIN)/uv pip install --quiet --dry-run --no-index --no-deps --requirement $$file || exit 1; \
 	done
 
@@ -74,13 +82,18 @@ live: $(READY)  ## contract suite on a real account
 deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" at first
 	@$(BIN)/sam deploy $(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
-$(READY): requirements-dev.txt .python-version
+$(LAB): requirements-lab.txt .python-version
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
 		echo "fleet53 needs Python 3.13, but $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Install 3.13, or name it: make PYTHON=/path/to/python3.13" >&2; \
 		exit 1; }
-	@echo "Setting up .venv (a minute or two, once) …"
+	@echo "Setting up .venv (less than a minute, once) …"
 	@"$(PYTHON)" -m venv .venv
-	@echo "Installing what requirements-dev.txt pins …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(INSTALL) --requirement requirements-lab.txt
+	@touch $@
+	@echo "Ready."
+
+$(READY): requirements-dev.txt $(LAB)
+	@echo "Installing what checks and tests need (a minute, once) …"
+	@$(INSTALL) --requirement requirements-dev.txt
 	@touch $@
 	@echo "Ready."

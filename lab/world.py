@@ -7,7 +7,6 @@ import random
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from lab.account import empty_account
 from lab.clock import Clock
@@ -28,7 +27,7 @@ from lab.stack.functions import Functions
 from lab.stack.pools import Pools
 from lab.stack.sources import Poller, Timer, drain
 from lab.stack.template import TemplateError
-from lab.traffic.servers import Endpoint, Servers
+from lab.traffic.servers import Servers, wanted
 from lab.traffic.serving import Serving
 from lab.traffic.visitors import Visitors, asking_route53, over_http
 
@@ -270,7 +269,7 @@ class Lab:
         self.fleet.interrupt_due()
         self.scaling.advance()
         if self._with_servers:
-            self.servers.follow(self.fleet, self._endpoints(), self.clock.now())
+            self.servers.follow(self.fleet, wanted(self.pools.health_check_urls()), self.clock.now())
             self.checkers.probe_due()
         else:
             self.serving.follow()
@@ -329,15 +328,6 @@ class Lab:
             refused = self.serving.refusal(str(check["HealthCheckConfig"].get("IPAddress")))
             if self.route53.percent_healthy(check["Id"]) != (100 if refused is None else 0):
                 self.report_health(check["Id"], 100 if refused is None else 0)
-
-    def _endpoints(self) -> set[Endpoint]:
-        """Return what the pools' health checks want of an instance; what is no valid pool wants nothing."""
-        found = set()
-        for name in self.pools.names():
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                url = urlsplit(self.pools.settings(name)["health_check"]["url"])
-                found.add(Endpoint(url.scheme, url.port or {"http": 80, "https": 443}[url.scheme]))
-        return found
 
     def _addresses(self, target: str) -> tuple[str, ...]:
         if not target.startswith("i-"):

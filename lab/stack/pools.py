@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,14 @@ class Pools:
     def names(self) -> tuple[str, ...]:
         """Return the names of all pools."""
         return tuple(sorted(name.rsplit("/", 1)[1] for name in self._versions()))
+
+    def health_check_urls(self) -> set[str]:
+        """Return the URLs of the pools' health checks; what is no valid pool has none."""
+        found = set()
+        for name in self.names():
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                found.add(str(self.settings(name)["health_check"]["url"]))
+        return found
 
     def emit_changes(self) -> None:
         """Send an event for each change since the last comparison."""

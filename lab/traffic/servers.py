@@ -18,6 +18,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, override
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from types import TracebackType
 
 _REMEMBERED: Final = 100
@@ -38,6 +39,15 @@ class Endpoint:
 
     protocol: str
     port: int
+
+
+def wanted(urls: Iterable[str]) -> set[Endpoint]:
+    """Return what health checks with these URLs want of an instance; what is no such URL wants nothing."""
+    found = set()
+    for url in map(urlsplit, urls):
+        with contextlib.suppress(ValueError, KeyError):
+            found.add(Endpoint(url.scheme, url.port or {"http": 80, "https": 443}[url.scheme]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

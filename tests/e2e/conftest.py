@@ -20,7 +20,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the template that `sam build` wrote beside what it built, as `make build` runs it."""
     folder = tmp_path_factory.mktemp("sam") / "build"
     tools = Path(sys.executable).parent
-    environment = os.environ | {
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"} | {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SAM_CLI_TELEMETRY": "0",
