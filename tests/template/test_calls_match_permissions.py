@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections import defaultdict
 from dataclasses import fields
@@ -17,7 +19,7 @@ from tests.template.iam import iam_actions
 from tests.template.stack import stack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 BY_LAMBDA: Mapping[str, set[str]] = {
     "ReconcilerFunction": {
@@ -36,19 +38,34 @@ OTHERWISE: Mapping[str, str] = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Operations that IAM has another name for (Service Authorization Reference, AWS Lambda)."""
 
 
-def record(lab: Lab, function: str, actions: set[str]) -> None:
-    """Add to `actions` the IAM action of every call that a warm function's own clients make from now on."""
-    module, _, _ = lab.deployment.functions[function].handler.rpartition(".")
-    clients = sys.modules[module].clients
+@contextlib.contextmanager
+def recorded(lab: Lab, actions: Mapping[str, set[str]]) -> Iterator[None]:
+    """Add to `actions` the IAM action of every call that a warm function makes meanwhile.
+
+    Functions share their clients in the lab; the variable that Lambda sets for each function tells which one calls.
+    """
+    names = {function.name: logical_id for logical_id, function in lab.deployment.functions.items()}
 
     def note(model: Any, **_: object) -> None:
-        called = f"{model.service_model.service_name}:{model.name}"
-        actions.add(OTHERWISE.get(called, called))
+        caller = names.get(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+        if caller is not None:
+            called = f"{model.service_model.service_name}:{model.name}"
+            actions[caller].add(OTHERWISE.get(called, called))
 
-    for service in fields(clients):
-        client = getattr(clients, service.name)
-        if hasattr(client, "meta"):
-            client.meta.events.register("before-call", note)
+    clients = list(_clients(lab))
+    for client in clients:
+        client.meta.events.register("before-call", note, unique_id="recorded")
+    yield
+    for client in clients:
+        client.meta.events.unregister("before-call", unique_id="recorded")
+
+
+def _clients(lab: Lab) -> Iterator[Any]:
+    """Yield the boto3 clients of the warm functions."""
+    for function in lab.deployment.functions.values():
+        module, _, _ = function.handler.rpartition(".")
+        made = sys.modules[module].clients
+        yield from (client for each in fields(made) if hasattr(client := getattr(made, each.name), "meta"))
 
 
 def tell(lab: Lab) -> None:
@@ -107,9 +124,8 @@ def called() -> Mapping[str, set[str]]:
         lab.invoke("WidgetFunction", {})
         lab.custom_resources["StackLifecycle"].create()
         lab.settle()
-        for function in BY_LAMBDA:
-            record(lab, function, actions[function])
-        tell(lab)
+        with recorded(lab, actions):
+            tell(lab)
         assert [invocation.error for invocation in lab.invocations if invocation.error] == []
     return actions
 
