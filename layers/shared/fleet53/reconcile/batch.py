@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools.utilities.data_classes import SQSEvent
-
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.metrics import measure_run
@@ -17,10 +15,9 @@ from fleet53.telemetry.events import run_events, send_events
 from fleet53.telemetry.metrics import Measurement, emit, measure_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
     from fleet53.aws.clients import Aws, Connection
     from fleet53.aws.queue import Queue
@@ -36,7 +33,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
 
     SQS delivers a failed message again, and Lambda deletes the others (ReportBatchItemFailures).
     """
-    records = {record.message_id: record for record in SQSEvent(event).records}
+    records: dict[MessageId, Mapping[str, Any]] = {record["messageId"]: record for record in event["Records"]}
     signals, returned = _read_signals(records.values(), connection.settings.pool_tag_key, log)
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
     outcome, failed = Outcome(), False
@@ -61,33 +58,33 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
 
 
 def _read_signals(
-    records: Iterable[SQSRecord], pool_tag_key: str, log: Log
+    records: Iterable[Mapping[str, Any]], pool_tag_key: str, log: Log
 ) -> tuple[dict[MessageId, InstanceSignal | PoolSignal], dict[MessageId, str]]:
     """Return the signals by message id, and of each message that cannot be read what is wrong with it."""
     signals: dict[MessageId, InstanceSignal | PoolSignal] = {}
     returned: dict[MessageId, str] = {}
     for record in records:
         try:
-            signal = read_signal(record.body, pool_tag_key)
+            signal = read_signal(record["body"], pool_tag_key)
         except NotUnderstoodError as error:
-            returned[record.message_id] = f"not understood, and goes to the dead-letter queue: {error}"
+            returned[record["messageId"]] = f"not understood, and goes to the dead-letter queue: {error}"
             continue
         if isinstance(signal, Ignored):
-            log.info("message ignored", extra={"message_id": record.message_id, "because": signal.because})
+            log.info("message ignored", extra={"message_id": record["messageId"], "because": signal.because})
         else:
-            signals[record.message_id] = signal
+            signals[record["messageId"]] = signal
     return signals, returned
 
 
-def _received(record: SQSRecord) -> int:
+def _received(record: Mapping[str, Any]) -> int:
     """Return how often a message was received, this time included."""
-    return int(record.attributes.approximate_receive_count)
+    return int(record["attributes"]["ApproximateReceiveCount"])
 
 
-def _retry_soon(record: SQSRecord, queue: Queue, log: Log) -> None:
+def _retry_soon(record: Mapping[str, Any], queue: Queue, log: Log) -> None:
     """Make a returned message visible again in seconds, and later each time."""
     seconds = min(_FIRST_RETRY * 2 ** (_received(record) - 1), _LONGEST_RETRY)
     try:
-        queue.retry_in(record.receipt_handle, seconds)
+        queue.retry_in(record["receiptHandle"], seconds)
     except AWS_ERRORS as error:
         log.warning("visibility timeout not changed", extra={"because": str(error)})

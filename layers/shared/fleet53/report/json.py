@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class PublicFinding(BaseModel):
     """The public fields of a Finding, in the audit's report and in events; `model_validate` makes it of a Finding."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True, defer_build=True)
 
     kind: str
     pool: str | None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools.utilities.data_classes import CloudFormationCustomResourceEvent
-
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.schedule import audit_period
 from fleet53.signals import reconcile_message
@@ -59,17 +57,17 @@ class Answer:
 
 def read_request(event: dict[str, Any]) -> Request:
     """Return the request in a custom resource's event."""
-    asked = CloudFormationCustomResourceEvent(event)
+    properties = event["ResourceProperties"]
     return Request(
-        kind=asked.request_type,
-        response_url=asked.response_url,
-        request_id=asked.request_id,
-        stack_id=asked.stack_id,
-        logical_id=asked.logical_resource_id,
-        physical_id=asked.physical_resource_id,
-        withdraws=asked.resource_properties.get("OnStackDelete") == "withdraw",
-        audit_schedule=asked.resource_properties.get("AuditSchedule", ""),
-        audit_function=asked.resource_properties.get("AuditFunction", ""),
+        kind=event["RequestType"],
+        response_url=event["ResponseURL"],
+        request_id=event["RequestId"],
+        stack_id=event["StackId"],
+        logical_id=event["LogicalResourceId"],
+        physical_id=event.get("PhysicalResourceId", ""),
+        withdraws=properties.get("OnStackDelete") == "withdraw",
+        audit_schedule=properties.get("AuditSchedule", ""),
+        audit_function=properties.get("AuditFunction", ""),
     )
 
 
