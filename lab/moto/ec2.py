@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
@@ -38,6 +39,7 @@ def gaps() -> tuple[Gap, ...]:
         *_keep_elastic_address(),
         _release_addresses(),
         *_deal_addresses(),
+        _move_elastic_address(),
         _filter_spot_requests(),
     )
 
@@ -110,6 +112,26 @@ def _deal_addresses() -> tuple[Gap, Gap]:
     """
     deal = AddressPlan()
     return Gap(elastic_network_interfaces, "random_public_ip", deal), Gap(elastic_ip_addresses, "random_ip", deal)
+
+
+def _move_elastic_address() -> Gap:
+    """Take an Elastic IP from its holder when it is associated with another interface; moto leaves it on both.
+
+    Source: EC2 API Reference, AssociateAddress, AllowReassociation.
+    """
+    associate_as_moto = ElasticAddressBackend.associate_address
+
+    def associate(backend: Any, *args: Any, **said: Any) -> Any:
+        before = {address.public_ip: address.eni for address in backend.addresses}
+        address = associate_as_moto(backend, *args, **said)
+        previous = before.get(address.public_ip)
+        if previous is not None and previous is not address.eni:
+            previous.public_ip = None
+            if previous.instance is not None and previous.instance.state == "running":
+                previous.check_auto_public_ip()
+        return address
+
+    return Gap(ElasticAddressBackend, "associate_address", associate)
 
 
 def _filter_spot_requests() -> Gap:
@@ -206,6 +228,11 @@ def remove_tag(instance_id: str, key: str) -> None:
 def elastic_address_of(each: Any) -> str | None:
     """Return an instance's Elastic IP, if it has one."""
     return next((found for nic in each.nics.values() if (found := _elastic_address(nic))), None)
+
+
+def is_associated(address: str) -> bool:
+    """Tell whether an Elastic IP is associated with a network interface now."""
+    return any(each.public_ip == address and each.eni for each in ec2_backends[ACCOUNT][REGION].addresses)
 
 
 def put_public_address(instance_id: str, address: str | None) -> None:

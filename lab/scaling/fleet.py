@@ -136,6 +136,13 @@ class Fleet:
         self.emit_changes(lost=not events)
         return str(allocated["PublicIp"])
 
+    def move_elastic_address(self, address: str, instance_id: str) -> None:
+        """Associate an Elastic IP with another instance than its holder, which loses it in the same call."""
+        described = self._ec2.describe_addresses(Filters=[{"Name": "public-ip", "Values": [address]}])
+        (allocation,) = (each["AllocationId"] for each in described["Addresses"])
+        self._ec2.associate_address(InstanceId=instance_id, AllocationId=allocation, AllowReassociation=True)
+        self.emit_changes()
+
     def disassociate_address(self, instance_id: str, *, events: bool = True) -> None:
         """Release an instance's Elastic IP; a running instance gets a new automatic address."""
         described = self._ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance_id]}])

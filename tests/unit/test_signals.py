@@ -20,6 +20,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ID = InstanceId("i-0a1b2c3d4e5f60001")
 WEB = PoolName("web")
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+NOT_NAMED = "which does not name the instance that lost the address"
 
 
 def about_it(because: str) -> InstanceSignal:
@@ -74,11 +75,9 @@ READ: dict[str, Signal] = {
     "parameter-store-other-parameter": PoolSignal(
         frozenset({PoolName("host")}), "parameter of pool host: Update", AT, sweep=True
     ),
-    "cloudtrail-associate-address-with-instance": about_it("CloudTrail recorded AssociateAddress"),
-    "cloudtrail-associate-address-with-interface": about_all(
-        "CloudTrail recorded AssociateAddress, which names no instance"
-    ),
-    "cloudtrail-disassociate-address": about_all("CloudTrail recorded DisassociateAddress, which names no instance"),
+    "cloudtrail-associate-address-with-instance": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
+    "cloudtrail-associate-address-with-interface": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
+    "cloudtrail-disassociate-address": about_all(f"CloudTrail recorded DisassociateAddress, {NOT_NAMED}"),
     "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby"),
     "cloudtrail-exit-standby": about_it("CloudTrail recorded ExitStandby"),
     "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),

@@ -225,17 +225,19 @@ def _about_tags(detail: Mapping[str, Any], pool_tag_key: str, at: datetime | Non
 
 
 def _about_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> Signal:
-    """Read an API call that CloudTrail recorded; one that failed changed nothing."""
+    """Read an API call that CloudTrail recorded; one that failed changed nothing.
+
+    An Elastic IP that is associated with another instance than before leaves its former holder in the same call, which
+    names only the new one (AssociateAddress). So all pools are looked at.
+    """
     name = _text(detail, "eventName", what)
     if detail.get("errorCode"):
         return Ignored(f"{name} failed with {detail['errorCode']}")
     parameters = detail.get("requestParameters")
     because = f"CloudTrail recorded {name}"
     match name, parameters:
-        case "AssociateAddress", {"instanceId": str(instance_id)}:
-            return InstanceSignal(frozenset({InstanceId(instance_id)}), because, at)
         case (("AssociateAddress" | "DisassociateAddress"), _):
-            return PoolSignal(None, f"{because}, which names no instance", at)
+            return PoolSignal(None, f"{because}, which does not name the instance that lost the address", at)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), {"instanceIds": [*instance_ids]}) if instance_ids:
             return InstanceSignal(frozenset(InstanceId(str(each)) for each in instance_ids), because, at)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), _):
