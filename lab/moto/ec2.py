@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.utils import utcnow
+from moto.ec2 import utils
 from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
@@ -41,6 +42,7 @@ def gaps() -> tuple[Gap, ...]:
         *_deal_addresses(),
         _move_elastic_address(),
         _filter_spot_requests(),
+        _filter_by_interface(),
     )
 
 
@@ -151,6 +153,15 @@ def _filter_spot_requests() -> Gap:
     return Gap(SpotInstanceRequest, "get_filter_value", filter_value)
 
 
+def _filter_by_interface() -> Gap:
+    """Filter instances by their network interfaces; moto refuses the filter.
+
+    Source: EC2 API Reference, DescribeInstances, Filters.
+    """
+    known = {**utils.filter_dict_attribute_mapping, "network-interface.network-interface-id": "network_interfaces.id"}
+    return Gap(utils, "filter_dict_attribute_mapping", known)
+
+
 class AddressPlan:
     """Deals public IPv4 addresses in order from a range that no special-purpose registry reserves."""
 
@@ -246,6 +257,11 @@ def put_public_address(instance_id: str, address: str | None) -> None:
 def add_ipv6_address(instance_id: str, address: str) -> None:
     """Give an instance an IPv6 address."""
     instance(instance_id).nics[0].ipv6_addresses.append(address)
+
+
+def put_ipv6_addresses(instance_id: str, addresses: Sequence[str]) -> None:
+    """Change the IPv6 addresses of an instance's first network interface."""
+    instance(instance_id).nics[0].ipv6_addresses[:] = addresses
 
 
 def add_managed_prefix_list(name: str, family: int, ranges: Sequence[str]) -> None:

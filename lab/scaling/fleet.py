@@ -167,6 +167,10 @@ class Fleet:
         """Change a running instance's automatic address, for which AWS sends no event."""
         ec2.put_public_address(instance_id, address)
 
+    def replace_ipv6(self, instance_id: str, addresses: Sequence[str]) -> None:
+        """Change the IPv6 addresses of an instance's first network interface, for which EC2 sends no event."""
+        ec2.put_ipv6_addresses(instance_id, addresses)
+
     def create_group(
         self,
         name: str,

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.ids import InstanceId, PoolName, SecurityGroupId
+from fleet53.domain.ids import InstanceId, InterfaceId, PoolName, SecurityGroupId
 from fleet53.domain.instance import Instance, Interface
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ class Ec2:
         found: dict[InstanceId, Instance] = {}
         for ids in batched(sorted(instance_ids), _FILTER_VALUES, strict=False):
             found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
+        return found
+
+    def holding(self, interface_ids: Iterable[InterfaceId]) -> dict[InstanceId, Instance]:
+        """Return the instances that one of these network interfaces is attached to."""
+        found: dict[InstanceId, Instance] = {}
+        for ids in batched(sorted(interface_ids), _FILTER_VALUES, strict=False):
+            found |= self._describe([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])
         return found
 
     def spot_status(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
@@ -105,6 +112,7 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     public = [given for each in associations for given in (each.get("PublicIp"), each.get("CarrierIp")) if given]
     ipv6 = [each["Ipv6Address"] for each in described.get("Ipv6Addresses", [])]
     return Interface(
+        id=InterfaceId(described.get("NetworkInterfaceId", "")),
         addresses=frozenset(ip_address(address) for address in (*public, *ipv6)),
         security_groups=_read_groups(described.get("Groups", [])),
     )

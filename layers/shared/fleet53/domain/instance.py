@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from ipaddress import IPv4Address, IPv6Address
 
-    from fleet53.domain.ids import InstanceId, IPAddress, PoolName, SecurityGroupId
+    from fleet53.domain.ids import InstanceId, InterfaceId, IPAddress, PoolName, SecurityGroupId
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
     """A network interface of an instance: its public addresses, and its security groups."""
 
+    id: InterfaceId
     addresses: frozenset[IPAddress]
     security_groups: frozenset[SecurityGroupId]
 

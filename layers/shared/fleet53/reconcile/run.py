@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS
@@ -33,8 +34,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     Raises an AWS error if the signals' instances could not be read, or if a timer could not be queued. `outcome` then
     has what was done before the error.
     """
-    named = {i for signal in signals.values() if isinstance(signal, InstanceSignal) for i in signal.instance_ids}
-    outcome.instances |= run.aws.ec2.by_id(named)
+    signals = _name_instances(signals, run, outcome)
     found = find_scopes(signals, outcome.instances)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
@@ -79,6 +79,27 @@ def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[
             leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
             scopes[message] = Scope(pools, checks=leaving) if pools else None
     return scopes
+
+
+def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
+    """Read the instances that the signals are about, and name those that hold the signals' network interfaces."""
+    about = [signal for signal in signals.values() if isinstance(signal, InstanceSignal)]
+    outcome.instances |= run.aws.ec2.by_id({each for signal in about for each in signal.instance_ids})
+    interfaces = {each for signal in about for each in signal.interface_ids}
+    if not interfaces:
+        return signals
+    holders = run.aws.ec2.holding(interfaces)
+    outcome.instances |= holders
+    return {message: _with_holders(signal, holders) for message, signal in signals.items()}
+
+
+def _with_holders[AnySignal: InstanceSignal | PoolSignal](
+    signal: AnySignal, holders: Mapping[InstanceId, Instance]
+) -> AnySignal:
+    if not isinstance(signal, InstanceSignal):
+        return signal
+    ids = {each.id for each in holders.values() if signal.interface_ids & {nic.id for nic in each.interfaces}}
+    return replace(signal, instance_ids=signal.instance_ids | ids, interface_ids=frozenset())
 
 
 def _forces(signal: InstanceSignal | PoolSignal) -> bool:
