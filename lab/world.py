@@ -340,11 +340,7 @@ class Lab:
         return found
 
     def _addresses(self, target: str) -> tuple[str, ...]:
-        if not target.startswith("i-"):
-            return (target,)
-        described = self.fleet.describe(target)
-        ipv6 = [each["Ipv6Address"] for nic in described["NetworkInterfaces"] for each in nic["Ipv6Addresses"]]
-        return tuple(each for each in (described.get("PublicIpAddress"), *ipv6) if each)
+        return self.fleet.addresses(target) if target.startswith("i-") else (target,)
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -43,6 +43,7 @@ def gaps() -> tuple[Gap, ...]:
         _move_elastic_address(),
         _filter_spot_requests(),
         _filter_by_interface(),
+        *_list_in_any_order(),
     )
 
 
@@ -162,6 +163,24 @@ def _filter_by_interface() -> Gap:
     return Gap(utils, "filter_dict_attribute_mapping", known)
 
 
+def _list_in_any_order() -> tuple[Gap, Gap]:
+    """List the newest network interface and the newest IPv6 address first; moto lists the oldest first.
+
+    EC2 promises no order, so nothing may depend on one (EC2 API Reference, Instance, InstanceNetworkInterface).
+    """
+
+    def newest_interface_first(instance: Any) -> list[Any]:
+        return list(instance.nics.values())[::-1]
+
+    def newest_address_first(interface: Any) -> list[dict[str, Any]]:
+        return [{"Ipv6Address": each, "IsPrimaryIpv6": False} for each in interface.ipv6_addresses[::-1]]
+
+    return (
+        Gap(Instance, "network_interfaces", property(newest_interface_first)),
+        Gap(NetworkInterface, "instance_ipv6_address_list", property(newest_address_first)),
+    )
+
+
 class AddressPlan:
     """Deals public IPv4 addresses in order from a range that no special-purpose registry reserves."""
 
@@ -262,6 +281,12 @@ def add_ipv6_address(instance_id: str, address: str) -> None:
 def put_ipv6_addresses(instance_id: str, addresses: Sequence[str]) -> None:
     """Change the IPv6 addresses of an instance's first network interface."""
     instance(instance_id).nics[0].ipv6_addresses[:] = addresses
+
+
+def put_interface_addresses(interface_id: str, address: str | None, ipv6: Sequence[str]) -> None:
+    """Give a network interface a public address and IPv6 addresses."""
+    interface = ec2_backends[ACCOUNT][REGION].get_network_interface(interface_id)
+    interface.public_ip, interface.ipv6_addresses = address, list(ipv6)
 
 
 def add_managed_prefix_list(name: str, family: int, ranges: Sequence[str]) -> None:

@@ -167,6 +167,25 @@ class Fleet:
         """Change a running instance's automatic address, for which AWS sends no event."""
         ec2.put_public_address(instance_id, address)
 
+    def attach_interface(self, instance_id: str, *, address: str | None = None, ipv6: Sequence[str] = ()) -> None:
+        """Attach another network interface to an instance, with these public addresses."""
+        described = self.describe(instance_id)
+        created = self._ec2.create_network_interface(SubnetId=described["SubnetId"])["NetworkInterface"]
+        interface_id = str(created["NetworkInterfaceId"])
+        ec2.put_interface_addresses(interface_id, address, ipv6)
+        said = {"InstanceId": instance_id, "NetworkInterfaceId": interface_id}
+        self._ec2.attach_network_interface(DeviceIndex=len(described["NetworkInterfaces"]), **said)
+        self._changes.tell_call(
+            "AttachNetworkInterface", {"instanceId": instance_id, "networkInterfaceId": interface_id}
+        )
+
+    def detach_interface(self, instance_id: str) -> None:
+        """Detach the last network interface of an instance, with its addresses."""
+        interfaces = self.describe(instance_id)["NetworkInterfaces"]
+        last = max((each["Attachment"] for each in interfaces), key=lambda each: int(each["DeviceIndex"]))
+        self._ec2.detach_network_interface(AttachmentId=last["AttachmentId"])
+        self._changes.tell_call("DetachNetworkInterface", {"attachmentId": last["AttachmentId"], "force": False})
+
     def replace_ipv6(self, instance_id: str, addresses: Sequence[str]) -> None:
         """Change the IPv6 addresses of an instance's first network interface, for which EC2 sends no event."""
         ec2.put_ipv6_addresses(instance_id, addresses)
@@ -256,6 +275,12 @@ class Fleet:
     def address(self, instance_id: str) -> str:
         """Return an instance's public IPv4 address; a KeyError if it has none."""
         return str(self.describe(instance_id)["PublicIpAddress"])
+
+    def addresses(self, instance_id: str) -> tuple[str, ...]:
+        """Return every public IPv4 address and every IPv6 address of an instance."""
+        interfaces = self.describe(instance_id)["NetworkInterfaces"]
+        ipv6 = [each["Ipv6Address"] for nic in interfaces for each in nic["Ipv6Addresses"]]
+        return (*(nic["Association"]["PublicIp"] for nic in interfaces if nic.get("Association")), *ipv6)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all instances that EC2 still knows, oldest first."""

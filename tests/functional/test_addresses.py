@@ -105,3 +105,56 @@ def test_the_addresses_of_an_unrelated_instance_cost_no_call(lab: Lab) -> None:
     lab.settle()
 
     assert calls(lab) == {}
+
+
+def test_a_second_interface_takes_no_member_out_and_changes_no_check(lab: Lab) -> None:
+    lab.put_pool("web", address="dualstack")
+    (web,) = admitted(lab, 1, ipv6="2600:1f18::53")
+    before = set(checks(lab))
+
+    lab.fleet.attach_interface(web, address="52.95.200.1", ipv6=["2600:1f18::1"])
+    assert lab.fleet.describe(web)["NetworkInterfaces"][0]["Attachment"]["DeviceIndex"] == 1
+    lab.settle()
+
+    assert (in_dns(lab), in_dns(lab, record_type="AAAA")) == ({web}, {web})
+    assert values(lab, record_type="AAAA") == {"2600:1f18::53"}
+    assert set(checks(lab)) == before
+    assert audit(lab)["in_sync"] is True
+
+
+def test_a_lower_ipv6_address_beside_the_one_in_dns_takes_no_member_out(lab: Lab) -> None:
+    lab.put_pool("web", address="ipv6")
+    (web,) = launched(lab, 1, ipv6="2600:1f18::53")
+    see_healthy(lab, ["2600:1f18::53"])
+
+    lab.fleet.replace_ipv6(web, ["2600:1f18::53", "2600:1f18::1"])
+    lab.bus.deliver(json.loads(recorded(lab, "assign-ipv6-addresses", web)))
+    lab.settle()
+
+    assert values(lab, record_type="AAAA") == {"2600:1f18::53"}
+    assert len(checks(lab)) == 1
+
+
+def test_a_public_address_of_a_second_interface_is_found_where_the_first_has_none(lab: Lab) -> None:
+    (web,) = launched(lab, 1, public=False)
+
+    lab.fleet.attach_interface(web, address="52.95.200.1")
+    lab.settle()
+    see_healthy(lab, [web])
+
+    assert values(lab) == {"52.95.200.1"}
+
+
+def test_the_address_of_a_second_interface_leaves_dns_when_the_instance_loses_it(lab: Lab) -> None:
+    (web,) = launched(lab, 1, public=False)
+    lab.fleet.attach_interface(web, address="52.95.200.1")
+    lab.settle()
+    see_healthy(lab, [web])
+
+    lab.fleet.move_address(web, "52.95.200.2")
+    lab.fleet.detach_interface(web)
+    lab.settle()
+
+    assert values(lab) == set()
+    see_healthy(lab, [web])
+    assert values(lab) == {"52.95.200.2"}
