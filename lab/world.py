@@ -93,7 +93,8 @@ class Lab:
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
-            stack.enter_context(gaps.filled(self._invoke, self._start_later, ScalingApi(self.scaling), self.bus.put))
+            api, late = ScalingApi(self.scaling), self.fleet.late
+            stack.enter_context(gaps.filled(self._invoke, self._start_later, api, self.bus.put, late))
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))

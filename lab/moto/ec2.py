@@ -19,7 +19,7 @@ from lab.moto.gap import Gap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CODES: Final = {
+CODES: Final = {
     "pending": 0,
     "running": 16,
     "shutting-down": 32,
@@ -224,7 +224,7 @@ def instance(instance_id: str) -> Any:
 def put_state(instance_id: str, name: str) -> None:
     """Put an instance into any of EC2's states."""
     state = instance(instance_id).instance_state
-    state.name, state.code = name, _CODES[name]
+    state.name, state.code = name, CODES[name]
 
 
 def state_of(instance_id: str) -> str | None:

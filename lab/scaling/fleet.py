@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import autoscaling, cloud, ec2
+from lab.moto.late import Late
 from lab.scaling.changes import INSTANCE_ARN, Changes
 from lab.scaling.groups import AutoScaling
 from lab.scaling.security_groups import SecurityGroups
@@ -43,11 +44,13 @@ class Fleet:
     scaling: AutoScaling = field(init=False)
     security_groups: SecurityGroups = field(init=False)
     spot: Interruptions = field(init=False)
+    late: Late = field(init=False)
     _changes: Changes = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self.late = Late(self.bus.now)
         self._changes = Changes(self.bus)
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
