@@ -92,7 +92,8 @@ class Lab:
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
-            stack.enter_context(gaps.filled(self._invoke, self._start_later, ScalingApi(self.scaling), self.bus.put))
+            api, late = ScalingApi(self.scaling), self.fleet.late
+            stack.enter_context(gaps.filled(self._invoke, self._start_later, api, self.bus.put, late))
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
@@ -330,11 +331,7 @@ class Lab:
                 self.report_health(check["Id"], 100 if refused is None else 0)
 
     def _addresses(self, target: str) -> tuple[str, ...]:
-        if not target.startswith("i-"):
-            return (target,)
-        described = self.fleet.describe(target)
-        ipv6 = [each["Ipv6Address"] for nic in described["NetworkInterfaces"] for each in nic["Ipv6Addresses"]]
-        return tuple(each for each in (described.get("PublicIpAddress"), *ipv6) if each)
+        return self.fleet.addresses(target) if target.startswith("i-") else (target,)
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -6,7 +6,9 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.core.utils import utcnow
+from moto.ec2 import utils
 from moto.ec2.models import ec2_backends, elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
@@ -17,7 +19,7 @@ from lab.moto.gap import Gap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_CODES: Final = {
+CODES: Final = {
     "pending": 0,
     "running": 16,
     "shutting-down": 32,
@@ -38,7 +40,10 @@ def gaps() -> tuple[Gap, ...]:
         *_keep_elastic_address(),
         _release_addresses(),
         *_deal_addresses(),
+        _move_elastic_address(),
         _filter_spot_requests(),
+        _filter_by_interface(),
+        *_list_in_any_order(),
     )
 
 
@@ -112,6 +117,26 @@ def _deal_addresses() -> tuple[Gap, Gap]:
     return Gap(elastic_network_interfaces, "random_public_ip", deal), Gap(elastic_ip_addresses, "random_ip", deal)
 
 
+def _move_elastic_address() -> Gap:
+    """Take an Elastic IP from its holder when it is associated with another interface; moto leaves it on both.
+
+    Source: EC2 API Reference, AssociateAddress, AllowReassociation.
+    """
+    associate_as_moto = ElasticAddressBackend.associate_address
+
+    def associate(backend: Any, *args: Any, **said: Any) -> Any:
+        before = {address.public_ip: address.eni for address in backend.addresses}
+        address = associate_as_moto(backend, *args, **said)
+        previous = before.get(address.public_ip)
+        if previous is not None and previous is not address.eni:
+            previous.public_ip = None
+            if previous.instance is not None and previous.instance.state == "running":
+                previous.check_auto_public_ip()
+        return address
+
+    return Gap(ElasticAddressBackend, "associate_address", associate)
+
+
 def _filter_spot_requests() -> Gap:
     """Filter Spot requests by instance and by status code; moto refuses both filters.
 
@@ -127,6 +152,33 @@ def _filter_spot_requests() -> Gap:
         return value_as_moto(request, name, method)
 
     return Gap(SpotInstanceRequest, "get_filter_value", filter_value)
+
+
+def _filter_by_interface() -> Gap:
+    """Filter instances by their network interfaces; moto refuses the filter.
+
+    Source: EC2 API Reference, DescribeInstances, Filters.
+    """
+    known = {**utils.filter_dict_attribute_mapping, "network-interface.network-interface-id": "network_interfaces.id"}
+    return Gap(utils, "filter_dict_attribute_mapping", known)
+
+
+def _list_in_any_order() -> tuple[Gap, Gap]:
+    """List the newest network interface and the newest IPv6 address first; moto lists the oldest first.
+
+    EC2 promises no order, so nothing may depend on one (EC2 API Reference, Instance, InstanceNetworkInterface).
+    """
+
+    def newest_interface_first(instance: Any) -> list[Any]:
+        return list(instance.nics.values())[::-1]
+
+    def newest_address_first(interface: Any) -> list[dict[str, Any]]:
+        return [{"Ipv6Address": each, "IsPrimaryIpv6": False} for each in interface.ipv6_addresses[::-1]]
+
+    return (
+        Gap(Instance, "network_interfaces", property(newest_interface_first)),
+        Gap(NetworkInterface, "instance_ipv6_address_list", property(newest_address_first)),
+    )
 
 
 class AddressPlan:
@@ -172,7 +224,7 @@ def instance(instance_id: str) -> Any:
 def put_state(instance_id: str, name: str) -> None:
     """Put an instance into any of EC2's states."""
     state = instance(instance_id).instance_state
-    state.name, state.code = name, _CODES[name]
+    state.name, state.code = name, CODES[name]
 
 
 def state_of(instance_id: str) -> str | None:
@@ -208,6 +260,11 @@ def elastic_address_of(each: Any) -> str | None:
     return next((found for nic in each.nics.values() if (found := _elastic_address(nic))), None)
 
 
+def is_associated(address: str) -> bool:
+    """Tell whether an Elastic IP is associated with a network interface now."""
+    return any(each.public_ip == address and each.eni for each in ec2_backends[ACCOUNT][REGION].addresses)
+
+
 def put_public_address(instance_id: str, address: str | None) -> None:
     """Change an instance's automatic public address; with None it has none from now on."""
     interface = instance(instance_id).nics[0]
@@ -219,6 +276,17 @@ def put_public_address(instance_id: str, address: str | None) -> None:
 def add_ipv6_address(instance_id: str, address: str) -> None:
     """Give an instance an IPv6 address."""
     instance(instance_id).nics[0].ipv6_addresses.append(address)
+
+
+def put_ipv6_addresses(instance_id: str, addresses: Sequence[str]) -> None:
+    """Change the IPv6 addresses of an instance's first network interface."""
+    instance(instance_id).nics[0].ipv6_addresses[:] = addresses
+
+
+def put_interface_addresses(interface_id: str, address: str | None, ipv6: Sequence[str]) -> None:
+    """Give a network interface a public address and IPv6 addresses."""
+    interface = ec2_backends[ACCOUNT][REGION].get_network_interface(interface_id)
+    interface.public_ip, interface.ipv6_addresses = address, list(ipv6)
 
 
 def add_managed_prefix_list(name: str, family: int, ranges: Sequence[str]) -> None:

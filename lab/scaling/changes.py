@@ -99,10 +99,22 @@ class Changes:
             send(self.bus, "aws.tag", "Tag Change on Resource", detail, instance_id)
 
     def _tell_address(self, instance_id: str, before: str | None, after: str | None) -> None:
+        """Tell of the call that gave an instance an Elastic IP, or of the one that took it.
+
+        An Elastic IP that moves from one holder to another is one call, which names only the new holder (EC2 API
+        Reference, AssociateAddress).
+        """
+        if after is not None:
+            self.tell_call("AssociateAddress", {"instanceId": instance_id, "publicIp": after})
+        elif before is not None and not ec2.is_associated(before):
+            self.tell_call("DisassociateAddress", {"associationId": "eipassoc-0a1b2c3d4e5f60001"})
+
+    def tell_call(self, operation: str, parameters: Mapping[str, Any]) -> None:
+        """Send the event about a call to EC2 that CloudTrail recorded."""
         detail = {
             "eventSource": "ec2.amazonaws.com",
-            "eventName": "AssociateAddress" if after else "DisassociateAddress",
-            "requestParameters": {"instanceId": instance_id, "publicIp": after or before},
+            "eventName": operation,
+            "requestParameters": dict(parameters),
             "responseElements": {"_return": True},
         }
         self.bus.deliver(self.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import autoscaling, cloud, ec2
+from lab.moto.late import Late
 from lab.scaling.changes import INSTANCE_ARN, Changes
 from lab.scaling.groups import AutoScaling
 from lab.scaling.security_groups import SecurityGroups
@@ -43,11 +44,13 @@ class Fleet:
     scaling: AutoScaling = field(init=False)
     security_groups: SecurityGroups = field(init=False)
     spot: Interruptions = field(init=False)
+    late: Late = field(init=False)
     _changes: Changes = field(init=False)
     _ec2: Any = field(init=False)
     _autoscaling: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        self.late = Late(self.bus.now)
         self._changes = Changes(self.bus)
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
@@ -136,6 +139,13 @@ class Fleet:
         self.emit_changes(lost=not events)
         return str(allocated["PublicIp"])
 
+    def move_elastic_address(self, address: str, instance_id: str) -> None:
+        """Associate an Elastic IP with another instance than its holder, which loses it in the same call."""
+        described = self._ec2.describe_addresses(Filters=[{"Name": "public-ip", "Values": [address]}])
+        (allocation,) = (each["AllocationId"] for each in described["Addresses"])
+        self._ec2.associate_address(InstanceId=instance_id, AllocationId=allocation, AllowReassociation=True)
+        self.emit_changes()
+
     def disassociate_address(self, instance_id: str, *, events: bool = True) -> None:
         """Release an instance's Elastic IP; a running instance gets a new automatic address."""
         described = self._ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance_id]}])
@@ -159,6 +169,29 @@ class Fleet:
     def move_address(self, instance_id: str, address: str) -> None:
         """Change a running instance's automatic address, for which AWS sends no event."""
         ec2.put_public_address(instance_id, address)
+
+    def attach_interface(self, instance_id: str, *, address: str | None = None, ipv6: Sequence[str] = ()) -> None:
+        """Attach another network interface to an instance, with these public addresses."""
+        described = self.describe(instance_id)
+        created = self._ec2.create_network_interface(SubnetId=described["SubnetId"])["NetworkInterface"]
+        interface_id = str(created["NetworkInterfaceId"])
+        ec2.put_interface_addresses(interface_id, address, ipv6)
+        said = {"InstanceId": instance_id, "NetworkInterfaceId": interface_id}
+        self._ec2.attach_network_interface(DeviceIndex=len(described["NetworkInterfaces"]), **said)
+        self._changes.tell_call(
+            "AttachNetworkInterface", {"instanceId": instance_id, "networkInterfaceId": interface_id}
+        )
+
+    def detach_interface(self, instance_id: str) -> None:
+        """Detach the last network interface of an instance, with its addresses."""
+        interfaces = self.describe(instance_id)["NetworkInterfaces"]
+        last = max((each["Attachment"] for each in interfaces), key=lambda each: int(each["DeviceIndex"]))
+        self._ec2.detach_network_interface(AttachmentId=last["AttachmentId"])
+        self._changes.tell_call("DetachNetworkInterface", {"attachmentId": last["AttachmentId"], "force": False})
+
+    def replace_ipv6(self, instance_id: str, addresses: Sequence[str]) -> None:
+        """Change the IPv6 addresses of an instance's first network interface, for which EC2 sends no event."""
+        ec2.put_ipv6_addresses(instance_id, addresses)
 
     def create_group(
         self,
@@ -245,6 +278,12 @@ class Fleet:
     def address(self, instance_id: str) -> str:
         """Return an instance's public IPv4 address; a KeyError if it has none."""
         return str(self.describe(instance_id)["PublicIpAddress"])
+
+    def addresses(self, instance_id: str) -> tuple[str, ...]:
+        """Return every public IPv4 address and every IPv6 address of an instance."""
+        interfaces = self.describe(instance_id)["NetworkInterfaces"]
+        ipv6 = [each["Ipv6Address"] for nic in interfaces for each in nic["Ipv6Addresses"]]
+        return (*(nic["Association"]["PublicIp"] for nic in interfaces if nic.get("Association")), *ipv6)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all instances that EC2 still knows, oldest first."""

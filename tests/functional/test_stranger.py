@@ -178,3 +178,22 @@ def test_a_record_whose_value_was_edited_by_hand_is_withdrawn_until_its_own_is_r
 
     assert kinds(report)["stale-record"] == 1
     assert values(lab) == {lab.fleet.address(web)}
+
+
+def test_an_elastic_address_moved_to_a_stranger_is_withdrawn_though_the_call_names_only_the_stranger(lab: Lab) -> None:
+    stays, moves = admitted(lab, 2)
+    elastic = lab.fleet.associate_address(moves)
+    lab.settle()
+    see_healthy(lab, [moves])
+    assert elastic in values(lab)
+    stranger = lab.fleet.launch(pools=())
+    lab.settle()
+    lab.bus.sent.clear()
+
+    lab.fleet.move_elastic_address(elastic, stranger)
+    lab.settle()
+
+    (event,) = (each for each in lab.bus.sent if each["source"] == "aws.ec2")
+    assert event["detail"]["requestParameters"] == {"instanceId": stranger, "publicIp": elastic}
+    assert values(lab) == {lab.fleet.address(stays)}
+    assert (lab.fleet.address(stranger), in_dns(lab)) == (elastic, {stays})

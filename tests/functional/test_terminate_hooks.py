@@ -241,3 +241,59 @@ def test_somebody_elses_hook_alone_withdraws_and_is_never_completed(lab: Lab, mo
 
     assert (asked, beats) == ([], [])
     assert state_of(lab, goes) == "Terminating:Wait"
+
+
+# -- of an instance whose tag is gone
+
+
+def untag(lab: Lab, instance_id: str) -> None:
+    """Remove the pool tag, and lose the event about it."""
+    lab.fleet.retag(instance_id, [], events=False)
+
+
+def test_an_instance_whose_tag_is_gone_leaves_dns_and_is_drained_before_its_hook_is_completed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, stays = in_service(lab, 2)
+    asked = completions(monkeypatch)
+    untag(lab, goes)
+
+    terminate(lab, goes)
+    lab.run(2)
+    assert in_dns(lab) == {stays}
+    assert asked == []
+    lab.run(110, step=5)
+    assert asked == []
+    lab.run(20)
+
+    (one,) = asked
+    assert 120 <= (one.at - told_at(lab, goes)).total_seconds() <= 125
+    assert log_lines(lab, "lifecycle action completed")[-1]["because"] == (
+        "its record is gone, and the drain of 120 s has passed"
+    )
+
+
+def test_an_instance_that_ec2_does_not_know_any_more_is_drained_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, stays = in_service(lab, 2)
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.fleet.late.hide(goes, 3600)
+    lab.run(2)
+    assert in_dns(lab) == {stays}
+    lab.run(110, step=5)
+    assert asked == []
+    lab.run(20)
+
+    assert [one.instance_id for one in asked] == [None]
+
+
+def test_an_instance_that_never_had_a_record_goes_on_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, stays = in_service(lab, 2)
+    untag(lab, goes)
+    signal(lab)
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.run(2)
+
+    assert in_dns(lab) == {stays}
+    assert len(asked) == 1

@@ -38,6 +38,13 @@ RULES = {
         "cloudtrail-associate-address-with-instance",
         "cloudtrail-associate-address-with-interface",
         "cloudtrail-disassociate-address",
+        "cloudtrail-release-address",
+        "cloudtrail-modify-network-interface-attribute",
+        "cloudtrail-assign-ipv6-addresses",
+        "cloudtrail-unassign-ipv6-addresses",
+        "cloudtrail-unassign-private-ip-addresses",
+        "cloudtrail-attach-network-interface",
+        "cloudtrail-detach-network-interface",
     },
     "StandbyRule": {"cloudtrail-enter-standby", "cloudtrail-exit-standby", "cloudtrail-detach-instances"},
 }

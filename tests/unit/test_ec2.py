@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -34,14 +35,50 @@ def interface(*addresses: tuple[str, bool]) -> dict[str, Any]:
     return {"Ipv6Addresses": [{"Ipv6Address": address, "IsPrimaryIpv6": primary} for address, primary in addresses]}
 
 
-def test_the_primary_ipv6_address_is_taken_wherever_it_stands() -> None:
-    interfaces = [interface(("2600:1f18::1", False)), interface(("2600:1f18::2", False), ("2600:1f18::3", True))]
-    assert read(NetworkInterfaces=interfaces) == IPv6Address("2600:1f18::3")
+def attached(index: int, card: int = 0) -> dict[str, Any]:
+    return {"Attachment": {"DeviceIndex": index, "NetworkCardIndex": card}}
 
 
-def test_without_a_primary_one_the_first_ipv6_address_is_taken() -> None:
-    interfaces = [interface(("2600:1f18::1", False), ("2600:1f18::2", False))]
-    assert read(NetworkInterfaces=interfaces) == IPv6Address("2600:1f18::1")
+def test_the_primary_ipv6_address_of_the_primary_interface_is_taken_wherever_both_stand() -> None:
+    primary = interface(("2600:1f18::1", False), ("2600:1f18::3", True)) | attached(0)
+    second = interface(("2600:1f18::0", True)) | attached(1)
+    card = interface(("2600:1f18::4", True)) | attached(0, card=1)
+    for interfaces in permutations([primary, second, card]):
+        assert read(NetworkInterfaces=list(interfaces)) == IPv6Address("2600:1f18::3")
+
+
+def test_without_a_primary_one_the_lowest_ipv6_address_is_taken_in_any_order() -> None:
+    for addresses in permutations([("2600:1f18::1", False), ("2600:1f18::2", False), ("2600:1f18::10", False)]):
+        assert read(NetworkInterfaces=[interface(*addresses)]) == IPv6Address("2600:1f18::1")
+
+
+def private(address: str, public: str | None = None, *, primary: bool = False) -> dict[str, Any]:
+    shown = {"PrivateIpAddress": address, "Primary": primary}
+    return shown | ({"Association": {"PublicIp": public}} if public else {})
+
+
+def test_the_public_address_of_the_primary_private_address_is_taken_in_any_order() -> None:
+    first, second, third = (
+        private("10.0.0.9", "52.95.0.9", primary=True),
+        private("10.0.0.1", "52.95.0.1"),
+        private("10.0.0.2"),
+    )
+    for addresses in permutations([first, second, third]):
+        read = shown(NetworkInterfaces=[{"PrivateIpAddresses": list(addresses)}])
+        assert (read.public_ipv4, read.private_ipv4) == (IPv4Address("52.95.0.9"), IPv4Address("10.0.0.9"))
+
+
+def test_of_secondary_private_addresses_the_lowest_with_a_public_address_is_taken() -> None:
+    addresses = [
+        private("10.0.0.10", "52.95.0.10"),
+        private("10.0.0.9", "52.95.0.9"),
+        private("10.0.0.1", primary=True),
+    ]
+    assert shown(NetworkInterfaces=[{"PrivateIpAddresses": addresses}]).public_ipv4 == IPv4Address("52.95.0.9")
+
+
+def test_a_public_address_that_only_the_instance_shows_is_taken() -> None:
+    assert shown(PublicIpAddress="52.95.0.1").public_ipv4 == IPv4Address("52.95.0.1")
 
 
 def test_an_ipv6_address_that_only_the_instance_shows_is_taken() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
 
@@ -20,6 +20,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ID = InstanceId("i-0a1b2c3d4e5f60001")
 WEB = PoolName("web")
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+NOT_NAMED = "which does not name the instance that lost the address"
 
 
 def about_it(because: str) -> InstanceSignal:
@@ -34,6 +35,11 @@ def about_action(transition: Transition, token: str, *, warm: bool = False) -> I
 
 def about_all(because: str) -> PoolSignal:
     return PoolSignal(None, because, AT)
+
+
+def about_interface(operation: str) -> InstanceSignal:
+    interfaces = frozenset({InterfaceId("eni-0a1b2c3d4e5f60001")})
+    return InstanceSignal(frozenset(), f"CloudTrail recorded {operation}", AT, interface_ids=interfaces)
 
 
 READ: dict[str, Signal] = {
@@ -74,11 +80,16 @@ READ: dict[str, Signal] = {
     "parameter-store-other-parameter": PoolSignal(
         frozenset({PoolName("host")}), "parameter of pool host: Update", AT, sweep=True
     ),
-    "cloudtrail-associate-address-with-instance": about_it("CloudTrail recorded AssociateAddress"),
-    "cloudtrail-associate-address-with-interface": about_all(
-        "CloudTrail recorded AssociateAddress, which names no instance"
-    ),
-    "cloudtrail-disassociate-address": about_all("CloudTrail recorded DisassociateAddress, which names no instance"),
+    "cloudtrail-associate-address-with-instance": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
+    "cloudtrail-associate-address-with-interface": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
+    "cloudtrail-disassociate-address": about_all(f"CloudTrail recorded DisassociateAddress, {NOT_NAMED}"),
+    "cloudtrail-release-address": about_all(f"CloudTrail recorded ReleaseAddress, {NOT_NAMED}"),
+    "cloudtrail-detach-network-interface": about_all(f"CloudTrail recorded DetachNetworkInterface, {NOT_NAMED}"),
+    "cloudtrail-attach-network-interface": about_it("CloudTrail recorded AttachNetworkInterface"),
+    "cloudtrail-modify-network-interface-attribute": about_interface("ModifyNetworkInterfaceAttribute"),
+    "cloudtrail-assign-ipv6-addresses": about_interface("AssignIpv6Addresses"),
+    "cloudtrail-unassign-ipv6-addresses": about_interface("UnassignIpv6Addresses"),
+    "cloudtrail-unassign-private-ip-addresses": about_interface("UnassignPrivateIpAddresses"),
     "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby"),
     "cloudtrail-exit-standby": about_it("CloudTrail recorded ExitStandby"),
     "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),
@@ -390,10 +401,31 @@ FIELDS = st.sampled_from(
 )
 VALUES = JSON | st.sampled_from(
     [
-        *("AssociateAddress", "EnterStandby", "*", ["web"], {"instanceIds": [None]}, {"i-0a": "2026-11-20T10:00:00"}),
+        *(
+            "AssociateAddress",
+            "AssignIpv6Addresses",
+            "EnterStandby",
+            "*",
+            ["web"],
+            {"instanceIds": [None]},
+            {"i-0a": "2026-11-20T10:00:00"},
+        ),
         *(*Transition, "WarmPool", [{}], json.loads(written())["detail"]["actions"]),
     ]
 )
+
+
+def test_the_interface_is_found_where_cloudtrail_nests_the_request() -> None:
+    nested = {"UnassignIpv6AddressesRequest": {"Ipv6Address": ["2600:1f18::53"], "NetworkInterfaceId": "eni-0a"}}
+    assert read_signal(call("UnassignIpv6Addresses", nested), TAG) == InstanceSignal(
+        frozenset(), "CloudTrail recorded UnassignIpv6Addresses", interface_ids=frozenset({InterfaceId("eni-0a")})
+    )
+
+
+def test_a_call_about_an_interface_that_it_does_not_name_concerns_all_pools() -> None:
+    assert read_signal(call("UnassignIpv6Addresses", {"ipv6Addresses": ["2600:1f18::53"]}), TAG) == PoolSignal(
+        None, "CloudTrail recorded UnassignIpv6Addresses, which names no network interface"
+    )
 
 
 def signal_or_reason(body: str) -> Signal | str:

@@ -1,4 +1,11 @@
-"""EC2: instances, and the status of their Spot requests."""
+"""EC2: instances, and the status of their Spot requests.
+
+Note [Which address]: DescribeInstances does not promise an order of network interfaces or addresses, and an instance
+may have several. The instance is admitted with the first address of the pool's kind in this order: its interfaces by
+network card and device index, so the primary interface comes first; on an interface, the addresses of its primary
+private address and its primary IPv6 address (IsPrimaryIpv6) come first, then the others by number. A record that is in
+DNS stays while its address is any of the instance's own, so that a further interface or address changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.ids import InstanceId, PoolName, SecurityGroupId
+from fleet53.domain.ids import InstanceId, InterfaceId, PoolName, SecurityGroupId
 from fleet53.domain.instance import Instance, Interface
 
 if TYPE_CHECKING:
@@ -46,6 +53,13 @@ class Ec2:
             found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
         return found
 
+    def holding(self, interface_ids: Iterable[InterfaceId]) -> dict[InstanceId, Instance]:
+        """Return the instances that one of these network interfaces is attached to."""
+        found: dict[InstanceId, Instance] = {}
+        for ids in batched(sorted(interface_ids), _FILTER_VALUES, strict=False):
+            found |= self._describe([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])
+        return found
+
     def spot_status(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
         """Return the status code of the Spot request of each instance that has one."""
         found: dict[InstanceId, str] = {}
@@ -67,46 +81,57 @@ class Ec2:
 
     def _read(self, described: InstanceTypeDef) -> Instance:
         tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
-        public, private = described.get("PublicIpAddress"), described.get("PrivateIpAddress")
+        interfaces = tuple(_read_interface(each) for each in sorted(described.get("NetworkInterfaces", []), key=_place))
+        addresses = [address for interface in interfaces for address in interface.addresses]
+        addresses += [ip_address(each) for each in _shown_only_on_the_instance(described)]
+        private = [address for interface in interfaces for address in interface.private]
+        private += [IPv4Address(each) for each in (described.get("PrivateIpAddress"),) if each]
         return Instance(
             id=InstanceId(described["InstanceId"]),
             state=described["State"]["Name"],
             launched=described["LaunchTime"],
             pools=frozenset(PoolName(name) for name in tags.get(self._pool_tag_key, "").split()),
-            public_ipv4=IPv4Address(public) if public else None,
-            private_ipv4=IPv4Address(private) if private else None,
-            ipv6=next(_ipv6_addresses(described), None),
+            public_ipv4=next((each for each in addresses if isinstance(each, IPv4Address)), None),
+            private_ipv4=next(iter(private), None),
+            ipv6=next((each for each in addresses if isinstance(each, IPv6Address)), None),
             group=tags.get(_GROUP_TAG),
             spot=described.get("InstanceLifecycle") == "spot",
-            interfaces=tuple(_read_interface(interface) for interface in described.get("NetworkInterfaces", [])),
+            interfaces=interfaces,
             security_groups=_read_groups(described.get("SecurityGroups", [])),
         )
 
 
-def _ipv6_addresses(described: InstanceTypeDef) -> Iterator[IPv6Address]:
-    """Yield the instance's IPv6 addresses, its primary one first."""
-    addresses = [
-        address
-        for interface in described.get("NetworkInterfaces", [])
-        for address in interface.get("Ipv6Addresses", [])
-    ]
-    for address in sorted(addresses, key=lambda address: not address.get("IsPrimaryIpv6", False)):
-        yield IPv6Address(address["Ipv6Address"])
-    if alone := described.get("Ipv6Address"):
-        yield IPv6Address(alone)
+def _shown_only_on_the_instance(described: InstanceTypeDef) -> Iterator[str]:
+    """Yield the public addresses that DescribeInstances shows beside those of the interfaces."""
+    for shown in (described.get("PublicIpAddress"), described.get("Ipv6Address")):
+        if shown:
+            yield shown
+
+
+def _place(interface: InstanceNetworkInterfaceTypeDef) -> tuple[int, int]:
+    """Return where an interface is attached: its network card and its device index."""
+    attachment = interface.get("Attachment", {})
+    return attachment.get("NetworkCardIndex", 0), attachment.get("DeviceIndex", 0)
 
 
 def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     """Read an interface. In a Wavelength Zone the instance's public address is a carrier's (DescribeInstances)."""
-    associations = [
-        described.get("Association", {}),
-        *(private.get("Association", {}) for private in described.get("PrivateIpAddresses", [])),
-    ]
+    private = sorted(
+        described.get("PrivateIpAddresses", []),
+        key=lambda each: (not each.get("Primary", False), IPv4Address(each.get("PrivateIpAddress", 0))),
+    )
+    ipv6 = sorted(
+        described.get("Ipv6Addresses", []),
+        key=lambda each: (not each.get("IsPrimaryIpv6", False), IPv6Address(each["Ipv6Address"])),
+    )
+    associations = [described.get("Association", {}), *(each.get("Association", {}) for each in private)]
     public = [given for each in associations for given in (each.get("PublicIp"), each.get("CarrierIp")) if given]
-    ipv6 = [each["Ipv6Address"] for each in described.get("Ipv6Addresses", [])]
+    addresses = dict.fromkeys((*public, *(each["Ipv6Address"] for each in ipv6)))
     return Interface(
-        addresses=frozenset(ip_address(address) for address in (*public, *ipv6)),
+        id=InterfaceId(described.get("NetworkInterfaceId", "")),
+        addresses=tuple(ip_address(address) for address in addresses),
         security_groups=_read_groups(described.get("Groups", [])),
+        private=tuple(IPv4Address(each["PrivateIpAddress"]) for each in private if "PrivateIpAddress" in each),
     )
 
 

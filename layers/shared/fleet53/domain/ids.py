@@ -9,5 +9,6 @@ InstanceId = NewType("InstanceId", str)
 CheckId = NewType("CheckId", str)
 ZoneId = NewType("ZoneId", str)
 PoolName = NewType("PoolName", str)
+InterfaceId = NewType("InterfaceId", str)
 SecurityGroupId = NewType("SecurityGroupId", str)
 IPAddress = IPv4Address | IPv6Address

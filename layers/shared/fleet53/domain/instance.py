@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from datetime import datetime
     from ipaddress import IPv4Address, IPv6Address
 
-    from fleet53.domain.ids import InstanceId, IPAddress, PoolName, SecurityGroupId
+    from fleet53.domain.ids import InstanceId, InterfaceId, IPAddress, PoolName, SecurityGroupId
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A network interface of an instance: its public addresses, and its security groups."""
+    """A network interface of an instance, with its security groups.
 
-    addresses: frozenset[IPAddress]
+    `addresses` are its public IPv4 addresses and its IPv6 addresses, `private` its private IPv4 addresses, both in the
+    order in which an instance prefers them: its primary one first.
+    """
+
+    id: InterfaceId
+    addresses: tuple[IPAddress, ...]
     security_groups: frozenset[SecurityGroupId]
+    private: tuple[IPv4Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,9 @@ class Instance:
 
     `state` is its InstanceStateName. `launched` is the time of the *last* launch: it changes with every stop and start.
     `pools` are the names in its pool tag. `group` is the Auto Scaling group that its tag aws:autoscaling:groupName
-    names. `security_groups` are those of the instance itself, not of one of its `interfaces`.
+    names. `security_groups` are those of the instance itself, not of one of its `interfaces`, which are in the order of
+    their device indexes. `public_ipv4`, `private_ipv4` and `ipv6` are the addresses that it is admitted with: Note
+    [Which address] in aws/ec2.py.
     """
 
     id: InstanceId
@@ -45,10 +53,28 @@ class Instance:
     security_groups: frozenset[SecurityGroupId] = frozenset()
 
     def address(self, kind: AddressType, record_type: RecordType) -> IPAddress | None:
-        """Return the address a record of `record_type` would hold in a pool of `kind`, or None."""
+        """Return the address with which the instance is admitted to a pool of `kind`, or None."""
         if record_type is RecordType.AAAA:
             return self.ipv6
         return self.private_ipv4 if kind is AddressType.PRIVATE_IPV4 else self.public_ipv4
+
+    def own_addresses(self, kind: AddressType, record_type: RecordType) -> frozenset[IPAddress]:
+        """Return every address that a record of `record_type` may hold for the instance in a pool of `kind`.
+
+        A record stays while it holds one of them, also where another would be chosen now: Note [Which address].
+        """
+        version = 6 if record_type is RecordType.AAAA else 4
+        private = kind is AddressType.PRIVATE_IPV4 and record_type is RecordType.A
+        listed = (each for nic in self.interfaces for each in (nic.private if private else nic.addresses))
+        chosen = self.address(kind, record_type)
+        return frozenset(each for each in (chosen, *listed) if each is not None and each.version == version)
+
+    @property
+    def all_addresses(self) -> frozenset[IPAddress]:
+        """Every address of the instance, private ones too."""
+        chosen = (self.public_ipv4, self.private_ipv4, self.ipv6)
+        listed = (each for nic in self.interfaces for each in (*nic.addresses, *nic.private))
+        return frozenset(each for each in (*chosen, *listed) if each is not None)
 
     def security_groups_at(self, address: IPAddress) -> frozenset[SecurityGroupId]:
         """Return the security groups of the interface that has `address`; the instance's own where none has it."""

@@ -42,8 +42,9 @@ def drain_of(ttls: Iterable[int]) -> timedelta:
 class MemberStatus:
     """What a pass found about an instance that waits at a hook.
 
-    `pooled` is whether its tag names a declared pool. `in_dns` is whether a record of one of them holds its address, or
-    may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS. `drain` is the longest of its pools.
+    `pooled` is whether it waits for a declared pool: one that its tag names, or one that had its record. `in_dns` is
+    whether a record of one of them holds its address, or may hold it. `ready` is whether nothing but Auto Scaling keeps
+    it out of DNS. `drain` is the longest of its pools.
     """
 
     pooled: bool

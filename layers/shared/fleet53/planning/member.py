@@ -6,6 +6,7 @@ The table in plan.py, row by row. Each function takes values and returns a Decis
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
@@ -98,9 +99,10 @@ def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
 
 
 def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
-    """Decide about a member whose record, if it has one, holds the instance's own address.
+    """Decide about a member whose record, if it has one, holds one of the instance's own addresses.
 
-    WAIT keeps the record. PREPARE deletes it and seeks a place again, ADMIT renews it. Without one, both seek a place.
+    That address stays, whichever would be chosen now: Note [Which address] in aws/ec2.py. WAIT keeps the record.
+    PREPARE deletes it and seeks a place again, ADMIT renews it. Without one, both seek a place.
     """
     instance, verdict, record = served.instance, served.verdict, served.record
     if served.record_type not in pool.address.record_types:
@@ -108,7 +110,8 @@ def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     if verdict.membership is Membership.WAIT:
         kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
         return replace(kept, waiting=waiting(pool, instance, verdict.because))
-    address = instance.address(pool.address, served.record_type)
+    chosen = instance.address(pool.address, served.record_type)
+    address = ip_address(record.values[0]) if record is not None else chosen
     if address is None:
         return _without_address(instance, served.record_type, pool)
     seeker = Seeker(instance, served.record_type, address, verdict)

@@ -60,7 +60,7 @@ def _evidence(instance: Instance | None, record: Record) -> str | None:
     """Return how EC2 shows that a record's address is going or is not its instance's own; None where it does not."""
     if instance is None:
         return None
-    own = {str(address) for address in (instance.public_ipv4, instance.private_ipv4, instance.ipv6) if address}
+    own = {str(address) for address in instance.all_addresses}
     if own.issuperset(record.values):
         return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
     return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"

@@ -72,19 +72,19 @@ def records_at(situation: Situation, pool: Pool) -> RecordsAtName:
 
 
 def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
-    """Return why a member's record does not answer with its instance's own address and nothing else, or None.
+    """Return why a member's record does not answer with one of its instance's own addresses and nothing else, or None.
 
     Such a record is deleted at once: Note [Stranger's address] in plan.py.
     """
     record_type = RecordType(record.type)
     if record_type not in pool.address.record_types:
         return f"the pool has no {record_type} records any more"
-    own = instance.address(pool.address, record_type)
+    own = instance.own_addresses(pool.address, record_type)
     holds = f"its record holds {', '.join(record.values) or 'an alias'}"
-    if own is None:
+    if not own:
         return f"{holds}, and EC2 says {instance.state} without {describe_address(pool.address, record_type)}"
-    if record.values != (str(own),):
-        return f"{holds}, and its own address is {own}"
+    if len(record.values) != 1 or record.values[0] not in {str(each) for each in own}:
+        return f"{holds}, and its own address is {instance.address(pool.address, record_type)}"
     return None if record.multivalue else "its record is not multivalue any more"
 
 

@@ -10,17 +10,17 @@ from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
 from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, keep_alive
-from fleet53.signals import reconcile_message
+from fleet53.signals import PoolSignal, reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
-    from fleet53.signals import InstanceSignal, PoolSignal
+    from fleet53.signals import InstanceSignal
 
 type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
 
@@ -32,14 +32,15 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     action that came from a sweep is found again by the next sweep.
     """
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
-    holds: list[Hold] = []
+    holds: list[tuple[Hold, frozenset[PoolName]]] = []
     for action, message in _actions(signals, outcome).values():
+        pools = pools_of(action, signals.get(message or ""), outcome)
         if not run.aws.autoscaling.is_ours(action):
             continue
         now = run.now()
         step = decide(
             _from_withdrawal(action, withdrawn, now=now),
-            member_status(action.instance_id, outcome),
+            member_status(action.instance_id, outcome, pools),
             now=now,
             admit_timeout=run.settings.admit_timeout,
             unhealthy_result=run.settings.unhealthy_launch_result,
@@ -48,12 +49,12 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             if isinstance(step, Complete):
                 _complete(step, run, outcome)
             elif (kept := _keep(step, run)) is not None:
-                holds.append(kept)
+                holds.append((kept, pools))
         except AWS_ERRORS as error:
             run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:
                 outcome.retry[message] = str(error)
-    _set_timers(holds, run, outcome)
+    _set_timers(holds, run)
 
 
 def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *, now: datetime) -> Action:
@@ -62,10 +63,29 @@ def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *
     return replace(action, at=now) if late else action
 
 
-def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
-    """Return the state of an instance after the passes of a run."""
+def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome: Outcome) -> frozenset[PoolName]:
+    """Return the pools for which an instance waits.
+
+    They are those that its tag names. An instance that terminates may have lost its tag, so it also waits for the pools
+    in which this run found its record, and for those of the timer that brought the action: an earlier run found its
+    record there, and the drain is not over.
+    """
+    pools = _tagged_pools(action.instance_id, outcome)
+    if action.transition is Transition.TERMINATING:
+        pools |= {pool for pool, status in outcome.statuses.items() if action.instance_id in status.in_dns}
+        if isinstance(signal, PoolSignal) and signal.pools is not None:
+            pools |= signal.pools & outcome.declared
+    return pools
+
+
+def _tagged_pools(instance_id: InstanceId, outcome: Outcome) -> frozenset[PoolName]:
     instance = outcome.instances.get(instance_id)
-    named = instance.pools & outcome.declared if instance is not None else frozenset()
+    return instance.pools & outcome.declared if instance is not None else frozenset()
+
+
+def member_status(instance_id: InstanceId, outcome: Outcome, pools: frozenset[PoolName] | None = None) -> MemberStatus:
+    """Return the state of an instance in `pools`, by default those of its tag, after the passes of a run."""
+    named = _tagged_pools(instance_id, outcome) if pools is None else pools
     passed = named & outcome.statuses.keys()
     in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.statuses)
     return MemberStatus(
@@ -114,12 +134,11 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
     return kept
 
 
-def _set_timers(holds: list[Hold], run: Run, outcome: Outcome) -> None:
+def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> None:
     """Queue one delayed signal for all actions in the same pools, due when the first of them is."""
-    by_pools: dict[frozenset[Any], list[Hold]] = {}
-    for hold in holds:
-        instance = outcome.instances[hold.action.instance_id]
-        by_pools.setdefault(instance.pools & outcome.declared, []).append(hold)
+    by_pools: dict[frozenset[PoolName], list[Hold]] = {}
+    for hold, in_pools in holds:
+        by_pools.setdefault(in_pools, []).append(hold)
     for pools, waits in by_pools.items():
         message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
         delay = min(hold.delay for hold in waits)

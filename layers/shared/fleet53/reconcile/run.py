@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import describe
 from fleet53.domain.errors import TryLaterError
+from fleet53.domain.lifecycle import Transition
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import CreateCheck
 from fleet53.planning.guard import Guard
@@ -33,9 +35,8 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     Raises an AWS error if the signals' instances could not be read, or if a timer could not be queued. `outcome` then
     has what was done before the error.
     """
-    named = {i for signal in signals.values() if isinstance(signal, InstanceSignal) for i in signal.instance_ids}
-    outcome.instances |= run.aws.ec2.by_id(named)
-    found = find_scopes(signals, outcome.instances)
+    signals = _name_instances(signals, run, outcome)
+    found = find_scopes(signals, outcome.instances, terminating=_terminating(signals, run))
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
@@ -59,13 +60,17 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     )
 
 
-def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[MessageId, Scope | None]:
+def find_scopes(
+    signals: Signals, known: Mapping[InstanceId, Instance], *, terminating: Collection[InstanceId] = ()
+) -> dict[MessageId, Scope | None]:
     """Return the scope of each signal. None means that it concerns no pool, and costs no call to Route 53.
 
-    `known` are those of the signals' instances that EC2 knows.
+    `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
+    ours.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
-    still have its record. An instance that ends may have a check without a record, so its scope includes the checks.
+    still have its record, and so does a terminating instance whose tag is gone. An instance that ends may have a check
+    without a record, so its scope includes the checks.
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
@@ -77,8 +82,42 @@ def find_scopes(signals: Signals, known: Mapping[InstanceId, Instance]) -> dict[
             instances = [known[instance_id] for instance_id in signal.instance_ids]
             pools = frozenset(pool for instance in instances for pool in instance.pools)
             leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
-            scopes[message] = Scope(pools, checks=leaving) if pools else None
+            if pools:
+                scopes[message] = Scope(pools, checks=leaving)
+            else:
+                scopes[message] = Scope(checks=True) if signal.instance_ids & set(terminating) else None
     return scopes
+
+
+def _terminating(signals: Signals, run: Run) -> frozenset[InstanceId]:
+    """Return the instances that wait at a terminate hook of ours and may have served until now."""
+    actions = (action for signal in signals.values() for action in signal.actions)
+    return frozenset(
+        action.instance_id
+        for action in actions
+        if action.transition is Transition.TERMINATING and not action.warm and run.aws.autoscaling.is_ours(action)
+    )
+
+
+def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
+    """Read the instances that the signals are about, and name those that hold the signals' network interfaces."""
+    about = [signal for signal in signals.values() if isinstance(signal, InstanceSignal)]
+    outcome.instances |= run.aws.ec2.by_id({each for signal in about for each in signal.instance_ids})
+    interfaces = {each for signal in about for each in signal.interface_ids}
+    if not interfaces:
+        return signals
+    holders = run.aws.ec2.holding(interfaces)
+    outcome.instances |= holders
+    return {message: _with_holders(signal, holders) for message, signal in signals.items()}
+
+
+def _with_holders[AnySignal: InstanceSignal | PoolSignal](
+    signal: AnySignal, holders: Mapping[InstanceId, Instance]
+) -> AnySignal:
+    if not isinstance(signal, InstanceSignal):
+        return signal
+    ids = {each.id for each in holders.values() if signal.interface_ids & {nic.id for nic in each.interfaces}}
+    return replace(signal, instance_ids=signal.instance_ids | ids, interface_ids=frozenset())
 
 
 def _forces(signal: InstanceSignal | PoolSignal) -> bool:

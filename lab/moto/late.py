@@ -1,0 +1,91 @@
+"""EC2 is eventually consistent: for some seconds DescribeInstances may not show an instance, its tags or its state.
+
+Source: EC2 API Reference, "Eventual consistency". moto shows everything at once. A request that names instance ids is
+answered with what is true, so that a test can read it; fleet53 filters instead.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models.instances import InstanceBackend, InstanceState
+from moto.ec2.utils import filter_reservations
+
+from lab.moto.ec2 import CODES
+from lab.moto.gap import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(slots=True)
+class Late:
+    """What EC2 does not show yet, by instance, and until when. `now` is the lab's time."""
+
+    now: Callable[[], datetime]
+    _hidden: dict[str, datetime] = field(default_factory=dict)
+    _untagged: dict[str, datetime] = field(default_factory=dict)
+    _states: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+
+    def hide(self, instance_id: str, seconds: float) -> None:
+        """Do not show an instance for so many seconds."""
+        self._hidden[instance_id] = self.now() + timedelta(seconds=seconds)
+
+    def hide_tags(self, instance_id: str, seconds: float) -> None:
+        """Do not show an instance's tags for so many seconds."""
+        self._untagged[instance_id] = self.now() + timedelta(seconds=seconds)
+
+    def keep_state(self, instance_id: str, state: str, seconds: float) -> None:
+        """Show a former state of an instance for so many seconds."""
+        self._states[instance_id] = state, self.now() + timedelta(seconds=seconds)
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """Return how moto's EC2 is corrected."""
+
+        def describe(backend: Any, filters: Any = None) -> list[Any]:
+            reservations = [copy.copy(each) for each in backend.reservations.values()]
+            for reservation in reservations:
+                shown = (self._shown(each) for each in reservation.instances)
+                reservation.instances = [each for each in shown if each is not None]
+            return list(filter_reservations(reservations, filters or {}))
+
+        return (Gap(InstanceBackend, "describe_instances", describe),)
+
+    def _shown(self, instance: Any) -> Any | None:
+        """Return an instance as EC2 shows it now; None if it does not."""
+        now = self.now()
+        if _is_due(self._hidden.get(instance.id), now):
+            return None
+        tagged = not _is_due(self._untagged.get(instance.id), now)
+        state, until = self._states.get(instance.id, (None, None))
+        state = state if _is_due(until, now) else None
+        return instance if tagged and state is None else _View(instance, tagged=tagged, state=state)
+
+
+def _is_due(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until
+
+
+class _View:
+    """An instance of moto's, without its tags or with a former state."""
+
+    def __init__(self, instance: Any, *, tagged: bool, state: str | None) -> None:
+        self._instance = instance
+        self._tagged = tagged
+        self.instance_state = instance.instance_state if state is None else InstanceState(state, CODES[state])
+        self.state, self.state_code = self.instance_state.name, self.instance_state.code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._instance, name)
+
+    def get_tags(self) -> list[dict[str, str]]:
+        return list(self._instance.get_tags()) if self._tagged else []
+
+    @property
+    def tag_list(self) -> list[dict[str, str]]:
+        return self.get_tags()
+
+    tag_set = tags = tag_list
