@@ -127,5 +127,5 @@ class Retrier:
         code = error.response["Error"]["Code"]
         if code in _THROTTLED:
             self.throttled[service] += 1
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return code in _THROTTLED or code in _BUSY or status >= _SERVER_ERROR
