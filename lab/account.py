@@ -14,6 +14,7 @@ from lab.route53.http import serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lab.faults import Faults
     from lab.route53.api import Route53
 
 _STRANGERS: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
@@ -21,13 +22,13 @@ _STRANGERS: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS
 
 
 @contextlib.contextmanager
-def empty_account(route53: Route53, *, http: bool) -> Iterator[dict[str, str]]:
+def empty_account(route53: Route53, faults: Faults, *, http: bool) -> Iterator[dict[str, str]]:
     """Empty moto, point this process at it and at `route53`, and put the environment back afterwards.
 
     Yield the variables by which any AWS SDK or CLI finds the lab instead of AWS. They work in other processes only with
-    `http`.
+    `http`, and `faults` meet requests only without it.
     """
-    with _served(route53, http=http) as (moto_url, route53_url), cloud.emptied():
+    with _served(route53, faults, http=http) as (moto_url, route53_url), cloud.emptied():
         environment = {
             "AWS_ENDPOINT_URL": moto_url,
             "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
@@ -43,11 +44,11 @@ def empty_account(route53: Route53, *, http: bool) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def _served(route53: Route53, *, http: bool) -> Iterator[tuple[str, str]]:
+def _served(route53: Route53, faults: Faults, *, http: bool) -> Iterator[tuple[str, str]]:
     """Make moto and `route53` reachable, and yield their URLs."""
     if http:
         with serve(route53) as server:
             yield cloud.server(), server.url
     else:
-        with in_process.answering(route53):
+        with in_process.answering(route53, faults):
             yield in_process.URLS

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSPreparedRequest
 
+    from lab.faults import Faults
     from lab.route53.api import Route53
 
 _MOTO: Final = "aws.invalid"
@@ -47,18 +48,27 @@ class _Body(io.BytesIO):
 
 
 class _Account:
-    """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab."""
+    """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab.
+
+    `faults` are the present lab's.
+    """
 
     def __init__(self) -> None:
         self.route53: Route53 | None = None
+        self.faults: Faults | None = None
         self._moto = cloud.application()
         self._protocol = Protocol()
 
-    def answer(self, request: AWSPreparedRequest, **_event: object) -> AWSResponse:
-        """Answer a request of botocore's, in place of its HTTP session."""
+    def answer(self, client: Any, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+        """Answer a request of a client of botocore's, in place of its HTTP session."""
         host = urlsplit(request.url).hostname
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:
             raise RuntimeError(f"no lab answers {request.method} {request.url}")
+        if self.faults is not None:
+            refused = self.faults.meet(client, event_name.rpartition(".")[2], request.url)
+            if refused is not None:
+                headers = {"Content-Type": refused.content_type}
+                return _response(request.url, refused.status, headers, refused.body)
         given: Any = request.body or b""
         body: bytes = given.encode() if isinstance(given, str) else bytes(given)
         if host == _MOTO:
@@ -135,7 +145,7 @@ class _Quota(quota.RetryQuota):
 def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
     with patch.object(quota, "RetryQuota", _Quota):
         client = _make(session, *arguments, **settings)
-    client.meta.events.register("before-send", _account().answer)
+    client.meta.events.register("before-send", functools.partial(_account().answer, client))
     return client
 
 
@@ -145,10 +155,14 @@ def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
 
 
 @contextlib.contextmanager
-def answering(route53: Route53) -> Iterator[None]:
-    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS."""
+def answering(route53: Route53, faults: Faults) -> Iterator[None]:
+    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults."""
     for each in _QUOTAS:
         each.release(quota.RetryQuota.INITIAL_CAPACITY)
     account = _account()
-    with patch.object(boto3.Session, "client", _client), patch.object(account, "route53", route53):
+    with (
+        patch.object(boto3.Session, "client", _client),
+        patch.object(account, "route53", route53),
+        patch.object(account, "faults", faults),
+    ):
         yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.account import empty_account
 from lab.clock import Clock
+from lab.faults import Faults
 from lab.moto import cloud, cloudformation, cloudwatch, gaps
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
@@ -88,7 +89,8 @@ class Lab:
             self.route53 = Route53(
                 now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
             )
-            self.environment = stack.enter_context(empty_account(self.route53, http=self._http))
+            self.faults = Faults(self.clock.advance)
+            self.environment = stack.enter_context(empty_account(self.route53, self.faults, http=self._http))
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
@@ -99,7 +101,7 @@ class Lab:
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
             self._parameters = {"HostedZoneId": self.zone_id, "RecordName": RECORD} | self._parameters
             self.deployment = deploy(self._template, self._parameters, self._stack_name)
-            self.functions = Functions(self.deployment, speed=lambda: self.clock.speed)
+            self.functions = Functions(self.deployment, lambda: self.clock.speed, self.faults.invoked)
             self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
             self.servers = stack.enter_context(Servers())
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))

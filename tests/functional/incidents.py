@@ -73,10 +73,10 @@ def set_timeout(lab: Lab, function: str, seconds: int) -> None:
 
 
 @contextlib.contextmanager
-def denied(module: str, client: str, operation: str) -> Iterator[None]:
+def denied(module: str, client: str, operation: str, message: str | None = None) -> Iterator[None]:
     """Deny one operation to a warm function, identified by its module, as a missing permission does."""
     meta = getattr(sys.modules[module].clients, client).meta
-    error = {"Error": {"Code": "AccessDenied", "Message": f"not authorized to perform {operation}"}}
+    error = {"Error": {"Code": "AccessDenied", "Message": message or f"not authorized to perform {operation}"}}
 
     def deny(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
         answer = error | {"ResponseMetadata": {"HTTPStatusCode": HTTPStatus.FORBIDDEN}}

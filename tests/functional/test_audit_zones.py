@@ -123,12 +123,12 @@ def test_protections_are_read_to_the_last_page(lab: Lab) -> None:
     assert calls(lab)["ListResourceRecordSetProtections"] == 2
 
 
-def test_where_protections_may_not_be_read_the_log_says_so_and_the_audit_goes_on(lab: Lab) -> None:
+def test_where_protections_may_not_be_read_the_log_and_the_report_say_so(lab: Lab) -> None:
     admitted(lab, 1)
     denied = Route53Error("AccessDenied", "not authorized to perform: route53:ListResourceRecordSetProtections", 403)
     lab.route53.fail("ListResourceRecordSetProtections", denied, calls=1)
 
-    assert audit(lab)["findings"] == []
+    assert kinds(audit(lab)) == {"not-read": 1}
     (line,) = log_lines(lab, "record set protections not read")
     assert line["because"] == (
         f"hosted zone {lab.zone_id}: AccessDenied: not authorized to perform: route53:ListResourceRecordSetProtections"
@@ -221,11 +221,15 @@ def test_name_servers_that_the_zones_own_ns_record_names_are_no_strangers(lab: L
 @pytest.mark.parametrize(
     "error", [RESOLVER.NoNameservers(), RESOLVER.LifetimeTimeout(timeout=2.0, errors=[])], ids=repr
 )
-def test_a_resolver_that_fails_or_is_silent_says_nothing_of_the_zone(lab: Lab, error: Any) -> None:
+def test_of_a_resolver_that_fails_or_is_silent_the_report_says_only_that(lab: Lab, error: Any) -> None:
     admitted(lab, 1)
     lab.resolver.fail("example.com", error)
 
-    assert audit(lab)["findings"] == []
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["because"]) == (
+        "not-read",
+        "delegation not read: the resolver does not say who serves example.com",
+    )
     assert lab.resolver.asked == ["example.com"]
 
 

@@ -449,7 +449,7 @@ def test_with_no_time_at_all_it_is_answered_all_the_same(lab: Lab) -> None:
     set_timeout(lab, FUNCTION, 55)
     status, answer = delete(lab)
     assert status == "DELETE_FAILED"
-    assert "nobody could read what" in answer["Reason"]
+    assert "10 s are kept for a clean end" in answer["Reason"]
 
 
 def test_a_long_list_of_what_is_left_fits_the_answer(lab: Lab) -> None:

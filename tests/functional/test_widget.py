@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.route53.error import Route53Error
+from tests.functional.incidents import denied
 from tests.functional.views import READS, admitted, audit, calls, delete_record, in_dns, log_lines, record_of
 
 if TYPE_CHECKING:
@@ -116,8 +116,9 @@ def test_a_zone_that_cannot_be_read_stands_out_and_the_other_pools_are_shown(lab
 
 
 def test_an_audit_that_fails_is_a_page_that_says_what_failed(lab: Lab) -> None:
-    lab.route53.fail("GetAccountLimit", Route53Error("AccessDenied", "<b>not</b> allowed", 403), 1)
-    page = look(lab)
+    look(lab)
+    with denied("widget", "ssm", "GetParametersByPath", "<b>not</b> allowed"):
+        page = look(lab)
 
     assert "The audit failed" in text_of(page)
     assert "AccessDenied" in text_of(page)

@@ -87,21 +87,21 @@ def test_what_is_refused_three_times_is_given_up_with_the_reason() -> None:
     assert len(events.calls) == 3
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutEvents"),
-        ConnectTimeoutError(endpoint_url="https://events"),
-    ],
-)
-def test_an_error_gives_up_a_batch_and_not_the_next(error: Exception) -> None:
+def test_a_refused_call_gives_up_a_batch_and_not_the_next() -> None:
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutEvents")
     events = Events([error])
-    reasons = put(events, 12)
-    assert reasons == [f"Withdrawal Held: {error}"] * 10
+    assert put(events, 12) == [f"Withdrawal Held: {error}"] * 10
     assert [len(call) for call in events.calls] == [10, 2]
+
+
+def test_after_a_bus_that_does_not_answer_the_rest_is_dropped_with_one_reason() -> None:
+    error = ConnectTimeoutError(endpoint_url="https://events")
+    events = Events([set(), error])
+    assert put(events, 35) == [f"25 events dropped: {error}"]
+    assert [len(call) for call in events.calls] == [10, 10]
 
 
 def test_with_no_time_left_nothing_is_put() -> None:
     events = Events()
-    assert put(events, 2, remaining=6.9) == ["Withdrawal Held: no time left"] * 2
+    assert put(events, 2, remaining=3.9) == ["2 events dropped: no time left"]
     assert events.calls == []

@@ -12,7 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from fleet53.aws.retrier import Retrier
+from fleet53.aws.retrier import Limits, Retrier
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_an_answer_is_returned_at_once() -> None:
     clock = Clock()
     retrier = clock.retrier()
     assert retrier.call(answers("yes")) == "yes"
-    assert (retrier.calls, retrier.throttled, clock.slept) == (1, 0, [])
+    assert (retrier.calls.total(), retrier.throttled.total(), clock.slept) == (1, 0, [])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_answer_is_returned_at_once() -> None:
 def test_what_only_asks_to_wait_is_tried_again(error: Exception, throttled: int) -> None:
     retrier = Clock().retrier()
     assert retrier.call(answers(error, "yes")) == "yes"
-    assert (retrier.calls, retrier.throttled) == (2, throttled)
+    assert (retrier.calls.total(), retrier.throttled.total()) == (2, throttled)
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ def test_eight_refusals_are_enough() -> None:
     with pytest.raises(TryLaterError, match=r"^tried 8 times: .*Throttling") as caught:
         retrier.call(answers(*[refusal("Throttling")] * 8, "yes"))
     assert not isinstance(caught.value, OutOfTimeError)
-    assert (retrier.calls, retrier.throttled) == (8, 8)
+    assert (retrier.calls.total(), retrier.throttled.total()) == (8, 8)
 
 
 def test_nothing_is_begun_in_the_reserve() -> None:
     retrier = Clock(left=9.9).retrier()
     with pytest.raises(OutOfTimeError, match=r"^10 s left, and 10 s are kept for a clean end$"):
         retrier.call(answers("yes"))
-    assert retrier.calls == 0
+    assert retrier.calls.total() == 0
 
 
 def test_the_last_moment_before_the_reserve_still_counts() -> None:
@@ -137,3 +137,49 @@ def test_a_pause_that_would_end_in_the_reserve_is_not_begun() -> None:
     with pytest.raises(OutOfTimeError, match=r"^no time left to try again: .*Throttling"):
         clock.retrier().call(answers(refusal("Throttling"), "yes"))
     assert clock.slept == []
+
+
+def test_a_try_begins_only_if_it_can_end_before_the_reserve() -> None:
+    clock = Clock(left=22.9)
+    with pytest.raises(
+        OutOfTimeError, match=r"^a request may take 13 s: 23 s left, and 10 s are kept for a clean end$"
+    ):
+        clock.retrier().call(answers("yes"), longest=13)
+    assert Clock(left=23.0).retrier().call(answers("yes"), longest=13) == "yes"
+
+
+def test_a_pause_is_begun_only_if_the_next_try_fits_behind_it() -> None:
+    clock = Clock(left=23.4)
+    with pytest.raises(OutOfTimeError, match=r"^no time left to try again"):
+        clock.retrier().call(answers(refusal("Throttling"), "yes"), longest=13)
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "RequestThrottled", "TooManyRequestsException"])
+def test_every_service_has_its_own_word_for_throttling(code: str) -> None:
+    assert Clock().retrier().call(answers(refusal(code, 403), "yes")) == "yes"
+
+
+def test_requests_are_counted_by_service() -> None:
+    retrier = Clock().retrier()
+    retrier.call(answers(refusal("Throttling"), "yes"), service="route53")
+    retrier.call(answers("yes"), service="ec2")
+    assert (retrier.calls, retrier.throttled) == ({"route53": 2, "ec2": 1}, {"route53": 1})
+
+
+def test_within_hurried_limits_a_service_that_timed_out_is_asked_nothing_more() -> None:
+    retrier, clock_out = Clock().retrier(), ReadTimeoutError(endpoint_url=ENDPOINT)
+    with retrier.within(Limits(tries=2, hurried=True)):
+        with pytest.raises(TryLaterError, match="Read timeout"):
+            retrier.call(answers(clock_out, "yes"), service="cloudwatch")
+        with pytest.raises(TryLaterError, match=r"^cloudwatch did not answer a request before$"):
+            retrier.call(answers("yes"), service="cloudwatch")
+        assert retrier.call(answers(refusal("Throttling"), "yes"), service="ec2") == "yes"
+    assert retrier.call(answers("yes"), service="cloudwatch") == "yes"
+
+
+def test_other_limits_hold_until_their_end() -> None:
+    retrier = Clock(left=30).retrier()
+    with retrier.within(Limits(reserve=25)), pytest.raises(OutOfTimeError):
+        retrier.call(answers("yes"), longest=7)
+    assert retrier.call(answers("yes"), longest=7) == "yes"

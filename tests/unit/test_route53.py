@@ -37,8 +37,9 @@ def adapter(fake: Route53, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapter]
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "lab")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+        monkeypatch.setattr(fleet53.aws.clients.TRIES, "retrier", Retrier(lambda: 60, lambda _: None, lambda: 0))
         client = Clients().route53
-        yield Adapter(client, Retrier(lambda: 60, lambda _: None, lambda: 0), {})
+        yield Adapter(client, {})
         client.close()
 
 

@@ -47,10 +47,15 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)
 
 
-def find_overdue(plan: Plan, *, now: datetime, timeout: timedelta) -> Iterator[Finding]:
-    """Yield a finding for each member that has waited longer than `timeout` since its launch."""
+def find_overdue(plan: Plan, *, now: datetime, timeout: timedelta, health_known: bool) -> Iterator[Finding]:
+    """Yield a finding for each member that has waited longer than `timeout` since its launch.
+
+    Where health is not known, none is said not to have become healthy.
+    """
     for waiting in plan.waiting:
         waited = now - waiting.launched
+        if waiting.overdue is FindingKind.NOT_HEALTHY_IN_TIME and not health_known:
+            continue
         if waiting.overdue is not None and waited > timeout:
             because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
             yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
@@ -91,7 +96,7 @@ def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:
 def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
     """Yield a finding if the plan needs checks that the account may not have."""
     checks = quotas.health_checks
-    if plan.create_checks and checks.used >= checks.limit:
+    if plan.create_checks and checks is not None and checks.used >= checks.limit:
         because = f"the account has all {checks.limit} health checks it may have, "
         yield Finding(FindingKind.CHECK_QUOTA, f"{because}and {len(plan.create_checks)} more are needed")
 

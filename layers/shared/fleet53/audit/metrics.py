@@ -31,11 +31,13 @@ def measure_audit(report: Report) -> list[Measurement]:
     ]
     kinds = Counter((finding.pool, finding.kind.value) for finding in report.findings)
     measured += [Measurement("Findings", count, pool, kind) for (pool, kind), count in kinds.items()]
-    measured.append(Measurement("HealthChecksUsed", report.quotas.health_checks.used))
-    measured.append(Measurement("HealthChecksAllowed", report.quotas.health_checks.limit))
+    if (checks := report.quotas.health_checks) is not None:
+        measured.append(Measurement("HealthChecksUsed", checks.used))
+        measured.append(Measurement("HealthChecksAllowed", checks.limit))
     if report.whole:
         measured.append(Measurement("Audits", 1))
         measured.append(Measurement("Drift", len(report.drift)))
         measured.append(Measurement("WithdrawalsHeld", sum(finding.held for finding in report.findings)))
-        measured.append(Measurement("QuotaUsed", report.quotas.percent, unit=MetricUnit.Percent))
+        if (percent := report.quotas.percent) is not None:
+            measured.append(Measurement("QuotaUsed", percent, unit=MetricUnit.Percent))
     return measured

@@ -1,6 +1,6 @@
 """Read: everything that an audit reads from AWS and DNS, as one value. The checks of the audit are made of that value.
 
-A read that the rest of the report does not depend on is logged when it fails, and its value is left out.
+A read that the plan does not depend on goes through InformingReads.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from fleet53.audit.informing import InformingReads
 from fleet53.audit.members import owned_checks
 from fleet53.audit.quotas import read_quotas
 from fleet53.audit.reachability import CheckerAccess, doors, find_unreachable
 from fleet53.audit.zones import Delegation, delegated_elsewhere, public_zones
 from fleet53.aws.resolver import name_servers
-from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.pools import normal_name
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
-from fleet53.domain.errors import TryLaterError, ZoneUnreadableError
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 
@@ -48,9 +47,9 @@ if TYPE_CHECKING:
 class AuditReadings:
     """What an audit read.
 
-    `plan` is what the reconciler would do in the `situation`, and `unreadable` has a finding for each pool or zone that
-    could not be read. `checks` are ours, `observations` what Route 53 sees of them. `actions` are the lifecycle actions
-    that wait, `replacements` the members that their groups should replace.
+    `plan` is what the reconciler would do in the `situation`, and `unreadable` has a finding for whatever could not be
+    read. `checks` are ours, `observations` what Route 53 sees of them, if `health_known`. `actions` are the lifecycle
+    actions that wait, `replacements` the members that their groups should replace.
     """
 
     situation: Situation
@@ -58,6 +57,7 @@ class AuditReadings:
     unreadable: tuple[Finding, ...]
     checks: Mapping[CheckId, Check]
     observations: Mapping[CheckId, HealthObservation]
+    health_known: bool
     quotas: Quotas
     actions: tuple[Action, ...]
     replacements: tuple[Replacement, ...]
@@ -71,36 +71,41 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
 
     Raises TryLaterError or an AWS error where a read fails without which there is no report.
     """
+    informing = InformingReads(aws.retrier, log)
     gathered = gather(scope, settings, aws)
     checks = owned_checks(gathered.situation)
-    observations = aws.health.history(checks, now=now)
-    healthy = {check_id: observation.healthy for check_id, observation in observations.items()}
-    situation = replace(gathered.situation, healthy=healthy)
+    observations = informing.read("health not read", lambda: aws.health.history(checks, now=now), None)
+    situation = replace(gathered.situation, healthy=_healthy(observations or {}))
     plan = make_plan(situation, Guard(settings.max_withdraw_percent))
     return AuditReadings(
         situation=situation,
         plan=plan,
-        unreadable=gathered.findings,
         checks=checks,
-        observations=observations,
-        quotas=read_quotas(settings, situation, aws, log, now=now),
-        actions=tuple(waiting_actions(situation, aws)),
-        replacements=tuple(find_replacements(situation, plan, settings, aws, now=now)),
-        access=_read_access(situation, aws, log),
-        protections=_read_protections(situation, aws, log),
-        delegation=_read_delegation(situation, aws),
+        observations=observations or {},
+        health_known=observations is not None,
+        quotas=read_quotas(settings, situation, aws, informing, now=now),
+        actions=informing.read("lifecycle actions not read", lambda: tuple(waiting_actions(situation, aws)), ()),
+        replacements=informing.read(
+            "members to replace not read",
+            lambda: tuple(find_replacements(situation, plan, settings, aws, now=now)),
+            (),
+        ),
+        access=_read_access(situation, aws, informing),
+        protections=_read_protections(situation, aws, informing),
+        delegation=_read_delegation(situation, aws, informing),
+        unreadable=(*gathered.findings, *informing.findings),
     )
 
 
-def _read_access(situation: Situation, aws: Aws, log: Log) -> CheckerAccess:
+def _healthy(observations: Mapping[CheckId, HealthObservation]) -> dict[CheckId, bool]:
+    return {check_id: observation.healthy for check_id, observation in observations.items()}
+
+
+def _read_access(situation: Situation, aws: Aws, informing: InformingReads) -> CheckerAccess:
     """Read the security groups of the members, and of prefix lists and checkers no more than judging them takes."""
 
     def attempt[T](read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except (TryLaterError, *AWS_ERRORS) as error:
-            log.warning("reachability not checked", extra={"because": str(error)})
-            return None
+        return informing.read("reachability not checked", read, None)
 
     def checker_lists() -> Mapping[Family, PrefixList]:
         return attempt(aws.security_groups.checker_lists) or {}
@@ -126,27 +131,26 @@ def _read_access(situation: Situation, aws: Aws, log: Log) -> CheckerAccess:
     return access
 
 
-def _read_protections(situation: Situation, aws: Aws, log: Log) -> dict[ZoneId, tuple[Protection, ...]]:
-    found: dict[ZoneId, tuple[Protection, ...]] = {}
-    for zone_id in sorted(situation.zones):
-        try:
-            found[zone_id] = aws.route53.protections(zone_id)
-        except ZoneUnreadableError as error:
-            log.warning("record set protections not read", extra={"because": str(error)})
-    return found
+def _read_protections(
+    situation: Situation, aws: Aws, informing: InformingReads
+) -> dict[ZoneId, tuple[Protection, ...]]:
+    found = {
+        zone_id: informing.read("record set protections not read", partial(aws.route53.protections, zone_id), None)
+        for zone_id in sorted(situation.zones)
+    }
+    return {zone_id: protections for zone_id, protections in found.items() if protections is not None}
 
 
-def _read_delegation(situation: Situation, aws: Aws) -> Delegation:
+def _read_delegation(situation: Situation, aws: Aws, informing: InformingReads) -> Delegation:
     zones = public_zones(situation)
     found = name_servers(sorted({zone.name for zone in zones}))
-    own = {zone.id: _own_name_servers(zone, aws) for zone in zones if delegated_elsewhere(zone, found)}
-    return Delegation(found, own)
+    for name in sorted({zone.name for zone in zones} - found.keys()):
+        informing.note("delegation not read", f"the resolver does not say who serves {name}")
+    elsewhere = [zone for zone in zones if delegated_elsewhere(zone, found)]
+    return Delegation(found, {zone.id: _own_name_servers(zone, aws, informing) for zone in elsewhere})
 
 
-def _own_name_servers(zone: Zone, aws: Aws) -> frozenset[str]:
+def _own_name_servers(zone: Zone, aws: Aws, informing: InformingReads) -> frozenset[str]:
     """Return the name servers that a zone's own NS record set names, none where that cannot be read."""
-    try:
-        records = aws.route53.records_at(zone.id, zone.name)
-    except ZoneUnreadableError:
-        return frozenset()
+    records = informing.read("name servers not read", lambda: aws.route53.records_at(zone.id, zone.name), ())
     return frozenset(normal_name(value) for record in records if record.type == "NS" for value in record.values)

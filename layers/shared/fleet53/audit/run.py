@@ -46,13 +46,15 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     readings = read_for_audit(request.scope, settings, aws, log, now=now)
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
+    limit = readings.quotas.health_checks
+    in_account = len(readings.situation.checks or ()) if limit is None else limit.used
     return Report(
         owner=settings.owner.name,
         at=now,
         pools=tuple(report_pools(readings.situation, readings.plan, readings.observations)),
         findings=findings,
         quotas=readings.quotas,
-        cost=cost_of(configs, in_account=readings.quotas.health_checks.used),
+        cost=cost_of(configs, in_account=in_account),
         queued=_queue_repair(request, findings, aws) if request.repair else 0,
         whole=request.pools is None,
     )
@@ -65,7 +67,7 @@ def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta,
         *readings.unreadable,
         *plan.findings,
         *find_drift(plan),
-        *find_overdue(plan, now=now, timeout=admit_timeout),
+        *find_overdue(plan, now=now, timeout=admit_timeout, health_known=readings.health_known),
         *find_stuck_hooks(readings.actions, situation, now=now, admit_timeout=admit_timeout),
         *find_unhealthy_for_long(readings.replacements),
         *find_unknown_pools(situation, scope),

@@ -26,6 +26,7 @@ from fleet53.aws.queue import Queue
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53
 from fleet53.aws.security_groups import SecurityGroups
+from fleet53.aws.tries import Tries
 from fleet53.aws.usage import Usage
 from fleet53.config.settings import read_settings
 
@@ -47,9 +48,20 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import ZoneId
     from fleet53.domain.pool import Zone
 
-_REGIONAL: Final = Config(retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20)
-_ROUTE53: Final = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
-"""One attempt: Retrier tries calls to Route 53 again, because it knows how much time is left (decision 4)."""
+
+def _config(*, connect: int, read: int) -> Config:
+    """Return the settings of a client with these time-outs in seconds.
+
+    botocore tries once. Tries makes all further tries, because it knows how much time is left: Note [Time of a call].
+    """
+    return Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=connect, read_timeout=read)
+
+
+_USUAL: Final = _config(connect=3, read=10)
+_METRICS: Final = _config(connect=2, read=5)
+"""Metrics are for admission and for the report only, and a withdrawal may wait in the same pass."""
+_BRIEF: Final = _config(connect=1, read=2)
+"""For what is done last, within the reserve of Retrier: messages are returned, and events are sent."""
 _MODELS: Final = Path(__file__).parent / "models"
 """Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
 
@@ -57,17 +69,18 @@ A botocore that has them already is not changed by them.
 """
 
 
+TRIES: Final = Tries()
+"""The try policy of all clients of this process, which is one function's."""
+
+
 @cache
 def _session() -> boto3.Session:
     """Return the session of all clients, with the operations of botocore and those of _MODELS."""
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
+    TRIES.apply_to(session)
     session.user_agent_extra = f"fleet53/{__version__}"  # CloudTrail and AWS Support see which version made a request
     return boto3.Session(botocore_session=session)
-
-
-_EVENTS: Final = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
-"""Events are sent last, when only the reserve of Retrier may be left, and must not make the function time out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Connection[Adapters]:
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """The adapters that a pass and an audit use."""
+    """The adapters that a pass and an audit use, and the retrier that their calls go through."""
 
     ec2: Ec2
     security_groups: SecurityGroups
@@ -93,6 +106,7 @@ class Aws:
     queue: Queue
     usage: Usage
     bus: EventBus
+    retrier: Retrier
 
 
 @dataclass(slots=True)
@@ -102,25 +116,25 @@ class Clients:
     `cloudwatch` is in the region of Route 53's metrics, `own_cloudwatch` in the region of the stack's own.
     """
 
-    ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_REGIONAL))
-    autoscaling: AutoScalingClient = field(default_factory=lambda: _session().client("autoscaling", config=_REGIONAL))
-    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_ROUTE53))
+    ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_USUAL))
+    autoscaling: AutoScalingClient = field(default_factory=lambda: _session().client("autoscaling", config=_USUAL))
+    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_USUAL))
     cloudwatch: CloudWatchClient = field(
-        default_factory=lambda: _session().client("cloudwatch", region_name=REGION, config=_REGIONAL)
+        default_factory=lambda: _session().client("cloudwatch", region_name=REGION, config=_METRICS)
     )
-    own_cloudwatch: CloudWatchClient = field(default_factory=lambda: _session().client("cloudwatch", config=_REGIONAL))
-    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_REGIONAL))
-    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
-    events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_EVENTS))
+    own_cloudwatch: CloudWatchClient = field(default_factory=lambda: _session().client("cloudwatch", config=_METRICS))
+    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
+    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
+    events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_BRIEF))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
-        settings, retrier = read_settings(environment), _retrier(context)
+        settings, retrier = read_settings(environment), _begin(context)
         return Connection(settings, self._adapters(settings, retrier), retrier, _now)
 
     def _adapters(self, settings: Settings, retrier: Retrier) -> Aws:
-        route53 = Route53(self.route53, retrier, self.zones)
+        route53 = Route53(self.route53, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
             security_groups=SecurityGroups(self.ec2),
@@ -131,6 +145,7 @@ class Clients:
             queue=Queue(self.sqs, settings.queue_url),
             usage=Usage(self.own_cloudwatch, settings.owner),
             bus=EventBus(self.events, retrier),
+            retrier=retrier,
         )
 
 
@@ -150,21 +165,21 @@ class StackClients:
     """The clients of the function that answers CloudFormation."""
 
     cloudformation: CloudFormationClient = field(
-        default_factory=lambda: _session().client("cloudformation", config=_REGIONAL)
+        default_factory=lambda: _session().client("cloudformation", config=_USUAL)
     )
-    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_ROUTE53))
-    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_REGIONAL))
-    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
-    functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_REGIONAL))
+    route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_USUAL))
+    ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
+    sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
+    functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_USUAL))
 
     def connect(
         self, environment: Mapping[str, str], context: LambdaContext, *, to_answer: float
     ) -> Connection[StackAws]:
         """Return what one invocation works with, or raise SettingsError. The last `to_answer` seconds are not used."""
-        settings, retrier = read_settings(environment), _retrier(context, kept=to_answer)
+        settings, retrier = read_settings(environment), _begin(context, kept=to_answer)
         aws = StackAws(
             cloudformation=CloudFormation(self.cloudformation),
-            route53=Route53(self.route53, retrier, {}),
+            route53=Route53(self.route53, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             functions=Functions(self.functions),
@@ -172,8 +187,10 @@ class StackClients:
         return Connection(settings, aws, retrier, _now)
 
 
-def _retrier(context: LambdaContext, *, kept: float = 0) -> Retrier:
-    return Retrier(lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random)
+def _begin(context: LambdaContext, *, kept: float = 0) -> Retrier:
+    """Return the retrier of an invocation, which all clients use from now on."""
+    TRIES.retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random)
+    return TRIES.retrier
 
 
 def _now() -> datetime:

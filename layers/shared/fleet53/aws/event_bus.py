@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from botocore.exceptions import ClientError
+
+from fleet53.aws.retrier import UNREACHED, Limits
+from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +25,10 @@ _SIZE: Final = 256_000
 """Bytes of all events of one call (Amazon EventBridge User Guide, PutEvents event entry size)."""
 _TRIES: Final = 3
 _PAUSE: Final = 0.2
-_ENOUGH: Final = 7.0
-"""Seconds that one call can take, with its timeouts and its one retry."""
+_LIMITS: Final = Limits(tries=2, reserve=1.0, hurried=True)
+"""Events are sent last, when only the reserve of Retrier may be left, and a bus that does not answer is left alone."""
+_ENOUGH: Final = 4.0
+"""Seconds that one try of a call can take, with its time-outs and _LIMITS' reserve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,33 @@ class EventBus:
         self._retrier = retrier
 
     def put(self, events: Iterable[Event]) -> list[str]:
-        """Put events on the bus, and return the reason for each event that the bus did not accept.
+        """Put events on the bus, and return the reasons why some were not accepted.
 
-        A refused event is sent three times in all. No AWS error is raised.
+        An event that the bus refuses is sent three times in all. If the bus does not answer, all further events are
+        dropped with one reason. No AWS error is raised.
         """
-        entries = (_entry(event) for event in events)
-        return [reason for batch in _batches(entries) for reason in self._put(batch)]
+        batches = list(_batches(_entry(event) for event in events))
+        reasons: list[str] = []
+        for place, batch in enumerate(batches):
+            try:
+                with self._retrier.within(_LIMITS):
+                    reasons += self._put(batch)
+            except (TryLaterError, *UNREACHED) as error:
+                dropped = sum(len(each) for each in batches[place:])
+                return [*reasons, f"{dropped} events dropped: {error}"]
+        return reasons
 
     def _put(self, batch: list[PutEventsRequestEntryTypeDef]) -> list[str]:
+        """Put one batch. Raises an error if the bus does not answer, or if no time is left."""
         reasons: list[str] = []
         for attempt in range(_TRIES):
-            if self._retrier.remaining() < _ENOUGH:
-                return [_lost(entry, "no time left") for entry in batch]
             if attempt:
-                self._retrier.sleep(_PAUSE * attempt)
+                self._retrier.wait(_PAUSE * attempt, "for events", then=_ENOUGH)
+            elif self._retrier.remaining() < _ENOUGH:
+                raise OutOfTimeError("no time left")
             try:
                 answered = self._client.put_events(Entries=batch)["Entries"]
-            except AWS_ERRORS as error:  # boto3 has retried it
+            except ClientError as error:
                 return [_lost(entry, str(error)) for entry in batch]
             refused = [pair for pair in zip(batch, answered, strict=True) if pair[1].get("ErrorCode")]
             if not refused:

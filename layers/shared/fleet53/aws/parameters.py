@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SSMProvider
-
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
@@ -14,7 +12,7 @@ class PoolParameters:
     """The parameters below `path`, one for each pool."""
 
     def __init__(self, client: SSMClient, path: str) -> None:
-        self._provider = SSMProvider(boto3_client=client)
+        self._client = client
         self._path = path
 
     def read(self) -> dict[str, str]:
@@ -22,5 +20,5 @@ class PoolParameters:
 
         A pass reads the parameters every time, so a warm function never applies an old setting.
         """
-        found = self._provider.get_multiple(self._path, force_fetch=True, max_age=0)
-        return {f"{self._path}/{name}": str(text) for name, text in (found or {}).items()}
+        pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path)
+        return {found["Name"]: found["Value"] for page in pages for found in page["Parameters"]}

@@ -1,7 +1,9 @@
-"""Retrier: tries a call to Route 53 again within the time that the function has left. Decision 4 has the reasons."""
+"""Retrier: tries a call to AWS again within the time that the function has left (decisions 4 and 14)."""
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,24 +13,49 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-AWS_ERRORS: Final = (ClientError, BotoCoreError)
-"""What a boto3 call raises when AWS refuses it, or cannot be reached."""
+AWS_ERRORS: Final = (ClientError, BotoCoreError, TryLaterError)
+"""What a call to AWS raises when AWS refuses it, cannot be reached, or does not answer in the time there is."""
 RESERVE: Final = 10.0
 """Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
 _SERVER_ERROR: Final = 500
-_UNREACHED: Final = (exceptions.ConnectionError, HTTPClientError)
-_THROTTLED: Final = frozenset({"Throttling", "ThrottlingException"})
-_BUSY: Final = "PriorRequestNotComplete"
+UNREACHED: Final = (exceptions.ConnectionError, HTTPClientError)
+"""What a call raises when AWS was not reached, or did not answer."""
+_TIMED_OUT: Final = (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
+_THROTTLED: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+    }
+)
+"""The codes with which AWS's services throttle (botocore.retries.standard has the same)."""
+_BUSY: Final = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestTimeoutException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a call may take: at most `tries`, none of which may end with less than `reserve` seconds left.
+
+    Where `hurried`, a call that timed out is not tried again, and its service is asked nothing more within such limits.
+    """
+
+    tries: int = _TRIES
+    reserve: float = RESERVE
+    hurried: bool = False
 
 
 @dataclass(slots=True)
 class Retrier:
-    """Tries calls within the time left. `calls` counts the requests, `throttled` those that AWS throttled.
+    """Tries calls within the time left. `calls` counts requests by service, `throttled` those that AWS throttled.
 
     `remaining` returns the seconds left, `sleep` waits for a number of seconds, `random` returns a number from 0 to 1.
     """
@@ -36,47 +63,69 @@ class Retrier:
     remaining: Callable[[], float]
     sleep: Callable[[float], None]
     random: Callable[[], float]
-    calls: int = field(default=0, init=False)
-    throttled: int = field(default=0, init=False)
+    calls: Counter[str] = field(default_factory=Counter, init=False)
+    throttled: Counter[str] = field(default_factory=Counter, init=False)
+    _limits: Limits = field(default_factory=Limits, init=False)
+    _silent: set[str] = field(default_factory=set, init=False)
 
-    def call[T](self, call: Callable[[], T]) -> T:
-        """Return what `call` returns. A throttled call, or one that Route 53 did not answer, is tried again.
+    @contextlib.contextmanager
+    def within(self, limits: Limits) -> Iterator[None]:
+        """Keep calls to these limits for as long as this is entered."""
+        before, self._limits = self._limits, limits
+        try:
+            yield
+        finally:
+            self._limits = before
 
-        The pauses grow, with jitter. Raises OutOfTimeError when another try does not fit into the time left, and
-        TryLaterError after the last try.
+    def call[T](self, call: Callable[[], T], *, service: str = "", longest: float = 0.0) -> T:
+        """Return what `call` returns. A throttled call, or one that AWS did not answer, is tried again.
+
+        `longest` is how many seconds one try can take: the client's time-outs. The pauses grow, with jitter. Raises
+        OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try.
         """
-        reason = ""
-        for attempt in range(_TRIES):
-            self.check_time()
-            self.calls += 1
+        limits, reason = self._limits, ""
+        if limits.hurried and service in self._silent:
+            raise TryLaterError(f"{service} did not answer a request before")
+        for attempt in range(limits.tries):
+            if attempt:
+                pause = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY) * (0.5 + self.random())
+                self.wait(pause, f"to try again: {reason}", then=longest)
+            self._check_time(longest)
+            self.calls[service] += 1
             try:
                 return call()
-            except (ClientError, *_UNREACHED) as error:
-                if not self._is_temporary(error):
+            except (ClientError, *UNREACHED) as error:
+                if not self._is_temporary(service, error):
                     raise
                 reason = str(error)
-            pause = min(_FIRST_DELAY * 2**attempt, _LONGEST_DELAY) * (0.5 + self.random())
-            self.wait(pause, f"to try again: {reason}")
-        raise TryLaterError(f"tried {_TRIES} times: {reason}")
+                if limits.hurried and isinstance(error, _TIMED_OUT):
+                    self._silent.add(service)
+                    raise TryLaterError(reason) from error
+        raise TryLaterError(f"tried {limits.tries} times: {reason}")
 
-    def wait(self, seconds: float, purpose: str) -> None:
-        """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left."""
-        if self.remaining() - seconds < RESERVE:
+    def wait(self, seconds: float, purpose: str, *, then: float = 0.0) -> None:
+        """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left.
+
+        `then` are the seconds of what is to follow.
+        """
+        if self.remaining() - seconds - then < self._limits.reserve:
             raise OutOfTimeError(f"no time left {purpose}")
         self.sleep(seconds)
 
-    def check_time(self) -> None:
-        """Raise OutOfTimeError if less than the reserve is left."""
+    def _check_time(self, longest: float) -> None:
+        """Raise OutOfTimeError if a try of `longest` seconds could end with less than the reserve left."""
         left = self.remaining()
-        if left < RESERVE:
-            raise OutOfTimeError(f"{left:.0f} s left, and {RESERVE:.0f} s are kept for a clean end")
+        if left - longest < self._limits.reserve:
+            request = f"a request may take {longest:.0f} s: " if longest else ""
+            kept = f"{self._limits.reserve:.0f} s are kept for a clean end"
+            raise OutOfTimeError(f"{request}{left:.0f} s left, and {kept}")
 
-    def _is_temporary(self, error: Exception) -> bool:
+    def _is_temporary(self, service: str, error: Exception) -> bool:
         """Whether the same call may succeed later."""
         if not isinstance(error, ClientError):
             return True
         code = error.response["Error"]["Code"]
         if code in _THROTTLED:
-            self.throttled += 1
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return code in _THROTTLED or code == _BUSY or status >= _SERVER_ERROR
+            self.throttled[service] += 1
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return code in _THROTTLED or code in _BUSY or status >= _SERVER_ERROR

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
         ResourceRecordSetTypeDef,
     )
 
-    from fleet53.aws.retrier import Retrier
     from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
@@ -54,16 +52,15 @@ class Route53:
     `zones` keeps hosted zones that were read, because a zone's name and name servers never change.
     """
 
-    def __init__(self, client: Route53Client, retrier: Retrier, zones: dict[ZoneId, Zone]) -> None:
+    def __init__(self, client: Route53Client, zones: dict[ZoneId, Zone]) -> None:
         self._client = client
-        self._retrier = retrier
         self._zones = zones
 
     def zone(self, zone_id: ZoneId) -> Zone:
         """Return the hosted zone, or raise ZoneUnreadableError."""
         if zone_id not in self._zones:
             try:
-                answer = self._retrier.call(lambda: self._client.get_hosted_zone(Id=zone_id))
+                answer = self._client.get_hosted_zone(Id=zone_id)
             except ClientError as error:
                 raise _unreadable(zone_id, error) from error
             found = answer["HostedZone"]
@@ -94,7 +91,7 @@ class Route53:
             request["StartRecordName"] = start
         while True:
             try:
-                page = self._retrier.call(partial(self._client.list_resource_record_sets, **request))
+                page = self._client.list_resource_record_sets(**request)
             except ClientError as error:
                 raise _unreadable(zone_id, error) from error
             yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
@@ -114,9 +111,7 @@ class Route53:
         ]
         changes += [{"Action": "UPSERT", "ResourceRecordSet": _write_record(record)} for record in puts]
         try:
-            self._retrier.call(
-                lambda: self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
-            )
+            self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
         except ClientError as error:
             raise BatchRefusedError(zone_id, _reason(error)) from error
 
@@ -130,7 +125,7 @@ class Route53:
         found: list[Protection] = []
         while True:
             try:
-                page = self._retrier.call(partial(client.list_resource_record_set_protections, **request))
+                page = client.list_resource_record_set_protections(**request)
             except ClientError as error:
                 if _unknown_operation(error):
                     return ()
@@ -148,7 +143,7 @@ class Route53:
         found: dict[CheckId, Check] = {}
         request: dict[str, Any] = {"MaxItems": _CHECKS_PER_PAGE}
         while True:
-            page = self._retrier.call(partial(self._client.list_health_checks, **request))
+            page = self._client.list_health_checks(**request)
             for listed in page["HealthChecks"]:
                 check_id = CheckId(listed["Id"])
                 config = _read_config(listed["HealthCheckConfig"])
@@ -163,10 +158,8 @@ class Route53:
         Raises ReferenceBurnedError, CheckQuotaError or CheckRefusedError.
         """
         try:
-            created = self._retrier.call(
-                lambda: self._client.create_health_check(
-                    CallerReference=reference, HealthCheckConfig=_write_config(config)
-                )
+            created = self._client.create_health_check(
+                CallerReference=reference, HealthCheckConfig=_write_config(config)
             )["HealthCheck"]
         except ClientError as error:
             match error.response["Error"]["Code"]:
@@ -184,14 +177,14 @@ class Route53:
     def delete_check(self, check_id: CheckId) -> None:
         """Delete a health check. A check that is already deleted is no error."""
         try:
-            self._retrier.call(lambda: self._client.delete_health_check(HealthCheckId=check_id))
+            self._client.delete_health_check(HealthCheckId=check_id)
         except self._client.exceptions.NoSuchHealthCheck:
             return
 
     def percent_healthy(self, check_id: CheckId) -> float | None:
         """Return the percentage of checkers that succeed now, or None if too few have reported."""
         try:
-            status = self._retrier.call(lambda: self._client.get_health_check_status(HealthCheckId=check_id))
+            status = self._client.get_health_check_status(HealthCheckId=check_id)
         except self._client.exceptions.NoSuchHealthCheck:
             return None
         reports = [seen["StatusReport"]["Status"] for seen in status["HealthCheckObservations"]]
@@ -201,12 +194,12 @@ class Route53:
 
     def checker_ranges(self) -> tuple[IPNetwork, ...]:
         """Return the IPv4 and IPv6 ranges that Route 53 checks from (GetCheckerIpRanges), in any order."""
-        answer = self._retrier.call(self._client.get_checker_ip_ranges)
+        answer = self._client.get_checker_ip_ranges()
         return tuple(ip_network(cidr) for cidr in answer["CheckerIpRanges"])
 
     def check_limit(self) -> tuple[int, int]:
         """Return the number of health checks of the account and its limit (GetAccountLimit)."""
-        answer = self._retrier.call(lambda: self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER"))
+        answer = self._client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER")
         return answer["Count"], answer["Limit"]["Value"]
 
     def record_limit(self, zone_id: ZoneId) -> tuple[int, int]:
@@ -215,9 +208,7 @@ class Route53:
         Raises ZoneUnreadableError.
         """
         try:
-            answer = self._retrier.call(
-                lambda: self._client.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE")
-            )
+            answer = self._client.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE")
         except ClientError as error:
             raise _unreadable(zone_id, error) from error
         return answer["Count"], answer["Limit"]["Value"]

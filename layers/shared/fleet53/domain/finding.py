@@ -40,6 +40,7 @@ class FindingKind(StrEnum):
     PROTECTED_RECORD = "protected-record"
     ZONE_NOT_DELEGATED = "zone-not-delegated"
     PUBLIC_CHECKS_IN_PRIVATE_ZONE = "public-checks-in-private-zone"
+    NOT_READ = "not-read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, Limits
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FIRST_RETRY: Final = 5
 _LONGEST_RETRY: Final = 300
+_LAST: Final = Limits(tries=2, reserve=1.0, hurried=True)
+"""Messages are returned within the reserve of Retrier, and the events come after them."""
 
 
 def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -> PartialItemFailureResponse:
@@ -51,7 +53,8 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     emit(measured, connection.settings.owner)
     for message_id, because in returned.items():
         log.warning("message returned", extra={"message_id": message_id, "because": because})
-        _retry_soon(records[message_id], connection.aws.queue, log)
+        with connection.retrier.within(_LAST):
+            _retry_soon(records[message_id], connection.aws.queue, log)
     events = run_events(outcome.made, outcome.held, connection.settings.owner, now=connection.now())
     send_events(events, connection.aws.bus, log)
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}

@@ -38,7 +38,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "findings": [PublicFinding.model_validate(finding).model_dump() for finding in report.findings],
         "summary": report.summary,
         "quotas": {
-            "health_checks": _quota(report.quotas.health_checks),
+            "health_checks": _quota(checks) if (checks := report.quotas.health_checks) else None,
             "check_creations_last_day": _quota(created) if (created := report.quotas.check_creations) else None,
             "records": {zone_id: _quota(quota) for zone_id, quota in report.quotas.records.items()},
         },

@@ -87,18 +87,18 @@ class Quotas:
     """The limits of Route 53's that this stack can reach.
 
     `records` is of each hosted zone that was read, `check_creations` of the last 24 hours (this stack's own; Route 53
-    counts the account's), None where CloudWatch did not tell.
+    counts the account's). One that was not read is None, or missing.
     """
 
-    health_checks: Quota
+    health_checks: Quota | None
     check_creations: Quota | None
     records: Mapping[ZoneId, Quota]
 
     @property
-    def percent(self) -> float:
-        """The share that is used of the one that is nearest to its limit, in percent."""
+    def percent(self) -> float | None:
+        """The share that is used of the one that is nearest to its limit, in percent; None where none was read."""
         known = (self.health_checks, self.check_creations, *self.records.values())
-        return max(quota.percent for quota in known if quota is not None)
+        return max((quota.percent for quota in known if quota is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

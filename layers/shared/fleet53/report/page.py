@@ -174,7 +174,7 @@ def _dns_state(member: MemberReport) -> _DnsState:
 def _limits(report: Report) -> list[_Limit]:
     quotas = report.quotas
     return [
-        _limit("Health checks of the account", quotas.health_checks),
+        *([_limit("Health checks of the account", checks)] if (checks := quotas.health_checks) else []),
         *([_limit("Health checks created in 24 hours", created)] if (created := quotas.check_creations) else []),
         *(_limit(f"Records in zone {zone_id}", quota) for zone_id, quota in sorted(quotas.records.items())),
     ]

@@ -27,7 +27,10 @@ class Measurement:
 
 def measure_requests(retrier: Retrier) -> list[Measurement]:
     """Return how many requests Route 53 was sent, and how many of them it throttled."""
-    return [Measurement("Route53Calls", retrier.calls), Measurement("Throttled", retrier.throttled)]
+    return [
+        Measurement("Route53Calls", retrier.calls["route53"]),
+        Measurement("Throttled", retrier.throttled["route53"]),
+    ]
 
 
 def emit(measurements: Iterable[Measurement], owner: Owner) -> None:

@@ -1,0 +1,150 @@
+"""Faults: requests of the functions that AWS refuses, does not answer, or breaks off.
+
+A fault is ordered for one operation, or for every operation of a service, and meets only what a function asks while it
+is invoked: the lab's own requests always succeed. A request that AWS does not answer costs the client its time-out, by
+the lab's clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from xml.sax.saxutils import escape
+
+from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Fault(StrEnum):
+    """What becomes of a request. HANG is accepted and never answered, UNREACHABLE is never accepted."""
+
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server-error"
+    HANG = "hang"
+    UNREACHABLE = "unreachable"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer over HTTP: its status, its content type and its body."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Order:
+    fault: Fault
+    asked: str
+    calls: int | None
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults of an account. `advance` moves the lab's clock.
+
+    `asked` has each request of the functions since `forget`, as `<service>:<operation>` in boto3's names.
+    """
+
+    advance: Callable[[float], None]
+    asked: list[str] = field(default_factory=list)
+    _orders: list[_Order] = field(default_factory=list)
+    _invoked: bool = False
+
+    def order(self, fault: Fault, asked: str, *, calls: int | None = None) -> None:
+        """Let the next `calls` requests meet a fault, or all where it is None.
+
+        `asked` is `<service>:<operation>`, or `<service>:*` for every operation of a service.
+        """
+        self._orders.append(_Order(fault, asked, calls))
+
+    def end(self) -> None:
+        """Let every request succeed again."""
+        self._orders.clear()
+
+    def forget(self) -> None:
+        """Forget what was asked."""
+        self.asked.clear()
+
+    @contextlib.contextmanager
+    def invoked(self) -> Iterator[None]:
+        """Tell that a function is invoked for as long as this is entered."""
+        before, self._invoked = self._invoked, True
+        try:
+            yield
+        finally:
+            self._invoked = before
+
+    def meet(self, client: Any, operation: str, url: str) -> Refused | None:
+        """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None."""
+        if not self._invoked:
+            return None
+        service = client.meta.service_model.service_name
+        asked = f"{service}:{operation}"
+        self.asked.append(asked)
+        order = next((each for each in self._orders if each.asked in {asked, f"{service}:*"} and each.calls != 0), None)
+        if order is None:
+            return None
+        if order.calls is not None:
+            order.calls -= 1
+        match order.fault:
+            case Fault.HANG:
+                self.advance(client.meta.config.read_timeout)
+                raise ReadTimeoutError(endpoint_url=url)
+            case Fault.UNREACHABLE:
+                self.advance(client.meta.config.connect_timeout)
+                raise ConnectTimeoutError(endpoint_url=url)
+            case Fault.RESET:
+                raise ConnectionClosedError(endpoint_url=url)
+            case refused:
+                return _refusal(client, operation, refused)
+
+
+_THROTTLING: Final = {"ec2": ("RequestLimitExceeded", 503), "sqs": ("RequestThrottled", 403)}
+"""How services whose throttling is not `Throttling` or `ThrottlingException` answer (API references, Common Errors)."""
+
+
+def _refusal(client: Any, operation: str, fault: Fault) -> Refused:
+    model = client.meta.service_model
+    service, protocol = model.service_name, model.resolved_protocol
+    as_json = protocol in {"json", "rest-json"}
+    message = f"User is not authorized to perform: {service}:{operation}"
+    match fault:
+        case Fault.DENIED if service == "ec2":
+            code, status = "UnauthorizedOperation", int(HTTPStatus.FORBIDDEN)
+        case Fault.DENIED if as_json:
+            code, status = "AccessDeniedException", int(HTTPStatus.BAD_REQUEST)
+        case Fault.DENIED:
+            code, status = "AccessDenied", int(HTTPStatus.FORBIDDEN)
+        case Fault.THROTTLED:
+            usual = "ThrottlingException" if as_json else "Throttling", int(HTTPStatus.BAD_REQUEST)
+            code, status = _THROTTLING.get(service, usual)
+            message = "Rate exceeded"
+        case _:
+            code, status, message = "InternalFailure", int(HTTPStatus.INTERNAL_SERVER_ERROR), "try again"
+    return _written(protocol, code, message, status)
+
+
+def _written(protocol: str, code: str, message: str, status: int) -> Refused:
+    """Return an error in the form of a service's protocol (botocore parses it as it parses AWS's)."""
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    match protocol:
+        case "json" | "rest-json":
+            body = json.dumps({"__type": code, "message": message})
+            return Refused(status, "application/x-amz-json-1.1", body.encode())
+        case "ec2":
+            body = f"<Response><Errors>{error}</Errors><RequestID>lab</RequestID></Response>"
+        case "query" | "rest-xml":
+            body = f"<ErrorResponse>{error}<RequestId>lab</RequestId></ErrorResponse>"
+        case _:
+            raise NotImplementedError(f"the lab writes no error in the protocol {protocol}")
+    return Refused(status, "text/xml", body.encode())

@@ -1,0 +1,110 @@
+"""A failed read limits only what depends on it: each call of the functions is denied in turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from lab.faults import Fault
+from lab.scaling.hooks import launch_hook
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import wait_in_lab_time
+from tests.functional.views import admitted, findings, launched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INFORMING: Final = {
+    "autoscaling:DescribeLifecycleHooks": "lifecycle actions not read",
+    "autoscaling:DescribeScalingActivities": "lifecycle actions not read",
+    "cloudwatch:GetMetricData": "health not read",
+    "cloudwatch:GetMetricStatistics": "number of created health checks not read",
+    "ec2:DescribeManagedPrefixLists": "reachability not checked",
+    "ec2:DescribeSecurityGroups": "reachability not checked",
+    "ec2:GetManagedPrefixListEntries": "reachability not checked",
+    "route53:GetAccountLimit": "health check limit not read",
+    "route53:GetCheckerIpRanges": "reachability not checked",
+    "route53:GetHostedZoneLimit": "record limit not read",
+    "route53:ListResourceRecordSetProtections": "record set protections not read",
+}
+"""What the audit asks only to inform, and what its report says where it is denied."""
+NEEDED: Final = {
+    "autoscaling:DescribeAutoScalingInstances",
+    "ec2:DescribeInstances",
+    "ec2:DescribeSpotInstanceRequests",
+    "events:PutEvents",
+    "route53:GetHostedZone",
+    "route53:ListHealthChecks",
+    "route53:ListResourceRecordSets",
+    "sqs:SendMessage",
+    "ssm:GetParametersByPath",
+}
+"""What else it asks. Tests of their own say what depends on each."""
+
+
+@pytest.fixture(scope="module")
+def one_lab() -> Iterator[Lab]:
+    """Return a lab where an audit has everything to ask and one record to withdraw.
+
+    There are a member in a group that waits at a launch hook, a Spot instance, and one whose security group names a
+    prefix list of somebody's.
+    """
+    with Lab({"ReplaceUnhealthyAfter": "5"}, start=MONDAY_NOON) as lab:
+        groups = lab.fleet.security_groups
+        office = groups.create_prefix_list("office", ["203.0.113.0/24"])
+        (gone,) = admitted(lab, 1)
+        admitted(lab, 1, spot=True)
+        lab.fleet.create_group("web", hooks=(launch_hook(),))
+        (waiting,) = launched(lab, 1, group="web")
+        lab.fleet.set_lifecycle_state(waiting, "Pending:Wait")
+        launched(lab, 1, security_groups=[groups.create("office", [office])])
+        lab.fleet.terminate(gone, events=False)
+        yield lab
+
+
+@pytest.fixture
+def lab(one_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Return that lab without faults, in which waits cost nobody real time."""
+    wait_in_lab_time(one_lab, monkeypatch)
+    one_lab.functions.cold_start()
+    one_lab.faults.end()
+    one_lab.faults.forget()
+    return one_lab
+
+
+def repair(lab: Lab) -> dict[str, Any]:
+    """Invoke the audit with a repair, and return its report."""
+    return lab.audit({"repair": True})
+
+
+def test_the_table_has_every_call_of_an_audit(lab: Lab) -> None:
+    repair(lab)
+
+    assert set(lab.faults.asked) == NEEDED | INFORMING.keys()
+
+
+@pytest.mark.parametrize(("operation", "failed"), INFORMING.items())
+def test_a_denied_read_that_only_informs_is_a_line_in_the_report_and_ends_neither_audit_nor_repair(
+    lab: Lab, operation: str, failed: str
+) -> None:
+    lab.faults.order(Fault.DENIED, operation)
+    report = repair(lab)
+
+    assert lab.faults.asked.count(operation) >= 1
+    assert {each["because"].split(":")[0] for each in findings(report, "not-read")} >= {failed}
+    assert operation.split(":")[1] in str(findings(report, "not-read"))
+    assert len(findings(report, "orphan-record")) == 1
+    assert report["queued"] == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.SERVER_ERROR, Fault.HANG, Fault.UNREACHABLE, Fault.RESET])
+def test_whatever_becomes_of_reads_that_only_inform_the_repair_is_queued(lab: Lab, fault: Fault) -> None:
+    for operation in INFORMING:
+        lab.faults.order(fault, operation)
+    report = repair(lab)
+
+    assert len(findings(report, "orphan-record")) == 1
+    assert report["queued"] == 1
+    assert report["quotas"] == {"health_checks": None, "check_creations_last_day": None, "records": {}}
