@@ -437,6 +437,7 @@ ACTIONS = st.builds(
     heartbeat_at=TIMES,
     token=st.none() | st.text(min_size=1),
     warm=st.booleans(),
+    gone_at=st.none() | TIMES,
 )
 
 

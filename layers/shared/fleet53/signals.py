@@ -171,7 +171,7 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
 
 
 def _write_action(action: Action) -> dict[str, Any]:
-    return {
+    written = {
         "group": action.group,
         "hook": action.hook,
         "instance_id": action.instance_id,
@@ -181,6 +181,7 @@ def _write_action(action: Action) -> dict[str, Any]:
         "token": action.token,
         "warm": action.warm,
     }
+    return written | ({"gone": action.gone_at.isoformat()} if action.gone_at is not None else {})
 
 
 def _read_actions(written: object, what: str) -> tuple[Action, ...]:
@@ -201,6 +202,7 @@ def _read_actions(written: object, what: str) -> tuple[Action, ...]:
                 heartbeat_at=beat,
                 token=_text(each, "token", what) if each.get("token") is not None else None,
                 warm=each.get("warm") is True,
+                gone_at=_time(each.get("gone")),
             )
         )
     return tuple(actions)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
-from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
-from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, keep_alive
+from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, follow_record, keep_alive
 from fleet53.signals import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from fleet53.domain.ids import InstanceId
     from fleet53.domain.lifecycle import Action
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
     from fleet53.signals import InstanceSignal, PoolSignal
+
+_NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
 
 type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
 
@@ -37,9 +37,10 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
         if not run.aws.autoscaling.is_ours(action):
             continue
         now = run.now()
+        member = member_status(action.instance_id, outcome)
         step = decide(
-            _from_withdrawal(action, withdrawn, now=now),
-            member_status(action.instance_id, outcome),
+            follow_record(action, member, withdrawn=action.instance_id in withdrawn, now=now),
+            member,
             now=now,
             admit_timeout=run.settings.admit_timeout,
             unhealthy_result=run.settings.unhealthy_launch_result,
@@ -54,12 +55,6 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             if message is not None:
                 outcome.retry[message] = str(error)
     _set_timers(holds, run, outcome)
-
-
-def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *, now: datetime) -> Action:
-    """Start the drain now if this run withdrew the record: the event may have been lost."""
-    late = action.transition is Transition.TERMINATING and action.instance_id in withdrawn
-    return replace(action, at=now) if late else action
 
 
 def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
@@ -77,10 +72,14 @@ def member_status(instance_id: InstanceId, outcome: Outcome) -> MemberStatus:
 
 
 def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
-    """Return each action once, from the earliest signal that has it. Returned messages bring theirs again later."""
+    """Return each action once. Returned messages bring theirs again later.
+
+    Of several signals with the same action, the one counts that knows longest that the record is gone, else the
+    earliest.
+    """
     waits: _Waits = {}
     from_signals = [(action, message) for message, signal in signals.items() for action in signal.actions]
-    from_signals.sort(key=lambda each: each[0].at)
+    from_signals.sort(key=lambda each: (each[0].at, each[0].gone_at or _NOT_GONE))
     from_sweep: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
     for action, message in (*from_signals, *from_sweep):
         if message is None or message not in outcome.retry:
