@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.domain.ids import InstanceId
-    from fleet53.domain.lifecycle import Action
+    from fleet53.domain.lifecycle import Action, Transition
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
     from fleet53.signals import InstanceSignal, PoolSignal
 
 _NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
 
-type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
+type _Waits = dict[tuple[InstanceId, str, Transition], tuple[Action, MessageId | None]]
 
 
 def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
@@ -83,7 +83,7 @@ def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: 
     from_sweep: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
     for action, message in (*from_signals, *from_sweep):
         if message is None or message not in outcome.retry:
-            waits.setdefault((action.instance_id, action.hook, action.transition), (action, message))
+            waits.setdefault(_key(action), (action, message))
     return waits
 
 
@@ -114,15 +114,26 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
 
 
 def _set_timers(holds: list[Hold], run: Run, outcome: Outcome) -> None:
-    """Queue one delayed signal for all actions in the same pools, due when the first of them is."""
+    """Queue one delayed signal for all actions in the same pools, due when the first of them is.
+
+    An action for which such a signal is queued already needs no second one: Note [Looks merge].
+    """
+    looks, now = run.aws.queue.looks, run.now()
     by_pools: dict[frozenset[Any], list[Hold]] = {}
     for hold in holds:
         instance = outcome.instances[hold.action.instance_id]
-        by_pools.setdefault(instance.pools & outcome.declared, []).append(hold)
+        if not looks.covers(_key(hold.action), now + hold.delay, now=now):
+            by_pools.setdefault(instance.pools & outcome.declared, []).append(hold)
     for pools, waits in by_pools.items():
         message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
         delay = min(hold.delay for hold in waits)
         run.aws.queue.send(message, delay=math.ceil(delay.total_seconds()))
+        looks.note((_key(hold.action) for hold in waits), now + delay, now=now)
+
+
+def _key(action: Action) -> tuple[InstanceId, str, Transition]:
+    """Return what identifies an action, whichever message it came with."""
+    return action.instance_id, action.hook, action.transition
 
 
 def _describe(action: Action) -> dict[str, Any]:
