@@ -161,6 +161,36 @@ def test_where_the_record_went_late_the_drain_counts_from_then(lab: Lab, monkeyp
     assert 120 <= (one.at - gone_at).total_seconds() <= 145
 
 
+def test_where_another_run_deleted_the_record_late_the_drain_counts_from_then(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, _ = in_service(lab, 2)
+    refusal = OSError("Route 53 does not answer")
+    refusing = True
+
+    def refuse(_parameters: Mapping[str, object]) -> None:
+        if refusing:
+            raise refusal
+
+    before_each(lab, monkeypatch, "ChangeResourceRecordSets", refuse)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.run(100, step=1)
+    assert goes in in_dns(lab)
+    refusing = False
+    gone_at = lab.clock.now()
+    signal(lab, "web")
+    assert goes not in in_dns(lab)
+    lab.run(110, step=5)
+    assert asked == []
+    lab.run(300, step=5)
+
+    (one,) = asked
+    assert (one.at - gone_at).total_seconds() >= 120
+    assert one.result == "CONTINUE"
+
+
 def test_of_three_hooks_the_two_of_ours_are_completed_once_each_and_the_other_never(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from fleet53.aws.queue import Looks
 from fleet53.domain.lifecycle import Transition
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Box:
     """A queue that keeps what it is sent, with its delay in seconds."""
 
     sent: list[tuple[Mapping[str, Any], int]] = field(default_factory=list)
+    looks: Looks = field(default_factory=Looks)
 
     def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
         self.sent.append((message["detail"], delay))

@@ -60,6 +60,12 @@ def event(*actions: Action) -> InstanceSignal:
     return InstanceSignal(frozenset(each.instance_id for each in actions), "Auto Scaling waits", NOW, actions)
 
 
+def drains(instance_id: str = "i-0a", **differs: Any) -> Action:
+    """Return a member's termination whose record was gone already at the time of its event."""
+    usual = action(instance_id, **differs)
+    return replace(usual, gone_at=usual.at)
+
+
 def status(name: PoolName, in_dns: frozenset[InstanceId] = frozenset()) -> PoolStatus:
     return PoolStatus(name, NAME, members=frozenset(), in_dns=in_dns, pending=frozenset(), standby=frozenset())
 
@@ -184,8 +190,33 @@ def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> Non
 
 
 def test_an_end_whose_drain_has_passed_is_completed() -> None:
-    scene = Scene(after=120).complete(passed(), None, action())
-    assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
+    scene = Scene(after=120).complete(passed(), None, drains())
+    assert scene.autoscaling.completed == [(drains(), Result.CONTINUE)]
+
+
+def test_an_end_of_which_no_run_knows_since_when_its_record_is_gone_drains_from_now_on() -> None:
+    scene = Scene(after=500).complete(passed(), None, action())
+    assert scene.autoscaling.completed == []
+    ((message, delay),) = scene.queue.sent
+    assert (message["actions"][0]["gone"], delay) == ("2026-11-20T10:08:20+00:00", 120)
+
+
+def test_an_end_whose_record_came_back_drains_from_when_it_is_gone_again() -> None:
+    first = Scene(after=60).complete(passed(in_dns="i-0a"), None, drains())
+    second = Scene(after=115).complete(passed(), read_back(first.queue.sent))
+    assert (second.autoscaling.completed, [delay for _, delay in second.queue.sent]) == ([], [120])
+
+
+def test_an_end_whose_record_this_run_deleted_drains_from_now_on() -> None:
+    outcome = passed(in_dns="i-0a")
+    outcome.made.append(deletion(A))
+    scene = Scene(after=300).complete(outcome, None, drains())
+    assert (scene.autoscaling.completed, [delay for _, delay in scene.queue.sent]) == ([], [120])
+
+
+def test_of_several_signals_the_one_that_knows_longest_that_the_record_is_gone_counts() -> None:
+    told = {"m0": event(action()), "m1": event(drains()), "m2": event(replace(drains(), gone_at=NOW + DRAIN))}
+    assert Scene(after=120).complete(passed(), told).autoscaling.completed == [(drains(), Result.CONTINUE)]
 
 
 def test_an_instance_that_is_gone_is_completed_at_once() -> None:
@@ -207,8 +238,8 @@ def test_a_hook_that_was_over_is_logged_once_and_counts_as_nothing_completed() -
 
 
 def test_an_action_that_several_signals_bring_is_completed_once_as_the_first_of_them_says() -> None:
-    first = action(at=NOW - timedelta(seconds=60), token="first")
-    scene = Scene(after=60).complete(passed(), None, action(token="second"), first, action(token="third"))
+    first = drains(at=NOW - timedelta(seconds=60), token="first")
+    scene = Scene(after=60).complete(passed(), None, drains(token="second"), first, drains(token="third"))
     assert scene.autoscaling.completed == [(first, Result.CONTINUE)]
 
 
@@ -221,13 +252,13 @@ def test_an_action_with_an_event_that_a_sweep_also_found_is_completed_as_the_eve
 
 def test_an_action_that_a_sweep_found_is_completed_too() -> None:
     outcome = passed()
-    outcome.actions += [action(), action()]
+    outcome.actions += [drains(), drains()]
     scene = Scene(after=120).complete(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
-    assert scene.autoscaling.completed == [(action(), Result.CONTINUE)]
+    assert scene.autoscaling.completed == [(drains(), Result.CONTINUE)]
 
 
 def test_two_hooks_of_an_instance_are_two_actions() -> None:
-    scene = Scene(after=120).complete(passed(), None, action(), action(hook="fleet53-second"))
+    scene = Scene(after=120).complete(passed(), None, drains(), drains(hook="fleet53-second"))
     assert [each.hook for each, _ in scene.autoscaling.completed] == ["fleet53-terminate", "fleet53-second"]
 
 
@@ -252,7 +283,7 @@ def test_an_action_whose_message_is_returned_is_completed_where_another_message_
 
 
 def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
-    scene = Scene(after=20).complete(passed(), None, action(token="a-token"))
+    scene = Scene(after=20).complete(passed(), None, drains(token="a-token"))
     assert (scene.autoscaling.completed, scene.autoscaling.beats) == ([], [])
     assert scene.queue.sent == [
         (
@@ -270,6 +301,7 @@ def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
                         "beat": "2026-11-20T10:00:00+00:00",
                         "token": "a-token",
                         "warm": False,
+                        "gone": "2026-11-20T10:00:00+00:00",
                     }
                 ],
             },
@@ -280,7 +312,7 @@ def test_an_end_that_drains_is_looked_at_again_when_the_drain_is_over() -> None:
 
 @pytest.mark.parametrize(("after", "delay"), [(119.001, 1), (119.999999, 1), (118.5, 2), (0, 120)])
 def test_a_delay_is_whole_seconds_and_never_too_short(after: float, delay: int) -> None:
-    assert [sent[1] for sent in Scene(after=after).complete(passed(), None, action()).queue.sent] == [delay]
+    assert [sent[1] for sent in Scene(after=after).complete(passed(), None, drains()).queue.sent] == [delay]
 
 
 def sent_to(scene: Scene) -> list[tuple[list[str], list[str], int]]:
@@ -292,8 +324,8 @@ def sent_to(scene: Scene) -> list[tuple[list[str], list[str], int]]:
 
 
 def test_those_that_wait_in_the_same_pools_share_a_message_that_comes_when_the_first_is_due() -> None:
-    late = action("i-0b", at=NOW - timedelta(seconds=50))
-    scene = Scene().complete(passed(), None, action(), late, action("i-0c"))
+    late = drains("i-0b", at=NOW - timedelta(seconds=50))
+    scene = Scene().complete(passed(), None, drains(), late, drains("i-0c"))
     assert sent_to(scene) == [(["web"], ["i-0b", "i-0a", "i-0c"], 70)]
 
 
@@ -362,8 +394,8 @@ def half_minute_hooks() -> Scaling:
 
 
 def test_a_heartbeat_is_recorded_and_remembered_where_the_drain_outlasts_the_hook() -> None:
-    scene = Scene(after=20, autoscaling=half_minute_hooks()).complete(passed(), None, action())
-    assert scene.autoscaling.beats == [action()]
+    scene = Scene(after=20, autoscaling=half_minute_hooks()).complete(passed(), None, drains())
+    assert scene.autoscaling.beats == [drains()]
     ((message, delay),) = scene.queue.sent
     (waits,) = message["actions"]
     assert (waits["at"], waits["beat"], delay) == ("2026-11-20T10:00:00+00:00", "2026-11-20T10:00:20+00:00", 10)
@@ -377,8 +409,8 @@ def test_there_is_no_heartbeat_before_it_is_needed() -> None:
 
 def test_there_is_no_heartbeat_before_it_is_needed_where_the_queue_cannot_delay_for_so_long() -> None:
     outcome = passed(ttl=7200)
-    first = Scene(after=1).complete(outcome, None, action())
-    second = Scene(after=901).complete(outcome, None, action())  # the next look is 900 s later, the hook's end 2,699 s
+    first = Scene(after=1).complete(outcome, None, drains())
+    second = Scene(after=901).complete(outcome, None, drains())  # the next look is 900 s later, the hook's end 2,699 s
     assert first.autoscaling.beats == second.autoscaling.beats == []
 
 

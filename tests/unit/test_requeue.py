@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
+from fleet53.domain.identity import Owner
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.planning.changes import Waiting
-from fleet53.reconcile.requeue import DELAYS, requeue_waiting
+from fleet53.planning.looks import STEPS, next_look
+from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal, first_heard
-from tests.unit.build import LAUNCHED, NOW
+from tests.unit.build import LAUNCHED, NOW, OWNER
 from tests.unit.scaling import Box
 
 if TYPE_CHECKING:
@@ -35,24 +40,81 @@ def timers(
     *signals: InstanceSignal | PoolSignal,
     waiting: dict[PoolName, list[Waiting]],
     fresh: Collection[InstanceId] = (),
+    now: datetime = NOW,
+    box: Box | None = None,
 ) -> list[tuple[Mapping[str, Any], int]]:
-    box = Box()
-    requeue_waiting(signals, waiting=waiting, fresh=fresh, queue=cast("Queue", box))
-    return box.sent
+    """Return the messages that a run at `now` queues, with their delays; `box` is the queue of a warm function."""
+    box = Box() if box is None else box
+    before = len(box.sent)
+    requeue_waiting(signals, waiting=waiting, fresh=fresh, owner=OWNER, now=now, queue=cast("Queue", box))
+    return box.sent[before:]
 
 
-def looks_again(*instance_ids: InstanceId, attempt: int, since: datetime, because: InstanceId) -> dict[str, Any]:
+def looks_again(*instance_ids: InstanceId, attempt: int, since: datetime) -> dict[str, Any]:
     return {
         "pools": ["web"],
-        "because": f"{because} is not healthy",
+        "because": f"{instance_ids[0]} is not healthy",
         "attempt": attempt,
         "since": {each: since.isoformat() for each in instance_ids},
     }
 
 
-def test_a_member_that_waits_is_looked_at_again_in_half_a_minute() -> None:
-    heard = InstanceSignal(frozenset({A}), "EC2 said running", NOW)
-    assert timers(heard, waiting=waits(A)) == [(looks_again(A, attempt=1, since=NOW, because=A), 30)]
+def details(sent: list[tuple[Mapping[str, Any], int]]) -> list[Mapping[str, Any]]:
+    return [detail for detail, _ in sent]
+
+
+def named(sent: list[tuple[Mapping[str, Any], int]]) -> list[tuple[list[str], set[str], int]]:
+    """Return the pools, the members and the attempt of each message."""
+    return [(detail["pools"], set(detail["since"]), detail["attempt"]) for detail, _ in sent]
+
+
+def heard(*instance_ids: InstanceId, at: datetime | None = NOW) -> InstanceSignal:
+    return InstanceSignal(frozenset(instance_ids), "EC2 said running", at)
+
+
+# When -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", range(20))
+def test_a_member_that_waits_is_looked_at_again_in_10_to_30_seconds(seconds: int) -> None:
+    ((detail, delay),) = timers(heard(A), waiting=waits(A), now=NOW + timedelta(seconds=seconds))
+    assert detail == looks_again(A, attempt=1, since=NOW)
+    assert 10 < delay <= 30
+
+
+@pytest.mark.parametrize(
+    ("attempt", "step"),
+    [(1, 20), (2, 60), (3, 60), (4, 60), (5, 300), (6, 300), (7, 900), (8, 900), (1000, 900)],
+)
+def test_looks_become_rarer_and_each_is_due_at_a_multiple_of_its_step(attempt: int, step: int) -> None:
+    start = next_look(OWNER, 1000, now=NOW)
+    for seconds in range(0, 900, 7):
+        now = start + timedelta(seconds=seconds)
+        ((detail, delay),) = timers(signal(attempt=attempt, since={A: EARLIER}), waiting=waits(A), now=now)
+        assert detail == looks_again(A, attempt=attempt + 1, since=EARLIER)
+        assert (seconds + delay) % step == 0
+        assert 0 < delay <= step + 10
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.floats(0, 1e6))
+def test_where_a_chain_with_a_long_step_is_due_one_with_a_shorter_step_is_due_too(
+    attempt: int, later: int, seconds: float
+) -> None:
+    due = next_look(OWNER, max(attempt, later), now=NOW + timedelta(seconds=seconds))
+    assert next_look(OWNER, min(attempt, later), now=due - timedelta(seconds=10.001)) == due
+
+
+def test_no_delay_is_longer_than_sqs_takes() -> None:
+    assert max(STEPS) == MAX_DELAY == 900
+    assert all(step % before == 0 for before, step in pairwise(STEPS))
+
+
+def test_each_stack_looks_at_moments_of_its_own() -> None:
+    other = Owner("other.eu-west-1.123456789012")
+    assert next_look(OWNER, 1000, now=NOW) != next_look(other, 1000, now=NOW)
+
+
+# Who --------------------------------------------------------------------------------------------------
 
 
 def test_who_does_not_wait_has_no_timer() -> None:
@@ -60,23 +122,9 @@ def test_who_does_not_wait_has_no_timer() -> None:
     assert timers(signal(), waiting={}) == []
 
 
-@pytest.mark.parametrize(
-    ("attempt", "delay"),
-    [(1, 30), (2, 30), (3, 60), (4, 60), (5, 120), (6, 240), (7, 480), (8, 900), (9, 900), (1000, 900)],
-)
-def test_the_delays_grow_and_then_stay(attempt: int, delay: int) -> None:
-    sent = timers(signal(attempt=attempt, since={A: EARLIER}), waiting=waits(A))
-    assert sent == [(looks_again(A, attempt=attempt + 1, since=EARLIER, because=A), delay)]
-
-
-def test_no_delay_is_longer_than_sqs_takes() -> None:
-    assert max(DELAYS) == MAX_DELAY == 900
-    assert list(DELAYS) == sorted(DELAYS)
-
-
 def test_a_timer_goes_on_only_for_the_members_it_names() -> None:
     sent = timers(signal(attempt=3, since={A: EARLIER}), waiting=waits(A, B))
-    assert sent == [(looks_again(A, attempt=4, since=EARLIER, because=A), 60)]
+    assert details(sent) == [looks_again(A, attempt=4, since=EARLIER)]
 
 
 def test_a_timer_ends_when_its_member_waits_no_more() -> None:
@@ -89,42 +137,84 @@ def test_a_pool_that_no_signal_is_about_has_no_timer() -> None:
 
 
 def test_a_signal_about_a_pool_looks_at_all_its_waiting_members() -> None:
-    sent = timers(signal(), waiting=waits(A, B))
-    assert sent == [(looks_again(A, B, attempt=1, since=LAUNCHED, because=A), 30)]
+    assert details(timers(signal(), waiting=waits(A, B))) == [looks_again(A, B, attempt=1, since=LAUNCHED)]
 
 
-def test_a_signal_about_all_pools_gives_each_its_own_timer() -> None:
+def test_a_signal_of_ours_about_all_pools_gives_each_its_own_timer() -> None:
     sent = timers(signal(None), waiting=waits(A) | waits(B, pool=API))
-    assert [(detail["pools"], detail["since"].keys()) for detail, _ in sent] == [(["api"], {B}), (["web"], {A})]
+    assert named(sent) == [(["api"], {B}, 1), (["web"], {A}, 1)]
 
 
 def test_an_event_about_one_member_sets_no_timer_for_another() -> None:
-    heard = InstanceSignal(frozenset({A}), "EC2 said running", NOW)
-    assert timers(heard, waiting=waits(B)) == []
+    assert timers(heard(A), waiting=waits(B)) == []
 
 
-def test_a_check_made_just_now_starts_from_the_shortest_delay() -> None:
-    old = signal(attempt=8, since={A: EARLIER})
-    sent = timers(old, waiting=waits(A), fresh={A})
-    assert sent == [(looks_again(A, attempt=1, since=EARLIER, because=A), 30)]
+def test_an_event_about_all_pools_sets_a_timer_for_the_members_that_it_names_only() -> None:
+    event = PoolSignal(None, "tag fleet53:pool changed", NOW, instance_ids=frozenset({A}))
+    assert details(timers(event, waiting=waits(A, B))) == [looks_again(A, attempt=1, since=NOW)]
+    assert timers(PoolSignal(None, "CloudTrail recorded DisassociateAddress", NOW), waiting=waits(A, B)) == []
 
 
-def test_of_two_timers_the_later_attempt_counts() -> None:
-    sent = timers(signal(attempt=2, since={A: EARLIER}), signal(attempt=5, since={B: EARLIER}), waiting=waits(A, B))
-    assert sent == [(looks_again(A, B, attempt=6, since=EARLIER, because=A), 120)]
+def test_whom_this_run_changed_is_looked_at_again_whatever_the_event_was_about() -> None:
+    event = PoolSignal(None, "CloudTrail recorded DisassociateAddress", NOW)
+    sent = timers(event, waiting=waits(A, B), fresh={A})
+    assert details(sent) == [looks_again(A, attempt=1, since=LAUNCHED)]
 
 
-def test_a_member_that_is_heard_of_anew_starts_the_pools_timer_afresh() -> None:
-    heard = InstanceSignal(frozenset({B}), "EC2 said running", NOW)
-    ((detail, delay),) = timers(signal(attempt=8, since={A: EARLIER}), heard, waiting=waits(A, B))
-    assert delay == 30
-    assert detail["since"] == {A: EARLIER.isoformat(), B: NOW.isoformat()}
+def test_a_check_made_just_now_starts_from_the_shortest_step() -> None:
+    sent = timers(signal(attempt=8, since={A: EARLIER}), waiting=waits(A), fresh={A})
+    assert details(sent) == [looks_again(A, attempt=1, since=EARLIER)]
+
+
+def test_members_that_were_looked_at_equally_often_share_a_message() -> None:
+    told = (signal(attempt=2, since={A: EARLIER}), signal(attempt=2, since={B: EARLIER}))
+    assert details(timers(*told, waiting=waits(A, B))) == [looks_again(A, B, attempt=3, since=EARLIER)]
+
+
+def test_a_member_that_is_heard_of_anew_does_not_quicken_the_timer_of_another() -> None:
+    sent = timers(signal(attempt=8, since={A: EARLIER}), heard(B), waiting=waits(A, B))
+    assert named(sent) == [(["web"], {B}, 1), (["web"], {A}, 9)]
 
 
 def test_a_member_of_which_no_time_is_known_counts_from_its_launch() -> None:
-    heard = InstanceSignal(frozenset({A}), "EC2 said running", None)
-    ((detail, _),) = timers(heard, waiting=waits(A))
+    ((detail, _),) = timers(heard(A, at=None), waiting=waits(A))
     assert detail["since"] == {A: LAUNCHED.isoformat()}
+
+
+# One chain a member -----------------------------------------------------------------------------------
+
+
+def test_two_timers_of_a_member_leave_one_that_looked_least_often() -> None:
+    told = (signal(attempt=2, since={A: EARLIER}), signal(attempt=9, since={A: LAUNCHED}))
+    ((detail, _),) = timers(*told, waiting=waits(A))
+    assert (detail["attempt"], detail["since"]) == (3, {A: min(EARLIER, LAUNCHED).isoformat()})
+
+
+def test_a_warm_function_queues_no_second_look_that_comes_later() -> None:
+    box = Box()
+    assert len(timers(heard(A), waiting=waits(A), box=box)) == 1
+    assert timers(heard(A), waiting=waits(A), box=box) == []
+    assert timers(signal(attempt=7, since={A: EARLIER}), waiting=waits(A), box=box) == []
+    assert named(timers(signal(), waiting=waits(A, B), box=box)) == [(["web"], {B}, 1)]
+
+
+def test_a_look_that_comes_sooner_is_queued_beside_one_that_comes_later() -> None:
+    box = Box()
+    assert len(timers(signal(attempt=7, since={A: EARLIER}), waiting=waits(A), box=box)) == 1
+    assert len(timers(heard(A), waiting=waits(A), box=box)) == 1
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+def test_a_timer_that_comes_a_little_early_or_late_is_renewed(seconds: float) -> None:
+    box = Box()
+    ((_, delay),) = timers(heard(A), waiting=waits(A), box=box)
+    due = NOW + timedelta(seconds=delay + seconds)
+    assert len(timers(signal(attempt=1, since={A: NOW}), waiting=waits(A), now=due, box=box)) == 1
+
+
+def test_the_look_at_a_member_of_two_pools_is_queued_for_each() -> None:
+    sent = timers(heard(A), waiting=waits(A) | waits(A, pool=API), box=Box())
+    assert named(sent) == [(["api"], {A}, 1), (["web"], {A}, 1)]
 
 
 def test_the_first_time_an_instance_was_heard_of_counts() -> None:

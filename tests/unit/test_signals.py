@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ READ: dict[str, Signal] = {
     "autoscaling-launch-unsuccessful": Ignored(
         "aws.autoscaling 'EC2 Instance Launch Unsuccessful' is not an event that fleet53 acts on"
     ),
-    "tag-change-pool-tag-added": about_all("tag fleet53:pool changed"),
-    "tag-change-pool-tag-removed": about_all("tag fleet53:pool changed"),
+    "tag-change-pool-tag-added": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
+    "tag-change-pool-tag-removed": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
     "tag-change-other-key": Ignored("aws.tag 'Tag Change on Resource' is not about fleet53:pool"),
     "parameter-store-pool-created": PoolSignal(frozenset({WEB}), "parameter of pool web: Create", AT, sweep=True),
     "parameter-store-pool-updated": PoolSignal(frozenset({WEB}), "parameter of pool web: Update", AT, sweep=True),
@@ -469,6 +470,7 @@ ACTIONS = st.builds(
     heartbeat_at=TIMES,
     token=st.none() | st.text(min_size=1),
     warm=st.booleans(),
+    gone_at=st.none() | TIMES,
 )
 
 

@@ -51,7 +51,8 @@ class PoolSignal:
 
     `sweep` and `repair` are as in Scope, `force` as in Guard, `at` and `actions` as in InstanceSignal. `attempt` counts
     the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any other message.
-    `since` is the time of the first event about each member that waits.
+    `since` is the time of the first event about each member that waits. `instance_ids` are the instances that an event
+    about all pools names.
     """
 
     pools: frozenset[PoolName] | None
@@ -63,6 +64,17 @@ class PoolSignal:
     attempt: int = 0
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    instance_ids: frozenset[InstanceId] = frozenset()
+
+    @property
+    def waiting(self) -> frozenset[InstanceId] | None:
+        """The members that a run looks at again if they wait; None for all of the pools' members.
+
+        An event of AWS about all pools is about the instances that it names, and about nobody else's wait.
+        """
+        if self.attempt:
+            return frozenset(self.since)
+        return self.instance_ids if self.pools is None and self.at is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
         case "aws.autoscaling", "EC2 Instance Launch Successful" | "EC2 Instance Terminate Successful":
             return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what)
         case "aws.tag", "Tag Change on Resource":
-            return _about_tags(detail, pool_tag_key, at, what)
+            return _about_tags(detail, event.get("resources"), pool_tag_key, at, what)
         case "aws.ssm", "Parameter Store Change":
             name = PoolName(_text(detail, "name", what).rpartition("/")[2])
             because = f"parameter of pool {name}: {detail.get('operation')}"
@@ -149,6 +161,7 @@ def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[Instance
     for signal in signals:
         if isinstance(signal, PoolSignal):
             times = dict(signal.since)
+            times |= {instance_id: signal.at for instance_id in signal.instance_ids if signal.at is not None}
         else:
             times = {instance_id: signal.at for instance_id in signal.instance_ids if signal.at is not None}
         for instance_id, at in times.items():
@@ -183,7 +196,7 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
 
 
 def _write_action(action: Action) -> dict[str, Any]:
-    return {
+    written = {
         "group": action.group,
         "hook": action.hook,
         "instance_id": action.instance_id,
@@ -193,6 +206,7 @@ def _write_action(action: Action) -> dict[str, Any]:
         "token": action.token,
         "warm": action.warm,
     }
+    return written | ({"gone": action.gone_at.isoformat()} if action.gone_at is not None else {})
 
 
 def _read_actions(written: object, what: str) -> tuple[Action, ...]:
@@ -213,6 +227,7 @@ def _read_actions(written: object, what: str) -> tuple[Action, ...]:
                 heartbeat_at=beat,
                 token=_text(each, "token", what) if each.get("token") is not None else None,
                 warm=each.get("warm") is True,
+                gone_at=_time(each.get("gone")),
             )
         )
     return tuple(actions)
@@ -226,14 +241,18 @@ def _transition(text: str, what: str) -> Transition:
         raise NotUnderstoodError(f"{what}: the transition is {text!r}, not {known}") from None
 
 
-def _about_tags(detail: Mapping[str, Any], pool_tag_key: str, at: datetime | None, what: str) -> Signal:
+def _about_tags(
+    detail: Mapping[str, Any], resources: object, pool_tag_key: str, at: datetime | None, what: str
+) -> Signal:
     """Read a tag change. The instance may have left any pool by it, so all pools are looked at."""
     keys = detail.get("changed-tag-keys")
     if not isinstance(keys, list):
         raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {keys!r}, not a list")
     if pool_tag_key not in keys:
         return Ignored(f"{what} is not about {pool_tag_key}")
-    return PoolSignal(None, f"tag {pool_tag_key} changed", at)
+    arns = [each for each in resources if isinstance(each, str)] if isinstance(resources, list) else []
+    named = frozenset(InstanceId(arn.rpartition("/")[2]) for arn in arns)
+    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=named)
 
 
 def _about_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> Signal:

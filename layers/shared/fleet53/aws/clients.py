@@ -22,7 +22,7 @@ from fleet53.aws.event_bus import EventBus
 from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.parameters import PoolParameters
-from fleet53.aws.queue import Queue
+from fleet53.aws.queue import Looks, Queue
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53
 from fleet53.aws.security_groups import SecurityGroups
@@ -127,6 +127,7 @@ class Clients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_BRIEF))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
+    looks: Looks = field(default_factory=Looks)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
@@ -142,7 +143,7 @@ class Clients:
             route53=route53,
             health=Health(self.cloudwatch, route53),
             parameters=PoolParameters(self.ssm, settings.pools_path),
-            queue=Queue(self.sqs, settings.queue_url),
+            queue=Queue(self.sqs, settings.queue_url, self.looks),
             usage=Usage(self.own_cloudwatch, settings.owner),
             bus=EventBus(self.events, retrier),
             retrier=retrier,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Iterable, Mapping
+    from datetime import datetime
 
     from mypy_boto3_sqs import SQSClient
 
@@ -14,12 +17,36 @@ MAX_DELAY: Final = 900
 """The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
 
 
-class Queue:
-    """The signals queue at `url`."""
+_SKEW: Final = timedelta(seconds=5)
+"""A look that is due within this time may have begun: the clocks of SQS and of the function may differ."""
 
-    def __init__(self, client: SQSClient, url: str) -> None:
+
+@dataclass(slots=True)
+class Looks:
+    """When the looks are due that a warm function has queued: Note [Looks merge] in planning/looks.py.
+
+    It only saves messages. A function that starts cold knows none, queues a second message, and the two merge later.
+    """
+
+    _due: dict[Hashable, datetime] = field(default_factory=dict)
+
+    def covers(self, key: Hashable, due: datetime, *, now: datetime) -> bool:
+        """Return whether a look at `key` is queued that comes no later than `due`."""
+        queued = self._due.get(key)
+        return queued is not None and now + _SKEW < queued <= due
+
+    def note(self, keys: Iterable[Hashable], due: datetime, *, now: datetime) -> None:
+        """Remember that a look is queued, and forget the looks that were due before now."""
+        self._due = {key: at for key, at in self._due.items() if at > now} | dict.fromkeys(keys, due)
+
+
+class Queue:
+    """The signals queue at `url`. `looks` outlives the invocation where the function keeps it."""
+
+    def __init__(self, client: SQSClient, url: str, looks: Looks | None = None) -> None:
         self._client = client
         self._url = url
+        self.looks = Looks() if looks is None else looks
 
     def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
         """Queue `message`, to be delivered after `delay` seconds (MAX_DELAY at most)."""

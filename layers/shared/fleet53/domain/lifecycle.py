@@ -33,7 +33,8 @@ class Action:
     `at` is when the wait began: the time of the event or of the scaling activity. `heartbeat_at` is when the hook's
     heartbeat timeout last began; at first that is `at`. `warm` is whether the instance enters a warm pool at its launch
     or leaves one at its termination, so that it never served. `token` is the event's LifecycleActionToken, None where
-    there was no event.
+    there was no event. `gone_at` is when a run first found that no record holds the instance's address; None where no
+    run has found that yet, or a later run found a record.
     """
 
     group: str
@@ -44,3 +45,4 @@ class Action:
     heartbeat_at: datetime
     token: str | None = None
     warm: bool = False
+    gone_at: datetime | None = None

@@ -8,7 +8,8 @@
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |
 | to change its root volume                       | when its record is gone and the drain has passed |
 
-The drain is the time in which resolvers may still cache the address: TTL + 60 s, from the event on.
+The drain is the time in which resolvers may still cache the address: TTL + 60 s. It counts from the event, or from when
+the record was found to be gone, if that is later: another run may delete the record minutes after the event.
 """
 
 from __future__ import annotations
@@ -97,11 +98,24 @@ def decide(
         waited = now - action.at
         delay = _SOON if waited < _LOOK else _LOOK if waited < _LONG else _LONG
         return Hold(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
-    left = member.drain - (now - action.at)
+    left = member.drain - (now - max(action.at, action.gone_at or action.at))
     if left <= timedelta():
         because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
     return Hold(action, left, "resolvers may still cache its address")
+
+
+def follow_record(action: Action, member: MemberStatus, *, withdrawn: bool, now: datetime) -> Action:
+    """Return `action` with the time since when no record holds the instance's address, as far as runs have seen it.
+
+    `withdrawn` is whether this run deleted the record. A run that finds no record, and does not know when it was
+    deleted, takes it to be gone from now on: another run may have deleted it just before.
+    """
+    if action.transition is not Transition.TERMINATING:
+        return action
+    if member.in_dns:
+        return replace(action, gone_at=None)
+    return replace(action, gone_at=now) if withdrawn or action.gone_at is None else action
 
 
 def keep_alive(hold: Hold, timeout: timedelta, *, now: datetime) -> Hold:

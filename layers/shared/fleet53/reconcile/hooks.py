@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
-from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, keep_alive
+from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, follow_record, keep_alive
 from fleet53.signals import PoolSignal, reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
 
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     from fleet53.reconcile.passes import Run
     from fleet53.signals import InstanceSignal
 
-type _Waits = dict[tuple[InstanceId, str, str], tuple[Action, MessageId | None]]
+_NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
+
+type _Waits = dict[tuple[InstanceId, str, Transition], tuple[Action, MessageId | None]]
 
 
 def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
@@ -38,9 +39,10 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
         if not run.aws.autoscaling.is_ours(action):
             continue
         now = run.now()
+        member = member_status(action.instance_id, outcome, pools)
         step = decide(
-            _from_withdrawal(action, withdrawn, now=now),
-            member_status(action.instance_id, outcome, pools),
+            follow_record(action, member, withdrawn=action.instance_id in withdrawn, now=now),
+            member,
             now=now,
             admit_timeout=run.settings.admit_timeout,
             unhealthy_result=run.settings.unhealthy_launch_result,
@@ -55,12 +57,6 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             if message is not None:
                 outcome.retry[message] = str(error)
     _set_timers(holds, run)
-
-
-def _from_withdrawal(action: Action, withdrawn: Collection[InstanceId | None], *, now: datetime) -> Action:
-    """Start the drain now if this run withdrew the record: the event may have been lost."""
-    late = action.transition is Transition.TERMINATING and action.instance_id in withdrawn
-    return replace(action, at=now) if late else action
 
 
 def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome: Outcome) -> frozenset[PoolName]:
@@ -97,14 +93,18 @@ def member_status(instance_id: InstanceId, outcome: Outcome, pools: frozenset[Po
 
 
 def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
-    """Return each action once, from the earliest signal that has it. Returned messages bring theirs again later."""
+    """Return each action once. Returned messages bring theirs again later.
+
+    Of several signals with the same action, the one counts that knows longest that the record is gone, else the
+    earliest.
+    """
     waits: _Waits = {}
     from_signals = [(action, message) for message, signal in signals.items() for action in signal.actions]
-    from_signals.sort(key=lambda each: each[0].at)
+    from_signals.sort(key=lambda each: (each[0].at, each[0].gone_at or _NOT_GONE))
     from_sweep: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
     for action, message in (*from_signals, *from_sweep):
         if message is None or message not in outcome.retry:
-            waits.setdefault((action.instance_id, action.hook, action.transition), (action, message))
+            waits.setdefault(_key(action), (action, message))
     return waits
 
 
@@ -135,14 +135,25 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
 
 
 def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> None:
-    """Queue one delayed signal for all actions in the same pools, due when the first of them is."""
+    """Queue one delayed signal for all actions in the same pools, due when the first of them is.
+
+    An action for which such a signal is queued already needs no second one: Note [Looks merge].
+    """
+    looks, now = run.aws.queue.looks, run.now()
     by_pools: dict[frozenset[PoolName], list[Hold]] = {}
     for hold, in_pools in holds:
-        by_pools.setdefault(in_pools, []).append(hold)
+        if not looks.covers(_key(hold.action), now + hold.delay, now=now):
+            by_pools.setdefault(in_pools, []).append(hold)
     for pools, waits in by_pools.items():
         message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
         delay = min(hold.delay for hold in waits)
         run.aws.queue.send(message, delay=math.ceil(delay.total_seconds()))
+        looks.note((_key(hold.action) for hold in waits), now + delay, now=now)
+
+
+def _key(action: Action) -> tuple[InstanceId, str, Transition]:
+    """Return what identifies an action, whichever message it came with."""
+    return action.instance_id, action.hook, action.transition
 
 
 def _describe(action: Action) -> dict[str, Any]:

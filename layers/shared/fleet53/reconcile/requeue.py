@@ -1,25 +1,28 @@
 """Requeue: delayed signals that bring the reconciler back to members that wait (timers).
 
 Note [One timer a member]: a timer names its members, and is renewed only while one of them waits. If a timer were for
-the whole pool, one member that never becomes healthy would keep the timer of every later launch alive.
+the whole pool, one member that never becomes healthy would keep the timer of every later launch alive. Whatever happens
+around a member, it has one chain of timers: only what is about the member starts one, and two that were started merge
+(Note [Looks merge] in planning/looks.py).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import math
+from typing import TYPE_CHECKING
 
+from fleet53.planning.looks import next_look
 from fleet53.signals import InstanceSignal, first_heard, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from fleet53.aws.queue import Queue
+    from fleet53.domain.identity import Owner
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.planning.changes import Waiting
     from fleet53.signals import PoolSignal
-
-DELAYS: Final = (30, 30, 30, 60, 60, 120, 240, 480, 900)
-"""Seconds between the passes for a waiting member. The last value repeats."""
 
 
 def requeue_waiting(
@@ -27,35 +30,50 @@ def requeue_waiting(
     *,
     waiting: Mapping[PoolName, Collection[Waiting]],
     fresh: Collection[InstanceId],
+    owner: Owner,
+    now: datetime,
     queue: Queue,
 ) -> None:
-    """Queue the next pass for each pool with waiting members that `signals` are about: Note [One timer a member].
+    """Queue the next look at the waiting members that `signals` are about: Note [One timer a member].
 
-    `fresh` are the instances for which this run created a check.
+    `fresh` are the instances for which this run created a check or deleted a record.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):
-        members = {wait.instance_id for wait in waits}
-        new = members & set(fresh)
-        timed: dict[InstanceId, int] = {}
-        for signal in signals:
-            if isinstance(signal, InstanceSignal):
-                new |= members & signal.instance_ids
-            elif signal.pools is not None and pool not in signal.pools:
+        by_id = {wait.instance_id: wait for wait in waits}
+        looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & set(fresh), 0)
+        for attempt in sorted(set(looked.values())):
+            due = next_look(owner, attempt, now=now)
+            members = sorted(member for member in looked if looked[member] == attempt)
+            missing = [member for member in members if not queue.looks.covers((pool, member), due, now=now)]
+            if not missing:
                 continue
-            elif signal.attempt == 0:
-                new |= members
-            else:
-                timed |= dict.fromkeys(members & signal.since.keys(), signal.attempt)
-        concerned = new | timed.keys()
-        if not concerned:
+            message = reconcile_message(
+                frozenset({pool}),
+                by_id[missing[0]].because,
+                attempt=attempt + 1,
+                since={member: heard.get(member, by_id[member].launched) for member in missing},
+            )
+            queue.send(message, delay=math.ceil((due - now).total_seconds()))
+            queue.looks.note(((pool, member) for member in missing), due, now=now)
+
+
+def _looked_at(
+    signals: Collection[InstanceSignal | PoolSignal], pool: PoolName, members: Collection[InstanceId]
+) -> dict[InstanceId, int]:
+    """Return those of the members that signals are about, and how often each was looked at before.
+
+    Of several signals about a member, the one counts that looked least often.
+    """
+    looked: dict[InstanceId, int] = {}
+    for signal in signals:
+        about: frozenset[InstanceId] | None
+        if isinstance(signal, InstanceSignal):
+            about, attempt = signal.instance_ids, 0
+        elif signal.pools is None or pool in signal.pools:
+            about, attempt = signal.waiting, signal.attempt
+        else:
             continue
-        attempt = 0 if new else max(timed.values())
-        launched = {wait.instance_id: wait.launched for wait in waits}
-        message = reconcile_message(
-            frozenset({pool}),
-            next(wait.because for wait in waits if wait.instance_id in concerned),
-            attempt=attempt + 1,
-            since={member: heard.get(member, launched[member]) for member in sorted(concerned)},
-        )
-        queue.send(message, delay=DELAYS[min(attempt, len(DELAYS) - 1)])
+        for member in members if about is None else about.intersection(members):
+            looked[member] = min(attempt, looked.get(member, attempt))
+    return looked

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import describe
 from fleet53.domain.errors import TryLaterError
+from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
 from fleet53.domain.scope import Scope
-from fleet53.planning.changes import CreateCheck
+from fleet53.planning.changes import CreateCheck, DeleteRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import EC2, Membership
 from fleet53.reconcile.hooks import complete_hooks
@@ -21,8 +22,10 @@ from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
-    from fleet53.domain.ids import InstanceId
+    from collections.abc import Iterable, Iterator
+
     from fleet53.domain.instance import Instance
+    from fleet53.planning.changes import Change
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
 
@@ -51,13 +54,24 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     requeue_waiting(
         [signals[message] for message in scopes if message not in outcome.retry],
         waiting=outcome.waiting,
-        fresh={
-            change.key.instance_id
-            for change in outcome.made
-            if isinstance(change, CreateCheck) and not again.covers(change.key.pool)
-        },
+        fresh=set(_changed(outcome.made, again)),
+        owner=run.settings.owner,
+        now=run.now(),
         queue=run.aws.queue,
     )
+
+
+def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
+    """Yield the members whose wait may begin with this run: it created their check, or deleted their record.
+
+    A message that is returned passes the pools of `again` once more, and then finds these members waiting.
+    """
+    for change in made:
+        match change:
+            case CreateCheck(key=key) if not again.covers(key.pool):
+                yield key.instance_id
+            case DeleteRecord(pool=str(pool), instance_id=str(instance_id)) if not again.covers(PoolName(pool)):
+                yield InstanceId(instance_id)
 
 
 def find_scopes(

@@ -1,0 +1,130 @@
+"""Each member that waits has one chain of timers, whatever happens around it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from moto.sqs.models import sqs_backends
+
+from lab.moto.cloud import ACCOUNT, REGION
+from lab.scaling.hooks import launch_hook
+from tests.functional.groups import GROUP
+from tests.functional.views import calls, launched, see_healthy, signal, state_change
+
+if TYPE_CHECKING:
+    from lab.world import Lab
+
+HOUR = 3600
+
+
+def timers(instance_id: str) -> int:
+    """Return how many delayed messages are about a member that waits."""
+    (queue,) = (each for each in sqs_backends[ACCOUNT][REGION].queues.values() if "Dead" not in each.name)
+    details = [json.loads(each.body)["detail"] for each in queue._messages]
+    held = [action["instance_id"] for detail in details for action in detail.get("actions", ())]
+    return held.count(instance_id) + sum(instance_id in detail.get("since", {}) for detail in details)
+
+
+def unhealthy(lab: Lab, count: int = 1) -> tuple[str, ...]:
+    """Return members that have waited for minutes, because nobody sees them healthy."""
+    members = launched(lab, count)
+    see_healthy(lab, members, percent=0)
+    lab.run(600, step=10)
+    return members
+
+
+def test_sixty_tag_events_about_other_instances_leave_a_waiting_member_one_chain(lab: Lab) -> None:
+    lab.timers = ()
+    (waits,) = unhealthy(lab)
+    other = lab.fleet.launch(pools=())
+    for number in range(60):
+        lab.fleet.retag(other, ["nobody"] if number % 2 else [])
+        lab.functions.cold_start()
+        lab.run(7, step=7)
+    assert timers(waits) == 1
+    before = len(lab.invocations)
+    lab.route53.reset_calls()
+
+    lab.run(HOUR, step=10)
+
+    assert timers(waits) == 1
+    assert len(lab.invocations) - before == 4
+    assert calls(lab).total() <= 12
+
+
+def test_addresses_that_others_lose_leave_a_waiting_member_one_chain(lab: Lab) -> None:
+    (waits,) = unhealthy(lab)
+    detail = {"eventName": "DisassociateAddress", "requestParameters": {"associationId": "eipassoc-1"}}
+    for _ in range(20):
+        lab.functions.cold_start()
+        lab.send(json.dumps(lab.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail)))
+        lab.run(7, step=7)
+
+    assert timers(waits) == 1
+
+
+def test_chains_that_cold_functions_started_merge_when_the_longest_step_is_due(lab: Lab) -> None:
+    lab.timers = ()
+    (waits,) = unhealthy(lab)
+    for _ in range(10):
+        lab.functions.cold_start()
+        lab.send(state_change(lab, waits, "running"))
+        lab.run(3, step=3)
+    assert timers(waits) > 1
+
+    lab.run(950, step=10)
+
+    assert timers(waits) == 1
+
+
+def test_chains_merge_in_a_warm_function_where_each_message_comes_in_a_batch_of_its_own(lab: Lab) -> None:
+    lab.timers = ()
+    (waits,) = unhealthy(lab)
+    for poller in lab.pollers:
+        poller.source = replace(poller.source, batch_size=1)
+    for _ in range(10):
+        lab.functions.cold_start()
+        lab.send(state_change(lab, waits, "running"))
+        lab.run(3, step=3)
+    assert timers(waits) > 1
+
+    lab.run(1850, step=10)
+
+    assert timers(waits) == 1
+
+
+def test_events_about_a_warm_functions_member_add_no_chain(lab: Lab) -> None:
+    (waits,) = launched(lab, 1)
+    for _ in range(5):
+        lab.send(state_change(lab, waits, "running"))
+        lab.settle()
+        signal(lab, "web")
+
+    assert timers(waits) == 1
+
+
+def test_members_that_wait_longest_share_the_moments_in_which_they_are_looked_at(lab: Lab) -> None:
+    lab.timers = ()
+    for _ in range(6):
+        launched(lab, 1)
+        lab.run(50, step=10)
+    lab.run(1800, step=10)
+    before = len(lab.invocations)
+
+    lab.run(HOUR, step=10)
+
+    assert len(lab.invocations) - before == 4
+
+
+def test_sweeps_add_no_timer_to_a_launch_hook_that_is_held(lab: Lab) -> None:
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(),))
+    lab.run(12)
+    (instance_id,) = lab.fleet.members(GROUP)
+    before = timers(instance_id)
+
+    for _ in range(5):
+        signal(lab)
+
+    assert timers(instance_id) == before
