@@ -36,7 +36,8 @@ class Account:
 
     `answers` is how many calls it answers before it is out of reach; `room` how many checks it may hold;
     `creations` is how many creations of checks are left of the day's. `refuses` are the record values in whose
-    batches it finds fault. `silence` is what the adapter raises when there is no answer in time.
+    batches it finds fault. `silence` is what the adapter raises when there is no answer in time, as for every
+    change of the records of `silent_zone`.
     """
 
     records: dict[Place, Record] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Account:
     room: int = 1_000_000
     creations: int = 1_000_000
     silence: type[TryLaterError] = TryLaterError
+    silent_zone: ZoneId | None = None
     refuses: Collection[str] = ()
     refuses_checks_of: Collection[str] = ()
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -77,6 +79,8 @@ class Account:
 
     def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
         deletions, puts = list(deletions), list(puts)
+        if zone_id == self.silent_zone:
+            raise self.silence("out of reach")
         self._answer("change records", zone_id, deletions, puts)
         after = dict(self.records)
         for one in deletions:

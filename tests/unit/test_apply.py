@@ -59,12 +59,12 @@ def batches(account: Account) -> list[tuple[str, int, int]]:
     return [(call[1], len(call[2]), len(call[3])) for call in account.calls if call[0] == "change records"]
 
 
-def test_checks_are_made_then_records_changed_then_checks_deleted() -> None:
+def test_records_are_deleted_then_checks_made_then_records_put_then_checks_deleted() -> None:
     gone = record("i-0b", "192.0.2.2", "c-2")
     account = Account.of([(ZONE, gone)], [check("c-2", "i-0b", "192.0.2.2")])
     new = create()
     made = run(Plan((new,), (delete(gone), put(bare(), new_check=new.key)), (delete_check("c-2"),)), account)
-    assert [call[0] for call in account.calls] == ["create check", "change records", "delete check"]
+    assert [call[0] for call in account.calls] == ["change records", "create check", "change records", "delete check"]
     assert list(account.records.values()) == [record(check_id="c-new-1")]
     assert account.checks.keys() == {"c-new-1"}
     assert (len(made.made), made.refused, made.findings) == (4, [], [])
@@ -83,8 +83,8 @@ def test_every_change_is_one_line_of_the_log() -> None:
     common = {"pool": "web", "because": "a test"}
     named = common | {"record_name": "app.example.com"}
     assert log.lines == [
-        ("info", "check created", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
         ("info", "record deleted", named | {"instance_id": "i-0b", "address": "192.0.2.2", "check_id": "c-2"}),
+        ("info", "check created", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
         ("info", "record put", named | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
         ("info", "check deleted", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-2"}),
     ]
@@ -137,6 +137,7 @@ def test_when_the_days_creations_are_used_up_it_is_reported_and_the_rest_goes_on
     because = "a test; its check for 192.0.2.2 could not be made: Throttling: Rate exceeded"
     assert made.findings == [Finding(FindingKind.CHECK_QUOTA, because, WEB, InstanceId("i-0b"))]
     assert [call[:2] for call in account.calls] == [
+        ("change records", ZONE),
         ("create check", "r-i-0a"),
         ("create check", "r-i-0b"),
         ("change records", ZONE),
@@ -145,13 +146,28 @@ def test_when_the_days_creations_are_used_up_it_is_reported_and_the_rest_goes_on
     assert [each.identifier for each in account.records.values()] == [bare("i-0a").identifier]
 
 
-def test_a_creation_that_runs_out_of_time_is_no_quota_and_ends_the_run() -> None:
+def test_a_creation_that_runs_out_of_time_is_no_quota_and_ends_the_run_after_the_withdrawals() -> None:
     gone = bare("i-0z", "192.0.2.26")
     account = replace(Account.of([(ZONE, gone)], []), creations=1, silence=OutOfTimeError)
     with pytest.raises(OutOfTimeError):
         run(Plan((create("i-0a"), create("i-0b")), (delete(gone),)), account)
-    assert [call[:2] for call in account.calls] == [("create check", "r-i-0a"), ("create check", "r-i-0b")]
-    assert list(account.records.values()) == [gone]
+    assert [call[1] for call in account.calls] == [ZONE, "r-i-0a", "r-i-0b"]
+    assert account.records == {}
+
+
+def test_the_fallback_leaves_dns_together_with_the_record_that_waited_for_its_check() -> None:
+    account, new = Account.of([(ZONE, fallback())], []), create()
+    leaves = replace(delete(fallback()), instance_id=None, waits=True)
+    run(Plan((new,), (leaves, put(bare(), new_check=new.key))), account)
+    assert [call[0] for call in account.calls] == ["create check", "change records"]
+    assert list(account.records.values()) == [record(check_id="c-new-1")]
+
+
+def test_the_fallback_stays_when_the_check_of_the_only_member_is_refused() -> None:
+    account, new = replace(Account.of([(ZONE, fallback())], []), refuses_checks_of={"192.0.2.1"}), create()
+    leaves = replace(delete(fallback()), instance_id=None, waits=True)
+    run(Plan((new,), (leaves, put(bare(), new_check=new.key))), account)
+    assert list(account.records.values()) == [fallback()]
 
 
 # Batches -----------------------------------------------------------------------------------------
@@ -232,6 +248,20 @@ def test_a_refused_pool_keeps_its_checks() -> None:
     made = run(plan, account)
     assert account.checks.keys() == {"c-1"}
     assert [change for change in made.made if isinstance(change, DeleteRecord | PutRecord)] == []
+
+
+def test_a_zone_that_does_not_answer_stops_no_other_zone_and_keeps_its_checks() -> None:
+    gone, elsewhere = record("i-0b", "192.0.2.2", "c-2"), record("i-0c", "192.0.2.3", "c-3", name="app.example.org")
+    account = Account.of([(ZONE, gone), (OTHER_ZONE, elsewhere)], [check("c-2"), check("c-3")])
+    account.silent_zone = ZONE
+    plan = Plan(
+        change_records=(delete(gone), delete(elsewhere, API, OTHER_ZONE)),
+        delete_checks=(delete_check("c-2"), delete_check("c-3", API)),
+    )
+    with pytest.raises(TryLaterError, match="out of reach"):
+        run(plan, account)
+    assert list(account.records.values()) == [gone]
+    assert account.checks.keys() == {"c-2"}
 
 
 def test_one_pool_a_batch_stops_no_other_pool() -> None:

@@ -993,7 +993,7 @@ def test_changes_come_in_the_order_of_their_making() -> None:
         records=[record()],
         checks=[check()],
     )
-    assert [type(change) for change in made.changes] == [CreateCheck, CreateCheck, DeleteRecord, PutRecord, DeleteCheck]
+    assert [type(change) for change in made.changes] == [DeleteRecord, CreateCheck, CreateCheck, PutRecord, DeleteCheck]
 
 
 def test_the_check_that_is_asked_for_has_sni_where_there_is_a_host() -> None:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import (
@@ -106,7 +106,10 @@ class Route53:
     def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
         """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none."""
         changes: list[ChangeTypeDef] = [
-            {"Action": "DELETE", "ResourceRecordSet": cast("ResourceRecordSetTypeDef", record.listed)}
+            {
+                "Action": "DELETE",
+                "ResourceRecordSet": cast("ResourceRecordSetTypeDef", record.listed) or _write_record(record),
+            }
             for record in deletions
         ]
         changes += [{"Action": "UPSERT", "ResourceRecordSet": _write_record(record)} for record in puts]
@@ -167,9 +170,9 @@ class Route53:
                     raise ReferenceBurnedError(_reason(error)) from error
                 case "TooManyHealthChecks":
                     raise CheckQuotaError(_reason(error)) from error
-                case "InvalidInput":
-                    raise CheckRefusedError(_reason(error)) from error
-            raise
+            raise CheckRefusedError(_reason(error)) from error
+        except BotoCoreError as error:
+            raise CheckRefusedError(str(error)) from error
         if _read_config(created["HealthCheckConfig"]) != config:
             raise ReferenceBurnedError(f"{reference} is a check that was edited since")
         return CheckId(created["Id"])

@@ -18,7 +18,7 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fleet53.aws.route53 import Route53
     from fleet53.domain.ids import CheckId, PoolName, ZoneId
@@ -33,7 +33,7 @@ MAX_CHARACTERS: Final = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A batch that Route 53 refused. `pools` are those whose changes were in it; None is a change of no pool."""
+    """A batch that Route 53 did not make. `pools` are those whose changes were in it; None is a change of no pool."""
 
     pools: frozenset[PoolName | None]
     reason: str
@@ -41,38 +41,66 @@ class Refusal:
 
 @dataclass(slots=True)
 class Applied:
-    """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair."""
+    """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair.
+
+    `unanswered` are the batches that Route 53 did not answer in time.
+    """
 
     made: list[Change] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unanswered: list[Refusal] = field(default_factory=list)
+
+    @property
+    def unchanged(self) -> frozenset[PoolName | None]:
+        """The pools whose records are not as the plan wants them, so their checks are still needed."""
+        return frozenset(pool for batch in (*self.refused, *self.unanswered) for pool in batch.pools)
+
+    def check_answered(self) -> None:
+        """Raise TryLaterError if Route 53 did not answer a batch."""
+        if self.unanswered:
+            raise TryLaterError(self.unanswered[0].reason)
 
 
 def apply(
     plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = False, applied: Applied | None = None
 ) -> Applied:
-    """Make the changes of `plan`. A refused batch does not stop the other batches.
+    """Make the changes of `plan`. A batch that is refused or not answered does not stop the other changes.
 
     With `one_pool_a_batch`, the withdrawals of a refused pool are sent again on their own, so that an admission that
     Route 53 refuses does not keep an address in DNS. Raises TryLaterError if AWS does not answer in time. The changes
     made until then stay, and to make them again does no harm. Hand in `applied` to know them after an error.
     """
     applied = Applied() if applied is None else applied
-    created = _create_checks(plan.create_checks, route53, log, applied)
-    resolved = list(_resolve(plan.change_records, created))
-    for batch in _batches(resolved, one_pool_a_batch=one_pool_a_batch):
-        refusal = _change(batch, route53, log, applied)
-        deletions = [change for change in batch if isinstance(change, DeleteRecord)]
-        if refusal and one_pool_a_batch and 0 < len(deletions) < len(batch):
-            _change(deletions, route53, log, applied)
-        if refusal:
-            applied.refused.append(refusal)
-    refused = {pool for refusal in applied.refused for pool in refusal.pools}
-    for change in plan.delete_checks:
-        if change.pool not in refused:
-            route53.delete_check(change.check_id)
-            _record(change, log, applied)
+    change_at_once(plan, route53, log, applied, one_pool_a_batch=one_pool_a_batch)
+    change_after_checks(plan, route53, log, applied, one_pool_a_batch=one_pool_a_batch)
+    delete_checks(plan.without(applied.unchanged), route53, log, applied)
+    applied.check_answered()
     return applied
+
+
+def change_at_once(plan: Plan, route53: Route53, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
+    """Change the records that need no new check: every withdrawal, and what must be atomic with it."""
+    for batch in _batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
+        refused = _change(batch, route53, log, applied)
+        deletions = [change for change in batch if isinstance(change, DeleteRecord)]
+        if refused and one_pool_a_batch and 0 < len(deletions) < len(batch):
+            _change(deletions, route53, log, Applied(made=applied.made))
+
+
+def change_after_checks(plan: Plan, route53: Route53, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
+    """Create checks, then change the records that waited for them."""
+    created = _create_checks(plan.create_checks, route53, log, applied)
+    resolved = _resolve(plan.records_after_checks, created)
+    for batch in _batches(resolved, one_pool_a_batch=one_pool_a_batch):
+        _change(batch, route53, log, applied)
+
+
+def delete_checks(plan: Plan, route53: Route53, log: Log, applied: Applied) -> None:
+    """Delete the checks that the plan needs no more."""
+    for change in plan.delete_checks:
+        route53.delete_check(change.check_id)
+        _record(change, log, applied)
 
 
 def _create_checks(
@@ -116,13 +144,24 @@ def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: 
     log.warning("check not created", extra=fields)
 
 
-def _resolve(changes: Iterable[RecordChange], created: dict[CheckKey, CheckId]) -> Iterator[RecordChange]:
-    """Give each record the id of its new check, and leave out a record whose check was not created."""
-    for change in changes:
-        if isinstance(change, DeleteRecord) or change.new_check is None:
+def _resolve(changes: Iterable[RecordChange], created: Mapping[CheckKey, CheckId]) -> Iterator[RecordChange]:
+    """Give each record the id of its new check.
+
+    A record whose check was not created is left out, and so is the deletion of a fallback that no member replaces.
+    """
+    waiting = tuple(changes)
+    puts = [
+        replace(change, record=replace(change.record, check_id=check_id))
+        for change in waiting
+        if isinstance(change, PutRecord)
+        and change.new_check is not None
+        and (check_id := created.get(change.new_check)) is not None
+    ]
+    answered = {(put.zone_id, put.record.name) for put in puts}
+    for change in waiting:
+        if isinstance(change, DeleteRecord) and (change.zone_id, change.record.name) in answered:
             yield change
-        elif (check_id := created.get(change.new_check)) is not None:
-            yield replace(change, record=replace(change.record, check_id=check_id))
+    yield from puts
 
 
 def _batches(changes: Iterable[RecordChange], *, one_pool_a_batch: bool) -> Iterator[list[RecordChange]]:
@@ -156,8 +195,9 @@ def _fits(batch: list[RecordChange]) -> bool:
     return elements <= MAX_ELEMENTS and characters <= MAX_CHARACTERS
 
 
-def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: Applied) -> Refusal | None:
-    """Make one batch; return the refusal if Route 53 refuses it."""
+def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: Applied) -> bool:
+    """Make one batch. If Route 53 refuses it or does not answer, note that, and return whether it was refused."""
+    pools = frozenset(change.pool for change in batch)
     try:
         route53.change_records(
             batch[0].zone_id,
@@ -165,12 +205,18 @@ def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: 
             puts=[change.record for change in batch if isinstance(change, PutRecord)],
         )
     except BatchRefusedError as error:
-        pools = frozenset(change.pool for change in batch)
         log.warning("batch refused", extra={"pools": sorted(map(str, pools)), "because": str(error)})
-        return Refusal(pools, str(error))
+        applied.refused.append(Refusal(pools, str(error)))
+        return True
+    except OutOfTimeError:
+        raise
+    except TryLaterError as error:  # a zone can be busy while the others answer
+        log.warning("batch not answered", extra={"pools": sorted(map(str, pools)), "because": str(error)})
+        applied.unanswered.append(Refusal(pools, str(error)))
+        return False
     for change in batch:
         _record(change, log, applied)
-    return None
+    return False
 
 
 def _record(change: Change, log: Log, applied: Applied, *, check_id: CheckId | None = None) -> None:

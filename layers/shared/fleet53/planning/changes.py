@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from fleet53.domain.finding import Finding, FindingKind
@@ -42,7 +42,7 @@ class CreateCheck:
 
 @dataclass(frozen=True, slots=True)
 class PutRecord:
-    """Put a record into DNS or correct it (UPSERT).
+    """Put a record into DNS or correct it.
 
     `new_check` names the check that the same plan creates and that the record is to name. `admits` is whether the
     record brings a member into DNS. `instance_id` is None for the fallback.
@@ -57,10 +57,19 @@ class PutRecord:
     new_check: CheckKey | None = None
     admits: bool = False
 
+    @property
+    def waits(self) -> bool:
+        """Whether the change can be made only after the plan's checks are created."""
+        return self.new_check is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DeleteRecord:
-    """Delete a record. `pool` is None where no pool has the record's name; `instance_id` is None for a fallback."""
+    """Delete a record. `pool` is None where no pool has the record's name; `instance_id` is None for a fallback.
+
+    A deletion that `waits` is made together with the records at the same name that name new checks, and only if there
+    is one: the fallback leaves DNS when a member comes.
+    """
 
     pool: PoolName | None
     zone_id: ZoneId
@@ -68,6 +77,7 @@ class DeleteRecord:
     record: Record
     drift: FindingKind
     because: str
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +135,10 @@ class Plan:
     """The ordered difference between what should be and what is.
 
     Note [Apply order]: a record never names a check that does not exist, and a check outlives the last record
-    that names it; Route 53 enforces only the first half (DeleteHealthCheck). So: create checks, change records
-    (deletions first, so that a full name has room), delete checks.
+    that names it; Route 53 enforces only the first half (DeleteHealthCheck). A withdrawal never waits for the creation
+    of checks: a hundred take twenty seconds, at five requests a second. So: change the records that need no new check
+    (deletions first, so that a full name has room), create checks, change the records that waited for them, delete
+    checks.
     """
 
     create_checks: tuple[CreateCheck, ...] = ()
@@ -152,9 +164,28 @@ class Plan:
         )
 
     @property
+    def records_at_once(self) -> tuple[RecordChange, ...]:
+        """The changes of records that need no new check: every withdrawal is one of them."""
+        return tuple(change for change in self.change_records if not change.waits)
+
+    @property
+    def records_after_checks(self) -> tuple[RecordChange, ...]:
+        """The changes of records that wait for the plan's new checks."""
+        return tuple(change for change in self.change_records if change.waits)
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Every change in the order in which it is made."""
-        return (*self.create_checks, *self.change_records, *self.delete_checks)
+        return (*self.records_at_once, *self.create_checks, *self.records_after_checks, *self.delete_checks)
+
+    def without(self, pools: Collection[PoolName | None]) -> Plan:
+        """Return the plan without the changes of `pools`; None is a change of no pool."""
+        return replace(
+            self,
+            create_checks=tuple(change for change in self.create_checks if change.key.pool not in pools),
+            change_records=tuple(change for change in self.change_records if change.pool not in pools),
+            delete_checks=tuple(change for change in self.delete_checks if change.pool not in pools),
+        )
 
     @property
     def nothing_to_do(self) -> bool:

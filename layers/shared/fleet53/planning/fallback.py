@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
 
 from fleet53.config.pools import record_type_of
 from fleet53.domain.finding import FindingKind
@@ -19,23 +21,40 @@ if TYPE_CHECKING:
     from fleet53.domain.record import Record
     from fleet53.planning.records_at import RecordsAtName
 
+_MEMBER_IN_DNS: Final = "a member is in DNS"
 
-def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, *, answered: bool) -> Iterator[Decision]:
-    """Yield what is to be done about the fallback. `answered` is whether a member stays or comes into DNS.
 
-    Its changes are of the same name as the members', so Route 53 makes them in the same batch.
+class Answered(Enum):
+    """When a member's record answers at the pool's name, in Note [Apply order]'s steps."""
+
+    AT_ONCE = auto()
+    AFTER_CHECKS = auto()
+    NOT = auto()
+
+
+def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: Answered) -> Iterator[Decision]:
+    """Yield what is to be done about the fallback. `answered` is when a member stays or comes into DNS.
+
+    Its changes are of the same name as the members', so Route 53 makes them in the same batch. While the only members
+    to come wait for their checks to be created, the fallback answers, and it leaves DNS together with their coming.
     """
-    if not answered and pool.fallback is None:
+    if answered is Answered.NOT and pool.fallback is None:
         because = f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))
-    wanted = None if answered else _wanted(pool, owner, found)
-    because = "a member is in DNS" if answered else "the pool has no such fallback"
+    wanted = None if answered is Answered.AT_ONCE else _wanted(pool, owner, found)
+    because = "the pool has no such fallback" if answered is Answered.NOT else _MEMBER_IN_DNS
     for record in found.fallbacks:
         if wanted is None or record.type != wanted.type:
             yield Decision(delete=deletion(pool, None, record, because, FindingKind.ORPHAN_RECORD))
-    if wanted is not None and wanted not in found.fallbacks:
+    if wanted is None:
+        return
+    there = next((record for record in found.fallbacks if record == wanted), None)
+    if there is None:
         drift = FindingKind.MISSING_RECORD
         yield Decision(put=PutRecord(pool.name, pool.zone_id, None, wanted, drift, "no member is in DNS"))
+    if answered is Answered.AFTER_CHECKS:
+        leaves = deletion(pool, None, there or wanted, _MEMBER_IN_DNS, FindingKind.ORPHAN_RECORD)
+        yield Decision(delete=replace(leaves, waits=True))
 
 
 def _wanted(pool: Pool, owner: Owner, found: RecordsAtName) -> Record | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.planning.changes import Plan, PoolStatus
-from fleet53.planning.fallback import decide_fallback
+from fleet53.planning.fallback import Answered, decide_fallback
 from fleet53.planning.member import Member, decide_member
 from fleet53.planning.membership import Membership
 from fleet53.planning.records_at import records_at
@@ -44,8 +44,8 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
     hold = _hold(members, guard, in_dns=len(found.members))
     decided = [decision for member in members for decision in decide_member(member, pool, checks, hold)]
     seated = list(_seats(decided, found, pool, checks))
-    answered = any(decision.remaining is not None for decision in (*decided, *seated))
-    decisions = (*decided, *seated, *decide_fallback(pool, situation.owner, found, answered=answered))
+    fallback = decide_fallback(pool, situation.owner, found, _answered((*decided, *seated)))
+    decisions = (*decided, *seated, *fallback)
     deletions = tuple(decision.delete for decision in decisions if decision.delete is not None)
     puts = tuple(decision.put for decision in decisions if decision.put is not None)
     plan = Plan(
@@ -88,6 +88,14 @@ def _seats(decided: Collection[Decision], found: RecordsAtName, pool: Pool, chec
     for record_type in pool.address.record_types:
         here = [seeker for seeker in seekers if seeker.record_type is record_type]
         yield from decide_seats(here, record_type, found, pool, checks, remaining=remaining[record_type])
+
+
+def _answered(decisions: Collection[Decision]) -> Answered:
+    """Return when a member answers at the pool's name: a record that waits for a new check is not there at once."""
+    remaining = [decision for decision in decisions if decision.remaining is not None]
+    if any(decision.put is None or not decision.put.waits for decision in remaining):
+        return Answered.AT_ONCE
+    return Answered.AFTER_CHECKS if remaining else Answered.NOT
 
 
 def _needed_checks(decisions: Collection[Decision]) -> Iterator[CheckId]:

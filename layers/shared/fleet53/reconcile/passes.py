@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
-from fleet53.convergence.apply import Applied, apply
+from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
 from fleet53.convergence.checks import add_checks, add_health
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
@@ -62,30 +62,31 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
         scope = Scope(again)
 
 
-def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Gather, plan and apply until no batch is refused. The last attempt sends a batch for each pool."""
-    for attempt in range(_PLANS + 1):
-        gathered = gather(scope, run.settings, run.aws)
-        plan = decide(gathered.situation, guard, run.aws, now=run.now())
-        outcome.note(gathered.situation, plan, gathered.findings)
-        alone = attempt == _PLANS
-        applied = Applied()
-        try:
-            apply(plan, run.aws.route53, run.log, one_pool_a_batch=alone, applied=applied)
-        finally:
-            outcome.made += applied.made
-        if scope.sweep:
-            _follow_up_groups(scope, gathered.situation, plan, run, outcome)
-        for finding in applied.findings:
-            outcome.findings.setdefault(finding.pool, []).append(finding)
-        if not applied.refused:
-            return
-        if alone:
-            _report_refusals(applied, outcome)
-            return
-        refused = {pool for refusal in applied.refused for pool in refusal.pools}
-        pools = frozenset(pool for pool in refused if pool is not None)
-        scope = Scope(pools, checks=True, sweep=None in refused)
+def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
+    """Gather, plan and apply. Pools whose batch is refused are read and planned again before anything else is done.
+
+    The last attempt sends a batch for each pool.
+    """
+    gathered = gather(scope, run.settings, run.aws)
+    plan = decide(gathered.situation, guard, run.aws, now=run.now())
+    outcome.note(gathered.situation, plan, gathered.findings)
+    alone = attempt == _PLANS
+    applied = Applied(made=outcome.made)
+    for change in (change_at_once, change_after_checks):
+        change(plan, run.aws.route53, run.log, applied, one_pool_a_batch=alone)
+        if applied.refused and not alone:
+            refused = {pool for refusal in applied.refused for pool in refusal.pools}
+            applied.refused.clear()
+            plan = plan.without(refused)
+            pools = frozenset(pool for pool in refused if pool is not None)
+            _converge(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
+    delete_checks(plan.without(applied.unchanged), run.aws.route53, run.log, applied)
+    if scope.sweep:
+        _follow_up_groups(scope, gathered.situation, plan, run, outcome)
+    for finding in applied.findings:
+        outcome.findings.setdefault(finding.pool, []).append(finding)
+    _report_refusals(applied, outcome)
+    applied.check_answered()
 
 
 def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:
