@@ -11,7 +11,7 @@ from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, findings, launched
+from tests.functional.views import admitted, audit, calls, checks_of, findings, in_dns, launched, log_lines, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,3 +108,120 @@ def test_whatever_becomes_of_reads_that_only_inform_the_repair_is_queued(lab: La
     assert len(findings(report, "orphan-record")) == 1
     assert report["queued"] == 1
     assert report["quotas"] == {"health_checks": None, "check_creations_last_day": None, "records": {}}
+
+
+# -- what decides about some members only
+
+
+def test_without_auto_scaling_members_of_groups_are_left_as_they_are_and_the_others_go_on() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        lab.fleet.create_group("web")
+        (stays,) = admitted(lab, 1, group="web")
+        (alone,) = admitted(lab, 1)
+        lab.faults.order(Fault.DENIED, "autoscaling:DescribeAutoScalingInstances")
+        lab.fleet.set_lifecycle_state(stays, "Standby")
+        lab.fleet.terminate(alone)
+        late = lab.fleet.launch(group="web")
+        lab.settle()
+
+        assert in_dns(lab) == {stays}
+        assert checks_of(lab, late) == []
+        reasons = {line["because"] for line in log_lines(lab, "message returned")}
+        assert any("because Auto Scaling could not be read: " in because for because in reasons)
+        left = {each["instance_id"]: each["because"] for each in findings(audit(lab), "not-read")}
+        assert left.keys() == {stays, late}
+        assert left[stays].startswith(
+            "left as it is, because Auto Scaling could not be read: An error occurred (Access"
+        )
+
+        lab.faults.end()
+        lab.run(20, step=5)
+        assert in_dns(lab) == set()
+        assert len(checks_of(lab, late)) == 1
+
+
+def test_without_spot_requests_spot_instances_are_left_as_they_are_and_the_others_go_on() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        (spot,) = admitted(lab, 1, spot=True)
+        (alone,) = admitted(lab, 1)
+        lab.faults.order(Fault.DENIED, "ec2:DescribeSpotInstanceRequests")
+        lab.fleet.terminate(alone)
+        new = lab.fleet.launch(spot=True)
+        lab.settle()
+
+        assert in_dns(lab) == {spot}
+        assert checks_of(lab, new) == []
+        lab.fleet.terminate(spot)
+        lab.settle()
+        assert in_dns(lab) == set()
+
+
+def test_without_auto_scaling_a_record_with_a_strangers_address_is_still_deleted() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        lab.fleet.create_group("web")
+        (web,) = admitted(lab, 1, group="web")
+        lab.faults.order(Fault.DENIED, "autoscaling:*")
+        lab.fleet.associate_address(web)
+        lab.settle()
+
+        assert in_dns(lab) == set()
+
+
+@pytest.mark.parametrize("fault", [Fault.DENIED, Fault.HANG])
+def test_without_metrics_nothing_waits_and_route_53_itself_says_who_is_healthy(
+    monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        (gone,) = admitted(lab, 1)
+        new = launched(lab, 1)
+        lab.faults.order(fault, "cloudwatch:GetMetricData")
+        lab.report_health(new[0])
+        lab.fleet.terminate(gone)
+        lab.clock.advance(31)
+        lab.settle()
+
+        assert in_dns(lab) == set(new)
+        report = audit(lab)
+        assert [each["because"].split(":")[0] for each in findings(report, "not-read")] == ["health not read"]
+
+
+def test_without_metrics_ten_checks_are_asked_for_in_a_pass_and_others_in_the_next() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        ids = launched(lab, 25)
+        lab.faults.order(Fault.DENIED, "cloudwatch:GetMetricData")
+        for instance_id in ids:
+            lab.report_health(instance_id)
+        lab.route53.reset_calls()
+        wait(lab)
+        assert calls(lab)["GetHealthCheckStatus"] == 10
+        assert len(in_dns(lab)) == 10
+        wait(lab)
+        assert len(in_dns(lab)) == 20
+        wait(lab)
+        assert in_dns(lab) == set(ids)
+
+
+def test_without_health_nobody_is_said_to_be_overdue() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        launched(lab, 1)
+        lab.clock.advance(3600)
+        assert len(findings(audit(lab), "not-healthy-in-time")) == 1
+        lab.faults.order(Fault.DENIED, "cloudwatch:GetMetricData")
+
+        assert findings(audit(lab), "not-healthy-in-time") == []
+
+
+def test_without_the_list_of_health_checks_records_are_withdrawn_and_the_messages_come_again() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        (gone,) = admitted(lab, 1)
+        lab.faults.order(Fault.DENIED, "route53:ListHealthChecks")
+        lab.fleet.terminate(gone)
+        lab.settle()
+
+        assert in_dns(lab) == set()
+        assert len(checks_of(lab, gone)) == 1
+        assert findings(audit(lab), "not-read")[0]["because"].startswith("health checks not read: ")
+        lab.faults.end()
+        lab.run(10, step=5)
+        assert checks_of(lab, gone) == []

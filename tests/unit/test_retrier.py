@@ -168,14 +168,15 @@ def test_requests_are_counted_by_service() -> None:
 
 
 def test_within_hurried_limits_a_service_that_timed_out_is_asked_nothing_more() -> None:
-    retrier, clock_out = Clock().retrier(), ReadTimeoutError(endpoint_url=ENDPOINT)
+    retrier, timeout = Clock().retrier(), ReadTimeoutError(endpoint_url=ENDPOINT)
     with retrier.within(Limits(tries=2, hurried=True)):
         with pytest.raises(TryLaterError, match="Read timeout"):
-            retrier.call(answers(clock_out, "yes"), service="cloudwatch")
-        with pytest.raises(TryLaterError, match=r"^cloudwatch did not answer a request before$"):
-            retrier.call(answers("yes"), service="cloudwatch")
+            retrier.call(answers(timeout, "yes"), service="cloudwatch", region="us-east-1")
+        with pytest.raises(TryLaterError, match=r"^cloudwatch in us-east-1 did not answer a request before$"):
+            retrier.call(answers("yes"), service="cloudwatch", region="us-east-1")
+        assert retrier.call(answers("yes"), service="cloudwatch", region="eu-west-1") == "yes"
         assert retrier.call(answers(refusal("Throttling"), "yes"), service="ec2") == "yes"
-    assert retrier.call(answers("yes"), service="cloudwatch") == "yes"
+    assert retrier.call(answers("yes"), service="cloudwatch", region="us-east-1") == "yes"
 
 
 def test_other_limits_hold_until_their_end() -> None:

@@ -104,8 +104,8 @@ def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
 def find_public_checks(situation: Situation) -> Iterator[Finding]:
     """Yield a finding for each pool with a check in a private hosted zone."""
     for pool in situation.pools:
-        zone = situation.zones[pool.zone_id]
-        if zone.private and pool.check is not None:
+        zone = situation.zones.get(pool.zone_id)
+        if zone is not None and zone.private and pool.check is not None:
             because = (
                 f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
                 f"ask public addresses ({pool.address}) from outside; right is a public zone, or "

@@ -19,17 +19,18 @@ from fleet53.config.pools import normal_name
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.source import Source
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.convergence.replacement import Replacement
-    from fleet53.domain.finding import Finding
     from fleet53.domain.health_check import Check, HealthObservation
     from fleet53.domain.ids import CheckId, ZoneId
     from fleet53.domain.ingress import Family, PrefixList
@@ -93,8 +94,21 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
         access=_read_access(situation, aws, informing),
         protections=_read_protections(situation, aws, informing),
         delegation=_read_delegation(situation, aws, informing),
-        unreadable=(*gathered.findings, *informing.findings),
+        unreadable=(*gathered.findings, *_unread(situation), *informing.findings),
     )
+
+
+def _unread(situation: Situation) -> Iterator[Finding]:
+    """Yield a finding for the health checks and each hosted zone that could not be read.
+
+    Members whose state could not be read have theirs in the plan.
+    """
+    for pool in situation.pools:
+        if pool.zone_id not in situation.zones:
+            because = f"hosted zone not read: {pool.zone_id} may be private, or not hold {pool.record_name}"
+            yield Finding(FindingKind.NOT_READ, because, pool.name, record_name=pool.record_name)
+    if Source.CHECKS in situation.unread:
+        yield Finding(FindingKind.NOT_READ, f"health checks not read: {situation.unread[Source.CHECKS]}")
 
 
 def _healthy(observations: Mapping[CheckId, HealthObservation]) -> dict[CheckId, bool]:

@@ -135,13 +135,12 @@ class Clients:
         return Connection(settings, self._adapters(settings, retrier), retrier, _now)
 
     def _adapters(self, settings: Settings, retrier: Retrier) -> Aws:
-        route53 = Route53(self.route53, self.zones)
         return Aws(
             ec2=Ec2(self.ec2, settings.pool_tag_key),
             security_groups=SecurityGroups(self.ec2),
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
-            route53=route53,
-            health=Health(self.cloudwatch, route53),
+            route53=Route53(self.route53, self.zones),
+            health=Health(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url, self.looks),
             usage=Usage(self.own_cloudwatch, settings.owner),

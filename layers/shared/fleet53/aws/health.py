@@ -1,7 +1,7 @@
 """Health: what Route 53's checkers see, read from CloudWatch.
 
 Route 53 puts its metrics into us-east-1 only. To read them takes none of Route 53's five requests a second. The metrics
-lag by a minute or more, so a few new checks are read from Route 53 itself; GetHealthCheckStatus is not meant for more.
+lag by a minute or more.
 """
 
 from __future__ import annotations
@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
-    from fleet53.aws.route53 import Route53
     from fleet53.domain.ids import CheckId
 
 REGION: Final = "us-east-1"
-MOST_ASKED: Final = 10
-"""How many checks without a datapoint are read from Route 53 itself in one pass."""
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 _LEAST_COVERED: Final = 0.8
@@ -37,9 +34,8 @@ type _Datapoints = list[tuple[datetime, float]]
 class Health:
     """The calls that return the state of health checks."""
 
-    def __init__(self, client: CloudWatchClient, route53: Route53) -> None:
+    def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
-        self._route53 = route53
 
     def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, HealthObservation]:
         """Return what Route 53 sees of each check, and since when in HISTORY. A check without new data is missing."""
@@ -84,19 +80,6 @@ class Health:
         """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""
         series = self._series(check_ids, now - _WINDOW, now + _PERIOD)
         return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series.items() if datapoints}
-
-    def read(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
-        """Return whether Route 53 sees each check healthy. A check that has no data yet is missing.
-
-        If CloudWatch has no data for at most MOST_ASKED of the checks, their state is read from Route 53 itself.
-        """
-        wanted = frozenset(check_ids)
-        seen = self.seen(wanted, now=now)
-        unseen = sorted(wanted - seen.keys())
-        if len(unseen) > MOST_ASKED:
-            return seen
-        asked = {check_id: self._route53.percent_healthy(check_id) for check_id in unseen}
-        return seen | {check_id: share > HEALTHY_ABOVE for check_id, share in asked.items() if share is not None}
 
 
 def _read_history(datapoints: _Datapoints) -> HealthObservation:

@@ -45,12 +45,17 @@ _BUSY: Final = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestT
 class Limits:
     """How much a call may take: at most `tries`, none of which may end with less than `reserve` seconds left.
 
-    Where `hurried`, a call that timed out is not tried again, and its service is asked nothing more within such limits.
+    Where `hurried`, a call that timed out is not tried again, and its service in that region is asked nothing more
+    within such limits.
     """
 
     tries: int = _TRIES
     reserve: float = RESERVE
     hurried: bool = False
+
+
+DISPENSABLE: Final = Limits(tries=4, hurried=True)
+"""For a read that a pass can do without, so that a withdrawal in the same pass does not wait for it."""
 
 
 @dataclass(slots=True)
@@ -66,7 +71,7 @@ class Retrier:
     calls: Counter[str] = field(default_factory=Counter, init=False)
     throttled: Counter[str] = field(default_factory=Counter, init=False)
     _limits: Limits = field(default_factory=Limits, init=False)
-    _silent: set[str] = field(default_factory=set, init=False)
+    _silent: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     @contextlib.contextmanager
     def within(self, limits: Limits) -> Iterator[None]:
@@ -77,15 +82,15 @@ class Retrier:
         finally:
             self._limits = before
 
-    def call[T](self, call: Callable[[], T], *, service: str = "", longest: float = 0.0) -> T:
+    def call[T](self, call: Callable[[], T], *, service: str = "", region: str = "", longest: float = 0.0) -> T:
         """Return what `call` returns. A throttled call, or one that AWS did not answer, is tried again.
 
         `longest` is how many seconds one try can take: the client's time-outs. The pauses grow, with jitter. Raises
         OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try.
         """
         limits, reason = self._limits, ""
-        if limits.hurried and service in self._silent:
-            raise TryLaterError(f"{service} did not answer a request before")
+        if limits.hurried and (service, region) in self._silent:
+            raise TryLaterError(f"{service} in {region} did not answer a request before")
         for attempt in range(limits.tries):
             if attempt:
                 pause = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY) * (0.5 + self.random())
@@ -99,7 +104,7 @@ class Retrier:
                     raise
                 reason = str(error)
                 if limits.hurried and isinstance(error, _TIMED_OUT):
-                    self._silent.add(service)
+                    self._silent.add((service, region))
                     raise TryLaterError(reason) from error
         raise TryLaterError(f"tried {limits.tries} times: {reason}")
 

@@ -46,6 +46,7 @@ class Tries:
                 return tries.retrier.call(
                     ask,
                     service=self.meta.service_model.service_name,
+                    region=self.meta.region_name,
                     longest=config.connect_timeout + config.read_timeout,
                 )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.convergence.instances import add_instances
+from fleet53.domain.health_check import HEALTHY_ABOVE
+from fleet53.domain.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,15 +19,60 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 
+MOST_ASKED: Final = 10
+"""How many checks are read from Route 53 itself in one pass: GetHealthCheckStatus is not meant for more."""
+_TURN: Final = 30
+"""Seconds until other checks are asked for: the pause between the first passes for a waiting member."""
+
+
 def add_checks(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the account's checks, and with the instances that our checks are for."""
-    checks = aws.route53.checks()
+    """Return the situation with the account's checks, and with the instances that our checks are for.
+
+    Checks that cannot be read are noted. A withdrawal of a record does not depend on them.
+    """
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            checks = aws.route53.checks()
+    except AWS_ERRORS as error:
+        return situation.without(Source.CHECKS, error)
     references = (situation.owner.read_reference(check.reference) for check in checks.values())
     holders = {reference.instance_id for reference in references if reference is not None}
     return add_instances(replace(situation, checks=checks), holders, aws)
 
 
 def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, now: datetime) -> Situation:
-    """Return the situation with what Route 53 sees of `check_ids`."""
+    """Return the situation with what Route 53 sees of `check_ids`. A check without data is missing.
+
+    The health is read from CloudWatch, and of at most MOST_ASKED checks without data from Route 53 itself. Where
+    CloudWatch cannot be read, Route 53 is asked for MOST_ASKED of the checks, for others in each pass.
+    """
     wanted = frozenset(check_ids)
-    return replace(situation, healthy=aws.health.read(wanted, now=now)) if wanted else situation
+    if not wanted:
+        return situation
+    seen: dict[CheckId, bool] = {}
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            seen = aws.health.seen(wanted, now=now)
+    except AWS_ERRORS as error:
+        situation = situation.without(Source.HEALTH, error)
+    unseen = sorted(wanted - seen.keys())
+    if Source.HEALTH in situation.unread:
+        unseen = _turn(unseen, now)
+    elif len(unseen) > MOST_ASKED:
+        unseen = []
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            for check_id in unseen:
+                if (percent := aws.route53.percent_healthy(check_id)) is not None:
+                    seen[check_id] = percent > HEALTHY_ABOVE
+    except AWS_ERRORS as error:
+        situation = situation.without(Source.HEALTH, error)
+    return replace(situation, healthy=seen)
+
+
+def _turn(check_ids: list[CheckId], now: datetime) -> list[CheckId]:
+    """Return the checks whose turn it is now, so that checks that never become healthy do not keep others waiting."""
+    if len(check_ids) <= MOST_ASKED:
+        return check_ids
+    first = int(now.timestamp()) // _TURN * MOST_ASKED % len(check_ids)
+    return [*check_ids, *check_ids][first : first + MOST_ASKED]

@@ -37,7 +37,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         pools=pools,
         declared=usable.declared_names,
         faults=faults,
-        zones={pool.zone_id: usable.zones[pool.zone_id] for pool in pools},
+        zones={pool.zone_id: usable.zones[pool.zone_id] for pool in pools if pool.zone_id in usable.zones},
         instances=aws.ec2.tagged(),
         records=found.at_pools,
         orphans=found.orphans,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
+from fleet53.domain.source import Source
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -23,15 +26,23 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 
 
 def add_states(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools."""
+    """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
+
+    A service that cannot be read is noted, because everybody whose fate EC2 alone decides does not depend on it.
+    """
     members = [instance for instance in situation.instances.values() if _is_running_member(instance, situation)]
-    return replace(
-        situation,
-        lifecycle_states=aws.autoscaling.lifecycle_states(
-            instance.id for instance in members if instance.group is not None
-        ),
-        spot=aws.ec2.spot_status(instance.id for instance in members if instance.spot),
-    )
+    in_groups = [instance.id for instance in members if instance.group is not None]
+    by_spot = [instance.id for instance in members if instance.spot]
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            situation = replace(situation, lifecycle_states=aws.autoscaling.lifecycle_states(in_groups))
+    except AWS_ERRORS as error:
+        situation = situation.without(Source.AUTO_SCALING, error)
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            return replace(situation, spot=aws.ec2.spot_status(by_spot))
+    except AWS_ERRORS as error:
+        return situation.without(Source.SPOT, error)
 
 
 def _is_running_member(instance: Instance, situation: Situation) -> bool:

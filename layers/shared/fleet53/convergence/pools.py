@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53.aws.retrier import DISPENSABLE
 from fleet53.config.pools import Declared, PoolFault, read_pools
-from fleet53.domain.errors import ZoneUnreadableError
+from fleet53.domain.errors import TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import FindingKind
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 class UsablePools:
     """The pools of a pass that can be used.
 
-    `pools` are those of the scope whose hosted zone can be read and holds their name, `zones` the hosted zones that
-    were read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used.
+    `pools` are those of the scope whose hosted zone holds their name, or was not read. `zones` are the zones that were
+    read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used.
     """
 
     pools: tuple[Pool, ...]
@@ -53,9 +54,13 @@ def read_usable_pools(scope: Scope, aws: Aws) -> UsablePools:
         if not (scope.covers(pool.name) or scope.sweep):
             continue
         try:
-            zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
-        except ZoneUnreadableError as error:
-            faults.append(unreadable_zone(pool, error))
+            with aws.retrier.within(DISPENSABLE):
+                zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
+        except (ZoneUnreadableError, TryLaterError) as error:
+            if scope.covers(pool.name) and not isinstance(error, ZoneGoneError):
+                pools.append(pool)  # what decides is whether its records can be read
+            else:
+                faults.append(unreadable_zone(pool, error))
             continue
         if not zone.holds(pool.record_name):
             because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
@@ -65,6 +70,6 @@ def read_usable_pools(scope: Scope, aws: Aws) -> UsablePools:
     return UsablePools(tuple(pools), zones, declared, tuple(faults))
 
 
-def unreadable_zone(pool: Pool, error: ZoneUnreadableError) -> PoolFault:
+def unreadable_zone(pool: Pool, error: Exception) -> PoolFault:
     """Return the fault of a pool whose hosted zone cannot be read."""
     return PoolFault(pool.name, str(error), FindingKind.ZONE_UNREADABLE, pool.record_name)

@@ -17,7 +17,7 @@ from fleet53.planning.membership import Membership
 from fleet53.planning.records_at import describe_address, why_not_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fleet53.domain.health_check import Check
     from fleet53.domain.ids import CheckId, InstanceId
@@ -58,9 +58,7 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: str | No
     """
     records = [member.records[record_type] for record_type in RecordType if record_type in member.records]
     if member.verdict.membership is Membership.LEAVE:
-        yield Decision(finding=finding(pool, FindingKind.UNKNOWN_STATE, member.verdict.because, member.id))
-        for record in records:
-            yield Decision(remaining=record)
+        yield from _leave(member, records, pool)
     elif member.verdict.membership is Membership.WITHDRAW or member.instance is None:
         for record in records:
             yield _withdraw(member, record, pool, hold)
@@ -69,6 +67,22 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: str | No
             if record_type in pool.address.record_types or record_type in member.records:
                 served = _Served(member.instance, member.verdict, record_type, member.records.get(record_type))
                 yield _serve(served, pool, checks)
+
+
+def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[Decision]:
+    """Keep a member's records, and report why.
+
+    Where something could not be read, what EC2 alone decides is still done: Note [Stranger's address].
+    """
+    unread = member.verdict.unread
+    kind = FindingKind.NOT_READ if unread else FindingKind.UNKNOWN_STATE
+    yield Decision(finding=finding(pool, kind, member.verdict.because, member.id))
+    for record in records:
+        stranger = why_not_own(record, member.instance, pool) if unread and member.instance is not None else None
+        if stranger is not None:
+            yield Decision(delete=deletion(pool, member.id, record, stranger, FindingKind.STALE_RECORD))
+        else:
+            yield Decision(remaining=record)
 
 
 def _withdraw(member: Member, record: Record, pool: Pool, hold: str | None) -> Decision:

@@ -11,6 +11,7 @@
 | EC2 running, in no Auto Scaling group                              | ADMIT      |
 | its tag names a group, but Auto Scaling does not list it           | WAIT       |
 | in a group                                                         | AUTO_SCALING below |
+| Auto Scaling or Spot decides, and could not be read              | LEAVE      |
 
 The first row that applies decides. ADMIT, PREPARE, WAIT, WITHDRAW and LEAVE are explained in plan.py.
 """
@@ -19,7 +20,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from fleet53.domain.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,19 +102,27 @@ class Verdict:
     """A membership with its reason.
 
     `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on
-    absence, and the guard may hold it.
+    absence, and the guard may hold it. `unread` is whether what decides could not be read.
     """
 
     membership: Membership
     because: str
     evidence: bool = True
+    unread: bool = False
 
 
-def judge(instance: Instance | None, pool: PoolName, lifecycle_state: str | None, spot: str | None) -> Verdict:
+def judge(
+    instance: Instance | None,
+    pool: PoolName,
+    lifecycle_state: str | None,
+    spot: str | None,
+    unread: Mapping[Source, str] = MappingProxyType({}),
+) -> Verdict:
     """Return the membership of `instance` in `pool`, with its reason.
 
     `instance` is None when EC2 does not know the id. `lifecycle_state` is Auto Scaling's, None when it does
-    not know the instance. `spot` is the status code of the instance's Spot request, None without one.
+    not know the instance. `spot` is the status code of the instance's Spot request, None without one. `unread` has the
+    sources that could not be read, with the reason.
     """
     if instance is None:
         return Verdict(Membership.WITHDRAW, "EC2 does not know the instance", evidence=False)
@@ -125,11 +137,28 @@ def judge(instance: Instance | None, pool: PoolName, lifecycle_state: str | None
         return Verdict(by_ec2, f"EC2 says {instance.state}")
     if spot is not None and spot.startswith(SPOT_MARKS):
         return Verdict(Membership.WITHDRAW, f"its Spot request is {spot}")
-    if instance.group is None:
-        return Verdict(Membership.ADMIT, "EC2 says running")
+    verdict = _in_group(instance.group, lifecycle_state, unread) if instance.group is not None else _RUNNING
+    if instance.spot and Source.SPOT in unread and verdict.membership in {Membership.ADMIT, Membership.PREPARE}:
+        return _left(Source.SPOT, unread)
+    return verdict
+
+
+_RUNNING: Final = Verdict(Membership.ADMIT, "EC2 says running")
+
+
+def _in_group(group: str, lifecycle_state: str | None, unread: Mapping[Source, str]) -> Verdict:
+    """Return the membership of a running instance in an Auto Scaling group."""
+    if Source.AUTO_SCALING in unread:
+        return _left(Source.AUTO_SCALING, unread)
     if lifecycle_state is None:
-        return Verdict(Membership.WAIT, f"Auto Scaling does not confirm it in group {instance.group}")
+        return Verdict(Membership.WAIT, f"Auto Scaling does not confirm it in group {group}")
     by_group = AUTO_SCALING.get(lifecycle_state)
     if by_group is None:
         return Verdict(Membership.LEAVE, f"Auto Scaling state {lifecycle_state!r} is unknown to this version")
     return Verdict(by_group, f"Auto Scaling says {lifecycle_state}")
+
+
+def _left(source: Source, unread: Mapping[Source, str]) -> Verdict:
+    return Verdict(
+        Membership.LEAVE, f"left as it is, because {source} could not be read: {unread[source]}", unread=True
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fleet53.domain.source import Source
 from fleet53.planning.membership import Verdict, judge
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Situation:
     requests. `records` are all record sets at a pool's name, whoever made them. `orphans` are known only after a sweep
     (`swept`). `checks` are all health checks of the account, or None where they were not read. `healthy` is whether
     Route 53 sees a check healthy; a check that is missing there has no data yet. `whole` is whether the pass is about
-    all pools.
+    all pools. `unread` has what could not be read, with the reason.
     """
 
     owner: Owner
@@ -53,6 +54,7 @@ class Situation:
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     swept: bool = False
     whole: bool = True
+    unread: Mapping[Source, str] = field(default_factory=dict)
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return the membership of the instance in `pool`, with its reason."""
@@ -61,7 +63,19 @@ class Situation:
             pool,
             self.lifecycle_states.get(instance_id),
             self.spot.get(instance_id),
+            self.unread,
         )
+
+    def why_undecided(self, pool: PoolName) -> str | None:
+        """Return why the pool has to be passed again: something that decides about its records could not be read."""
+        if Source.CHECKS in self.unread:
+            return f"{Source.CHECKS} could not be read: {self.unread[Source.CHECKS]}"
+        verdicts = (self.verdict(instance_id, pool) for instance_id in sorted(self.tagged_for(pool)))
+        return next((verdict.because for verdict in verdicts if verdict.unread), None)
+
+    def without(self, source: Source, because: object) -> Situation:
+        """Return the situation without a source that could not be read."""
+        return replace(self, unread={**self.unread, source: str(because)})
 
     def tagged_for(self, pool: PoolName) -> frozenset[InstanceId]:
         """Return the instances whose tag names `pool`."""

@@ -26,7 +26,8 @@ class Outcome:
 
     `pools`, `ready`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None is for
     records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions` were
-    read during the run. `retry` has the messages to return, with the reason.
+    read during the run. `unread` are the pools for which something could not be read that decides about records, and
+    `retry` the messages to return, with the reasons.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -40,6 +41,7 @@ class Outcome:
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
+    unread: dict[PoolName, str] = field(default_factory=dict)
     retry: dict[MessageId, str] = field(default_factory=dict)
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
@@ -47,6 +49,10 @@ class Outcome:
         self.declared = situation.declared
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
+        for pool in situation.pools:
+            self.unread.pop(pool.name, None)
+            if (because := situation.why_undecided(pool.name)) is not None:
+                self.unread[pool.name] = because
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
             self.statuses.setdefault(status.pool, status)

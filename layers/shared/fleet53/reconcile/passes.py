@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
 from fleet53.convergence.checks import add_checks, add_health
 from fleet53.convergence.gather import gather
@@ -18,6 +18,7 @@ from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
+from fleet53.domain.source import Source
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.membership import EC2, Membership
 from fleet53.planning.plan import make_plan
@@ -68,8 +69,10 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: i
     The last attempt sends a batch for each pool.
     """
     gathered = gather(scope, run.settings, run.aws)
-    plan = decide(gathered.situation, guard, run.aws, now=run.now())
-    outcome.note(gathered.situation, plan, gathered.findings)
+    situation, plan = decide(gathered.situation, guard, run.aws, now=run.now())
+    outcome.note(situation, plan, gathered.findings)
+    for source, because in situation.unread.items():
+        run.log.warning("not read", extra={"source": source.value, "because": because})
     alone = attempt == _PLANS
     applied = Applied(made=outcome.made)
     for change in (change_at_once, change_after_checks):
@@ -82,23 +85,31 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: i
             _converge(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
     delete_checks(plan.without(applied.unchanged), run.aws.route53, run.log, applied)
     if scope.sweep:
-        _follow_up_groups(scope, gathered.situation, plan, run, outcome)
+        _follow_up_groups(scope, situation, plan, run, outcome)
     for finding in applied.findings:
         outcome.findings.setdefault(finding.pool, []).append(finding)
     _report_refusals(applied, outcome)
     applied.check_answered()
 
 
-def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:
-    """Return the plan. Health checks and their state are read only if the plan depends on them."""
+def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> tuple[Situation, Plan]:
+    """Return the plan, and the situation with all that was read for it.
+
+    Health checks and their state are read only if the plan depends on them. If the checks cannot be read, the plan has
+    the withdrawals, which do not depend on them.
+    """
     plan = make_plan(situation, guard)
     if situation.checks is None:
-        if plan.nothing_to_do:
-            return plan
-        situation = add_checks(situation, aws)
-        plan = make_plan(situation, guard)
+        if not plan.nothing_to_do and Source.CHECKS not in situation.unread:
+            situation = add_checks(situation, aws)
+            plan = make_plan(situation, guard)
+        if situation.checks is None:
+            return situation, plan
     awaited = {waiting.check_id for waiting in plan.waiting if waiting.check_id is not None}
-    return make_plan(add_health(situation, awaited, aws, now=now), guard) if awaited else plan
+    if not awaited:
+        return situation, plan
+    situation = add_health(situation, awaited, aws, now=now)
+    return situation, make_plan(situation, guard)
 
 
 def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
@@ -107,9 +118,10 @@ def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, 
     The changes in DNS are made by now. A failure is logged, and the next sweep tries again.
     """
     try:
-        outcome.actions += waiting_actions(situation, run.aws)
-        if scope.repair:
-            _replace_unhealthy(situation, plan, run)
+        with run.aws.retrier.within(DISPENSABLE):
+            outcome.actions += waiting_actions(situation, run.aws)
+            if scope.repair:
+                _replace_unhealthy(situation, plan, run)
     except AWS_ERRORS as error:
         run.log.warning("Auto Scaling follow-up failed", extra={"because": str(error)})
 

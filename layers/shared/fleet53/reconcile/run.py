@@ -134,6 +134,15 @@ def _with_holders[AnySignal: InstanceSignal | PoolSignal](
     return replace(signal, instance_ids=signal.instance_ids | ids, interface_ids=frozenset())
 
 
+def _undecided(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[MessageId, str]:
+    """Return the messages about pools for which something could not be read, each with the reason."""
+    return {
+        message: because
+        for message, scope in scopes.items()
+        if (because := next((why for pool, why in outcome.unread.items() if scope.covers(pool)), None)) is not None
+    }
+
+
 def _forces(signal: InstanceSignal | PoolSignal) -> bool:
     return isinstance(signal, PoolSignal) and signal.force
 
@@ -142,6 +151,7 @@ def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outco
     """Run one pass for all scopes. If an unexpected error stops it, run one pass for each message."""
     try:
         run_pass(Scope.union(scopes.values()), guard, run, outcome)
+        outcome.retry |= _undecided(scopes, outcome)
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
     except Exception as error:  # an unexpected error in one pool must not stop the others

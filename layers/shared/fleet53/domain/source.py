@@ -1,0 +1,14 @@
+"""Sources: what a pass reads from AWS and can do without, for whatever does not depend on it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Source(StrEnum):
+    """Something that a pass could not read. A withdrawal that EC2 alone decides needs none of it."""
+
+    AUTO_SCALING = "Auto Scaling"
+    SPOT = "Spot requests"
+    CHECKS = "health checks"
+    HEALTH = "health"
