@@ -14,7 +14,7 @@ from fleet53.signals import PoolSignal, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
@@ -38,9 +38,13 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
         if not run.aws.autoscaling.is_ours(action):
             continue
         now = run.now()
+        status = member_status(action.instance_id, outcome, pools)
+        if message in outcome.again and not status.pooled and not action.warm:
+            outcome.again[message] = _hold_until_shown(action, outcome.again[message], run)
+            continue
         step = decide(
             _from_withdrawal(action, withdrawn, now=now),
-            member_status(action.instance_id, outcome, pools),
+            status,
             now=now,
             admit_timeout=run.settings.admit_timeout,
             unhealthy_result=run.settings.unhealthy_launch_result,
@@ -132,6 +136,16 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
         run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": over})
         return None
     return kept
+
+
+def _hold_until_shown(action: Action, delay: timedelta, run: Run) -> timedelta:
+    """Keep an instance waiting while EC2 does not show its tag yet. Return after what time its message has to come."""
+    try:
+        kept = _keep(Hold(action, delay, "EC2 does not show its tag yet"), run)
+    except AWS_ERRORS as error:
+        run.log.warning("heartbeat not recorded", extra=_describe(action) | {"because": str(error)})
+        return delay
+    return kept.delay if kept is not None else delay
 
 
 def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> None:
