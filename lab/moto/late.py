@@ -23,9 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Late:
-    """What EC2 does not show yet, by instance, and until when. `now` is the lab's time."""
+    """What EC2 does not show yet, by instance, and until when. `now` is the lab's time.
+
+    `instances`, `tags` and `states` are how many seconds EC2 shows each of them late from now on.
+    """
 
     now: Callable[[], datetime]
+    instances: float = 0
+    tags: float = 0
+    states: float = 0
     _hidden: dict[str, datetime] = field(default_factory=dict)
     _untagged: dict[str, datetime] = field(default_factory=dict)
     _states: dict[str, tuple[str, datetime]] = field(default_factory=dict)
@@ -41,6 +47,15 @@ class Late:
     def keep_state(self, instance_id: str, state: str, seconds: float) -> None:
         """Show a former state of an instance for so many seconds."""
         self._states[instance_id] = state, self.now() + timedelta(seconds=seconds)
+
+    def note_launch(self, instance_id: str) -> None:
+        """Show a new instance and its tags as late as was set."""
+        self.hide(instance_id, self.instances)
+        self.hide_tags(instance_id, self.tags)
+
+    def note_change(self, instance_id: str, before: str) -> None:
+        """Show a new state as late as was set."""
+        self.keep_state(instance_id, before, self.states)
 
     def gaps(self) -> tuple[Gap, ...]:
         """Return how moto's EC2 is corrected."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lab.moto.bus import Bus
+    from lab.moto.late import Late
 
 INSTANCE_ARN: Final = f"arn:aws:ec2:{cloud.REGION}:{cloud.ACCOUNT}:instance/"
 _PASSED_THROUGH: Final = {
@@ -43,6 +44,7 @@ class Changes:
     """The last known state of each instance, and the last holder of each public address."""
 
     bus: Bus
+    late: Late
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _holders: dict[str, str] = field(default_factory=dict)
 
@@ -58,6 +60,10 @@ class Changes:
             if before == after:
                 continue
             self._seen[instance.id] = after
+            if before is None:
+                self.late.note_launch(instance.id)
+            elif before.state != after.state:
+                self.late.note_change(instance.id, before.state)
             if not lost:
                 self._tell(instance.id, before, after)
 

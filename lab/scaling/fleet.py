@@ -51,7 +51,7 @@ class Fleet:
 
     def __post_init__(self) -> None:
         self.late = Late(self.bus.now)
-        self._changes = Changes(self.bus)
+        self._changes = Changes(self.bus, self.late)
         self.scaling = AutoScaling(self.bus, self.bus.now, self.bus.new_id, self.emit_changes)
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")

@@ -26,10 +26,16 @@ _STATUS: Final = {
 
 @dataclass(slots=True)
 class Interruptions:
-    """The Spot instances that EC2 will interrupt, and when; `client` is a boto3 client of EC2."""
+    """The Spot instances that EC2 will interrupt, and when; `client` is a boto3 client of EC2.
+
+    The status of a Spot request changes `lag` after the warning, because EC2 is eventually consistent (EC2 API
+    Reference).
+    """
 
     bus: Bus
     client: Any
+    lag: timedelta = timedelta()
+    _late: dict[str, tuple[datetime, tuple[str, str]]] = field(default_factory=dict)
     _due: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
     def set_status(self, instance_id: str, code: str, state: str = "active") -> None:
@@ -42,13 +48,15 @@ class Interruptions:
         The status of the Spot request changes, too, if it is still `fulfilled`.
         """
         if ec2.spot_status_of(instance_id) == "fulfilled":
-            self.set_status(instance_id, *_STATUS[action][0])
+            self._late[instance_id] = self.bus.now() + self.lag, _STATUS[action][0]
+            self._change_statuses()
         self._due[instance_id] = (self.bus.now() + (timedelta() if action == "hibernate" else WARNING), action)
         detail = {"instance-id": instance_id, "instance-action": action}
         send(self.bus, "aws.ec2", "EC2 Spot Instance Interruption Warning", detail, instance_id)
 
     def interrupt_due(self) -> bool:
         """Interrupt the instances whose time has come; tell whether there were any."""
+        self._change_statuses()
         due = {each: action for each, (at, action) in self._due.items() if self.bus.now() >= at}
         self._due = {each: later for each, later in self._due.items() if each not in due}
         running = [each for each in due if ec2.state_of(each) == "running"]
@@ -60,3 +68,9 @@ class Interruptions:
             else:
                 self.client.stop_instances(InstanceIds=[instance_id])
         return bool(running)
+
+    def _change_statuses(self) -> None:
+        for instance_id, (at, status) in list(self._late.items()):
+            if self.bus.now() >= at:
+                del self._late[instance_id]
+                self.set_status(instance_id, *status)

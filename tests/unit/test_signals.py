@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
@@ -24,14 +25,15 @@ LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
 NOT_NAMED = "which does not name the instance that lost the address"
 
 
-def about_it(because: str) -> InstanceSignal:
-    return InstanceSignal(frozenset({ID}), because, AT)
+def about_it(because: str, claim: Claim | None = None) -> InstanceSignal:
+    return InstanceSignal(frozenset({ID}), because, AT, claim=claim)
 
 
 def about_action(transition: Transition, token: str, *, warm: bool = False) -> InstanceSignal:
     hook = "fleet53-launch" if transition is Transition.LAUNCHING else "fleet53-terminate"
     waits = Action("web-fleet", hook, ID, transition, at=AT, heartbeat_at=AT, token=token, warm=warm)
-    return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,))
+    claim = Claim.LAUNCHED if transition is Transition.LAUNCHING else None
+    return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,), claim=claim)
 
 
 def about_all(because: str) -> PoolSignal:
@@ -45,14 +47,14 @@ def about_interface(operation: str) -> InstanceSignal:
 
 READ: dict[str, Signal] = {
     "ec2-instance-pending": about_it("EC2 said pending"),
-    "ec2-instance-running": about_it("EC2 said running"),
-    "ec2-instance-stopping": about_it("EC2 said stopping"),
-    "ec2-instance-stopped": about_it("EC2 said stopped"),
-    "ec2-instance-shutting-down": about_it("EC2 said shutting-down"),
-    "ec2-instance-terminated": about_it("EC2 said terminated"),
-    "ec2-spot-interruption-terminate": about_it("Spot warned of an interruption"),
-    "ec2-spot-interruption-stop": about_it("Spot warned of an interruption"),
-    "ec2-spot-interruption-hibernate": about_it("Spot warned of an interruption"),
+    "ec2-instance-running": about_it("EC2 said running", Claim.RUNNING),
+    "ec2-instance-stopping": about_it("EC2 said stopping", Claim.ENDS),
+    "ec2-instance-stopped": about_it("EC2 said stopped", Claim.ENDS),
+    "ec2-instance-shutting-down": about_it("EC2 said shutting-down", Claim.ENDS),
+    "ec2-instance-terminated": about_it("EC2 said terminated", Claim.ENDS),
+    "ec2-spot-interruption-terminate": about_it("Spot warned of an interruption", Claim.INTERRUPTED),
+    "ec2-spot-interruption-stop": about_it("Spot warned of an interruption", Claim.INTERRUPTED),
+    "ec2-spot-interruption-hibernate": about_it("Spot warned of an interruption", Claim.INTERRUPTED),
     "ec2-rebalance-recommendation": Ignored(
         "aws.ec2 'EC2 Instance Rebalance Recommendation' is not an event that fleet53 acts on"
     ),
@@ -66,8 +68,8 @@ READ: dict[str, Signal] = {
     "autoscaling-terminate-action-from-warm-pool": about_action(
         TERMINATING, "87654321-4321-4321-4321-21098765000f", warm=True
     ),
-    "autoscaling-launch-successful": about_it("Auto Scaling sent EC2 Instance Launch Successful"),
-    "autoscaling-terminate-successful": about_it("Auto Scaling sent EC2 Instance Terminate Successful"),
+    "autoscaling-launch-successful": about_it("Auto Scaling sent EC2 Instance Launch Successful", Claim.LAUNCHED),
+    "autoscaling-terminate-successful": about_it("Auto Scaling sent EC2 Instance Terminate Successful", Claim.ENDS),
     "autoscaling-launch-unsuccessful": Ignored(
         "aws.autoscaling 'EC2 Instance Launch Unsuccessful' is not an event that fleet53 acts on"
     ),
@@ -292,7 +294,7 @@ def test_another_call_is_no_signal() -> None:
 def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at: datetime | None) -> None:
     state = {"instance-id": "i-0a", "state": "running"}
     read = read_signal(event("aws.ec2", "EC2 Instance State-change Notification", state, time=time), TAG)
-    assert read == InstanceSignal(frozenset({InstanceId("i-0a")}), "EC2 said running", at)
+    assert read == InstanceSignal(frozenset({InstanceId("i-0a")}), "EC2 said running", at, claim=Claim.RUNNING)
 
 
 @pytest.mark.parametrize(

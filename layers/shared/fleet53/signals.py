@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ALL: Final = "*"
+_CLAIMS: Final = {"running": Claim.RUNNING} | dict.fromkeys(
+    ("stopping", "stopped", "shutting-down", "terminated"), Claim.ENDS
+)
 _INTERFACE_CALLS: Final = frozenset(
     {
         "AttachNetworkInterface",
@@ -35,7 +39,8 @@ class InstanceSignal:
     """Something may have changed about these instances. Their tags tell which pools that concerns.
 
     `at` is the time of the event, None where it has none. `actions` are lifecycle actions that wait to be completed.
-    `interface_ids` are network interfaces; the instances that hold them are concerned, too.
+    `interface_ids` are network interfaces; the instances that hold them are concerned, too. `claim` is what EC2 shows
+    of the instances when it has caught up with the event.
     """
 
     instance_ids: frozenset[InstanceId]
@@ -43,6 +48,7 @@ class InstanceSignal:
     at: datetime | None = None
     actions: tuple[Action, ...] = ()
     interface_ids: frozenset[InterfaceId] = frozenset()
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +112,18 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
     what = f"{source} {kind!r}"
     match source, kind:
         case "aws.ec2", "EC2 Instance State-change Notification":
-            return _about_instance(detail, "instance-id", f"EC2 said {detail.get('state')}", at, what)
+            state = detail.get("state")
+            claim = _CLAIMS.get(state) if isinstance(state, str) else None
+            return _about_instance(detail, "instance-id", f"EC2 said {state}", at, what, claim=claim)
         case "aws.ec2", "EC2 Spot Instance Interruption Warning":
-            return _about_instance(detail, "instance-id", "Spot warned of an interruption", at, what)
+            return _about_instance(
+                detail, "instance-id", "Spot warned of an interruption", at, what, claim=Claim.INTERRUPTED
+            )
         case "aws.autoscaling", "EC2 Instance-launch Lifecycle Action" | "EC2 Instance-terminate Lifecycle Action":
             return _about_action(detail, at, what)
         case "aws.autoscaling", "EC2 Instance Launch Successful" | "EC2 Instance Terminate Successful":
-            return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what)
+            claim = Claim.LAUNCHED if "Launch" in kind else Claim.ENDS
+            return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what, claim=claim)
         case "aws.tag", "Tag Change on Resource":
             return _about_tags(detail, event.get("resources"), pool_tag_key, at, what)
         case "aws.ssm", "Parameter Store Change":
@@ -170,9 +181,9 @@ def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[Instance
 
 
 def _about_instance(
-    detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str
+    detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str, *, claim: Claim | None
 ) -> InstanceSignal:
-    return InstanceSignal(frozenset({InstanceId(_text(detail, key, what))}), because, at)
+    return InstanceSignal(frozenset({InstanceId(_text(detail, key, what))}), because, at, claim=claim)
 
 
 def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> InstanceSignal:
@@ -192,7 +203,8 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
         warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
     )
     because = f"Auto Scaling waits at hook {action.hook}"
-    return InstanceSignal(frozenset({action.instance_id}), because, at, (action,))
+    claim = Claim.LAUNCHED if launching else None
+    return InstanceSignal(frozenset({action.instance_id}), because, at, (action,), claim=claim)
 
 
 def _write_action(action: Action) -> dict[str, Any]:

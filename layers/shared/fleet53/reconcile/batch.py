@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, Limits
 from fleet53.domain.errors import NotUnderstoodError
+from fleet53.reconcile.behind import send_again
 from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
@@ -45,6 +46,9 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
         log.exception("run failed", extra={})
         outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
         failed = True
+    again = {each: delay for each, delay in outcome.again.items() if each not in outcome.retry}
+    bodies = {message_id: record.body for message_id, record in records.items()}
+    outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
     returned |= outcome.retry
     failed = failed or any(_received(records[message_id]) > 1 for message_id in outcome.retry)
     measured += measure_run(outcome, signals.values(), now=connection.now())

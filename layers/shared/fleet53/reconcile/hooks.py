@@ -14,6 +14,7 @@ from fleet53.signals import PoolSignal, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
@@ -40,6 +41,9 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             continue
         now = run.now()
         member = member_status(action.instance_id, outcome, pools)
+        if message in outcome.again and not member.pooled and not action.warm:
+            outcome.again[message] = _hold_until_shown(action, outcome.again[message], run)
+            continue
         step = decide(
             follow_record(action, member, withdrawn=action.instance_id in withdrawn, now=now),
             member,
@@ -132,6 +136,16 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
         run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": over})
         return None
     return kept
+
+
+def _hold_until_shown(action: Action, delay: timedelta, run: Run) -> timedelta:
+    """Keep an instance waiting while EC2 does not show its tag yet. Return after what time its message has to come."""
+    try:
+        kept = _keep(Hold(action, delay, "EC2 does not show its tag yet"), run)
+    except AWS_ERRORS as error:
+        run.log.warning("heartbeat not recorded", extra=_describe(action) | {"because": str(error)})
+        return delay
+    return kept.delay if kept is not None else delay
 
 
 def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fleet53.planning.changes import DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from fleet53.domain.finding import Finding
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.instance import Instance
@@ -26,8 +28,9 @@ class Outcome:
 
     `pools`, `ready`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None is for
     records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions` were
-    read during the run. `unread` are the pools for which something could not be read that decides about records, and
-    `retry` the messages to return, with the reasons.
+    read during the run. `unread` are the pools for which something could not be read that decides about records.
+    `retry` has the messages to return, with the reason, and `again` those to queue again, and after what time, because
+    EC2 does not show yet what their event says.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -43,6 +46,7 @@ class Outcome:
     completed: list[Complete] = field(default_factory=list)
     unread: dict[PoolName, str] = field(default_factory=dict)
     retry: dict[MessageId, str] = field(default_factory=dict)
+    again: dict[MessageId, timedelta] = field(default_factory=dict)
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Add a plan. It replaces what an earlier plan noted for the same pools."""

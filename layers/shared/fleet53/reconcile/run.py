@@ -15,6 +15,7 @@ from fleet53.domain.scope import Scope
 from fleet53.planning.changes import CreateCheck, DeleteRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import EC2, Membership
+from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
@@ -39,7 +40,8 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     has what was done before the error.
     """
     signals = _name_instances(signals, run, outcome)
-    found = find_scopes(signals, outcome.instances, terminating=_terminating(signals, run))
+    outcome.again = find_behind(signals, run, outcome)
+    found = find_scopes(signals, outcome.instances, terminating=_terminating(signals, run), again=outcome.again.keys())
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
@@ -52,7 +54,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     complete_hooks(signals, run, outcome)
     again = Scope.union(scopes[message] for message in scopes.keys() & outcome.retry.keys())
     requeue_waiting(
-        [signals[message] for message in scopes if message not in outcome.retry],
+        [signals[message] for message in scopes if message not in outcome.retry.keys() | outcome.again.keys()],
         waiting=outcome.waiting,
         fresh=set(_changed(outcome.made, again)),
         owner=run.settings.owner,
@@ -75,12 +77,16 @@ def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
 
 
 def find_scopes(
-    signals: Signals, known: Mapping[InstanceId, Instance], *, terminating: Collection[InstanceId] = ()
+    signals: Signals,
+    known: Mapping[InstanceId, Instance],
+    *,
+    terminating: Collection[InstanceId] = (),
+    again: Collection[MessageId] = (),
 ) -> dict[MessageId, Scope | None]:
     """Return the scope of each signal. None means that it concerns no pool, and costs no call to Route 53.
 
     `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
-    ours.
+    ours. The messages `again` are looked at again: an id that EC2 does not know is new there, and costs nothing yet.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
     still have its record, and so does a terminating instance whose tag is gone. An instance that ends may have a check
@@ -91,7 +97,7 @@ def find_scopes(
         if isinstance(signal, PoolSignal):
             scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep, repair=signal.repair)
         elif signal.instance_ids - known.keys():
-            scopes[message] = Scope(checks=True)
+            scopes[message] = None if message in again else Scope(checks=True)
         else:
             instances = [known[instance_id] for instance_id in signal.instance_ids]
             pools = frozenset(pool for instance in instances for pool in instance.pools)

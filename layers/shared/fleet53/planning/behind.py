@@ -1,0 +1,57 @@
+"""Behind: whether EC2 still shows an instance as it was before an event. Pure.
+
+Note [EC2 is behind]: EC2 is eventually consistent. For some seconds after an event, DescribeInstances may not show the
+instance, its tags or its state, and a Spot request may keep its former status (EC2 API Reference, Eventual
+consistency). A signal is only a hint, so what EC2 shows decides, and the event would be handled too early. So the
+message comes again after some seconds, until EC2 agrees or two minutes have passed since the event.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from fleet53.domain.claim import Claim
+from fleet53.planning.membership import EC2, SPOT_MARKS, Membership
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fleet53.domain.instance import Instance
+
+LONGEST: Final = timedelta(minutes=2)
+"""How long after an event EC2 is taken to be behind it. The interruption of a Spot instance comes then, too."""
+_SOONEST: Final = timedelta(seconds=5)
+_LATEST: Final = timedelta(seconds=30)
+_BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})
+_BEFORE_END: Final = frozenset({"pending", "running"})
+
+
+def why_behind(claim: Claim, instance: Instance | None, *, spot: str | None, at: datetime) -> str | None:
+    """Return in which way EC2 does not show yet what an event at `at` said of an instance; None where it does.
+
+    An instance that was launched again after the event is ahead of it. `spot` is the status of its Spot request.
+    """
+    starts = claim in {Claim.LAUNCHED, Claim.RUNNING}
+    if instance is None:
+        return "EC2 does not show the instance yet" if starts else None
+    if starts and not instance.pools and EC2.get(instance.state) is not Membership.WITHDRAW:
+        return "EC2 does not show a pool tag"
+    if not instance.pools or instance.launched > at:
+        return None
+    match claim:
+        case Claim.RUNNING if instance.state in _BEFORE_RUNNING:
+            return f"EC2 still says {instance.state}"
+        case Claim.ENDS if instance.state in _BEFORE_END and instance.launched < at:
+            return f"EC2 still says {instance.state}"
+        case Claim.INTERRUPTED if instance.state == "running" and not (spot or "").startswith(SPOT_MARKS):
+            return f"its Spot request is still {spot}"
+        case _:
+            return None
+
+
+def next_look(age: timedelta) -> timedelta | None:
+    """Return after what time to look again at an event of this age; None where EC2 had time enough."""
+    if age >= LONGEST:
+        return None
+    return min(max(age, _SOONEST), _LATEST, LONGEST - age)

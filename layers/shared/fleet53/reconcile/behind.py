@@ -1,0 +1,68 @@
+"""Behind: messages that come again because EC2 does not show yet what their event says."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.domain.claim import Claim
+from fleet53.planning.behind import next_look, why_behind
+from fleet53.signals import InstanceSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from fleet53.aws.queue import Queue
+    from fleet53.domain.log import Log
+    from fleet53.reconcile.outcome import MessageId, Outcome
+    from fleet53.reconcile.passes import Run
+    from fleet53.signals import PoolSignal
+
+
+def find_behind(
+    signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
+) -> dict[MessageId, timedelta]:
+    """Return after what time to look again at each signal whose event EC2 does not show yet: Note [EC2 is behind]."""
+    again: dict[MessageId, timedelta] = {}
+    for message, signal in signals.items():
+        if not isinstance(signal, InstanceSignal) or signal.claim is None or signal.at is None:
+            continue
+        delay = next_look(run.now() - signal.at)
+        because = _why_behind(signal, run, outcome) if delay is not None else None
+        if delay is not None and because is not None:
+            again[message] = delay
+            run.log.info("event looked at again", extra={"message_id": message, "because": because})
+    return again
+
+
+def _why_behind(signal: InstanceSignal, run: Run, outcome: Outcome) -> str | None:
+    if signal.claim is None or signal.at is None:
+        return None
+    members = {each for each in signal.instance_ids if each in outcome.instances and outcome.instances[each].pools}
+    spot = run.aws.ec2.spot_status(members) if signal.claim is Claim.INTERRUPTED else {}
+    reasons = (
+        why_behind(signal.claim, outcome.instances.get(each), spot=spot.get(each), at=signal.at)
+        for each in sorted(signal.instance_ids)
+    )
+    return next((because for because in reasons if because is not None), None)
+
+
+def send_again(
+    again: Mapping[MessageId, timedelta], bodies: Mapping[MessageId, str], queue: Queue, log: Log
+) -> dict[MessageId, str]:
+    """Queue a copy of each of these messages, and return why those that could not be queued are returned instead.
+
+    A copy and not a return: SQS counts how often a message is received, and the eighth time it goes to the dead-letter
+    queue; and a message that is returned twice counts as a failed run. Nothing has failed here.
+    """
+    failed: dict[MessageId, str] = {}
+    for message, delay in again.items():
+        try:
+            queue.send(json.loads(bodies[message]), delay=math.ceil(delay.total_seconds()))
+        except AWS_ERRORS as error:
+            log.warning("event not queued again", extra={"message_id": message, "because": str(error)})
+            failed[message] = str(error)
+    return failed

@@ -1,0 +1,123 @@
+"""EC2 shows an instance, its tags, its state or its Spot request some seconds after the event about it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.scaling.hooks import launch_hook, terminate_hook
+from tests.functional.groups import GROUP, completions, pass_time, state_of
+from tests.functional.views import admitted, calls, checks_of, in_dns, log_lines, state_change, wait
+
+if TYPE_CHECKING:
+    from lab.world import Lab
+
+
+@pytest.mark.parametrize("late", ["instances", "tags"])
+def test_an_instance_that_ec2_shows_20_seconds_late_gets_its_check_within_30(lab: Lab, late: str) -> None:
+    setattr(lab.fleet.late, late, 20)
+    web = lab.fleet.launch()
+    lab.settle()
+    assert checks_of(lab, web) == []
+
+    lab.run(30)
+
+    assert len(checks_of(lab, web)) == 1
+    assert log_lines(lab, "message returned") == []
+
+
+def test_an_instance_that_ec2_does_not_show_yet_costs_no_call(lab: Lab) -> None:
+    admitted(lab, 1)
+    lab.route53.reset_calls()
+    lab.fleet.late.instances = 60
+
+    lab.fleet.launch(pools=())
+    lab.run(300, step=5)
+
+    assert calls(lab) == {}
+
+
+@pytest.mark.parametrize("late", ["instances", "tags"])
+def test_a_launch_hook_is_held_while_ec2_does_not_show_whose_it_is(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    setattr(lab.fleet.late, late, 40)
+    asked = completions(monkeypatch)
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(heartbeat=30), terminate_hook()))
+    lab.run(50, step=5)
+    (web,) = lab.fleet.members(GROUP)
+    assert (asked, state_of(lab, web)) == ([], "Pending:Wait")
+    assert len(checks_of(lab, web)) == 1
+
+    pass_time(lab, 180)
+
+    assert [one.result for one in asked] == ["CONTINUE"]
+    assert (state_of(lab, web), in_dns(lab)) == ("InService", {web})
+
+
+def test_a_launch_hook_of_an_instance_without_a_pool_tag_is_completed_after_two_minutes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = completions(monkeypatch)
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(heartbeat=30), terminate_hook()), pools=())
+    began = lab.clock.now()
+    lab.run(150, step=5)
+
+    (one,) = asked
+    assert timedelta(seconds=115) <= one.at - began <= timedelta(seconds=130)
+    assert calls(lab) == {}
+
+
+@pytest.mark.parametrize("state", ["stopping", "stopped", "shutting-down", "terminated"])
+def test_a_member_that_ends_leaves_dns_when_ec2_shows_it_though_no_other_event_comes(lab: Lab, state: str) -> None:
+    stays, goes = admitted(lab, 2)
+    lab.fleet.late.states = 20
+    lab.fleet.set_state(goes, state)
+    lab.settle()
+    assert in_dns(lab) == {stays, goes}
+
+    lab.run(30)
+
+    assert in_dns(lab) == {stays}
+
+
+def test_a_spot_member_leaves_dns_within_seconds_of_its_requests_status(lab: Lab) -> None:
+    stays, goes = *admitted(lab, 1), *admitted(lab, 1, spot=True)
+    lab.fleet.spot.lag = timedelta(seconds=20)
+    lab.fleet.spot.warn(goes)
+    lab.settle()
+    assert in_dns(lab) == {stays, goes}
+
+    lab.run(45)
+
+    assert in_dns(lab) == {stays}
+
+
+def test_an_event_that_ec2_never_agrees_with_is_looked_at_for_two_minutes(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.clock.advance(60)
+    lab.send(state_change(lab, web, "stopping"))
+    lab.run(125)
+    assert 3 <= len(log_lines(lab, "event looked at again")) <= 8
+    assert in_dns(lab) == {web}
+    lab.invocations.clear()
+
+    lab.run(120)
+
+    assert log_lines(lab, "event looked at again") == []
+
+
+def test_an_event_about_an_earlier_life_of_the_instance_is_not_looked_at_again(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.clock.advance(60)
+    stopped = state_change(lab, web, "stopped")
+    lab.fleet.stop(web, events=False)
+    lab.clock.advance(20)
+    lab.fleet.start(web, events=False)
+
+    lab.send(stopped)
+    wait(lab)
+
+    assert log_lines(lab, "event looked at again") == []
