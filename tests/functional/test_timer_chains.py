@@ -11,7 +11,7 @@ from moto.sqs.models import sqs_backends
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.scaling.hooks import launch_hook
 from tests.functional.groups import GROUP
-from tests.functional.views import calls, launched, see_healthy, signal, state_change
+from tests.functional.views import audit, calls, in_dns, launched, see_healthy, signal, state_change
 
 if TYPE_CHECKING:
     from lab.world import Lab
@@ -128,3 +128,45 @@ def test_sweeps_add_no_timer_to_a_launch_hook_that_is_held(lab: Lab) -> None:
         signal(lab)
 
     assert timers(instance_id) == before
+
+
+def lose_timers() -> None:
+    (queue,) = (each for each in sqs_backends[ACCOUNT][REGION].queues.values() if "Dead" not in each.name)
+    queue._messages.clear()
+
+
+def test_audits_leave_a_waiting_member_one_chain(lab: Lab) -> None:
+    (waits,) = unhealthy(lab)
+
+    lab.run(HOUR, step=60)
+
+    assert 1 <= timers(waits) <= 2  # the one of the last audit merges when it is due
+    lab.timers = ()
+    lab.run(1850, step=30)
+    assert timers(waits) == 1
+
+
+def test_an_audit_that_repairs_starts_a_chain_for_a_member_that_has_lost_its_own(lab: Lab) -> None:
+    lab.timers = ()
+    (waits,) = unhealthy(lab)
+    lose_timers()
+    lab.run(HOUR, step=60)
+    assert timers(waits) == 0
+
+    report = audit(lab, {"repair": True})
+
+    assert (report["in_sync"], report["queued"], timers(waits)) == (True, 0, 1)
+    lab.report_health(waits)
+    for _ in range(16):
+        lab.run(60, step=30)
+        lab.report_health(waits)
+    assert in_dns(lab) == {waits}
+
+
+def test_an_audit_that_only_reports_starts_no_chain(lab: Lab) -> None:
+    (waits,) = unhealthy(lab)
+    lose_timers()
+
+    audit(lab)
+
+    assert timers(waits) == 0

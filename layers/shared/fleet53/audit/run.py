@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from fleet53.audit.cost import cost_of
@@ -19,6 +20,7 @@ from fleet53.audit.members import report_pools
 from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.read import read_for_audit
 from fleet53.audit.zones import find_protected, find_undelegated
+from fleet53.planning.looks import SLOWEST, next_look
 from fleet53.report.model import Report
 from fleet53.signals import reconcile_message
 
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.domain.finding import Finding
+    from fleet53.domain.identity import Owner
     from fleet53.domain.log import Log
     from fleet53.domain.scope import Scope
+    from fleet53.planning.changes import Waiting
 
 _NO_TIMER: Final = 1
-"""The attempt of a repair's signal. The audit itself comes again, so no timer is needed (Note [One timer a member])."""
+"""The attempt of a repair's signal, which starts no timer: `_queue_looks` does (Note [One timer a member])."""
 
 
 def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
@@ -45,6 +49,8 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     """
     readings = read_for_audit(request.scope, settings, aws, log, now=now)
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
+    if request.repair:
+        _queue_looks(readings.plan.waiting, settings.owner, aws, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
     limit = readings.quotas.health_checks
     in_account = len(readings.situation.checks or ()) if limit is None else limit.used
@@ -58,6 +64,25 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         queued=_queue_repair(request, findings, aws) if request.repair else 0,
         whole=request.pools is None,
     )
+
+
+def _queue_looks(waiting: Iterable[Waiting], owner: Owner, aws: Aws, *, now: datetime) -> None:
+    """Queue the next look at the members that wait, in case the chain of messages about one of them was lost.
+
+    It is due when every such chain is due, so it merges with those that exist (Note [Looks merge]). It is no repair:
+    that a member waits is no drift.
+    """
+    waits = sorted(waiting, key=lambda each: (each.pool, each.instance_id))
+    if not waits:
+        return
+    due = next_look(owner, SLOWEST, now=now)
+    message = reconcile_message(
+        frozenset(each.pool for each in waits),
+        waits[0].because,
+        attempt=SLOWEST,
+        since=dict.fromkeys((each.instance_id for each in waits), now),
+    )
+    aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
 
 
 def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta, now: datetime) -> tuple[Finding, ...]:

@@ -47,7 +47,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
         outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
         failed = True
     again = {each: delay for each, delay in outcome.again.items() if each not in outcome.retry}
-    bodies = {message_id: record.body for message_id, record in records.items()}
+    bodies = {message_id: record["body"] for message_id, record in records.items()}
     outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
     returned |= outcome.retry
     failed = failed or any(_received(records[message_id]) > 1 for message_id in outcome.retry)
