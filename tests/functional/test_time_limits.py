@@ -10,7 +10,7 @@ from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, launched, log_lines
+from tests.functional.views import admitted, in_dns, launched, log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,3 +114,25 @@ def test_a_call_begins_only_if_its_timeouts_fit_into_the_time_left(lab: Lab) -> 
     assert 30 < seconds < 50
     assert "no time left to try again: Read timeout" in invocation.result
     assert lab.faults.asked.count("ec2:DescribeInstances") == 4
+
+
+def test_a_bus_that_hangs_delays_many_withdrawals_once_and_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        lab.put_pool("web", health_check=None, admit_when="running")
+        lab.settle()
+        leaving = launched(lab, 25)
+        assert in_dns(lab) == set(leaving)
+        lab.invocations.clear()
+        lab.faults.order(Fault.HANG, "events:PutEvents")
+        for instance_id in leaving:
+            lab.fleet.terminate(instance_id)
+        before = lab.clock.now()
+        lab.settle()
+
+        assert in_dns(lab) == set()
+        assert (lab.clock.now() - before).total_seconds() == 2
+        (line,) = log_lines(lab, "event not sent")
+        assert line["because"].startswith("25 events dropped: Read timeout")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
+import pytest
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.audit.metrics import measure_audit
@@ -23,8 +24,6 @@ from fleet53.telemetry.metrics import Measurement, emit
 from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 
 if TYPE_CHECKING:
-    import pytest
-
     from fleet53.planning.changes import Change
 
 WEB = PoolName("web")
@@ -191,3 +190,15 @@ def test_each_set_of_dimensions_is_one_line_of_the_log(
         "Kind": "no-address",
         "Findings": [1.0],
     }
+
+
+@pytest.mark.parametrize("name", ["größe", "a\tb", " ", "x" * 1025])
+def test_a_pool_that_cloudwatch_takes_no_dimension_of_is_left_out(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "fleet53")
+    emit([Measurement("Findings", 1, name, "unknown-pool"), Measurement("Findings", 2, "web", "no-address")], OWNER)
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert "Pool" not in first
+    assert first["Kind"] == "unknown-pool"
+    assert second["Pool"] == "web"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fleet53.domain.finding import Finding, FindingKind
@@ -66,6 +67,14 @@ def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_a
     assert len(drift.findings[0].because) == 1000
     assert drift.summary == {"orphan-record": 5000}
     assert len(drift.pools) == 1000
+
+
+def test_an_event_fits_whatever_pools_the_tags_name() -> None:
+    name = "\N{GRINNING FACE}" * 200
+    (drift,) = report_events(report(*(replace(finding(n, "x" * 900), pool=PoolName(f"{n}{name}")) for n in range(999))))
+    assert isinstance(drift, DriftDetected)
+    assert len(drift.model_dump_json().encode()) < 256_000
+    assert 50 < len(drift.pools) < 100
 
 
 def test_a_report_with_held_withdrawals_tells_of_each_pool() -> None:

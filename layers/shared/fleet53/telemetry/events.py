@@ -6,6 +6,7 @@ made from these models.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -33,6 +34,8 @@ MAX_FINDINGS_SIZE: Final = 150_000
 rule takes (Amazon EventBridge User Guide, PutEvents event entry size)."""
 _MAX_NAMES: Final = 1_000
 """Pools or instances that one event names."""
+_MAX_NAMES_SIZE: Final = 50_000
+"""Bytes of the pools that one event names: a tag names pools that do not exist, with any characters."""
 _MAX_TEXT: Final = 1_000
 """Characters of a reason. A message from AWS in it can have any length."""
 
@@ -132,7 +135,7 @@ def report_events(report: Report) -> Iterator[EventDetail]:
     yield DriftDetected(
         owner=report.owner,
         at=at,
-        pools=sorted({finding.pool for finding in report.findings if finding.pool is not None})[:_MAX_NAMES],
+        pools=_names_that_fit(finding.pool for finding in report.findings if finding.pool is not None),
         summary=report.summary,
         findings=fitting,
         findings_left_out=len(report.findings) - len(fitting),
@@ -198,6 +201,18 @@ def _that_fit(findings: Iterable[Finding]) -> list[DriftFinding]:
         if size > MAX_FINDINGS_SIZE:
             break
         fitting.append(finding)
+    return fitting
+
+
+def _names_that_fit(names: Iterable[str]) -> list[str]:
+    """Return the first names in order, as many as may be in one event."""
+    fitting: list[str] = []
+    size = 0
+    for name in sorted(set(names))[:_MAX_NAMES]:
+        size += len(json.dumps(name, ensure_ascii=False).encode()) + 1
+        if size > _MAX_NAMES_SIZE:
+            break
+        fitting.append(name)
     return fitting
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from fleet53.aws.retrier import Retrier
     from fleet53.domain.identity import Owner
+
+
+_MAX_DIMENSION: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,25 @@ def measure_requests(retrier: Retrier) -> list[Measurement]:
     ]
 
 
+def _dimension(value: str | None) -> str | None:
+    """Return a dimension's value, or None where CloudWatch does not take it: a tag can name a pool of any characters.
+
+    CloudWatch takes printable ASCII, not only spaces, up to 1,024 characters (CloudWatch API Reference, Dimension).
+    """
+    if value is None or not value.isascii() or not value.isprintable() or not 1 <= len(value.strip()) <= _MAX_DIMENSION:
+        return None
+    return value
+
+
 def emit(measurements: Iterable[Measurement], owner: Owner) -> None:
     """Write measurements to the log, one line for each set of dimensions. The namespace is Powertools' setting."""
     lines: dict[tuple[str | None, str | None], EphemeralMetrics] = {}
     for measurement in measurements:
-        place = measurement.pool, measurement.kind
+        place = _dimension(measurement.pool), _dimension(measurement.kind)
         if place not in lines:
             lines[place] = EphemeralMetrics(service="")  # no dimension beyond these
             lines[place].add_dimension("Owner", owner.name)
-            for name, value in (("Pool", measurement.pool), ("Kind", measurement.kind)):
+            for name, value in zip(("Pool", "Kind"), place, strict=True):
                 if value is not None:
                     lines[place].add_dimension(name, value)
         lines[place].add_metric(measurement.name, measurement.unit, measurement.value)
