@@ -21,6 +21,7 @@ from fleet53.aws.ec2 import Ec2
 from fleet53.aws.event_bus import EventBus
 from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
+from fleet53.aws.holders import Holders
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Queue
 from fleet53.aws.retrier import Retrier
@@ -93,6 +94,7 @@ class Aws:
     queue: Queue
     usage: Usage
     bus: EventBus
+    holders: Holders
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class Clients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_REGIONAL))
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_EVENTS))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
+    holders: Holders = field(default_factory=Holders)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
@@ -131,6 +134,7 @@ class Clients:
             queue=Queue(self.sqs, settings.queue_url),
             usage=Usage(self.own_cloudwatch, settings.owner),
             bus=EventBus(self.events, retrier),
+            holders=self.holders,
         )
 
 

@@ -68,6 +68,8 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
         gathered = gather(scope, run.settings, run.aws)
         plan = decide(gathered.situation, guard, run.aws, now=run.now())
         outcome.note(gathered.situation, plan, gathered.findings)
+        in_dns = {status.pool: status.in_dns for status in plan.statuses}
+        run.aws.holders.note(in_dns, gathered.situation.declared, now=run.now())
         alone = attempt == _PLANS
         applied = Applied()
         try:
