@@ -20,8 +20,8 @@ FRESH: Final = timedelta(minutes=5)
 class Holders:
     """Who held a record of which pool when its records were last read. It is only a hint where to look.
 
-    A function keeps it while it is warm, and every pass renews it at no cost. Who loses a record stays for FRESH, so
-    that its lifecycle hook is not taken for that of an unrelated instance.
+    A function keeps it while it is warm, and every pass renews it at no cost. An instance that lost its record stays
+    for FRESH, so that what other passes do meanwhile does not hide it.
     """
 
     _declared: frozenset[PoolName] | None = None
