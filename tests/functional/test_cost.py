@@ -208,3 +208,16 @@ def test_a_sweep_of_a_fleet_in_order_costs_one_call_a_zone_and_one_for_the_check
     signal(lab)
 
     assert calls(lab) == {"ListResourceRecordSets": 1, "ListHealthChecks": 1}
+
+
+def test_unrelated_instances_that_end_cost_one_call_a_pool_in_five_minutes_at_most(lab: Lab) -> None:
+    admitted(lab, 1)
+    unrelated = [lab.fleet.launch(pools=()) for _ in range(6)]
+    lab.run(400, step=5)
+    lab.route53.reset_calls()
+
+    for instance_id in unrelated:
+        lab.fleet.terminate(instance_id)
+        lab.run(40, step=5)
+
+    assert calls(lab) == {"ListResourceRecordSets": 1}

@@ -247,3 +247,18 @@ def test_a_listing_that_fails_withdraws_nobody_and_the_signal_comes_again(
 
     assert in_dns(lab) == set(web[:7])
     assert checks_of(lab, gone) == []
+
+
+def test_members_that_lose_their_tags_and_then_end_leave_dns_though_the_guard_held_them(lab: Lab) -> None:
+    web = admitted(lab, 6)
+    for instance_id in web:
+        lab.fleet.retag(instance_id, [], events=False)
+    signal(lab)
+    assert in_dns(lab) == set(web)
+
+    for instance_id in web:
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+
+    assert in_dns(lab) == set()
+    assert checks(lab) == {}

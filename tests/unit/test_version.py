@@ -59,7 +59,7 @@ def test_every_form_of_the_report_says_the_version() -> None:
 
 
 def test_every_client_names_the_version_in_its_user_agent(clients: list[Any]) -> None:
-    assert len(clients) == len(fields(Clients)) - 2 + len(fields(StackClients))  # zones and looks are no clients
+    assert len(clients) == len(fields(Clients)) - 3 + len(fields(StackClients))  # zones, looks and holders are no clients
     for client in clients:
         assert f"fleet53/{__version__}" in user_agent(client).split()
 

@@ -21,6 +21,7 @@ from fleet53.aws.ec2 import Ec2
 from fleet53.aws.event_bus import EventBus
 from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
+from fleet53.aws.holders import Holders
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Looks, Queue
 from fleet53.aws.retrier import Retrier
@@ -107,6 +108,7 @@ class Aws:
     usage: Usage
     bus: EventBus
     retrier: Retrier
+    holders: Holders
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class Clients:
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_BRIEF))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
+    holders: Holders = field(default_factory=Holders)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
@@ -146,6 +149,7 @@ class Clients:
             usage=Usage(self.own_cloudwatch, settings.owner),
             bus=EventBus(self.events, retrier),
             retrier=retrier,
+            holders=self.holders,
         )
 
 

@@ -2,7 +2,7 @@
 
 | the instance waits                              | it goes on                                       |
 | ----------------------------------------------- | ------------------------------------------------ |
-| and is in no pool                               | at once                                          |
+| and is in no pool                               | at once; without a pool tag, after two minutes   |
 | on its way into the warm pool, or to its end    | at once: it was never registered                 |
 | to be launched                                  | when it is ready, or when AdmitTimeout is over   |
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |

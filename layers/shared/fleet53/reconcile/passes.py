@@ -71,6 +71,8 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: i
     gathered = gather(scope, run.settings, run.aws)
     situation, plan = decide(gathered.situation, guard, run.aws, now=run.now())
     outcome.note(situation, plan, gathered.findings)
+    in_dns = {status.pool: status.in_dns for status in plan.statuses}
+    run.aws.holders.note(in_dns, situation.declared, now=run.now())
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
     alone = attempt == _PLANS
