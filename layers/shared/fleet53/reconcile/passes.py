@@ -9,7 +9,7 @@ that can take long.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
@@ -23,6 +23,7 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.plan import make_plan
+from fleet53.signals import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or an admission was overtaken."""
+
+
+_FEW_CHECKS: Final = 25
+"""How many checks are deleted before the queue is looked at: five seconds, at five requests a second."""
+_LATER: Final = 60
+"""Seconds after which the deletions that were left are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,39 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     if overtaken and not last:
         plan = plan.without(overtaken.pools or ())
         run_pass(overtaken, guard, run, outcome, attempt + 1)
-    delete_checks(plan.without(applied.unchanged), run.aws.route53, run.log, applied)
+    _delete_checks(plan.without(applied.unchanged), scope, run, applied)
     if scope.sweep:
         _follow_up_groups(scope, gathered.situation, plan, run, outcome)
     for finding in applied.findings:
         outcome.findings.setdefault(finding.pool, []).append(finding)
     _report_refusals(applied, outcome)
     applied.check_answered()
+
+
+def _delete_checks(plan: Plan, scope: Scope, run: Run, applied: Applied) -> None:
+    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass.
+
+    Five deletions take a second, and a signal that waits may be about an address that has to leave DNS. A check that
+    exists for a minute longer harms nobody.
+    """
+    left = plan.delete_checks
+    while left:
+        if len(left) > _FEW_CHECKS and _signals_wait(run):
+            because = f"{len(left)} checks are to be deleted when the queue is empty"
+            run.log.info("deletion of checks deferred", extra={"because": because})
+            message = reconcile_message(scope.pools, because, sweep=scope.sweep, attempt=1)
+            run.aws.queue.send(message, delay=_LATER)
+            return
+        delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
+        left = left[_FEW_CHECKS:]
+
+
+def _signals_wait(run: Run) -> bool:
+    try:
+        return run.aws.queue.waiting() > 0
+    except AWS_ERRORS as error:
+        run.log.warning("queue not read", extra={"because": str(error)})
+        return False
 
 
 def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> Plan:
