@@ -95,7 +95,7 @@ def test_an_instance_that_terminates_between_reading_and_admission_is_not_left_i
     intercept(lab, monkeypatch, "ChangeResourceRecordSets", terminate)
     see_healthy(lab, [doomed, stays])
 
-    assert doomed in {holder for batch in batches(lab) for action, holder in batch if action == "UPSERT"}
+    assert doomed in {holder for batch in batches(lab) for action, holder in batch if action == "CREATE"}
     assert in_dns(lab) == {stays}
     assert len(checks(lab)) == 1
 
@@ -113,7 +113,7 @@ def test_an_instance_that_terminates_while_its_record_comes_at_once_is_not_left_
     intercept(lab, monkeypatch, "ChangeResourceRecordSets", terminate)
     lab.settle()
 
-    assert batches(lab) == [[("UPSERT", doomed)], [("DELETE", doomed)]]
+    assert batches(lab) == [[("CREATE", doomed)], [("DELETE", doomed)]]
     assert in_dns(lab) == set()
 
 

@@ -52,7 +52,7 @@ def test_an_empty_pool_answers_with_its_fallback_without_a_check(answering: Lab)
 def test_the_fallback_goes_in_the_batch_in_which_the_first_member_comes(answering: Lab) -> None:
     (web,) = admitted(answering, 1)
 
-    assert batches(answering) == [[("DELETE", "fallback"), ("UPSERT", web)]]
+    assert batches(answering) == [[("DELETE", "fallback"), ("CREATE", web)]]
     assert values(answering) == {answering.fleet.address(web)}
 
 
@@ -73,7 +73,7 @@ def test_the_fallback_comes_in_the_batch_in_which_the_last_member_goes(answering
     answering.fleet.terminate(two)
     answering.settle()
 
-    assert batches(answering) == [[("DELETE", two), ("UPSERT", "fallback")]]
+    assert batches(answering) == [[("DELETE", two), ("CREATE", "fallback")]]
     assert values(answering) == {FALLBACK}
 
 
@@ -86,7 +86,7 @@ def test_the_fallback_comes_when_all_members_go_at_once(answering: Lab) -> None:
     answering.settle()
 
     (batch,) = batches(answering)
-    assert sorted(batch) == sorted([*(("DELETE", each) for each in web), ("UPSERT", "fallback")])
+    assert sorted(batch) == sorted([*(("DELETE", each) for each in web), ("CREATE", "fallback")])
 
 
 def test_over_many_changes_the_name_is_never_empty(answering: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

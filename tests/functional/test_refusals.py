@@ -249,7 +249,7 @@ def test_a_pool_is_withdrawn_from_even_where_its_admissions_are_refused(
     assert in_dns(lab) == {going}
 
     def refuse_admissions(parameters: Mapping[str, Any]) -> None:
-        if any(change["Action"] == "UPSERT" for change in parameters["ChangeBatch"]["Changes"]):
+        if any(change["Action"] == "CREATE" for change in parameters["ChangeBatch"]["Changes"]):
             raise Route53Error("InvalidChangeBatch", "[no more of this]")
 
     before_each(lab, monkeypatch, "ChangeResourceRecordSets", refuse_admissions)
@@ -323,4 +323,4 @@ def test_a_check_that_somebody_deletes_before_its_record_is_put_is_made_anew(
     see_healthy(lab, [web])
     assert record_of(lab, web)["HealthCheckId"] == second
     assert findings(audit(lab), "dead-check-reference") == []
-    assert batches(lab)[-1] == [("UPSERT", web)]
+    assert batches(lab)[-1] == [("CREATE", web)]

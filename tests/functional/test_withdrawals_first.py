@@ -17,7 +17,9 @@ from tests.functional.views import (
     log_lines,
     records,
     signal,
+    state_change,
     values,
+    wait,
 )
 
 if TYPE_CHECKING:
@@ -164,6 +166,25 @@ def test_when_checks_may_not_be_created_members_that_end_still_leave_dns(
     assert (line["instance_id"], line["kind"]) == (new, "check-refused")
     assert "AccessDenied: explicit deny in a service control policy" in line["because"]
     assert log_lines(lab, "message returned") == []
+
+
+def test_while_signals_wait_checks_are_deleted_later(lab: Lab) -> None:
+    lab.put_pool("api")
+    web = admitted(lab, 30)
+    (last,) = admitted(lab, 1, name="api.example.com", pools=("api",))
+    lab.route53.reset_calls()
+
+    for instance_id in web:
+        lab.fleet.terminate(instance_id)
+    for _ in range(40):  # the first batch has 100 messages, and the last termination is in the second
+        lab.send(state_change(lab, web[0], "terminated"))
+    lab.fleet.terminate(last)
+    lab.settle()
+    wait(lab, 61)
+
+    assert writes(lab) == ["ChangeResourceRecordSets", "DeleteHealthCheck"]
+    assert (in_dns(lab), in_dns(lab, "api.example.com"), checks(lab)) == (set(), set(), {})
+    assert len(log_lines(lab, "deletion of checks deferred")) == 1
 
 
 def test_a_zone_that_is_busy_keeps_nobody_in_another_zone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

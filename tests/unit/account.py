@@ -77,20 +77,22 @@ class Account:
         self.checks[check_id] = Check(check_id, reference, config)
         return check_id
 
-    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
-        deletions, puts = list(deletions), list(puts)
+    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], creations: Iterable[Record]) -> None:
+        deletions, creations = list(deletions), list(creations)
         if zone_id == self.silent_zone:
             raise self.silence("out of reach")
-        self._answer("change records", zone_id, deletions, puts)
+        self._answer("change records", zone_id, deletions, creations)
         after = dict(self.records)
         for one in deletions:
             if after.pop(place(zone_id, one), None) != one:
                 raise BatchRefusedError(zone_id, f"{one} is not there")
-        for one in puts:
+        for one in creations:
             if one.check_id is not None and one.check_id not in self.checks:
                 raise BatchRefusedError(zone_id, f"NoSuchHealthCheck: {one.check_id}")
             if set(one.values) & set(self.refuses):
                 raise BatchRefusedError(zone_id, f"InvalidChangeBatch: {one.values}")
+            if place(zone_id, one) in after:
+                raise BatchRefusedError(zone_id, f"{one} already exists")
             after[place(zone_id, one)] = replace(one)
         self.records = after
 

@@ -179,10 +179,16 @@ def test_what_fits_goes_in_one_batch() -> None:
     assert batches(account) == [(ZONE, 0, 500)]
 
 
-def test_a_batch_holds_a_thousand_elements_of_which_an_upsert_counts_as_two() -> None:
-    account = Account()
-    run(Plan(change_records=tuple(put(bare(name=f"n{n:03}.example.com")) for n in range(501))), account)
-    assert batches(account) == [(ZONE, 0, 500), (ZONE, 0, 1)]
+def correct(n: int) -> PutRecord:
+    right = bare(name=f"n{n:03}.example.com")
+    return replace(put(right), replaces=replace(right, ttl=5), admits=False)
+
+
+def test_a_batch_holds_a_thousand_elements_of_which_a_correction_counts_as_two() -> None:
+    corrections = [correct(n) for n in range(501)]
+    account = Account.of([(ZONE, each.replaces) for each in corrections if each.replaces], [])
+    run(Plan(change_records=tuple(corrections)), account)
+    assert batches(account) == [(ZONE, 500, 500), (ZONE, 1, 1)]
 
 
 def test_a_deletion_counts_once() -> None:
@@ -192,22 +198,22 @@ def test_a_deletion_counts_once() -> None:
     assert batches(account) == [(ZONE, 1000, 0), (ZONE, 1, 0)]
 
 
-def test_a_batch_holds_thirty_two_thousand_characters_of_which_an_upsert_counts_twice() -> None:
+def test_a_batch_holds_thirty_two_thousand_characters() -> None:
     def long(n: int) -> Record:
         return bare(name=f"n{n:03}.example.com", address="2001:0db8:0000:0000:0000:0000:0000:0001")  # 39 characters
 
     account = Account()
-    run(Plan(change_records=tuple(put(long(n)) for n in range(411))), account)
-    assert batches(account) == [(ZONE, 0, 410), (ZONE, 0, 1)]
+    run(Plan(change_records=tuple(put(long(n)) for n in range(821))), account)
+    assert batches(account) == [(ZONE, 0, 820), (ZONE, 0, 1)]
 
 
 def test_the_changes_of_a_name_stay_in_one_batch() -> None:
     first = [put(bare(f"i-{n:03}", f"192.0.2.{n}", "a.example.com"), API) for n in range(100)]
-    most = [put(bare(name=f"b{n:03}.example.com")) for n in range(350)]
+    most = [put(bare(name=f"b{n:03}.example.com")) for n in range(850)]
     last = [put(bare(f"i-{n:03}", f"192.0.2.{n}", "c.example.com")) for n in range(100)]
     account = Account()
     run(Plan(change_records=(*last, *most, *first)), account)
-    assert batches(account) == [(ZONE, 0, 450), (ZONE, 0, 100)]
+    assert batches(account) == [(ZONE, 0, 950), (ZONE, 0, 100)]
 
 
 def test_zones_are_apart() -> None:
@@ -220,6 +226,21 @@ def test_the_last_member_goes_and_the_fallback_comes_in_one_batch() -> None:
     account = Account.of([(ZONE, bare())], [])
     run(Plan(change_records=(delete(bare()), put(fallback()))), account)
     assert batches(account) == [(ZONE, 1, 1)]
+
+
+def test_a_record_that_another_pass_has_put_is_not_overwritten() -> None:
+    right = bare(address="192.0.2.9")
+    account = Account.of([(ZONE, right)], [])
+    made = run(Plan(change_records=(put(bare()),)), account)
+    assert list(account.records.values()) == [right]
+    assert [each.pools for each in made.refused] == [frozenset({WEB})]
+
+
+def test_a_record_that_another_pass_has_changed_is_not_corrected() -> None:
+    changed = bare(address="192.0.2.9")
+    account = Account.of([(ZONE, changed)], [])
+    run(Plan(change_records=(replace(put(bare()), replaces=replace(bare(), ttl=5)),)), account)
+    assert list(account.records.values()) == [changed]
 
 
 # Refusals ----------------------------------------------------------------------------------------

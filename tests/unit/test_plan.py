@@ -66,8 +66,12 @@ def creations(made: Plan) -> list[tuple[Any, ...]]:
     return [(each.key, each.config, each.references[0], each.drift, each.because) for each in made.create_checks]
 
 
-def put(right: Record, because: str, *, drift: FindingKind = MISSING_RECORD, instance_id: InstanceId = A) -> PutRecord:
-    return PutRecord(WEB, ZONE, instance_id, right, drift, because, admits=drift is MISSING_RECORD)
+def put(right: Record, because: str, *, instance_id: InstanceId = A) -> PutRecord:
+    return PutRecord(WEB, ZONE, instance_id, right, MISSING_RECORD, because, admits=True)
+
+
+def correct(wrong: Record, right: Record, because: str) -> PutRecord:
+    return PutRecord(WEB, ZONE, A, right, STALE, because, replaces=wrong)
 
 
 def delete(wrong: Record, because: str, *, drift: FindingKind = ORPHAN, instance_id: InstanceId = A) -> DeleteRecord:
@@ -218,14 +222,14 @@ def test_a_member_without_an_address_waits_for_one(kind: AddressType, because: s
 )
 def test_a_record_that_was_edited_is_corrected(wrong: Record, because: str) -> None:
     made = plan(instances=[instance()], records=[wrong], checks=[check()], healthy=["c-1"])
-    assert made.changes == (put(record(), because, drift=STALE),)
+    assert made.changes == (correct(wrong, record(), because),)
 
 
 def test_a_record_of_a_pool_that_has_no_check_any_more_loses_it() -> None:
     unchecked = pool(check=None, admit_when=AdmitWhen.RUNNING)
     made = plan(pools=[unchecked], instances=[instance()], records=[record()], checks=[check()])
     assert made.changes == (
-        put(record(check_id=None), "its record has check c-1, not None", drift=STALE),
+        correct(record(), record(check_id=None), "its record has check c-1, not None"),
         delete_check("c-1", "no record needs it"),
     )
 
@@ -264,7 +268,7 @@ def test_the_record_moves_to_the_new_check_when_that_is_healthy_and_the_old_goes
         healthy=["c-2"],
     )
     assert made.changes == (
-        put(record(check_id="c-2"), "its record has check c-1, not c-2", drift=STALE),
+        correct(record(), record(check_id="c-2"), "its record has check c-1, not c-2"),
         delete_check("c-1", "no record needs it"),
     )
 
@@ -748,8 +752,8 @@ def test_a_foreign_multivalue_record_is_left_beside_ours() -> None:
 SORRY = pool(fallback=IPv4Address("198.51.100.9"))
 
 
-def put_fallback(right: Record) -> PutRecord:
-    return PutRecord(WEB, ZONE, None, right, MISSING_RECORD, "no member is in DNS")
+def put_fallback(right: Record, wrong: Record | None = None) -> PutRecord:
+    return PutRecord(WEB, ZONE, None, right, MISSING_RECORD, "no member is in DNS", replaces=wrong)
 
 
 def delete_fallback(wrong: Record, because: str) -> DeleteRecord:
@@ -779,9 +783,26 @@ def test_the_fallback_goes_with_the_first_members_coming() -> None:
     )
 
 
+def test_the_fallback_stays_until_the_check_of_the_first_member_is_created() -> None:
+    at_once = replace(SORRY, admit_when=AdmitWhen.RUNNING)
+    made = plan(pools=[at_once], instances=[instance()], records=[fallback()])
+    leaves = replace(delete_fallback(fallback(), "a member is in DNS"), waits=True)
+    assert made.records_at_once == ()
+    assert [type(change) for change in made.records_after_checks] == [DeleteRecord, PutRecord]
+    assert made.records_after_checks[0] == leaves
+
+
+def test_the_fallback_comes_while_the_check_of_the_only_member_to_come_is_created() -> None:
+    at_once = replace(SORRY, admit_when=AdmitWhen.RUNNING)
+    made = plan(pools=[at_once], instances=[instance(state="stopping"), instance("i-0b")], records=[record()])
+    leaves = replace(delete_fallback(fallback(), "a member is in DNS"), waits=True)
+    assert made.records_at_once == (delete(record(), "EC2 says stopping"), put_fallback(fallback()))
+    assert made.records_after_checks[0] == leaves
+
+
 @pytest.mark.parametrize("wrong", [fallback("203.0.113.7"), fallback(ttl=5), fallback(check_id=CheckId("c-1"))])
 def test_a_fallback_that_was_edited_is_corrected(wrong: Record) -> None:
-    assert plan(pools=[SORRY], records=[wrong]).changes == (put_fallback(fallback()),)
+    assert plan(pools=[SORRY], records=[wrong]).changes == (put_fallback(fallback(), wrong),)
 
 
 def test_a_fallback_of_another_family_is_replaced() -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 MAX_DELAY: Final = 900
 """The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
@@ -56,7 +57,13 @@ class Queue:
 
     def in_flight(self) -> int:
         """Return the approximate number of messages in flight: received, and not yet deleted or visible again."""
-        name: Final = "ApproximateNumberOfMessagesNotVisible"
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def waiting(self) -> int:
+        """Return the approximate number of messages that can be received now."""
+        return self._count("ApproximateNumberOfMessages")
+
+    def _count(self, name: QueueAttributeNameType) -> int:
         read = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
         return int(read["Attributes"][name])
 

@@ -103,8 +103,11 @@ class Route53:
                 if key in {"NextRecordName", "NextRecordType", "NextRecordIdentifier"}
             }
 
-    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], puts: Iterable[Record]) -> None:
-        """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none."""
+    def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], creations: Iterable[Record]) -> None:
+        """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none.
+
+        Route 53 refuses the deletion of a record that is not exactly as given, and the creation of one that exists.
+        """
         changes: list[ChangeTypeDef] = [
             {
                 "Action": "DELETE",
@@ -112,7 +115,7 @@ class Route53:
             }
             for record in deletions
         ]
-        changes += [{"Action": "UPSERT", "ResourceRecordSet": _write_record(record)} for record in puts]
+        changes += [{"Action": "CREATE", "ResourceRecordSet": _write_record(record)} for record in creations]
         try:
             self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
         except ClientError as error:

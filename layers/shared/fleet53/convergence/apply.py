@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from fleet53.aws.route53 import Route53
     from fleet53.domain.ids import CheckId, PoolName, ZoneId
     from fleet53.domain.log import Log
+    from fleet53.domain.record import Record
     from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
 
 MAX_ELEMENTS: Final = 1000
-"""ResourceRecord elements of one batch, an UPSERT counting twice (Route 53 Developer Guide, Quotas)."""
+"""ResourceRecord elements of one batch (Route 53 Developer Guide, Quotas)."""
 MAX_CHARACTERS: Final = 32_000
-"""Characters of all values of one batch, an UPSERT counting twice (the same page)."""
+"""Characters of all values of one batch (the same page)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,24 +187,26 @@ def _batches(changes: Iterable[RecordChange], *, one_pool_a_batch: bool) -> Iter
         yield batch
 
 
-def _fits(batch: list[RecordChange]) -> bool:
-    elements = characters = 0
-    for change in batch:
-        weight = 2 if isinstance(change, PutRecord) else 1
-        elements += weight * len(change.record.values)
-        characters += weight * sum(len(value) for value in change.record.values)
-    return elements <= MAX_ELEMENTS and characters <= MAX_CHARACTERS
+def _fits(batch: Sequence[RecordChange]) -> bool:
+    values = [value for record in (*_deleted(batch), *_created(batch)) for value in record.values]
+    return len(values) <= MAX_ELEMENTS and sum(map(len, values)) <= MAX_CHARACTERS
+
+
+def _deleted(batch: Sequence[RecordChange]) -> list[Record]:
+    """Return the records that a batch deletes, those that it replaces too: Note [Only what was read]."""
+    records = (change.record if isinstance(change, DeleteRecord) else change.replaces for change in batch)
+    return [record for record in records if record is not None]
+
+
+def _created(batch: Sequence[RecordChange]) -> list[Record]:
+    return [change.record for change in batch if isinstance(change, PutRecord)]
 
 
 def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: Applied) -> bool:
     """Make one batch. If Route 53 refuses it or does not answer, note that, and return whether it was refused."""
     pools = frozenset(change.pool for change in batch)
     try:
-        route53.change_records(
-            batch[0].zone_id,
-            deletions=[change.record for change in batch if isinstance(change, DeleteRecord)],
-            puts=[change.record for change in batch if isinstance(change, PutRecord)],
-        )
+        route53.change_records(batch[0].zone_id, deletions=_deleted(batch), creations=_created(batch))
     except BatchRefusedError as error:
         log.warning("batch refused", extra={"pools": sorted(map(str, pools)), "because": str(error)})
         applied.refused.append(Refusal(pools, str(error)))

@@ -42,7 +42,11 @@ class CreateCheck:
 
 @dataclass(frozen=True, slots=True)
 class PutRecord:
-    """Put a record into DNS or correct it.
+    """Put a record into DNS, or put it in the place of `replaces`, the record as it was read.
+
+    Note [Only what was read]: two passes can run at the same time, and an UPSERT would overwrite what the other pass
+    has written. So the batch creates the record, and deletes exactly the one that was read. Route 53 refuses it if
+    another pass was first, and the pass reads and plans again.
 
     `new_check` names the check that the same plan creates and that the record is to name. `admits` is whether the
     record brings a member into DNS. `instance_id` is None for the fallback.
@@ -56,6 +60,7 @@ class PutRecord:
     because: str
     new_check: CheckKey | None = None
     admits: bool = False
+    replaces: Record | None = None
 
     @property
     def waits(self) -> bool:

@@ -50,8 +50,10 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: An
         return
     there = next((record for record in found.fallbacks if record == wanted), None)
     if there is None:
+        replaces = next((record for record in found.fallbacks if record.type == wanted.type), None)
         drift = FindingKind.MISSING_RECORD
-        yield Decision(put=PutRecord(pool.name, pool.zone_id, None, wanted, drift, "no member is in DNS"))
+        because = "no member is in DNS"
+        yield Decision(put=PutRecord(pool.name, pool.zone_id, None, wanted, drift, because, replaces=replaces))
     if answered is Answered.AFTER_CHECKS:
         leaves = deletion(pool, None, there or wanted, _MEMBER_IN_DNS, FindingKind.ORPHAN_RECORD)
         yield Decision(delete=replace(leaves, waits=True))

@@ -208,5 +208,5 @@ def _keep(
     if record.check_id != right.check_id:
         differs.append(f"check {record.check_id}, not {right.check_id}")
     because = f"its record has {' and '.join(differs)}"
-    put = PutRecord(pool.name, pool.zone_id, instance_id, right, FindingKind.STALE_RECORD, because)
+    put = PutRecord(pool.name, pool.zone_id, instance_id, right, FindingKind.STALE_RECORD, because, replaces=record)
     return Decision(put=put, remaining=right)

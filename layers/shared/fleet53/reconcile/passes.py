@@ -1,13 +1,15 @@
 """Passes: gather, plan and apply for some pools, until DNS is as planned.
 
 Note [Look again]: two passes can run at the same time. A pass that read "running" before another pass handled
-"terminated" would put the record back. So a pass reads the instances that it admitted once more, and if one of them is
-no longer running, it runs again for that instance's pools.
+"terminated" would put a record into DNS that the other one has just withdrawn or did not find yet. So a pass reads
+everything that decided its admissions once more (the instance's state, tag, address, Auto Scaling and Spot state, and
+the pool's settings), and passes the pools again where something differs. It does so before it deletes checks, because
+that can take long.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
@@ -15,13 +17,14 @@ from fleet53.convergence.apply import Applied, change_after_checks, change_at_on
 from fleet53.convergence.checks import add_checks, add_health
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
+from fleet53.convergence.look_again import find_overtaken
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.domain.source import Source
 from fleet53.planning.changes import PutRecord
-from fleet53.planning.membership import EC2, Membership
 from fleet53.planning.plan import make_plan
+from fleet53.signals import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +34,19 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import PoolName
     from fleet53.domain.log import Log
-    from fleet53.planning.changes import Change, Plan
+    from fleet53.planning.changes import Plan
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation
     from fleet53.reconcile.outcome import Outcome
 
-_PLANS: Final = 3
-"""How often a refused batch is planned again before it is split by pool."""
-_LOOKS: Final = 3
-"""How often a pass runs at most, because it admitted an instance that is no longer running."""
+_ATTEMPTS: Final = 4
+"""How often pools are passed at most, because a batch was refused or an admission was overtaken."""
+
+
+_FEW_CHECKS: Final = 25
+"""How many checks are deleted before the queue is looked at: five seconds, at five requests a second."""
+_LATER: Final = 60
+"""Seconds after which the deletions that were left are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +59,11 @@ class Run:
     now: Callable[[], datetime]
 
 
-def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Run a pass, and run it again if it admitted an instance that is no longer running: Note [Look again]."""
-    for _ in range(_LOOKS):
-        before = len(outcome.made)
-        _converge(scope, guard, run, outcome)
-        again = _pools_of_ended_admissions(outcome.made[before:], run)
-        if not again:
-            return
-        scope = Scope(again)
+def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
+    """Gather, plan and apply.
 
-
-def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
-    """Gather, plan and apply. Pools whose batch is refused are read and planned again before anything else is done.
-
-    The last attempt sends a batch for each pool.
+    Pools whose batch is refused are read and planned again before anything else is done, and so are those where an
+    admission was overtaken (Note [Look again]). The last attempt sends a batch for each pool.
     """
     gathered = gather(scope, run.settings, run.aws)
     situation, plan = decide(gathered.situation, guard, run.aws, now=run.now())
@@ -75,23 +72,58 @@ def _converge(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: i
     run.aws.holders.note(in_dns, situation.declared, now=run.now())
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
-    alone = attempt == _PLANS
+    last = attempt == _ATTEMPTS - 1
+    before = len(outcome.made)
+    again: set[PoolName | None] = set()
     applied = Applied(made=outcome.made)
     for change in (change_at_once, change_after_checks):
-        change(plan, run.aws.route53, run.log, applied, one_pool_a_batch=alone)
-        if applied.refused and not alone:
+        change(plan, run.aws.route53, run.log, applied, one_pool_a_batch=last)
+        if applied.refused and not last:
             refused = {pool for refusal in applied.refused for pool in refusal.pools}
             applied.refused.clear()
+            again |= refused
             plan = plan.without(refused)
             pools = frozenset(pool for pool in refused if pool is not None)
-            _converge(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
-    delete_checks(plan.without(applied.unchanged), run.aws.route53, run.log, applied)
+            run_pass(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
+    admitted = (change for change in outcome.made[before:] if isinstance(change, PutRecord) and change.admits)
+    mine = [change for change in admitted if change.pool not in again]
+    overtaken = find_overtaken(mine, situation, run.aws)
+    if overtaken and not last:
+        plan = plan.without(overtaken.pools or ())
+        run_pass(overtaken, guard, run, outcome, attempt + 1)
+    _delete_checks(plan.without(applied.unchanged), scope, run, applied)
     if scope.sweep:
         _follow_up_groups(scope, situation, plan, run, outcome)
     for finding in applied.findings:
         outcome.findings.setdefault(finding.pool, []).append(finding)
     _report_refusals(applied, outcome)
     applied.check_answered()
+
+
+def _delete_checks(plan: Plan, scope: Scope, run: Run, applied: Applied) -> None:
+    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass.
+
+    Five deletions take a second, and a signal that waits may be about an address that has to leave DNS. A check that
+    exists for a minute longer harms nobody.
+    """
+    left = plan.delete_checks
+    while left:
+        if len(left) > _FEW_CHECKS and _signals_wait(run):
+            because = f"{len(left)} checks are to be deleted when the queue is empty"
+            run.log.info("deletion of checks deferred", extra={"because": because})
+            message = reconcile_message(scope.pools, because, sweep=scope.sweep, attempt=1)
+            run.aws.queue.send(message, delay=_LATER)
+            return
+        delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
+        left = left[_FEW_CHECKS:]
+
+
+def _signals_wait(run: Run) -> bool:
+    try:
+        return run.aws.queue.waiting() > 0
+    except AWS_ERRORS as error:
+        run.log.warning("queue not read", extra={"because": str(error)})
+        return False
 
 
 def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> tuple[Situation, Plan]:
@@ -137,14 +169,6 @@ def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
             "because": replacement.because,
         }
         run.log.info("instance marked unhealthy in its Auto Scaling group", extra=fields)
-
-
-def _pools_of_ended_admissions(made: list[Change], run: Run) -> frozenset[PoolName]:
-    """Return the pools that have just admitted an instance that EC2 no longer reports as running."""
-    admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
-    found = run.aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
-    running = {instance.id for instance in found.values() if EC2.get(instance.state) is Membership.ADMIT}
-    return frozenset(change.pool for change in admissions if change.instance_id not in running)
 
 
 def _report_refusals(applied: Applied, outcome: Outcome) -> None:
