@@ -125,7 +125,7 @@ def test_the_time_to_admit_counts_from_the_event_over_as_many_looks_as_it_takes(
 
     assert in_dns(lab) == {web}
     (seconds,) = (value for each in lab.invocations for value in each.metric("SecondsToAdmit", Pool="web"))
-    assert seconds == 150
+    assert seconds == 170
 
 
 def test_the_time_to_withdraw_counts_from_the_event_to_the_withdrawal(lab: Lab) -> None:

@@ -15,7 +15,8 @@ from fleet53.planning.hooks import Complete, MemberStatus
 from fleet53.reconcile.hooks import complete_hooks, member_status
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
-from fleet53.signals import InstanceSignal, PoolSignal, read_signal
+from fleet53.signals.model import InstanceSignal, PoolSignal
+from fleet53.signals.read import read_signal
 from tests.unit.account import Logbook
 from tests.unit.build import NAME, NOW, ZONE, action, instance, pool, record, settings
 from tests.unit.scaling import HOUR, Box, Scaling

@@ -19,7 +19,7 @@ from fleet53.planning.hooks import Complete
 from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
 from fleet53.report.model import Cost, PoolReport, Quota, Quotas, Report
-from fleet53.signals import InstanceSignal, PoolSignal
+from fleet53.signals.model import InstanceSignal, PoolSignal
 from fleet53.telemetry.metrics import Measurement, emit
 from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
 

@@ -14,7 +14,7 @@ from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.planning.changes import Waiting
 from fleet53.planning.looks import STEPS, next_look
 from fleet53.reconcile.requeue import requeue_waiting
-from fleet53.signals import InstanceSignal, PoolSignal, first_heard
+from fleet53.signals.model import InstanceSignal, PoolSignal, first_heard
 from tests.unit.build import LAUNCHED, NOW, OWNER
 from tests.unit.scaling import Box
 

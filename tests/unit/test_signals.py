@@ -14,7 +14,9 @@ from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.signals import Ignored, InstanceSignal, PoolSignal, Signal, read_signal, reconcile_message
+from fleet53.signals.messages import reconcile_message
+from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
+from fleet53.signals.read import read_signal
 
 EVENTS = Path(__file__).parents[2] / "events"
 TAG = "fleet53:pool"

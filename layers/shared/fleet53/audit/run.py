@@ -22,7 +22,7 @@ from fleet53.audit.read import read_for_audit
 from fleet53.audit.zones import find_protected, find_undelegated
 from fleet53.planning.looks import SLOWEST, next_look
 from fleet53.report.model import Report
-from fleet53.signals import reconcile_message
+from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,8 @@ from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
 from fleet53.reconcile.run import reconcile
-from fleet53.signals import Ignored, InstanceSignal, PoolSignal, read_signal
+from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal
+from fleet53.signals.read import read_signal
 from fleet53.telemetry.events import run_events, send_events
 from fleet53.telemetry.metrics import Measurement, emit, measure_requests
 

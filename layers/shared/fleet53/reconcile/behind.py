@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.claim import Claim
 from fleet53.planning.behind import next_look, why_behind
-from fleet53.signals import InstanceSignal
+from fleet53.signals.model import InstanceSignal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet53.domain.log import Log
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
-    from fleet53.signals import PoolSignal
+    from fleet53.signals.model import PoolSignal
 
 
 def find_behind(

@@ -10,7 +10,8 @@ from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
 from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, follow_record, keep_alive
-from fleet53.signals import PoolSignal, reconcile_message
+from fleet53.signals.messages import reconcile_message
+from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fleet53.domain.lifecycle import Action
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
-    from fleet53.signals import InstanceSignal
+    from fleet53.signals.model import InstanceSignal
 
 _NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
 

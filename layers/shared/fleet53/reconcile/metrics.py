@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
-from fleet53.signals import first_heard
+from fleet53.signals.model import first_heard
 from fleet53.telemetry.metrics import Measurement
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fleet53.domain.ids import InstanceId
     from fleet53.reconcile.outcome import Outcome
-    from fleet53.signals import InstanceSignal, PoolSignal
+    from fleet53.signals.model import InstanceSignal, PoolSignal
 
 
 def measure_run(

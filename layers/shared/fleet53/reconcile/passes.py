@@ -24,7 +24,7 @@ from fleet53.domain.scope import Scope
 from fleet53.domain.source import Source
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.plan import make_plan
-from fleet53.signals import reconcile_message
+from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

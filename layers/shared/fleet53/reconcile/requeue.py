@@ -12,7 +12,8 @@ import math
 from typing import TYPE_CHECKING
 
 from fleet53.planning.looks import next_look
-from fleet53.signals import InstanceSignal, first_heard, reconcile_message
+from fleet53.signals.messages import reconcile_message
+from fleet53.signals.model import InstanceSignal, first_heard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.planning.changes import Waiting
-    from fleet53.signals import PoolSignal
+    from fleet53.signals.model import PoolSignal
 
 
 def requeue_waiting(

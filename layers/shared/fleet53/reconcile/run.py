@@ -20,7 +20,7 @@ from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
 from fleet53.reconcile.requeue import requeue_waiting
-from fleet53.signals import InstanceSignal, PoolSignal
+from fleet53.signals.model import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.schedule import audit_period
-from fleet53.signals import reconcile_message
+from fleet53.signals.messages import reconcile_message
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 

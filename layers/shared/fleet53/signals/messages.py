@@ -1,0 +1,111 @@
+"""The messages that fleet53 sends itself: written by reconcile_message, read by read_reconcile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.lifecycle import Action
+from fleet53.signals.fields import read_text, read_time, read_transition
+from fleet53.signals.model import PoolSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+ALL: Final = "*"
+
+
+def reconcile_message(
+    pools: frozenset[PoolName] | None,
+    because: str,
+    *,
+    sweep: bool = False,
+    repair: bool = False,
+    force: bool = False,
+    attempt: int = 0,
+    since: Mapping[InstanceId, datetime] | None = None,
+    actions: Iterable[Action] = (),
+) -> dict[str, Any]:
+    """Return the event that `read_signal` reads as a PoolSignal with these fields."""
+    detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
+    if sweep:
+        detail["sweep"] = True
+    if repair:
+        detail["repair"] = True
+    if force:
+        detail["force"] = True
+    if attempt:
+        detail["attempt"] = attempt
+    if since:
+        detail["since"] = {instance_id: at.isoformat() for instance_id, at in since.items()}
+    if written := [_write_action(action) for action in actions]:
+        detail["actions"] = written
+    return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
+
+
+def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) -> PoolSignal:
+    because = read_text(detail, "because", what)
+    pools: frozenset[PoolName] | None
+    match detail.get("pools"):
+        case "*":
+            pools = None
+        case [*names] if names and all(isinstance(name, str) for name in names):
+            pools = frozenset(PoolName(name) for name in names)
+        case other:
+            raise NotUnderstoodError(f"{what}: detail.pools is {other!r}, not a list of names or {ALL!r}")
+    attempt, since = detail.get("attempt", 0), detail.get("since", {})
+    if not isinstance(attempt, int) or attempt < 0 or not isinstance(since, dict):
+        faults = f"detail.attempt={attempt!r}, detail.since={since!r}"
+        raise NotUnderstoodError(f"{what}: {faults}; attempt is a number from 0, since is an object")
+    heard = {InstanceId(instance_id): read_time(text) for instance_id, text in since.items()}
+    return PoolSignal(
+        pools,
+        because,
+        at,
+        sweep=pools is None or detail.get("sweep") is True,
+        repair=detail.get("repair") is True,
+        force=detail.get("force") is True,
+        attempt=attempt,
+        since={instance_id: moment for instance_id, moment in heard.items() if moment is not None},
+        actions=_read_actions(detail.get("actions", []), what),
+    )
+
+
+def _write_action(action: Action) -> dict[str, Any]:
+    written = {
+        "group": action.group,
+        "hook": action.hook,
+        "instance_id": action.instance_id,
+        "transition": action.transition.value,
+        "at": action.at.isoformat(),
+        "beat": action.heartbeat_at.isoformat(),
+        "token": action.token,
+        "warm": action.warm,
+    }
+    return written | ({"gone": action.gone_at.isoformat()} if action.gone_at is not None else {})
+
+
+def _read_actions(written: object, what: str) -> tuple[Action, ...]:
+    if not isinstance(written, list) or not all(isinstance(each, dict) for each in written):
+        raise NotUnderstoodError(f"{what}: detail.actions is {written!r}, not a list of objects")
+    actions = []
+    for each in written:
+        at, beat = read_time(each.get("at")), read_time(each.get("beat"))
+        if at is None or beat is None:
+            raise NotUnderstoodError(f"{what}: detail.actions: at and beat are times, not {each!r}")
+        actions.append(
+            Action(
+                group=read_text(each, "group", what),
+                hook=read_text(each, "hook", what),
+                instance_id=InstanceId(read_text(each, "instance_id", what)),
+                transition=read_transition(read_text(each, "transition", what), what),
+                at=at,
+                heartbeat_at=beat,
+                token=read_text(each, "token", what) if each.get("token") is not None else None,
+                warm=each.get("warm") is True,
+                gone_at=read_time(each.get("gone")),
+            )
+        )
+    return tuple(actions)

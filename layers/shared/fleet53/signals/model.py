@@ -1,0 +1,90 @@
+"""Signals: which instances or pools to look at.
+
+A signal is only a hint: what is done depends on what AWS says when the pass reads it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from fleet53.domain.claim import Claim
+    from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
+    from fleet53.domain.lifecycle import Action
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSignal:
+    """Something may have changed about these instances. Their tags tell which pools that concerns.
+
+    `at` is the time of the event, None where it has none. `actions` are lifecycle actions that wait to be completed.
+    `interface_ids` are network interfaces; the instances that hold them are concerned, too. `claim` is what EC2 shows
+    of the instances when it has caught up with the event.
+    """
+
+    instance_ids: frozenset[InstanceId]
+    because: str
+    at: datetime | None = None
+    actions: tuple[Action, ...] = ()
+    interface_ids: frozenset[InterfaceId] = frozenset()
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSignal:
+    """Something may have changed about pools: `pools`, or all where it is None.
+
+    `sweep` and `repair` are as in Scope, `force` as in Guard, `at` and `actions` as in InstanceSignal. `attempt` counts
+    the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any other message.
+    `since` is the time of the first event about each member that waits. `instance_ids` are the instances that an event
+    about all pools names.
+    """
+
+    pools: frozenset[PoolName] | None
+    because: str
+    at: datetime | None = None
+    sweep: bool = False
+    repair: bool = False
+    force: bool = False
+    attempt: int = 0
+    since: Mapping[InstanceId, datetime] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+    instance_ids: frozenset[InstanceId] = frozenset()
+
+    @property
+    def waiting(self) -> frozenset[InstanceId] | None:
+        """The members that a run looks at again if they wait; None for all of the pools' members.
+
+        An event of AWS about all pools is about the instances that it names, and about nobody else's wait.
+        """
+        if self.attempt:
+            return frozenset(self.since)
+        return self.instance_ids if self.pools is None and self.at is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that was read and that fleet53 does not act on."""
+
+    because: str
+
+
+type Signal = InstanceSignal | PoolSignal | Ignored
+
+
+def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[InstanceId, datetime]:
+    """Return the earliest time at which a signal told of each instance."""
+    heard: dict[InstanceId, datetime] = {}
+    for signal in signals:
+        if isinstance(signal, PoolSignal):
+            times = dict(signal.since)
+            times |= {instance_id: signal.at for instance_id in signal.instance_ids if signal.at is not None}
+        else:
+            times = {instance_id: signal.at for instance_id in signal.instance_ids if signal.at is not None}
+        for instance_id, at in times.items():
+            heard[instance_id] = min(at, heard.get(instance_id, at))
+    return heard

@@ -1,0 +1,109 @@
+"""Reads a message of the signals queue: an event of AWS, or a message that fleet53 sent itself."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from fleet53.domain.claim import Claim
+from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.lifecycle import Action, Transition
+from fleet53.signals.api_calls import read_api_call
+from fleet53.signals.fields import read_text, read_time, read_transition
+from fleet53.signals.messages import read_reconcile
+from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+_CLAIMS: Final = {"running": Claim.RUNNING} | dict.fromkeys(
+    ("stopping", "stopped", "shutting-down", "terminated"), Claim.ENDS
+)
+
+
+def read_signal(body: str, pool_tag_key: str) -> Signal:
+    """Return what the body of a message is about.
+
+    Raises NotUnderstoodError, which names the event, the field and its value.
+    """
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NotUnderstoodError(f"not JSON ({error}): {body[:200]!r}") from None
+    if not isinstance(event, dict):
+        raise NotUnderstoodError(f"not an event, which is a JSON object: {body[:200]!r}")
+    source, kind = read_text(event, "source"), read_text(event, "detail-type")
+    detail = event.get("detail")
+    if not isinstance(detail, dict):
+        raise NotUnderstoodError(f"{source} {kind!r}: detail is {detail!r}, not an object")
+    at = read_time(event.get("time"))
+    what = f"{source} {kind!r}"
+    match source, kind:
+        case "aws.ec2", "EC2 Instance State-change Notification":
+            state = detail.get("state")
+            claim = _CLAIMS.get(state) if isinstance(state, str) else None
+            return _about_instance(detail, "instance-id", f"EC2 said {state}", at, what, claim=claim)
+        case "aws.ec2", "EC2 Spot Instance Interruption Warning":
+            return _about_instance(
+                detail, "instance-id", "Spot warned of an interruption", at, what, claim=Claim.INTERRUPTED
+            )
+        case "aws.autoscaling", "EC2 Instance-launch Lifecycle Action" | "EC2 Instance-terminate Lifecycle Action":
+            return _about_action(detail, at, what)
+        case "aws.autoscaling", "EC2 Instance Launch Successful" | "EC2 Instance Terminate Successful":
+            claim = Claim.LAUNCHED if "Launch" in kind else Claim.ENDS
+            return _about_instance(detail, "EC2InstanceId", f"Auto Scaling sent {kind}", at, what, claim=claim)
+        case "aws.tag", "Tag Change on Resource":
+            return _about_tags(detail, event.get("resources"), pool_tag_key, at, what)
+        case "aws.ssm", "Parameter Store Change":
+            name = PoolName(read_text(detail, "name", what).rpartition("/")[2])
+            because = f"parameter of pool {name}: {detail.get('operation')}"
+            return PoolSignal(frozenset({name}), because, at, sweep=True)
+        case _, "AWS API Call via CloudTrail":
+            return read_api_call(detail, at, what)
+        case "fleet53", "Reconcile":
+            return read_reconcile(detail, at, what)
+        case _:
+            return Ignored(f"{what} is not an event that fleet53 acts on")
+
+
+def _about_instance(
+    detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str, *, claim: Claim | None
+) -> InstanceSignal:
+    return InstanceSignal(frozenset({InstanceId(read_text(detail, key, what))}), because, at, claim=claim)
+
+
+def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> InstanceSignal:
+    """Read a lifecycle action. The event has Origin and Destination only where the group has a warm pool."""
+    if at is None:
+        raise NotUnderstoodError(f"{what}: time is missing or is not a time, and the drain is counted from it")
+    transition = read_transition(read_text(detail, "LifecycleTransition", what), what)
+    launching = transition is Transition.LAUNCHING
+    action = Action(
+        group=read_text(detail, "AutoScalingGroupName", what),
+        hook=read_text(detail, "LifecycleHookName", what),
+        instance_id=InstanceId(read_text(detail, "EC2InstanceId", what)),
+        transition=transition,
+        at=at,
+        heartbeat_at=at,
+        token=read_text(detail, "LifecycleActionToken", what),
+        warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
+    )
+    because = f"Auto Scaling waits at hook {action.hook}"
+    claim = Claim.LAUNCHED if launching else None
+    return InstanceSignal(frozenset({action.instance_id}), because, at, (action,), claim=claim)
+
+
+def _about_tags(
+    detail: Mapping[str, Any], resources: object, pool_tag_key: str, at: datetime | None, what: str
+) -> Signal:
+    """Read a tag change. The instance may have left any pool by it, so all pools are looked at."""
+    keys = detail.get("changed-tag-keys")
+    if not isinstance(keys, list):
+        raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {keys!r}, not a list")
+    if pool_tag_key not in keys:
+        return Ignored(f"{what} is not about {pool_tag_key}")
+    arns = [each for each in resources if isinstance(each, str)] if isinstance(resources, list) else []
+    named = frozenset(InstanceId(arn.rpartition("/")[2]) for arn in arns)
+    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=named)
