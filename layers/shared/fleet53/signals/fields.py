@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_text(fields: Mapping[str, Any], key: str, what: str = "event") -> str:
+    """Return a field that has to be a non-empty string."""
     value = fields.get(key)
     if not isinstance(value, str) or not value:
         raise NotUnderstoodError(f"{what}: {key} is {value!r}, not a non-empty string")
@@ -31,6 +32,7 @@ def read_time(text: object) -> datetime | None:
 
 
 def read_transition(text: str, what: str) -> Transition:
+    """Return the transition that a lifecycle action names."""
     try:
         return Transition(text)
     except ValueError:

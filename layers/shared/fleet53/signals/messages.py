@@ -46,6 +46,7 @@ def reconcile_message(
 
 
 def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) -> PoolSignal:
+    """Return the signal in the detail of a message that fleet53 sent itself."""
     because = read_text(detail, "because", what)
     pools: frozenset[PoolName] | None
     match detail.get("pools"):
