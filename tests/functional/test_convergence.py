@@ -187,13 +187,24 @@ def test_a_pass_that_read_the_checks_before_another_made_one_makes_no_second(
     assert checks_of(lab, web) == [first]
 
 
-@pytest.mark.parametrize("operation", ["ListHealthChecks", "CreateHealthCheck"])
-def test_an_admission_that_breaks_off_is_taken_up_again_and_ends_right(lab: Lab, operation: str) -> None:
-    lab.route53.fail(operation, Route53Error("AccessDenied", "not now"), 1)
+def test_an_admission_that_breaks_off_is_taken_up_again_and_ends_right(lab: Lab) -> None:
+    lab.route53.fail("ListHealthChecks", Route53Error("AccessDenied", "not now"), 1)
     web = launched(lab, 3)
     assert len(log_lines(lab, "message returned")) > 0
 
     wait(lab, 6)
+    see_healthy(lab, web)
+
+    assert in_dns(lab) == set(web)
+    assert [len(checks_of(lab, instance_id)) for instance_id in web] == [1, 1, 1]
+
+
+def test_a_member_whose_check_was_refused_once_gets_it_at_the_next_look(lab: Lab) -> None:
+    lab.route53.fail("CreateHealthCheck", Route53Error("AccessDenied", "not now"), 1)
+    web = launched(lab, 3)
+    assert sorted(len(checks_of(lab, instance_id)) for instance_id in web) == [0, 1, 1]
+
+    wait(lab)
     see_healthy(lab, web)
 
     assert in_dns(lab) == set(web)

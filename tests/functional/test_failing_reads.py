@@ -198,7 +198,7 @@ def test_without_metrics_ten_checks_are_asked_for_in_a_pass_and_others_in_the_ne
         assert len(in_dns(lab)) == 10
         wait(lab)
         assert len(in_dns(lab)) == 20
-        wait(lab)
+        wait(lab, 61)
         assert in_dns(lab) == set(ids)
 
 

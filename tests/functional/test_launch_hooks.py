@@ -123,7 +123,7 @@ def test_without_the_event_of_the_launch_it_is_in_dns_with_the_next_look(
     lab.report_health(instance_id)
     wait(lab)
     wait(lab)
-    wait(lab)
+    wait(lab, 61)
 
     assert state_of(lab, instance_id) == "InService"
     assert in_dns(lab) == {instance_id}

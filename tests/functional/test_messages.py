@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.route53.api import Route53Error
-from tests.functional.incidents import answer_otherwise, before_each
-from tests.functional.views import admitted, calls, in_dns, log_lines, signal, wait
+from tests.functional.incidents import answer_otherwise
+from tests.functional.views import admitted, calls, checks_of, in_dns, log_lines, signal, wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -280,24 +280,18 @@ def test_an_error_that_nobody_expects_in_one_pools_zone_stops_no_other_pool(
     assert last.metric("Findings", Pool="odd", Kind="zone-unreadable") == [1]
 
 
-def test_a_pass_that_breaks_off_after_it_made_a_check_leaves_one_timer_when_it_is_made_again(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[Mapping[str, Any]] = []
+def test_a_pass_that_breaks_off_after_it_made_a_check_leaves_one_timer_when_it_is_made_again(lab: Lab) -> None:
+    (old,) = admitted(lab, 1)
+    lab.route53.fail("DeleteHealthCheck", Route53Error("AccessDenied", "not allowed"), 1)
 
-    def deny_the_second(parameters: Mapping[str, Any]) -> None:
-        made.append(parameters)
-        if len(made) == 2:
-            raise Route53Error("AccessDenied", "not allowed")
-
-    before_each(lab, monkeypatch, "CreateHealthCheck", deny_the_second)
-    lab.fleet.launch()
-    lab.fleet.launch()
+    new = lab.fleet.launch()
+    lab.fleet.terminate(old)
     lab.settle()
+    assert (len(checks_of(lab, new)), len(checks_of(lab, old))) == (1, 1)
     lab.clock.advance(6)
     lab.settle()
 
-    assert len(made) == 3
+    assert (len(checks_of(lab, new)), len(checks_of(lab, old))) == (1, 0)
     assert count_in(lab, "Signals") == 1
 
 
