@@ -132,7 +132,7 @@ def byte_code_faults(layer: Path) -> Iterator[str]:
     """Yield each module of the layer without byte code that Lambda's Python uses as it is."""
     for source in sorted(layer.rglob("*.py")):
         name = source.relative_to(layer)
-        code = Path(importlib.util.cache_from_source(str(source), optimization=""))
+        code = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
         if not code.is_file():
             yield f"{name}: no byte code"
             continue

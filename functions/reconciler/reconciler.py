@@ -11,14 +11,15 @@ from fleet53.aws.clients import Clients
 from fleet53.reconcile.batch import handle_batch
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from fleet53.reconcile.batch import BatchResponse
 
 logger = Logger()
 clients = Clients()
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Reconcile the pools that a batch of messages is about."""
     return handle_batch(event, clients.connect(os.environ, context), logger)

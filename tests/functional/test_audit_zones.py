@@ -319,7 +319,7 @@ def test_a_foreign_record_with_the_address_of_a_member_that_is_to_be_admitted_is
     assert web in finding["because"]
 
 
-def test_two_members_with_one_address_are_reported_unless_a_repair_mends_it(lab: Lab) -> None:
+def test_two_members_with_one_address_are_reported_unless_a_repair_fixes_it(lab: Lab) -> None:
     first, second, _ = admitted(lab, 3)
     held = lab.fleet.address(first)
     put_record(lab, record_of(lab, second) | {"ResourceRecords": [{"Value": held}]})

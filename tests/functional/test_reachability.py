@@ -79,7 +79,7 @@ def test_a_group_that_lets_in_nobody_is_found_and_the_rule_to_add_is_named(lab: 
     assert report["queued"] == 0
 
 
-def test_the_rule_that_is_named_mends_it(lab: Lab) -> None:
+def test_the_rule_that_is_named_fixes_it(lab: Lab) -> None:
     group, web = member(lab)
     assert set(unreachable(lab)) == {web}
 

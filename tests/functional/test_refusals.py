@@ -220,7 +220,7 @@ def test_a_refused_batch_is_planned_again_three_times_at_most_then_split_by_pool
     assert calls(lab)["ListResourceRecordSets"] == 8
 
 
-def test_a_refusal_that_no_retry_mends_is_a_finding_and_no_retry(lab: Lab) -> None:
+def test_a_refusal_that_no_retry_fixes_is_a_finding_and_no_retry(lab: Lab) -> None:
     launched_into_protected(lab)
 
     (invocation,) = lab.invocations

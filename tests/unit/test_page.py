@@ -265,7 +265,7 @@ def test_a_zone_that_could_not_be_read_stands_out_and_the_others_are_shown() -> 
     assert text.count("AccessDenied") == 1
 
 
-def test_findings_that_the_guard_holds_come_before_those_a_repair_mends_and_the_rest() -> None:
+def test_findings_that_the_guard_holds_come_before_those_a_repair_fixes_and_the_rest() -> None:
     findings = (finding(FindingKind.NO_ADDRESS, "none", 3), missing_record(1), reports.held(2))
     page = write_page(report(pool(member(1)), findings=findings), VIEW)
     kinds = re.findall(r'<th role="rowheader" scope="row" class="f53-kind">([^<]*)</th>', page)

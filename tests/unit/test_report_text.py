@@ -103,7 +103,7 @@ def test_text_says_all_there_is_of_a_small_pool() -> None:
     assert as_text(whole) == (
         """\
 fleet53.eu-west-1.123456789012, 2026-11-20 10:00:00 UTC, fleet53 0.1.0
-NOT IN SYNC: 1 drifted. 1 finding that no repair mends. Nothing is queued.
+NOT IN SYNC: 1 drifted. 1 finding that a repair does not fix. Nothing is queued.
 
 Findings
 
@@ -151,7 +151,7 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
     ("said", "verdict"),
     [
         (report(), "In sync. Nothing is queued."),
-        (report(FULL), "In sync. 1 finding that no repair mends. Nothing is queued."),
+        (report(FULL), "In sync. 1 finding that a repair does not fix. Nothing is queued."),
         (report(MISSING, queued=1), "NOT IN SYNC: 1 drifted. A repair is queued."),
         (report(MISSING, HELD), "NOT IN SYNC: 2 drifted, 1 of them held by the guard. Nothing is queued."),
         (report(whole=False), "In sync. Nothing is queued. Not all pools were looked at."),

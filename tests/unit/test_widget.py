@@ -84,7 +84,7 @@ def test_only_the_repair_buttons_request_a_repair(asked: WidgetRequest, expected
         ({"pools": ["web", 7]}, "pools.1=7: Input should be a valid string"),
         ({"pool": ["web"]}, "pool=['web']: Extra inputs are not permitted"),
         ({"repair": True}, "repair=True: Extra inputs are not permitted"),
-        ({"action": "mend"}, "action='mend': Input should be 'check' or 'repair'"),
+        ({"action": "fix"}, "action='fix': Input should be 'check' or 'repair'"),
         ({"action": "repair", "force": 1}, "force=1: Input should be a valid boolean"),
         ({"force": True}, "force=True: the guard is passed only by a repair"),
         ({"action": "check", "force": True}, "force=True: the guard is passed only by a repair"),

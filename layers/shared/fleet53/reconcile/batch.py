@@ -19,8 +19,6 @@ from fleet53.telemetry.metrics import Measurement, emit, measure_requests
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-
     from fleet53.aws.clients import Aws, Connection
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
@@ -31,8 +29,11 @@ _LONGEST_RETRY: Final = 300
 _LAST: Final = Limits(tries=2, reserve=1.0, hurried=True)
 """Messages are returned within the reserve of Retrier, and the events come after them."""
 
+type BatchResponse = dict[str, list[dict[str, str]]]
+"""The messages of a batch that SQS should deliver again (Lambda Developer Guide, ReportBatchItemFailures)."""
 
-def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -> PartialItemFailureResponse:
+
+def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -> BatchResponse:
     """Reconcile what a batch of messages is about, and return the messages that failed, as Lambda expects them.
 
     SQS delivers a failed message again, and Lambda deletes the others (ReportBatchItemFailures).

@@ -136,7 +136,7 @@ def _write(template: str, view: View, **values: Any) -> str:
 
 
 def _weight(finding: Finding) -> tuple[int, str, str, str]:
-    """Order findings: what is held, what a repair mends, the rest."""
+    """Order findings: what is held, what a repair fixes, the rest."""
     first = 0 if finding.held else 1 if finding.drift else 2
     return first, finding.kind.value, finding.pool or "", finding.instance_id or ""
 

@@ -105,7 +105,7 @@ def _verdict(report: Report) -> Iterator[str]:
     else:
         yield f"NOT IN SYNC: {drift} drifted{f', {held} of them held by the guard' if held else ''}."
     if others:
-        yield f"{_count(others, 'finding')} that no repair mends."
+        yield f"{_count(others, 'finding')} that a repair does not fix."
     yield "A repair is queued." if report.queued else "Nothing is queued."
     if not report.whole:
         yield "Not all pools were looked at."
