@@ -34,12 +34,12 @@ audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, optionally EVENT='
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
 test: $(READY)  ## set up what is needed, then run every test; or some: TESTS=tests/unit
-	@$(BIN)/pytest --numprocesses=auto --durations=10 $(TESTS)
+	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 $(TESTS)
 
 # These tests are what runs the package in this process. Branches are measured by tracing, which makes them slower
 # by half: docs/decisions/0010-coverage-is-a-run-of-its-own.md.
 coverage: $(READY)  ## unit and functional tests with the gate on branch coverage
-	@$(BIN)/pytest --numprocesses=auto --durations=10 --cov --cov-branch tests/unit tests/functional
+	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 --cov --cov-branch tests/unit tests/functional
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from lab.world import Lab
+from tests.functional.incidents import wait_in_lab_time
 from tests.functional.views import (
     READS,
     admitted,
@@ -230,8 +231,9 @@ def test_the_percentage_is_the_stacks_parameter() -> None:
     ids=["every one", "that of the tagged instances", "its second page"],
 )
 def test_a_listing_that_fails_withdraws_nobody_and_the_signal_comes_again(
-    lab: Lab, fails: Callable[[str], bool]
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, fails: Callable[[str], bool]
 ) -> None:
+    wait_in_lab_time(lab, monkeypatch)
     web = admitted(lab, 8)
     gone = web[7]
     lab.fleet.terminate(gone, events=False)

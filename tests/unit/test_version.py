@@ -13,7 +13,8 @@ from botocore.client import BaseClient
 from samtranslator.yaml_helper import yaml_parse
 
 from fleet53 import __version__
-from fleet53.aws.clients import Clients, StackClients
+from fleet53.aws.clients import TRIES, Clients, StackClients
+from fleet53.aws.retrier import Retrier
 from fleet53.report.json import as_json
 from fleet53.report.page import View, write_page
 from fleet53.report.text import as_markdown, as_text
@@ -31,6 +32,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "lab")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr(TRIES, "retrier", Retrier(lambda: 60.0, lambda _seconds: None, lambda: 0.5))
     made = [getattr(owner, each.name) for owner in (Clients(), StackClients()) for each in fields(owner)]
     return [each for each in made if isinstance(each, BaseClient)]
 
