@@ -26,8 +26,8 @@ ALL_PAGES: Final = PAGES | {"CONTRIBUTING.md": CONTRIBUTING, "SECURITY.md": Page
 CODE: Final = ("docs", "events", "examples", "functions", "lab", "layers", "tests", "tools")
 """The folders that hold what is ours."""
 
-AWS_WORDS: Final = {"CallerReference", "SetIdentifier", "CreateHealthCheck", "DeleteHealthCheck"}
-"""Names of Route 53's that the pages write in the same form as ours."""
+AWS_WORDS: Final = {"CallerReference", "SetIdentifier", "CreateHealthCheck", "DeleteHealthCheck", "IsPrimaryIpv6"}
+"""Names of AWS's APIs that the pages write in the same form as ours."""
 
 
 def metrics() -> set[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from fleet53 import __version__
 from fleet53.report.page import write_failure, write_page
 from fleet53.widget import read_request, read_view
 from lab.console import Console, Widget, widget_of
@@ -205,7 +206,7 @@ def test_times_are_the_viewers(browser: Browser, zone: str, shown: str) -> None:
     with Console(Shown(reports.empty()).answer, Widget(ENDPOINT)) as console:
         browser.open(console.url, width=1200, zone=zone)
         (looked,) = browser.texts(".f53-head .f53-muted")
-    assert looked.endswith(shown)
+    assert looked.endswith(f", looked at {shown}, fleet53 {__version__}")
 
 
 def test_the_console_runs_no_script_of_a_widget(browser: Browser) -> None:
