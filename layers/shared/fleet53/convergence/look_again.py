@@ -41,12 +41,12 @@ def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, aws: A
 
 
 def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
-    """Whether an instance still belongs into DNS with the address of its record."""
+    """Whether an instance still belongs into DNS, and the address of its record is still its own."""
     instance = now.instances.get(admission.instance_id) if admission.instance_id is not None else None
     if instance is None or now.verdict(instance.id, pool.name).membership is not Membership.ADMIT:
         return False
-    address = instance.address(pool.address, RecordType(admission.record.type))
-    return admission.record.values == (str(address),)
+    own = instance.own_addresses(pool.address, RecordType(admission.record.type))
+    return {str(address) for address in own}.issuperset(admission.record.values)
 
 
 def _place(pool: Pool) -> tuple[str, str]:
