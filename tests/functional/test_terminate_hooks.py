@@ -25,7 +25,7 @@ from tests.functional.incidents import before_each
 from tests.functional.views import audit, checks_of, in_dns, log_lines, signal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from lab.world import Lab
 
@@ -118,24 +118,29 @@ def test_a_hook_whose_own_time_is_longer_than_the_drain_is_not_kept_alive(
     assert beats == []
 
 
-def test_a_hook_is_not_completed_before_the_record_is_gone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    goes, _ = in_service(lab, 2)
-    refusal = OSError("Route 53 does not answer")
-    refusing = True
+def route53_does_not_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """Let Route 53 answer no change of records, and return what lets it answer again."""
+    outage = [OSError("Route 53 does not answer")]
 
     def refuse(_parameters: Mapping[str, object]) -> None:
-        if refusing:
-            raise refusal
+        if outage:
+            raise outage[0]
 
     before_each(lab, monkeypatch, "ChangeResourceRecordSets", refuse)
     monkeypatch.setattr("time.sleep", lambda _: None)
+    return outage.clear
+
+
+def test_a_hook_is_not_completed_before_the_record_is_gone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    goes, _ = in_service(lab, 2)
+    answer_again = route53_does_not_answer(lab, monkeypatch)
     asked = completions(monkeypatch)
     terminate(lab, goes)
     lab.run(200, step=5)
     assert goes in in_dns(lab)
     assert asked == []
     assert state_of(lab, goes) == "Terminating:Wait"
-    refusing = False
+    answer_again()
     lab.run(400, step=5)
 
     assert goes not in in_dns(lab)
@@ -165,20 +170,12 @@ def test_where_another_run_deleted_the_record_late_the_drain_counts_from_then(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes, _ = in_service(lab, 2)
-    refusal = OSError("Route 53 does not answer")
-    refusing = True
-
-    def refuse(_parameters: Mapping[str, object]) -> None:
-        if refusing:
-            raise refusal
-
-    before_each(lab, monkeypatch, "ChangeResourceRecordSets", refuse)
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    answer_again = route53_does_not_answer(lab, monkeypatch)
     asked = completions(monkeypatch)
     terminate(lab, goes)
     lab.run(100, step=1)
     assert goes in in_dns(lab)
-    refusing = False
+    answer_again()
     gone_at = lab.clock.now()
     signal(lab, "web")
     assert goes not in in_dns(lab)

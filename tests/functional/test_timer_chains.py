@@ -65,14 +65,19 @@ def test_addresses_that_others_lose_leave_a_waiting_member_one_chain(lab: Lab) -
     assert timers(waits) == 1
 
 
+def start_chains_cold(lab: Lab, member: str) -> None:
+    """Let functions that start cold handle ten events about a member, which starts several chains."""
+    for _ in range(10):
+        lab.functions.cold_start()
+        lab.send(state_change(lab, member, "running"))
+        lab.run(3, step=3)
+    assert timers(member) > 1
+
+
 def test_chains_that_cold_functions_started_merge_when_the_longest_step_is_due(lab: Lab) -> None:
     lab.timers = ()
     (waits,) = unhealthy(lab)
-    for _ in range(10):
-        lab.functions.cold_start()
-        lab.send(state_change(lab, waits, "running"))
-        lab.run(3, step=3)
-    assert timers(waits) > 1
+    start_chains_cold(lab, waits)
 
     lab.run(950, step=10)
 
@@ -84,11 +89,7 @@ def test_chains_merge_in_a_warm_function_where_each_message_comes_in_a_batch_of_
     (waits,) = unhealthy(lab)
     for poller in lab.pollers:
         poller.source = replace(poller.source, batch_size=1)
-    for _ in range(10):
-        lab.functions.cold_start()
-        lab.send(state_change(lab, waits, "running"))
-        lab.run(3, step=3)
-    assert timers(waits) > 1
+    start_chains_cold(lab, waits)
 
     lab.run(1850, step=10)
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 MAX_DELAY: Final = 900
 """The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
-
-
 _SKEW: Final = timedelta(seconds=5)
 """A look that is due within this time may have begun: the clocks of SQS and of the function may differ."""
 

@@ -13,7 +13,7 @@ from fleet53.signals.model import InstanceSignal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
@@ -31,20 +31,18 @@ def find_behind(
         if not isinstance(signal, InstanceSignal) or signal.claim is None or signal.at is None:
             continue
         delay = next_look(run.now() - signal.at)
-        because = _why_behind(signal, run, outcome) if delay is not None else None
+        because = _why_behind(signal, signal.claim, signal.at, run, outcome) if delay is not None else None
         if delay is not None and because is not None:
             again[message] = delay
             run.log.info("event looked at again", extra={"message_id": message, "because": because})
     return again
 
 
-def _why_behind(signal: InstanceSignal, run: Run, outcome: Outcome) -> str | None:
-    if signal.claim is None or signal.at is None:
-        return None
+def _why_behind(signal: InstanceSignal, claim: Claim, at: datetime, run: Run, outcome: Outcome) -> str | None:
     members = {each for each in signal.instance_ids if each in outcome.instances and outcome.instances[each].pools}
-    spot = run.aws.ec2.spot_status(members) if signal.claim is Claim.INTERRUPTED else {}
+    spot = run.aws.ec2.spot_status(members) if claim is Claim.INTERRUPTED else {}
     reasons = (
-        why_behind(signal.claim, outcome.instances.get(each), spot=spot.get(each), at=signal.at)
+        why_behind(claim, outcome.instances.get(each), spot=spot.get(each), at=at)
         for each in sorted(signal.instance_ids)
     )
     return next((because for because in reasons if because is not None), None)

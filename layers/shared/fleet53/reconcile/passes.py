@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or an admission was overtaken."""
-
-
 _FEW_CHECKS: Final = 25
 """How many checks are deleted before the queue is looked at: five seconds, at five requests a second."""
 _LATER: Final = 60

@@ -149,17 +149,18 @@ def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
     interfaces = {each for signal in about for each in signal.interface_ids}
     if not interfaces:
         return signals
-    holders = run.aws.ec2.holding(interfaces)
-    outcome.instances |= holders
-    return {message: _with_holders(signal, holders) for message, signal in signals.items()}
+    attached = run.aws.ec2.holding(interfaces)
+    outcome.instances |= attached
+    return {message: _with_instances(signal, attached) for message, signal in signals.items()}
 
 
-def _with_holders[AnySignal: InstanceSignal | PoolSignal](
-    signal: AnySignal, holders: Mapping[InstanceId, Instance]
+def _with_instances[AnySignal: InstanceSignal | PoolSignal](
+    signal: AnySignal, attached: Mapping[InstanceId, Instance]
 ) -> AnySignal:
+    """Return a signal that names instances in place of their network interfaces."""
     if not isinstance(signal, InstanceSignal):
         return signal
-    ids = {each.id for each in holders.values() if signal.interface_ids & {nic.id for nic in each.interfaces}}
+    ids = {each.id for each in attached.values() if signal.interface_ids & {nic.id for nic in each.interfaces}}
     return replace(signal, instance_ids=signal.instance_ids | ids, interface_ids=frozenset())
 
 
