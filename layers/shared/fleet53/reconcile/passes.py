@@ -109,7 +109,8 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, applied: Applied) -> None
         if len(left) > _FEW_CHECKS and _signals_wait(run):
             because = f"{len(left)} checks are to be deleted when the queue is empty"
             run.log.info("deletion of checks deferred", extra={"because": because})
-            message = reconcile_message(scope.pools, because, sweep=scope.sweep, attempt=1)
+            pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
+            message = reconcile_message(pools, because, sweep=scope.sweep, attempt=1)
             run.aws.queue.send(message, delay=_LATER)
             return
         delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
