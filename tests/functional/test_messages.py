@@ -36,11 +36,11 @@ NOT_UNDERSTOOD = {
     ),
     "no instance": (
         event("aws.ec2", "EC2 Instance State-change Notification", state="stopped"),
-        "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a non-empty string",
+        "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not an instance id",
     ),
     "an instance that is a number": (
         event("aws.autoscaling", "EC2 Instance Launch Successful", EC2InstanceId=7),
-        "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is 7, not a non-empty string",
+        "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is 7, not an instance id",
     ),
     "no changed tags": (
         event("aws.tag", "Tag Change on Resource", tags={}),

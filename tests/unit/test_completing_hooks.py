@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WEB, API = PoolName("web"), PoolName("api")
 A, B, C = InstanceId("i-0a"), InstanceId("i-0b"), InstanceId("i-0c")
+SENT = InstanceId("i-0a1b2c3d4e5f60001")
+"""An instance whose id a message can have."""
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
 BUSY = "An error occurred (ResourceContentionFault) when calling the CompleteLifecycleAction operation: {} is busy"
 
@@ -81,7 +83,7 @@ def passed(
     return Outcome(
         declared=frozenset({WEB, API}),
         pools={each: pool(each, ttl=ttl) for each in pools},
-        instances={each: instance(each, pools=tags) for each in (A, B, C)},
+        instances={each: instance(each, pools=tags) for each in (A, B, C, SENT)},
         statuses={each: status(each, holders) for each in pools},
         ready=dict.fromkeys(pools, frozenset(map(InstanceId, ready.split()))),
     )
@@ -203,7 +205,7 @@ def test_an_end_of_which_no_run_knows_since_when_its_record_is_gone_drains_from_
 
 
 def test_an_end_whose_record_came_back_drains_from_when_it_is_gone_again() -> None:
-    first = Scene(after=60).complete(passed(in_dns="i-0a"), None, drains())
+    first = Scene(after=60).complete(passed(in_dns=SENT), None, drains(SENT))
     second = Scene(after=115).complete(passed(), read_back(first.queue.sent))
     assert (second.autoscaling.completed, [delay for _, delay in second.queue.sent]) == ([], [120])
 
@@ -352,7 +354,7 @@ def test_who_may_still_be_in_dns_is_looked_at_soon() -> None:
 
 
 def test_a_held_action_reads_back_as_it_was() -> None:
-    waits = action(transition=LAUNCHING, token="a-token")
+    waits = action(SENT, transition=LAUNCHING, token="87654321-4321-4321-4321-210987654321")
     sent = Scene().complete(passed(), None, waits).queue.sent
     assert [message["because"] for message, _ in sent] == ["Route 53 does not see it healthy yet"]
     assert Scene().complete(passed(), read_back(sent)).queue.sent == sent

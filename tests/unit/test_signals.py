@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
+from fleet53.signals.fields import GROUP_NAME, HOOK_NAME
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
 from fleet53.signals.read import read_signal
@@ -24,6 +25,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ID = InstanceId("i-0a1b2c3d4e5f60001")
 WEB = PoolName("web")
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+NO_ID = "not an instance id (i- and 8 to 17 hexadecimal digits)"
 NOT_NAMED = "which does not name the instance that lost the address"
 
 
@@ -198,7 +200,7 @@ def test_only_who_never_serves_on_its_way_is_warm(transition: Transition, ends: 
         (lifecycle(LifecycleTransition=None), "LifecycleTransition is None, not a non-empty string"),
         (lifecycle(AutoScalingGroupName=""), "AutoScalingGroupName is '', not a non-empty string"),
         (lifecycle(LifecycleHookName=5), "LifecycleHookName is 5, not a non-empty string"),
-        (lifecycle(EC2InstanceId=None), "EC2InstanceId is None, not a non-empty string"),
+        (lifecycle(EC2InstanceId=None), f"EC2InstanceId is None, {NO_ID}"),
         (lifecycle(LifecycleActionToken=[]), "LifecycleActionToken is [], not a non-empty string"),
     ],
 )
@@ -235,7 +237,7 @@ def test_an_action_that_says_the_least_reads_like_one_that_says_all() -> None:
         (reconcile(actions=[{}]), "detail.actions: at and beat are times, not {}"),
         (written(group=None), "group is None, not a non-empty string"),
         (written(hook=""), "hook is '', not a non-empty string"),
-        (written(instance_id=["i-0a"]), "instance_id is ['i-0a'], not a non-empty string"),
+        (written(instance_id=["i-0a"]), f"instance_id is ['i-0a'], {NO_ID}"),
         (written(token=5), "token is 5, not a non-empty string"),
         (written(token=""), "token is '', not a non-empty string"),
         (
@@ -266,8 +268,10 @@ def test_another_tag_key_is_as_good() -> None:
 
 
 def test_a_call_about_several_instances_is_about_all_of_them() -> None:
-    assert read_signal(call("EnterStandby", {"instanceIds": ["i-0a", "i-0b"]}), TAG) == InstanceSignal(
-        frozenset({InstanceId("i-0a"), InstanceId("i-0b")}), "CloudTrail recorded EnterStandby"
+    assert read_signal(
+        call("EnterStandby", {"instanceIds": ["i-0a1b2c3d", "i-0a1b2c3d4e5f60001"]}), TAG
+    ) == InstanceSignal(
+        frozenset({InstanceId("i-0a1b2c3d"), InstanceId("i-0a1b2c3d4e5f60001")}), "CloudTrail recorded EnterStandby"
     )
 
 
@@ -289,14 +293,16 @@ def test_another_call_is_no_signal() -> None:
         ("2026-11-20T12:00:00+02:00", AT),
         ("2026-11-20T10:00:00", AT),
         ("this morning", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59Z", None),
         (1795168800, None),
         (None, None),
     ],
 )
 def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at: datetime | None) -> None:
-    state = {"instance-id": "i-0a", "state": "running"}
+    state = {"instance-id": "i-0a1b2c3d4e5f60001", "state": "running"}
     read = read_signal(event("aws.ec2", "EC2 Instance State-change Notification", state, time=time), TAG)
-    assert read == InstanceSignal(frozenset({InstanceId("i-0a")}), "EC2 said running", at, claim=Claim.RUNNING)
+    assert read == InstanceSignal(frozenset({ID}), "EC2 said running", at, claim=Claim.RUNNING)
 
 
 @pytest.mark.parametrize(
@@ -316,15 +322,15 @@ def test_a_time_that_cannot_be_read_costs_nothing_but_the_time(time: object, at:
         ),
         (
             event("aws.ec2", "EC2 Instance State-change Notification", {"state": "running"}),
-            "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, not a non-empty string",
+            "aws.ec2 'EC2 Instance State-change Notification': instance-id is None, " + NO_ID,
         ),
         (
             event("aws.ec2", "EC2 Spot Instance Interruption Warning", {"instance-id": 5}),
-            "aws.ec2 'EC2 Spot Instance Interruption Warning': instance-id is 5, not a non-empty string",
+            "aws.ec2 'EC2 Spot Instance Interruption Warning': instance-id is 5, " + NO_ID,
         ),
         (
             event("aws.autoscaling", "EC2 Instance Launch Successful", {}),
-            "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is None, not a non-empty string",
+            "aws.autoscaling 'EC2 Instance Launch Successful': EC2InstanceId is None, " + NO_ID,
         ),
         (
             event("aws.tag", "Tag Change on Resource", {"changed-tag-keys": "fleet53:pool"}),
@@ -421,9 +427,16 @@ VALUES = JSON | st.sampled_from(
 
 
 def test_the_interface_is_found_where_cloudtrail_nests_the_request() -> None:
-    nested = {"UnassignIpv6AddressesRequest": {"Ipv6Address": ["2600:1f18::53"], "NetworkInterfaceId": "eni-0a"}}
+    nested = {
+        "UnassignIpv6AddressesRequest": {
+            "Ipv6Address": ["2600:1f18::53"],
+            "NetworkInterfaceId": "eni-0a1b2c3d4e5f60001",
+        }
+    }
     assert read_signal(call("UnassignIpv6Addresses", nested), TAG) == InstanceSignal(
-        frozenset(), "CloudTrail recorded UnassignIpv6Addresses", interface_ids=frozenset({InterfaceId("eni-0a")})
+        frozenset(),
+        "CloudTrail recorded UnassignIpv6Addresses",
+        interface_ids=frozenset({InterfaceId("eni-0a1b2c3d4e5f60001")}),
     )
 
 
@@ -462,17 +475,17 @@ def test_the_shortest_message_says_nothing_it_need_not() -> None:
 
 
 NAMES = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True).map(PoolName)
-TIMES = st.datetimes(timezones=st.just(UTC) | st.just(timezone(timedelta(hours=2))))
+TIMES = st.timedeltas(timedelta(), timedelta(days=60_000)).map(lambda age: datetime(2010, 1, 1, tzinfo=UTC) + age)
 INSTANCE_IDS = st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True).map(InstanceId)
 ACTIONS = st.builds(
     Action,
-    group=st.text(min_size=1),
-    hook=st.text(min_size=1),
+    group=st.from_regex(GROUP_NAME, fullmatch=True),
+    hook=st.from_regex(HOOK_NAME, fullmatch=True),
     instance_id=INSTANCE_IDS,
     transition=st.sampled_from(Transition),
     at=TIMES,
     heartbeat_at=TIMES,
-    token=st.none() | st.text(min_size=1),
+    token=st.none() | st.uuids().map(str),
     warm=st.booleans(),
     gone_at=st.none() | TIMES,
 )

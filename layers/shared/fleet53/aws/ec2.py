@@ -13,10 +13,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.ids import InstanceId, InterfaceId, PoolName, SecurityGroupId
+from fleet53.domain.ids import INSTANCE_ID, INTERFACE_ID, InstanceId, InterfaceId, PoolName, SecurityGroupId
 from fleet53.domain.instance import Instance, Interface
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator
 
     from mypy_boto3_ec2 import EC2Client
@@ -46,17 +47,19 @@ class Ec2:
         """Return those of `instance_ids` that EC2 knows.
 
         Uses a filter, because an unknown id among InstanceIds fails the whole call (DescribeInstances,
-        InvalidInstanceID.NotFound).
+        InvalidInstanceID.NotFound). EC2 does not know what has not the form of an id, such as the end of a
+        SetIdentifier that somebody wrote by hand. It is not asked, because * and ? in a filter match any id (EC2 User
+        Guide, Filter resources).
         """
         found: dict[InstanceId, Instance] = {}
-        for ids in batched(sorted(instance_ids), _FILTER_VALUES, strict=False):
+        for ids in _batches(instance_ids, INSTANCE_ID):
             found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
         return found
 
     def holding(self, interface_ids: Iterable[InterfaceId]) -> dict[InstanceId, Instance]:
-        """Return the instances that one of these network interfaces is attached to."""
+        """Return the instances that one of these network interfaces is attached to. For other ids see by_id."""
         found: dict[InstanceId, Instance] = {}
-        for ids in batched(sorted(interface_ids), _FILTER_VALUES, strict=False):
+        for ids in _batches(interface_ids, INTERFACE_ID):
             found |= self._describe([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])
         return found
 
@@ -64,7 +67,7 @@ class Ec2:
         """Return the status code of the Spot request of each instance that has one."""
         found: dict[InstanceId, str] = {}
         pages = self._client.get_paginator("describe_spot_instance_requests")
-        for ids in batched(sorted(instance_ids), _FILTER_VALUES, strict=False):
+        for ids in _batches(instance_ids, INSTANCE_ID):
             for page in pages.paginate(Filters=[{"Name": "instance-id", "Values": list(ids)}]):
                 for request in page["SpotInstanceRequests"]:
                     found[InstanceId(request["InstanceId"])] = request["Status"]["Code"]
@@ -99,6 +102,11 @@ class Ec2:
             interfaces=interfaces,
             security_groups=_read_groups(described.get("SecurityGroups", [])),
         )
+
+
+def _batches(ids: Iterable[str], form: re.Pattern[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the ids of this form, as many at a time as a filter takes."""
+    return batched(sorted(each for each in ids if form.fullmatch(each)), _FILTER_VALUES, strict=False)
 
 
 def _shown_only_on_the_instance(described: InstanceTypeDef) -> Iterator[str]:

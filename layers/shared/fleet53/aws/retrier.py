@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 AWS_ERRORS: Final = (ClientError, BotoCoreError, TryLaterError)
 """What a call to AWS raises when AWS refuses it, cannot be reached, or does not answer in the time there is."""
+REFUSED_HERE: Final = exceptions.ParamValidationError
+"""What a call raises when botocore refuses its parameters, so nothing is sent."""
 RESERVE: Final = 10.0
 """Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8

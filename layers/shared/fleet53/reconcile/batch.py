@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, Limits
+from fleet53.aws.retrier import AWS_ERRORS, REFUSED_HERE, Limits
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.behind import send_again
 from fleet53.reconcile.metrics import measure_run
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
     from fleet53.reconcile.outcome import MessageId
+    from fleet53.reconcile.run import Signals
 
 _FIRST_RETRY: Final = 5
 _LONGEST_RETRY: Final = 300
@@ -41,13 +42,8 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     records: dict[MessageId, Mapping[str, Any]] = {record["messageId"]: record for record in event["Records"]}
     signals, returned = _read_signals(records.values(), connection.settings.pool_tag_key, log)
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
-    outcome, failed = Outcome(), False
-    try:
-        reconcile(signals, Run(connection.settings, connection.aws, log, connection.now), outcome)
-    except Exception as error:  # whatever it is, the messages come again in seconds, not after the visibility timeout
-        log.exception("run failed", extra={})
-        outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
-        failed = True
+    outcome = Outcome()
+    failed = _reconcile(signals, Run(connection.settings, connection.aws, log, connection.now), outcome)
     again = {each: delay for each, delay in outcome.again.items() if each not in outcome.retry}
     bodies = {message_id: record["body"] for message_id, record in records.items()}
     outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
@@ -66,6 +62,25 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}
 
 
+def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
+    """Reconcile what the signals are about, and return whether that failed.
+
+    An error that is not AWS's may concern one signal only. Then each signal is handled alone, so that the others do not
+    wait for it. AWS's errors concern all of them: the permission, the service or the time is missing.
+    """
+    try:
+        reconcile(signals, run, outcome)
+    except Exception as error:  # whatever it is, the messages come again in seconds, not after the visibility timeout
+        run.log.exception("run failed", extra={"messages": sorted(signals)})
+        if len(signals) > 1 and (isinstance(error, REFUSED_HERE) or not isinstance(error, AWS_ERRORS)):
+            for message, signal in signals.items():
+                _reconcile({message: signal}, run, outcome)
+        else:
+            outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
+        return True
+    return False
+
+
 def _read_signals(
     records: Iterable[Mapping[str, Any]], pool_tag_key: str, log: Log
 ) -> tuple[dict[MessageId, InstanceSignal | PoolSignal], dict[MessageId, str]]:
@@ -77,6 +92,10 @@ def _read_signals(
             signal = read_signal(record["body"], pool_tag_key)
         except NotUnderstoodError as error:
             returned[record["messageId"]] = f"not understood, and goes to the dead-letter queue: {error}"
+            continue
+        except Exception as error:  # an unexpected error about one message must not delay the others
+            log.exception("message not read", extra={"message_id": record["messageId"]})
+            returned[record["messageId"]] = f"{type(error).__name__}: {error}"
             continue
         if isinstance(signal, Ignored):
             log.info("message ignored", extra={"message_id": record["messageId"], "because": signal.because})

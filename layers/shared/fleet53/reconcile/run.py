@@ -40,7 +40,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     has what was done before the error.
     """
     signals = _name_instances(signals, run, outcome)
-    outcome.again = find_behind(signals, run, outcome)
+    outcome.again |= find_behind(signals, run, outcome)
     found = find_scopes(signals, outcome.instances, terminating=_terminating(signals, run), again=outcome.again.keys())
     found |= _scopes_of_former_members(signals, found, run, outcome)
     scopes = {message: scope for message, scope in found.items() if scope is not None}

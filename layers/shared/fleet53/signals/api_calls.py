@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.ids import InstanceId, InterfaceId
-from fleet53.signals.fields import read_text
+from fleet53.signals.fields import quoted, read_instance_id, read_interface_id, read_text, shown
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
 
 if TYPE_CHECKING:
@@ -33,30 +32,33 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
     """
     name = read_text(detail, "eventName", what)
     if detail.get("errorCode"):
-        return Ignored(f"{name} failed with {detail['errorCode']}")
+        return Ignored(f"{shown(name)} failed with {shown(detail['errorCode'])}")
     parameters = detail.get("requestParameters")
-    because = f"CloudTrail recorded {name}"
+    because = f"CloudTrail recorded {shown(name)}"
     match name, parameters:
         case (("AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" | "DetachNetworkInterface"), _):
             return PoolSignal(None, f"{because}, which does not name the instance that lost the address", at)
         case "AttachNetworkInterface", {"instanceId": str(instance_id)}:
-            return InstanceSignal(frozenset({InstanceId(instance_id)}), because, at)
+            return InstanceSignal(frozenset({read_instance_id(instance_id, "instanceId", what)}), because, at)
         case name, _ if name in _INTERFACE_CALLS:
-            return _about_interface(parameters, because, at)
+            return _about_interface(parameters, because, at, what)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), {"instanceIds": [*instance_ids]}) if instance_ids:
-            return InstanceSignal(frozenset(InstanceId(str(each)) for each in instance_ids), because, at)
+            # AWS records a call with a wrong id as failed. So a list with one is not AWS's, and nothing of it is used.
+            named = frozenset(read_instance_id(each, "instanceIds", what) for each in instance_ids)
+            return InstanceSignal(named, because, at)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), _):
-            raise NotUnderstoodError(f"{what}: {name} with requestParameters {parameters!r} names no instances")
+            raise NotUnderstoodError(f"{what}: {name} with requestParameters {quoted(parameters)} names no instances")
         case _:
-            return Ignored(f"{what}: {name} is not an event that fleet53 acts on")
+            return Ignored(f"{what}: {shown(name)} is not an event that fleet53 acts on")
 
 
-def _about_interface(parameters: object, because: str, at: datetime | None) -> InstanceSignal | PoolSignal:
+def _about_interface(parameters: object, because: str, at: datetime | None, what: str) -> InstanceSignal | PoolSignal:
     """Read a call that names a network interface, whose addresses may have changed."""
     interface_id = _find_text(parameters, "networkinterfaceid")
     if interface_id is None:
         return PoolSignal(None, f"{because}, which names no network interface", at)
-    return InstanceSignal(frozenset(), because, at, interface_ids=frozenset({InterfaceId(interface_id)}))
+    named = read_interface_id(interface_id, "networkInterfaceId", what)
+    return InstanceSignal(frozenset(), because, at, interface_ids=frozenset({named}))
 
 
 def _find_text(parameters: object, key: str) -> str | None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import INSTANCE_ID, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action
-from fleet53.signals.fields import read_text, read_time, read_transition
+from fleet53.signals.fields import (
+    ACTION_TOKEN,
+    GROUP_NAME,
+    HOOK_NAME,
+    is_text,
+    quoted,
+    read_form,
+    read_instance_id,
+    read_text,
+    read_time,
+    read_transition,
+)
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
@@ -15,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ALL: Final = "*"
+_MOST_LOOKS: Final = 1_000_000
+"""More looks than a chain of messages ever makes: every 15 minutes for 28 years."""
 
 
 def reconcile_message(
@@ -52,15 +65,16 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
     match detail.get("pools"):
         case "*":
             pools = None
-        case [*names] if names and all(isinstance(name, str) for name in names):
+        case [*names] if names and all(is_text(name) for name in names):
             pools = frozenset(PoolName(name) for name in names)
         case other:
-            raise NotUnderstoodError(f"{what}: detail.pools is {other!r}, not a list of names or {ALL!r}")
+            raise NotUnderstoodError(f"{what}: detail.pools is {quoted(other)}, not a list of names or {ALL!r}")
     attempt, since = detail.get("attempt", 0), detail.get("since", {})
-    if not isinstance(attempt, int) or attempt < 0 or not isinstance(since, dict):
-        faults = f"detail.attempt={attempt!r}, detail.since={since!r}"
+    if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_LOOKS or not isinstance(since, dict):
+        faults = f"detail.attempt={quoted(attempt)}, detail.since={quoted(since)}"
         raise NotUnderstoodError(f"{what}: {faults}; attempt is a number from 0, since is an object")
-    heard = {InstanceId(instance_id): read_time(text) for instance_id, text in since.items()}
+    # As in a tag change, these ids only limit whose wait is looked at again.
+    heard = {InstanceId(each): read_time(text) for each, text in since.items() if INSTANCE_ID.fullmatch(each)}
     return PoolSignal(
         pools,
         because,
@@ -90,21 +104,21 @@ def _write_action(action: Action) -> dict[str, Any]:
 
 def _read_actions(written: object, what: str) -> tuple[Action, ...]:
     if not isinstance(written, list) or not all(isinstance(each, dict) for each in written):
-        raise NotUnderstoodError(f"{what}: detail.actions is {written!r}, not a list of objects")
+        raise NotUnderstoodError(f"{what}: detail.actions is {quoted(written)}, not a list of objects")
     actions = []
     for each in written:
         at, beat = read_time(each.get("at")), read_time(each.get("beat"))
         if at is None or beat is None:
-            raise NotUnderstoodError(f"{what}: detail.actions: at and beat are times, not {each!r}")
+            raise NotUnderstoodError(f"{what}: detail.actions: at and beat are times, not {quoted(each)}")
         actions.append(
             Action(
-                group=read_text(each, "group", what),
-                hook=read_text(each, "hook", what),
-                instance_id=InstanceId(read_text(each, "instance_id", what)),
+                group=read_form(each, "group", GROUP_NAME, what),
+                hook=read_form(each, "hook", HOOK_NAME, what),
+                instance_id=read_instance_id(each.get("instance_id"), "instance_id", what),
                 transition=read_transition(read_text(each, "transition", what), what),
                 at=at,
                 heartbeat_at=beat,
-                token=read_text(each, "token", what) if each.get("token") is not None else None,
+                token=read_form(each, "token", ACTION_TOKEN, what) if each.get("token") is not None else None,
                 warm=each.get("warm") is True,
                 gone_at=read_time(each.get("gone")),
             )

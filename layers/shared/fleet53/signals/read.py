@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import INSTANCE_ID, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.signals.api_calls import read_api_call
-from fleet53.signals.fields import read_text, read_time, read_transition
+from fleet53.signals.fields import (
+    ACTION_TOKEN,
+    GROUP_NAME,
+    HOOK_NAME,
+    quoted,
+    read_form,
+    read_instance_id,
+    read_text,
+    read_time,
+    read_transition,
+    shown,
+)
 from fleet53.signals.messages import read_reconcile
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
 
@@ -31,20 +42,27 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise NotUnderstoodError(f"not JSON ({error}): {body[:200]!r}") from None
+        raise NotUnderstoodError(f"not JSON ({error}): {quoted(body)}") from None
     if not isinstance(event, dict):
-        raise NotUnderstoodError(f"not an event, which is a JSON object: {body[:200]!r}")
+        raise NotUnderstoodError(f"not an event, which is a JSON object: {quoted(body)}")
+    try:
+        return _read_event(event, pool_tag_key)
+    except RecursionError:  # json reads more levels than Python calls
+        raise NotUnderstoodError(f"nested too deeply: {quoted(body)}") from None
+
+
+def _read_event(event: Mapping[str, Any], pool_tag_key: str) -> Signal:
     source, kind = read_text(event, "source"), read_text(event, "detail-type")
+    what = f"{shown(source)} {quoted(kind)}"
     detail = event.get("detail")
     if not isinstance(detail, dict):
-        raise NotUnderstoodError(f"{source} {kind!r}: detail is {detail!r}, not an object")
+        raise NotUnderstoodError(f"{what}: detail is {quoted(detail)}, not an object")
     at = read_time(event.get("time"))
-    what = f"{source} {kind!r}"
     match source, kind:
         case "aws.ec2", "EC2 Instance State-change Notification":
             state = detail.get("state")
             claim = _CLAIMS.get(state) if isinstance(state, str) else None
-            return _about_instance(detail, "instance-id", f"EC2 said {state}", at, what, claim=claim)
+            return _about_instance(detail, "instance-id", f"EC2 said {shown(state)}", at, what, claim=claim)
         case "aws.ec2", "EC2 Spot Instance Interruption Warning":
             return _about_instance(
                 detail, "instance-id", "Spot warned of an interruption", at, what, claim=Claim.INTERRUPTED
@@ -58,7 +76,7 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
             return _about_tags(detail, event.get("resources"), pool_tag_key, at, what)
         case "aws.ssm", "Parameter Store Change":
             name = PoolName(read_text(detail, "name", what).rpartition("/")[2])
-            because = f"parameter of pool {name}: {detail.get('operation')}"
+            because = f"parameter of pool {shown(name)}: {shown(detail.get('operation'))}"
             return PoolSignal(frozenset({name}), because, at, sweep=True)
         case _, "AWS API Call via CloudTrail":
             return read_api_call(detail, at, what)
@@ -71,7 +89,7 @@ def read_signal(body: str, pool_tag_key: str) -> Signal:
 def _about_instance(
     detail: Mapping[str, Any], key: str, because: str, at: datetime | None, what: str, *, claim: Claim | None
 ) -> InstanceSignal:
-    return InstanceSignal(frozenset({InstanceId(read_text(detail, key, what))}), because, at, claim=claim)
+    return InstanceSignal(frozenset({read_instance_id(detail.get(key), key, what)}), because, at, claim=claim)
 
 
 def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> InstanceSignal:
@@ -81,13 +99,13 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
     transition = read_transition(read_text(detail, "LifecycleTransition", what), what)
     launching = transition is Transition.LAUNCHING
     action = Action(
-        group=read_text(detail, "AutoScalingGroupName", what),
-        hook=read_text(detail, "LifecycleHookName", what),
-        instance_id=InstanceId(read_text(detail, "EC2InstanceId", what)),
+        group=read_form(detail, "AutoScalingGroupName", GROUP_NAME, what),
+        hook=read_form(detail, "LifecycleHookName", HOOK_NAME, what),
+        instance_id=read_instance_id(detail.get("EC2InstanceId"), "EC2InstanceId", what),
         transition=transition,
         at=at,
         heartbeat_at=at,
-        token=read_text(detail, "LifecycleActionToken", what),
+        token=read_form(detail, "LifecycleActionToken", ACTION_TOKEN, what),
         warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
     )
     because = f"Auto Scaling waits at hook {action.hook}"
@@ -98,12 +116,16 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
 def _about_tags(
     detail: Mapping[str, Any], resources: object, pool_tag_key: str, at: datetime | None, what: str
 ) -> Signal:
-    """Read a tag change. The instance may have left any pool by it, so all pools are looked at."""
+    """Read a tag change. The instance may have left any pool by it, so all pools are looked at.
+
+    The ids only limit whose wait is looked at again, so an ARN that names no instance is left out.
+    """
     keys = detail.get("changed-tag-keys")
     if not isinstance(keys, list):
-        raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {keys!r}, not a list")
+        raise NotUnderstoodError(f"{what}: detail.changed-tag-keys is {quoted(keys)}, not a list")
     if pool_tag_key not in keys:
         return Ignored(f"{what} is not about {pool_tag_key}")
     arns = [each for each in resources if isinstance(each, str)] if isinstance(resources, list) else []
-    named = frozenset(InstanceId(arn.rpartition("/")[2]) for arn in arns)
-    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=named)
+    named = (arn.rpartition("/")[2] for arn in arns)
+    instance_ids = frozenset(InstanceId(each) for each in named if INSTANCE_ID.fullmatch(each))
+    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=instance_ids)
