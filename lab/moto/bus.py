@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud, events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+_OPERATORS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "ArnEquals": fnmatchcase,
+    "ArnLike": fnmatchcase,
+    "StringEquals": str.__eq__,
+    "Bool": str.__eq__,
+}
+"""IAM's condition operators: whether a value of the request meets one of the policy. The two on ARNs are the same."""
 _MAX_DETAIL: Final = 256 * 1024
 """Bytes of an event that every kind of target accepts; PutEvents itself accepts more (EventBridge User Guide)."""
 
@@ -95,18 +103,24 @@ class Bus:
 
 
 def _admits(policy: str, rule_arn: str) -> bool:
-    """Tell whether a queue's policy lets EventBridge send to it for a rule."""
-    for statement in json.loads(policy)["Statement"]:
-        sources = [
-            arn
-            for test in statement.get("Condition", {}).values()
-            for key, arns in test.items()
-            if key.lower() == "aws:sourcearn"
-            for arn in ([arns] if isinstance(arns, str) else arns)
-        ]
-        if statement["Principal"] == {"Service": "events.amazonaws.com"} and rule_arn in sources:
-            return bool(statement["Effect"] == "Allow")
-    return False
+    """Tell whether a queue's policy lets EventBridge send to it for a rule: a statement allows it, and none denies."""
+    effects = {each["Effect"] for each in json.loads(policy)["Statement"] if _is_about(each, rule_arn)}
+    return effects == {"Allow"}
+
+
+def _is_about(statement: dict[str, Any], rule_arn: str) -> bool:
+    """Tell whether a policy statement is about what EventBridge sends for a rule, as IAM evaluates it."""
+    if statement["Principal"] not in ("*", {"Service": "events.amazonaws.com"}):
+        return False
+    request = {"aws:sourcearn": rule_arn, "aws:sourceaccount": cloud.ACCOUNT, "aws:securetransport": "true"}
+    return all(
+        any(
+            _OPERATORS[operator](request[key.lower()], each)
+            for each in ([values] if isinstance(values, str) else values)
+        )
+        for operator, test in statement.get("Condition", {}).items()
+        for key, values in test.items()
+    )
 
 
 def _matches(rule: Any, event: dict[str, Any]) -> bool:

@@ -90,6 +90,19 @@ def test_a_member_leaves_dns_at_once_whatever_is_received_with_its_event(lab: La
     assert log_lines(lab, "run failed") == []
 
 
+def test_an_event_of_another_account_reaches_no_queue_and_costs_no_call(lab: Lab) -> None:
+    # An event bus that takes another account's events matches them against its rules (EventBridge User Guide).
+    lab.put_pool("api")
+    lab.settle()
+    lab.route53.reset_calls()
+    detail = {"instance-id": "i-0a1b2c3d4e5f60001", "state": "terminated"}
+    foreign = lab.bus.event("aws.ec2", "EC2 Instance State-change Notification", detail)
+    matched = lab.bus.deliver(foreign | {"account": "999999999999"})
+
+    assert (matched, lab.settle(), lab.route53.calls) == ((), 0, [])
+    assert lab.bus.deliver(foreign) != ()
+
+
 @contextlib.contextmanager
 def asked_of_ec2() -> Iterator[list[str]]:
     """Collect the values of each filter with which the warm reconciler asks EC2."""

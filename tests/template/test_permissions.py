@@ -111,7 +111,11 @@ def test_events_may_be_put_on_the_default_bus_and_under_our_name_only(function: 
         "Effect": "Allow",
         "Action": "events:PutEvents",
         "Resource": "arn:aws:events:eu-west-1:123456789012:event-bus/default",
-        "Condition": {"StringEquals": {"events:source": "fleet53"}},
+        # A key with several values (Service Authorization Reference, EventBridge; IAM User Guide, set operators).
+        "Condition": {
+            "ForAllValues:StringEquals": {"events:source": "fleet53"},
+            "Null": {"events:source": "false"},
+        },
     }
 
 
@@ -146,7 +150,11 @@ def test_one_name_in_one_zone_may_be_changed_and_only_its_addresses() -> None:
             "ForAllValues:StringEquals": {
                 "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["app.example.com"],
                 "route53:ChangeResourceRecordSetsRecordTypes": ["A", "AAAA"],
-            }
+            },
+            "Null": {
+                "route53:ChangeResourceRecordSetsNormalizedRecordNames": "false",
+                "route53:ChangeResourceRecordSetsRecordTypes": "false",
+            },
         },
     }
 
@@ -219,3 +227,12 @@ def test_messages_may_be_sent_to_the_signals_queue_only(function: str) -> None:
 def test_a_function_does_not_exist_before_it_may_read_and_withdraw(function: str, policies: list[str]) -> None:
     depends = stack().template["Resources"][function]["DependsOn"]
     assert ([depends] if isinstance(depends, str) else depends) == policies
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_condition_on_all_values_asks_that_there_is_one(function: str) -> None:
+    for statement in statements(stack(), function):
+        conditions = statement.get("Condition", {})
+        for operator, keys in conditions.items():
+            if operator.startswith("ForAllValues:"):
+                assert conditions["Null"] == dict.fromkeys(keys, "false")

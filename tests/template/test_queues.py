@@ -1,6 +1,13 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from tests.template.stack import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def test_a_message_stays_invisible_for_six_timeouts_and_the_window() -> None:
@@ -23,19 +30,81 @@ def test_a_queue_is_standard_and_encrypted_with_its_own_key(queue: str) -> None:
     assert properties["SqsManagedSseEnabled"] is True
 
 
+def _sent_by(rules: Iterable[str]) -> dict[str, Any]:
+    """Return the condition of a statement that lets EventBridge send for these rules and no others."""
+    prefix = "arn:aws:events:eu-west-1:123456789012:rule/"
+    return {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": [f"{prefix}{name}" for name in rules]},
+    }
+
+
 def test_the_queues_take_events_from_this_stacks_rules_only() -> None:
-    rules = dict(stack().of_type("AWS::Events::Rule"))
-    to_queue = {f"{name}.Arn" for name, rule in rules.items() if rule["Targets"][0]["Arn"] == "Signals.Arn"}
-    assert _allowed_sources("SignalsPolicy", "Signals.Arn") == to_queue
-    assert _allowed_sources("DeadLettersPolicy", "DeadLetters.Arn") == {f"{name}.Arn" for name in rules}
+    rules = [rule for _, rule in stack().of_type("AWS::Events::Rule")]
+    to_queue = [rule["Name"] for rule in rules if rule["Targets"][0]["Arn"] == "Signals.Arn"]
+    assert len(to_queue) == 8
+    assert _allowed("SignalsPolicy", "Signals.Arn") == _sent_by(to_queue)
+    assert _allowed("DeadLettersPolicy", "DeadLetters.Arn") == _sent_by(rule["Name"] for rule in rules)
 
 
-def _allowed_sources(policy: str, queue: str) -> set[str]:
-    (statement,) = stack().properties(policy)["PolicyDocument"]["Statement"]
+def _allowed(policy: str, queue: str) -> dict[str, Any]:
+    (statement,) = (each for each in _statements(policy) if each["Effect"] == "Allow")
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert statement["Action"] == "sqs:SendMessage"
     assert statement["Resource"] == queue
-    return set(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+    condition: dict[str, Any] = statement["Condition"]
+    return condition
+
+
+def _statements(policy: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stack().properties(policy)["PolicyDocument"]["Statement"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("policy", "actions", "resource"),
+    [
+        ("SignalsPolicy", "sqs:*", "Signals.Arn"),
+        ("DeadLettersPolicy", "sqs:*", "DeadLetters.Arn"),
+        ("AlarmsPolicy", "sns:Publish", "Alarms"),
+    ],
+)
+def test_nobody_is_answered_without_tls(policy: str, actions: str, resource: str) -> None:
+    (statement,) = (each for each in _statements(policy) if each["Effect"] == "Deny")
+    assert statement == {
+        "Sid": "OnlyOverTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": resource,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def test_the_topic_takes_what_this_accounts_alarms_publish() -> None:
+    (statement,) = (each for each in _statements("AlarmsPolicy") if each["Effect"] == "Allow")
+    assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert statement["Action"] == "sns:Publish"
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:*"},
+    }
+
+
+def test_only_the_signals_queue_gives_its_messages_up_to_the_dead_letter_queue() -> None:
+    name = stack().properties("Signals")["QueueName"]
+    assert stack().properties("DeadLetters")["RedriveAllowPolicy"] == {
+        "redrivePermission": "byQueue",
+        "sourceQueueArns": [f"arn:aws:sqs:eu-west-1:123456789012:{name}"],
+    }
+
+
+def test_the_names_of_rules_and_queues_fit_where_the_stacks_name_does() -> None:
+    longest = 64 - len("customWidget-")  # the name of the widget's function
+    rules = [rule["Name"] for _, rule in stack().of_type("AWS::Events::Rule")]
+    assert {name.split("-", 1)[0] for name in rules} == {"fleet53"}
+    assert max(len(name) - len("fleet53") + longest for name in rules) <= 64
+    assert len(stack().properties("Signals")["QueueName"]) - len("fleet53") + longest <= 80
 
 
 def test_the_reconciler_reads_batches_of_which_single_messages_may_fail() -> None:

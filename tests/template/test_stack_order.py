@@ -50,6 +50,14 @@ def test_the_first_pass_is_made_when_every_rule_stands() -> None:
     assert rules <= outlived_by("ReconcilerFunctionSignals")
 
 
+def test_a_rule_comes_after_the_policies_that_let_it_send() -> None:
+    # EventBridge does not retry an event that a target does not permit (EventBridge User Guide).
+    for name, rule in stack().of_type("AWS::Events::Rule"):
+        (target,) = rule["Targets"]
+        queues = {target["Arn"], target["DeadLetterConfig"]["Arn"]} & {"Signals.Arn", "DeadLetters.Arn"}
+        assert {f"{queue.removesuffix('.Arn')}Policy" for queue in queues} <= outlived_by(name)
+
+
 def test_alarms_that_follow_the_schedule_come_after_the_lifecycle_and_go_before_it() -> None:
     following = {"DriftAlarm", "NoAuditAlarm"}
     assert {name for name in following if LIFECYCLE in outlived_by(name)} == following

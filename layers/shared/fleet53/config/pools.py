@@ -100,7 +100,7 @@ class _Check(BaseModel):
 class _Declaration(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    hosted_zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]{1,31}$")]
+    hosted_zone_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,32}$")]
     record_name: Annotated[str, Field(max_length=_MAX_NAME)]
     ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
     address: Literal["public-ipv4", "ipv6", "dualstack", "private-ipv4"] = "public-ipv4"
