@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import os
+import tempfile
 import threading
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, override
+from unittest import mock
 
-from lab.loopback import HOST
+from lab.loopback import HOST, self_signed, serving_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +54,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__((HOST, 0), _Handler)
+        self.pem = self_signed("cloudformation.lab")
+        self.socket = serving_tls(self.pem).wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.labs: dict[str, AnswerUrls] = {}
         threading.Thread(target=self.serve_forever, name="answer-urls", daemon=True).start()
 
@@ -57,25 +64,34 @@ _server = functools.cache(_Server)
 
 
 class AnswerUrls:
-    """Receives answers as the presigned URLs of CloudFormation do; the first `outages` answers are refused."""
+    """Receives answers as the presigned URLs of CloudFormation do; the first `outages` answers are refused.
+
+    The URLs are https. While this is entered, the lab's certificate is what clients that ask OpenSSL trust.
+    """
 
     def __init__(self) -> None:
         self.outages = 0
+        self._trusting = contextlib.ExitStack()
         self._bodies: dict[str, bytes] = {}
         self._name = str(uuid.uuid4())
 
     def __enter__(self) -> Self:
         _server().labs[self._name] = self
+        folder = self._trusting.enter_context(tempfile.TemporaryDirectory())
+        trusted = Path(folder) / "trusted.pem"
+        trusted.write_bytes(_server().pem)
+        self._trusting.enter_context(mock.patch.dict(os.environ, SSL_CERT_FILE=str(trusted)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._trusting.close()
         del _server().labs[self._name]
 
     def url(self, request_id: str) -> str:
         """Return the URL for the answer to one request."""
-        return f"http://{HOST}:{_server().server_address[1]}/{self._name}/{request_id}"
+        return f"https://{HOST}:{_server().server_address[1]}/{self._name}/{request_id}"
 
     def take(self, request_id: str, content_type: str | None, body: bytes) -> HTTPStatus:
         """Keep an answer, or refuse it as S3 does, because the URL is signed for an empty content type."""

@@ -9,22 +9,16 @@ import contextlib
 import functools
 import socket
 import ssl
-import tempfile
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, override
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from lab.loopback import self_signed, serving_tls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -219,24 +213,7 @@ def _close(machine: _Machine) -> None:
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """Return a server's TLS settings with a self-signed certificate, which Route 53's checkers accept."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "instance.lab")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "instance.pem"
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        path.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-        context.load_cert_chain(path)
+    context = serving_tls(self_signed("instance.lab"))
 
     def remember(connection: ssl.SSLObject, name: str | None, _context: ssl.SSLContext) -> None:
         connection.lab_sni = name  # type: ignore[attr-defined]

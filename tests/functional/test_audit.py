@@ -231,6 +231,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
             "health_checks": {"used": 4, "limit": 200},
             "check_creations_last_day": {"used": 3, "limit": 1000},  # the foreign one counts, but not by our metric
             "records": {lab.zone_id: {"used": 4, "limit": 10000}},
+            "names": {"app.example.com": {"used": 2, "limit": 100}},
         },
         "cost": {"checks": 3, "usd_a_month": 0.0},
         "queued": 0,

@@ -107,6 +107,7 @@ def test_whatever_becomes_of_reads_that_only_inform_the_repair_is_queued(lab: La
 
     assert len(findings(report, "orphan-record")) == 1
     assert report["queued"] == 1
+    assert report["quotas"].pop("names").keys() == {"app.example.com"}
     assert report["quotas"] == {"health_checks": None, "check_creations_last_day": None, "records": {}}
 
 

@@ -42,11 +42,11 @@ def put_without_event(lab: Lab, pool: str, **changes: Any) -> None:
 # -- what is said of a pool that cannot be used
 
 WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
-    "not-json": ("ttl=60", "not JSON (Invalid JSON: expected ident at line 1 column 2): 'ttl=60'"),
+    "not-json": ("ttl=60", "not JSON (Invalid JSON: expected ident at line 1 column 2)"),
     "a-list": ("[]", "Input should be an object"),
     "empty-object": ("{}", "hosted_zone_id is missing; record_name is missing"),
-    "unknown-key": ({"tll": 60}, "tll=60 is an unknown key"),
-    "unknown-check-key": ({"health_check": {"port": 80}}, "health_check.port=80 is an unknown key"),
+    "unknown-key": ({"tll": 60}, "tll is an unknown key"),
+    "unknown-check-key": ({"health_check": {"port": 80}}, "health_check.port is an unknown key"),
     "ttl-as-text": ({"ttl": "60"}, "ttl='60' is refused: Input should be a valid integer"),
     "ttl-zero": ({"ttl": 0}, "ttl=0 is refused: Input should be greater than or equal to 1"),
     "ttl-too-long": ({"ttl": 86401}, "ttl=86401 is refused: Input should be less than or equal to 86400"),
@@ -55,11 +55,11 @@ WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
     "bad-address": ({"address": "elastic"}, "address='elastic' is refused: Input should be 'public-ipv4'"),
     "ftp": (
         {"health_check": {"url": "ftp://:21/"}},
-        "health_check.url='ftp://:21/' is refused: Input should be one of http://",
+        "health_check.url is refused: Input should be one of http://",
     ),
     "port-0": (
         {"health_check": {"url": "http://:0/"}},
-        "health_check.url='http://:0/' is refused: Input should be one of http://",
+        "health_check.url is refused: Input should be one of http://",
     ),
     "interval-20": (
         {"health_check": {"interval": 20}},
@@ -68,7 +68,7 @@ WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
     "threshold-11": ({"health_check": {"failure_threshold": 11}}, "health_check.failure_threshold=11 is refused"),
     "two-regions": (
         {"health_check": {"regions": ["eu-west-1", "us-east-1"]}},
-        "health_check.regions=['eu-west-1', 'us-east-1'] is refused: Input should be at least 3 different regions of",
+        "health_check.regions is refused: Input should be at least 3 different regions of",
     ),
     "tcp-search": (
         {"health_check": {"url": "tcp://:22", "search_string": "SSH"}},
@@ -102,7 +102,7 @@ def audit_of_wrong_pools() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_pool_is_reported_with_its_parameter_the_key_and_the_value(
+def test_a_wrong_pool_is_reported_with_its_parameter_the_key_and_a_value_that_is_no_secret(
     audit_of_wrong_pools: dict[str, Any], name: str
 ) -> None:
     (finding,) = (each for each in audit_of_wrong_pools["findings"] if each["pool"] == name)

@@ -47,10 +47,10 @@ def test_markdown_has_the_same_as_tables(lab: Lab) -> None:
     delete_record(lab, record_of(lab, first))
     said = answer(lab, {"format": "markdown"})
 
-    assert said.startswith("## fleet53.eu-west-1.123456789012, 2026-01-05 12:")
+    assert said.startswith("## `fleet53.eu-west-1.123456789012`, 2026-01-05 12:")
     (row,) = [line for line in said.splitlines() if line.startswith("| drift")]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["drift", "missing-record", "web", first, "EC2 says running; Route 53 sees it healthy"]
+    assert cells == ["drift", "missing-record", "`web`", f"`{first}`", "`EC2 says running; Route 53 sees it healthy`"]
 
 
 def test_json_is_what_is_answered_where_nothing_is_said_and_where_it_is(lab: Lab) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
     from fleet53.report.model import Quotas
 
+_FEW: Final = 10
+_LONGEST_NAME: Final = 40
+_MOST_UNKNOWN: Final = 50
+"""So many findings about tags are enough to see what is wrong."""
 _HOOK_GRACE: Final = timedelta(minutes=2)
 """How late a lifecycle action may be completed before its hook counts as stuck."""
 
@@ -84,13 +88,35 @@ def find_unhealthy_for_long(replacements: Iterable[Replacement]) -> Iterator[Fin
 
 
 def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:
-    """Yield a finding for each name in an instance's tag that no pool has."""
-    for instance in situation.instances.values():
-        for name in sorted(instance.pools - situation.declared):
-            if scope.covers(name) and instance.state in {"pending", "running"}:
-                known = ", ".join(sorted(situation.declared)) or "none"
-                because = f"its tag names pool {name!r}, which is not declared (declared: {known})"
-                yield Finding(FindingKind.UNKNOWN_POOL, because, name, instance.id)
+    """Yield a finding for each instance whose tag has names that no pool has.
+
+    Whoever may tag instances decides how many names there are, so the report has the first of them and counts the rest.
+    Its `pool` is the name if there is only one.
+    """
+    known = _few(sorted(situation.declared)) or "none"
+    mistaken = (
+        (instance.id, unknown)
+        for instance in situation.instances.values()
+        if instance.state in {"pending", "running"}
+        and (unknown := sorted(name for name in instance.pools - situation.declared if scope.covers(name)))
+    )
+    for number, (instance_id, unknown) in enumerate(mistaken):
+        if number == _MOST_UNKNOWN:
+            more = 1 + sum(1 for _ in mistaken)
+            yield Finding(
+                FindingKind.UNKNOWN_POOL, f"the tags of {more} more instances name pools that are not declared"
+            )
+            return
+        what = f"pool {unknown[0]!r}, which is" if len(unknown) == 1 else f"pools {_few(map(repr, unknown))}, which are"
+        because = f"its tag names {what} not declared (declared: {known})"
+        yield Finding(FindingKind.UNKNOWN_POOL, because, unknown[0] if len(unknown) == 1 else None, instance_id)
+
+
+def _few(names: Iterable[str]) -> str:
+    """Return a list of names as text: the first ten, each cut to 40 characters, and how many more there are."""
+    listed = list(names)
+    shown = ", ".join(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in listed[:_FEW])
+    return f"{shown} and {len(listed) - _FEW} more" if len(listed) > _FEW else shown
 
 
 def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:

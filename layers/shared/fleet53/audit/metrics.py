@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from fleet53.domain.finding import FindingKind
 from fleet53.telemetry.metrics import Measurement
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ def measure_audit(report: Report) -> list[Measurement]:
             ("Standby", pool.standby),
         )
     ]
-    kinds = Counter((finding.pool, finding.kind.value) for finding in report.findings)
+    # A dimension costs money for each value. Whoever may tag an instance names pools that do not exist.
+    kinds = Counter(
+        (None if finding.kind is FindingKind.UNKNOWN_POOL else finding.pool, finding.kind.value)
+        for finding in report.findings
+    )
     measured += [Measurement("Findings", count, pool, kind) for (pool, kind), count in kinds.items()]
     if (checks := report.quotas.health_checks) is not None:
         measured.append(Measurement("HealthChecksUsed", checks.used))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet53.domain.health_check import MAX_CHECK_CREATIONS
+from fleet53.domain.record import MAX_RECORDS_PER_NAME
 from fleet53.report.model import Quota, Quotas
 
 if TYPE_CHECKING:
@@ -34,4 +36,14 @@ def read_quotas(
         health_checks=None if checks is None else Quota(*checks),
         check_creations=None if created is None else Quota(created, MAX_CHECK_CREATIONS),
         records={zone_id: Quota(*limit) for zone_id, limit in limits.items() if limit is not None},
+        names=_names(situation),
     )
+
+
+def _names(situation: Situation) -> dict[str, Quota]:
+    """Return how many multivalue records each pool's name has, whoever made them, of the type that has most."""
+    used: dict[str, int] = {}
+    for pool in situation.pools:
+        types = Counter(record.type for record in situation.records[pool.name] if record.multivalue)
+        used[pool.record_name] = max(used.get(pool.record_name, 0), *types.values(), 0)
+    return {name: Quota(count, MAX_RECORDS_PER_NAME) for name, count in used.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
@@ -25,7 +26,7 @@ from fleet53.domain.pool import Zone
 from fleet53.domain.record import Protection, Record, RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import (
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
+_ABOUT_THE_ZONE: Final = frozenset({"AccessDenied", "InvalidInput", "NoSuchHostedZone"})
+"""Codes with which Route 53 refuses a zone, whatever is asked about it (Route 53 API Reference, Common Errors)."""
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
@@ -49,20 +52,19 @@ FEWEST_OBSERVATIONS: Final = 3
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
-    `zones` keeps hosted zones that were read, because a zone's name and name servers never change.
+    `zones` keeps hosted zones that were read, because a zone's name and name servers never change. That a zone does not
+    exist or may not be read is kept for as long as this object, which is one invocation: many pools may name it.
     """
 
     def __init__(self, client: Route53Client, zones: dict[ZoneId, Zone]) -> None:
         self._client = client
         self._zones = zones
+        self._refused: dict[tuple[str, ZoneId], ClientError] = {}
 
     def zone(self, zone_id: ZoneId) -> Zone:
         """Return the hosted zone, or raise ZoneUnreadableError."""
         if zone_id not in self._zones:
-            try:
-                answer = self._client.get_hosted_zone(Id=zone_id)
-            except ClientError as error:
-                raise _unreadable(zone_id, error) from error
+            answer = self._read_zone("GetHostedZone", zone_id, lambda: self._client.get_hosted_zone(Id=zone_id))
             found = answer["HostedZone"]
             self._zones[zone_id] = Zone(
                 zone_id,
@@ -90,10 +92,9 @@ class Route53:
         if start is not None:
             request["StartRecordName"] = start
         while True:
-            try:
-                page = self._client.list_resource_record_sets(**request)
-            except ClientError as error:
-                raise _unreadable(zone_id, error) from error
+            page = self._read_zone(
+                "ListResourceRecordSets", zone_id, partial(self._client.list_resource_record_sets, **request)
+            )
             yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
             if not page["IsTruncated"]:
                 return
@@ -102,6 +103,18 @@ class Route53:
                 for key, value in page.items()
                 if key in {"NextRecordName", "NextRecordType", "NextRecordIdentifier"}
             }
+
+    def _read_zone[Answer](self, operation: str, zone_id: ZoneId, ask: Callable[[], Answer]) -> Answer:
+        """Return what Route 53 answers about a zone, or raise ZoneUnreadableError. What is refused is asked once."""
+        refused = self._refused.get((operation, zone_id))
+        if refused is not None:
+            raise _unreadable(zone_id, refused)
+        try:
+            return ask()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABOUT_THE_ZONE:
+                self._refused[operation, zone_id] = error
+            raise _unreadable(zone_id, error) from error
 
     def change_records(self, zone_id: ZoneId, *, deletions: Iterable[Record], creations: Iterable[Record]) -> None:
         """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none.

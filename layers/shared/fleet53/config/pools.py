@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fleet53.domain.addresses import is_unicast
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CHECKER_REGIONS, CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
@@ -26,6 +27,9 @@ _MIN_REGIONS: Final = 3  # CreateHealthCheck, HealthCheckConfig.Regions
 _MAX_NAME: Final = 255
 _ADDRESS_FORM: Final = "Input should be an IPv4 or IPv6 address"
 _PORTS: Final = range(1, 65536)
+_LONGEST_SHOWN: Final = 64
+_NEVER_SHOWN: Final = frozenset({"url", "search_string"})
+"""Keys whose wrong value may be a secret: a URL with a password, or a token that a page contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class PoolFault:
     """A declared pool that cannot be served now. It is not treated as deleted: its records stay as they are.
 
     `kind` is how it is reported: INVALID_POOL, or ZONE_UNREADABLE where its hosted zone cannot be read. `because` names
-    the parameter, the key and the value.
+    the parameter and the key, and the value where it cannot be a secret that somebody put there by mistake: numbers,
+    and short texts of known keys other than url and search_string.
     """
 
     name: PoolName
@@ -118,8 +123,8 @@ class _Declaration(BaseModel):
     @field_validator("fallback")
     @classmethod
     def _ip_address(cls, text: str | None) -> str | None:
-        if text is not None:
-            _read_address(text)
+        if text is not None and not is_unicast(_read_address(text)):
+            raise ValueError("Input should be the address of another host, not of this host or link or of a group")
         return text
 
     @model_validator(mode="after")
@@ -184,7 +189,7 @@ def read_pool(parameter: str, text: str) -> Pool | PoolFault:
     try:
         return _Declaration.model_validate_json(text).pool(name)
     except ValidationError as error:
-        because = "; ".join(_explain(fault, text) for fault in error.errors(include_url=False))
+        because = "; ".join(_explain(fault) for fault in error.errors(include_url=False))
         return PoolFault(name, f"{parameter}: {because}")
 
 
@@ -193,20 +198,35 @@ def record_type_of(address: IPAddress) -> RecordType:
     return RecordType.A if isinstance(address, IPv4Address) else RecordType.AAAA
 
 
-def _explain(fault: Any, text: str) -> str:
+def _explain(fault: Any) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     right = fault["msg"].removeprefix("Value error, ")
     match fault["type"]:
         case "json_invalid":
-            return f"not JSON ({right}): {text[:80]!r}"
+            return f"not JSON ({right})"
         case "extra_forbidden":
-            return f"{key}={fault['input']!r} is an unknown key"
+            return f"{_shown_key(key)} is an unknown key"
         case "missing":
             return f"{key} is missing"
         case _ if not key:
             return str(right)
+        case _ if fault["loc"][-1] in _NEVER_SHOWN or not _is_shown(fault["input"]):
+            return f"{key} is refused: {right}"
         case _:
             return f"{key}={fault['input']!r} is refused: {right}"
+
+
+def _is_shown(value: object) -> bool:
+    """Whether a wrong value is written into a finding, where whoever may read the report sees it."""
+    if isinstance(value, str):
+        return len(value) <= _LONGEST_SHOWN
+    return value is None or isinstance(value, int | float)
+
+
+def _shown_key(key: str) -> str:
+    """Return an unknown key as one line of at most 64 printable characters."""
+    line = key if key.isprintable() else repr(key)
+    return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}..."
 
 
 def _read_address(text: str) -> IPAddress:
@@ -222,6 +242,8 @@ def _read_address(text: str) -> IPAddress:
 def _read_url(url: str) -> tuple[Literal["http", "https", "tcp"], str | None, int, str | None]:
     """Return protocol, host, port and path of a check's URL. The host is a header only, and is never resolved."""
     form = "Input should be one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
+    if " " in url or not url.isprintable():  # urlsplit leaves line ends and tabs out
+        raise ValueError(f"{form}, without spaces, line ends and characters that are not seen")
     try:
         parts = urlsplit(url)
         port = parts.port

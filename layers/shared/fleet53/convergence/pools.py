@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import DISPENSABLE
 from fleet53.config.pools import Declared, PoolFault, read_pools
+from fleet53.domain.addresses import is_private
 from fleet53.domain.errors import TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import FindingKind
+from fleet53.domain.pool import AddressType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,9 +67,20 @@ def read_usable_pools(scope: Scope, aws: Aws) -> UsablePools:
         if not zone.holds(pool.record_name):
             because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
             faults.append(PoolFault(pool.name, because))
+        elif pool.fallback is not None and is_private(pool.fallback) and _is_public(pool, zone):
+            because = (
+                f"pool {pool.name}: fallback={str(pool.fallback)!r} is a private address, and clients of the public "
+                f"hosted zone {zone.name} ({zone.id}) cannot connect to it"
+            )
+            faults.append(PoolFault(pool.name, because))
         elif scope.covers(pool.name):
             pools.append(pool)
     return UsablePools(tuple(pools), zones, declared, tuple(faults))
+
+
+def _is_public(pool: Pool, zone: Zone) -> bool:
+    """Whether a pool answers clients on the internet. A public zone can also hold private addresses on purpose."""
+    return not zone.private and pool.address is not AddressType.PRIVATE_IPV4
 
 
 def unreadable_zone(pool: Pool, error: Exception) -> PoolFault:

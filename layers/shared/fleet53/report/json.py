@@ -41,6 +41,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "health_checks": _quota(checks) if (checks := report.quotas.health_checks) else None,
             "check_creations_last_day": _quota(created) if (created := report.quotas.check_creations) else None,
             "records": {zone_id: _quota(quota) for zone_id, quota in report.quotas.records.items()},
+            "names": {name: _quota(quota) for name, quota in report.quotas.names.items()},
         },
         "cost": asdict(report.cost),
         "queued": report.queued,

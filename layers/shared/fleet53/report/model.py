@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fleet53 import __version__
@@ -87,17 +87,19 @@ class Quotas:
     """The limits of Route 53's that this stack can reach.
 
     `records` is of each hosted zone that was read, `check_creations` of the last 24 hours (this stack's own; Route 53
-    counts the account's). One that was not read is None, or missing.
+    counts the account's), `names` of each pool's name, whose records of one type are counted, whoever made them. One
+    that was not read is None, or missing.
     """
 
     health_checks: Quota | None
     check_creations: Quota | None
     records: Mapping[ZoneId, Quota]
+    names: Mapping[str, Quota] = field(default_factory=dict)
 
     @property
     def percent(self) -> float | None:
         """The share that is used of the one that is nearest to its limit, in percent; None where none was read."""
-        known = (self.health_checks, self.check_creations, *self.records.values())
+        known = (self.health_checks, self.check_creations, *self.records.values(), *self.names.values())
         return max((quota.percent for quota in known if quota is not None), default=None)
 
 

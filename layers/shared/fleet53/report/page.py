@@ -3,7 +3,7 @@
 CloudWatch takes scripts, frames, `<use>` and event handlers out of what a widget returns; here are none. What a
 viewer may do is said by `<cwdb-action>`, which acts on the element right before it (CloudWatch User Guide,
 Interactivity in the custom widget). Texts of a report come from outside (tags, names, errors): the template escapes
-every one.
+every one, and shows characters that are not seen as their escapes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY
 from fleet53.planning.membership import Membership
+from fleet53.report.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,9 +37,16 @@ _FULL: Final = 100.0
 _MARGIN: Final = timedelta(minutes=5)
 """How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
 
+
+def _seen(value: object) -> object:
+    """Return what the template writes for a value: all characters of a text are visible."""
+    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("fleet53.report", "templates"),
     autoescape=True,
+    finalize=_seen,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -123,6 +132,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         since=_since(view.zone, report.at),
         ago=lambda at: _ago(at, report.at),
         healthy_above=HEALTHY_ABOVE,
+        visible=visible,
     )
 
 
@@ -177,6 +187,7 @@ def _limits(report: Report) -> list[_Limit]:
         *([_limit("Health checks of the account", checks)] if (checks := quotas.health_checks) else []),
         *([_limit("Health checks created in 24 hours", created)] if (created := quotas.check_creations) else []),
         *(_limit(f"Records in zone {zone_id}", quota) for zone_id, quota in sorted(quotas.records.items())),
+        *(_limit(f"Records of {name}", quota) for name, quota in sorted(quotas.names.items())),
     ]
 
 

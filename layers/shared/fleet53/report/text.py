@@ -1,7 +1,7 @@
 """The report for people: as text for a terminal, and as Markdown for a page. Pure.
 
 What comes from outside (tags, names, the words of AWS) cannot leave its place: on a terminal no control character is
-passed on, and in Markdown nothing of it is markup.
+passed on, and in Markdown it is in code spans, where nothing is markup, a link, a mention or a reference to an issue.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.health_check import HEALTHY_ABOVE
+from fleet53.report.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +30,7 @@ ALL_LISTED: Final = 20
 """Up to so many members of a pool are all listed; of a larger pool, those with trouble."""
 _GAP: Final = 2
 _MINUTES_SHOWN: Final = 120
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>&|~#!$])")
+_TICKS: Final = re.compile("`+")
 
 _POOLS: Final = ("pool", "members", "in DNS", "healthy", "pending", "standby", "record name")
 _MEMBERS: Final = ("instance", "address", "EC2", "Auto Scaling", "checkers", "in DNS, or why not")
@@ -73,7 +74,7 @@ def as_text(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return a report as Markdown with tables (GitHub's, and CommonMark with the table extension)."""
-    parts = [f"## {_escaped(_title(report))}", _escaped(" ".join(_verdict(report)))]
+    parts = [f"## {_span(report.owner)}, {_seen(report)}", " ".join(_verdict(report))]
     entries = _entries(report.findings)
     if entries:
         rows = ((each.mark, each.kind, each.pool, ", ".join(each.about), each.because) for each in entries)
@@ -81,12 +82,12 @@ def as_markdown(report: Report) -> str:
     parts += ["### Pools", _markdown_table(_POOLS, map(_pool_row, report.pools))]
     for pool in report.pools:
         listed, well = _listed(pool, report)
-        parts.append(f"### Members of {_escaped(pool.name)}")
+        parts.append(f"### Members of {_span(pool.name)}")
         if listed:
             parts.append(_markdown_table(_MEMBERS, _member_rows(listed, report.at)))
         if well:
             parts.append(well)
-    parts += ["### Quotas", _markdown_table(_QUOTAS, _quota_rows(report)), _escaped(_cost(report))]
+    parts += ["### Quotas", _markdown_table(_QUOTAS, _quota_rows(report)), _cost(report)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -94,7 +95,11 @@ def as_markdown(report: Report) -> str:
 
 
 def _title(report: Report) -> str:
-    return f"{report.owner}, {_time(report.at)}, fleet53 {report.version}"
+    return f"{report.owner}, {_seen(report)}"
+
+
+def _seen(report: Report) -> str:
+    return f"{_time(report.at)}, fleet53 {report.version}"
 
 
 def _verdict(report: Report) -> Iterator[str]:
@@ -167,6 +172,7 @@ def _quota_rows(report: Report) -> Iterator[Row]:
         "health checks of the account": report.quotas.health_checks,
         "health checks created in 24 hours": report.quotas.check_creations,
         **{f"records in {zone_id}": quota for zone_id, quota in report.quotas.records.items()},
+        **{f"records of {name}": quota for name, quota in report.quotas.names.items()},
     }
     for name, quota in quotas.items():
         if quota is None:
@@ -194,9 +200,7 @@ def _duration(time: timedelta) -> str:
 
 def _plain(text: str) -> str:
     """Return text as one line without anything that a terminal obeys or that is not seen."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in " ".join(text.split())
-    )
+    return visible(" ".join(text.split()))
 
 
 # Text
@@ -230,12 +234,27 @@ def _text_table(heads: Sequence[str], rows: Iterable[Row]) -> str:
 # Markdown
 
 
-def _escaped(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", _plain(text))
+def _span(text: str) -> str:
+    """Return text as a code span, whose fence is longer than each row of backticks in it (CommonMark, Code spans)."""
+    line = _plain(text)
+    if not line:
+        return ""
+    fence = "`" * (1 + max(map(len, _TICKS.findall(line)), default=0))
+    gap = " " if line[0] == "`" or line[-1] == "`" else ""
+    return f"{fence}{gap}{line}{gap}{fence}"
+
+
+def _cell(text: str) -> str:
+    r"""Return text as a code span in a table, where a pipe ends a cell also inside a span unless it is escaped.
+
+    Renderers differ about a backslash before that, so such a pipe is written as Python's escape for it.
+    """
+    return _span(text.replace("\\|", "\\\\x7c")).replace("|", r"\|")
 
 
 def _markdown_table(heads: Sequence[str], rows: Iterable[Row]) -> str:
-    cells = [[*map(_escaped, row)] for row in rows]
+    ours = {*_NUMBERS, "", "kind"}
+    cells = [[text if head in ours else _cell(text) for head, text in zip(heads, row, strict=True)] for row in rows]
     return _tabulated(cells, heads, "pipe", _aligned(heads))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.schedule import audit_period
+from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.messages import reconcile_message
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
@@ -56,7 +57,13 @@ class Answer:
 
 
 def read_request(event: dict[str, Any]) -> Request:
-    """Return the request in a custom resource's event."""
+    """Return the request in a custom resource's event.
+
+    Raises NotUnderstoodError where the answer would not go over TLS. CloudFormation's URLs are presigned ones of S3,
+    but whoever may invoke the function can name any other.
+    """
+    if not str(event["ResponseURL"]).startswith("https://"):
+        raise NotUnderstoodError("ResponseURL is not an https URL")
     properties = event["ResourceProperties"]
     return Request(
         kind=event["RequestType"],
