@@ -18,6 +18,8 @@ RULES = {
         "autoscaling-launch-action",
         "autoscaling-launch-action-into-warm-pool",
         "autoscaling-launch-action-from-warm-pool",
+        "autoscaling-launch-action-after-root-volume",
+        "autoscaling-terminate-action-before-root-volume",
         "autoscaling-terminate-action",
         "autoscaling-terminate-action-into-warm-pool",
         "autoscaling-terminate-action-from-warm-pool",

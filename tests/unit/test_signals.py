@@ -67,6 +67,10 @@ READ: dict[str, Signal] = {
         LAUNCHING, "87654321-4321-4321-4321-21098765000b", warm=True
     ),
     "autoscaling-launch-action-from-warm-pool": about_action(LAUNCHING, "87654321-4321-4321-4321-21098765000c"),
+    "autoscaling-launch-action-after-root-volume": about_action(LAUNCHING, "87654321-4321-4321-4321-210987650010"),
+    "autoscaling-terminate-action-before-root-volume": about_action(
+        TERMINATING, "87654321-4321-4321-4321-210987650011"
+    ),
     "autoscaling-terminate-action": about_action(TERMINATING, "87654321-4321-4321-4321-21098765000d"),
     "autoscaling-terminate-action-into-warm-pool": about_action(TERMINATING, "87654321-4321-4321-4321-21098765000e"),
     "autoscaling-terminate-action-from-warm-pool": about_action(
