@@ -12,7 +12,7 @@ from fleet53.aws.queue import Looks
 from fleet53.domain.lifecycle import Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from fleet53.domain.ids import InstanceId
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 class Scaling:
     """Groups that all have `timeouts` as our hooks; ours begin with `fleet53`.
 
-    `starts` is when the newest scaling activity of an instance began.
+    `starts` is when the newest scaling activity of an instance began, and `states` its lifecycle state by now.
     Nothing waits any more for the instances in `over`; calls about those in `fails`, and about groups there, fail.
     """
 
@@ -36,6 +36,7 @@ class Scaling:
         }
     )
     starts: Mapping[InstanceId, datetime] = field(default_factory=dict)
+    states: Mapping[InstanceId, str] = field(default_factory=dict)
     over: Collection[str] = ()
     fails: Collection[str] = ()
     completed: list[tuple[Action, Result]] = field(default_factory=list)
@@ -51,6 +52,9 @@ class Scaling:
     def activity_starts(self, group: str) -> Mapping[InstanceId, datetime]:
         self._answer(group)
         return self.starts
+
+    def lifecycle_states(self, instance_ids: Iterable[InstanceId]) -> Mapping[InstanceId, str]:
+        return {each: self.states[each] for each in instance_ids if each in self.states}
 
     def complete(self, action: Action, result: Result) -> str | None:
         self._answer(action.instance_id)

@@ -241,9 +241,55 @@ def test_a_hook_that_was_over_is_logged_once_and_counts_as_nothing_completed() -
 
 
 def test_an_action_that_several_signals_bring_is_completed_once_as_the_first_of_them_says() -> None:
-    first = drains(at=NOW - timedelta(seconds=60), token="first")
-    scene = Scene(after=60).complete(passed(), None, drains(token="second"), first, drains(token="third"))
+    first = drains(at=NOW - timedelta(seconds=60), token="one")
+    scene = Scene(after=60).complete(passed(), None, drains(token="one"), first, drains(token="one"))
     assert scene.autoscaling.completed == [(first, Result.CONTINUE)]
+
+
+def test_two_actions_at_one_hook_are_completed_each_by_its_own_clock() -> None:
+    old, new = drains(at=NOW - timedelta(seconds=60), token="old"), drains(token="new")
+    scene = Scene(after=60).complete(passed(), None, new, old)
+    assert scene.autoscaling.completed == [(old, Result.CONTINUE)]
+    ((message, delay),) = scene.queue.sent
+    assert ([each["token"] for each in message["actions"]], delay) == (["new"], 60)
+
+
+def test_a_look_at_an_old_action_does_not_stand_for_one_at_the_next() -> None:
+    scene = Scene().complete(passed(), None, drains(token="old"))
+    scene.complete(passed(), None, drains(token="new"))
+    assert [[each["token"] for each in message["actions"]] for message, _ in scene.queue.sent] == [["old"], ["new"]]
+
+
+def test_a_sweep_that_finds_a_held_action_of_an_event_again_starts_no_second_look() -> None:
+    scene = Scene().complete(passed(), None, drains(token="a-token"))
+    outcome = passed()
+    outcome.actions.append(action(at=NOW - timedelta(seconds=5)))
+    scene.complete(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    assert len(scene.queue.sent) == 1
+
+
+def test_after_a_completed_action_a_sweep_that_finds_the_next_one_starts_a_look() -> None:
+    scene = Scene().complete(passed(), None, drains(token="a-token"))
+    scene.complete(passed(), None, drains(token="a-token", at=NOW - timedelta(seconds=200)))
+    outcome = passed()
+    outcome.actions.append(drains())
+    scene.complete(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    assert [[each["token"] for each in message["actions"]] for message, _ in scene.queue.sent] == [["a-token"], [None]]
+
+
+def test_an_action_without_a_token_is_over_when_another_scaling_activity_of_its_instance_has_begun() -> None:
+    later = Scaling(starts={A: NOW + timedelta(seconds=1), B: NOW})
+    outcome = passed(ready="i-0a i-0b")
+    outcome.actions += [action(A, LAUNCHING), action(B, LAUNCHING)]
+    scene = Scene(after=60, autoscaling=later).complete(outcome, {"m0": PoolSignal(None, "a sweep", sweep=True)})
+    assert [each.instance_id for each, _ in scene.autoscaling.completed] == ["i-0b"]
+    assert scene.lines == [("lifecycle action already completed", "i-0a"), ("lifecycle action completed", "i-0b")]
+
+
+def test_an_action_with_a_token_needs_no_look_at_scaling_activities() -> None:
+    later = Scaling(starts={A: NOW + timedelta(seconds=1)})
+    scene = Scene(autoscaling=later).complete(passed(ready="i-0a"), None, action(A, LAUNCHING, token="a-token"))
+    assert [each.token for each, _ in scene.autoscaling.completed] == ["a-token"]
 
 
 def test_an_action_with_an_event_that_a_sweep_also_found_is_completed_as_the_event_says() -> None:
@@ -277,9 +323,9 @@ def test_what_comes_again_is_left_for_then() -> None:
 def test_an_action_whose_message_is_returned_is_completed_where_another_message_brings_it_too() -> None:
     outcome = passed(ready="i-0a")
     outcome.retry["m0"] = "Route 53 is out of reach"
-    second = action(transition=LAUNCHING, token="second")
-    scene = Scene().complete(outcome, None, action(transition=LAUNCHING, token="first"), second)
-    assert scene.autoscaling.completed == [(second, Result.CONTINUE)]
+    same = action(transition=LAUNCHING, token="a-token")
+    scene = Scene().complete(outcome, None, same, same)
+    assert scene.autoscaling.completed == [(same, Result.CONTINUE)]
 
 
 # Holding ---------------------------------------------------------------------------------------------

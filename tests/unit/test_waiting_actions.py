@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -25,10 +25,14 @@ class Cloud:
     autoscaling: Scaling = field(default_factory=Scaling)
 
 
-def found(state: str | None, scaling: Scaling | None = None, member: Instance = IN_GROUP) -> list[Action]:
-    """Return the actions of one member in a lifecycle state."""
-    what = situation(instances=[member], lifecycle_states={} if state is None else {member.id: state})
-    return list(waiting_actions(what, cast("Aws", Cloud(scaling or Scaling()))))
+def found(
+    state: str | None, scaling: Scaling | None = None, member: Instance = IN_GROUP, *, by_now: str | None = None
+) -> list[Action]:
+    """Return the actions of one member that the pass has read in a lifecycle state, and that has `by_now` another."""
+    states = {} if state is None else {member.id: state}
+    scaling = replace(scaling or Scaling(), states=states if by_now is None else {member.id: by_now})
+    what = situation(instances=[member], lifecycle_states=states)
+    return list(waiting_actions(what, cast("Aws", Cloud(scaling))))
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,11 @@ def test_it_waits_since_its_scaling_activity_began() -> None:
     began = NOW - timedelta(seconds=40)
     (waits,) = found("Terminating:Wait", Scaling(starts={InstanceId("i-0a"): began}))
     assert (waits.at, waits.heartbeat_at, waits.token) == (began, began, None)
+
+
+def test_it_has_no_action_where_it_waits_for_something_else_by_now() -> None:
+    assert found("Warmed:Pending:Wait", by_now="Pending:Wait") == []
+    assert found("Terminating:Wait", by_now="Terminating:Proceed") == []
 
 
 def test_a_group_with_no_hook_of_ours_has_no_action() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -33,7 +33,6 @@ class AutoScaling:
         self._client = client
         self._hook_prefix = hook_prefix
         self._hooks: dict[str, dict[tuple[str, Transition], timedelta]] = {}
-        self._starts: dict[str, dict[InstanceId, datetime]] = {}
 
     def lifecycle_states(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
         """Return the LifecycleState of each instance that is in an Auto Scaling group."""
@@ -80,20 +79,21 @@ class AutoScaling:
             return []
 
     def activity_starts(self, group: str) -> dict[InstanceId, datetime]:
-        """Return the start of the newest scaling activity of each instance of a group.
+        """Return the start of the newest scaling activity of each instance of a group, as far as the newest 200 tell.
 
-        The answer is kept, as with hooks.
+        A deleted group has none.
         """
-        if group in self._starts:
-            return self._starts[group]
-        started = self._starts.setdefault(group, {})
+        started: dict[InstanceId, datetime] = {}
         pages = self._client.get_paginator("describe_scaling_activities").paginate(
             AutoScalingGroupName=group, PaginationConfig={"MaxItems": _RECENT_ACTIVITIES}
         )
-        for page in pages:
-            for activity in page["Activities"]:
-                for instance_id in _INSTANCE.findall(activity.get("Description", "")):
-                    started.setdefault(InstanceId(instance_id), activity["StartTime"])
+        try:
+            for page in pages:
+                for activity in page["Activities"]:
+                    for instance_id in _INSTANCE.findall(activity.get("Description", "")):
+                        started.setdefault(InstanceId(instance_id), activity["StartTime"])
+        except ClientError as error:
+            _already_completed(error)
         return started
 
     def is_ours(self, action: Action) -> bool:
@@ -101,35 +101,42 @@ class AutoScaling:
         return action.hook.startswith(self._hook_prefix)
 
     def complete(self, action: Action, result: Result) -> str | None:
-        """Complete a lifecycle action, by its token or else by its instance. Return None, or why it was not needed.
+        """Complete a lifecycle action. Return None, or why it was not needed.
 
         A completed action, a deleted hook or a deleted group is no error, because the instance no longer waits.
         """
-        reason: str | None = None
-        instance = {"InstanceId": str(action.instance_id)}
-        for by in (instance,) if action.token is None else ({"LifecycleActionToken": action.token}, instance):
-            try:
-                self._client.complete_lifecycle_action(
-                    AutoScalingGroupName=action.group,
-                    LifecycleHookName=action.hook,
-                    LifecycleActionResult=result.value,
-                    **by,
-                )
-            except ClientError as error:
-                reason = _already_completed(error)
-            else:
-                return None
-        return reason
+        try:
+            self._client.complete_lifecycle_action(
+                AutoScalingGroupName=action.group,
+                LifecycleHookName=action.hook,
+                LifecycleActionResult=result.value,
+                **_names(action),
+            )
+        except ClientError as error:
+            return _already_completed(error)
+        return None
 
     def heartbeat(self, action: Action) -> str | None:
         """Restart the heartbeat timeout of a lifecycle action. Return None, or why there is nothing to restart."""
         try:
             self._client.record_lifecycle_action_heartbeat(
-                AutoScalingGroupName=action.group, LifecycleHookName=action.hook, InstanceId=action.instance_id
+                AutoScalingGroupName=action.group, LifecycleHookName=action.hook, **_names(action)
             )
         except ClientError as error:
             return _already_completed(error)
         return None
+
+
+class _Name(TypedDict, total=False):
+    """What names one lifecycle action to Auto Scaling: one of the two."""
+
+    LifecycleActionToken: str
+    InstanceId: str
+
+
+def _names(action: Action) -> _Name:
+    """Return what names an action to Auto Scaling: Note [Another action] in planning/hooks.py."""
+    return {"InstanceId": action.instance_id} if action.token is None else {"LifecycleActionToken": action.token}
 
 
 def _already_completed(error: ClientError) -> str:

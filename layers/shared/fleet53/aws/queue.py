@@ -38,6 +38,10 @@ class Looks:
         """Remember that a look is queued, and forget the looks that were due before now."""
         self._due = {key: at for key, at in self._due.items() if at > now} | dict.fromkeys(keys, due)
 
+    def forget(self, key: Hashable) -> None:
+        """Forget the look that is queued at `key`: what it is about is over."""
+        self._due.pop(key, None)
+
 
 class Queue:
     """The signals queue at `url`. `looks` outlives the invocation where the function keeps it."""

@@ -25,14 +25,22 @@ def waiting_actions(situation: Situation, aws: Aws) -> Iterator[Action]:
     An action counts from the start of its scaling activity. It has no token, because only the event has one. An
     instance in Warmed:Pending:Wait comes from a launch or from the group, and Auto Scaling does not say which: both
     actions are yielded, and to complete the one that does not wait does no harm.
+
+    The states are read again after the activities: an instance whose state has changed since the pass read it waits
+    for something else by now, and its newest activity is not the one of the state.
     """
-    for instance in situation.instances.values():
-        state = situation.lifecycle_states.get(instance.id, "")
-        if instance.group is None or not state.endswith(":Wait"):
+    waits = {each: state for each, state in situation.lifecycle_states.items() if state.endswith(":Wait")}
+    members = [each for each in situation.instances.values() if each.id in waits and each.group is not None]
+    groups = sorted({each.group for each in members if each.group is not None and aws.autoscaling.hooks(each.group)})
+    starts = {group: aws.autoscaling.activity_starts(group) for group in groups}
+    still = aws.autoscaling.lifecycle_states(waits) if starts else {}
+    for member in members:
+        group, state = member.group, waits[member.id]
+        if group is None or group not in starts or still.get(member.id) != state:
             continue
-        for hook, transition in aws.autoscaling.hooks(instance.group):
+        for hook, transition in aws.autoscaling.hooks(group):
             if transition in _HELD_BY.get(state, (Transition.TERMINATING,)):
-                began = aws.autoscaling.activity_starts(instance.group).get(instance.id, instance.launched)
+                began = starts[group].get(member.id, member.launched)
                 returns = state == "Warmed:Pending:Wait" and transition is Transition.TERMINATING
                 warm = state.startswith("Warmed:") and not returns
-                yield Action(instance.group, hook, instance.id, transition, began, heartbeat_at=began, warm=warm)
+                yield Action(group, hook, member.id, transition, began, heartbeat_at=began, warm=warm)

@@ -8,6 +8,12 @@
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |
 | to change its root volume                       | when its record is gone and the drain has passed |
 
+Note [Another action]: an instance can wait at the same hook several times: on its way into the warm pool, out of it,
+and after its root volume was replaced. A message may be old, doubled, or the message of a run that was killed. So an
+action is completed by its token, which Auto Scaling refuses once the action is over. Only an action whose event was
+lost is completed by its instance id, and only while no newer scaling activity of the instance has begun: Auto Scaling
+would complete whatever waits at the hook then (CompleteLifecycleAction).
+
 The drain is the time in which resolvers may still cache the address: TTL + 60 s. It counts from the event, or from when
 the record was found to be gone, if that is later: another run may delete the record minutes after the event.
 """

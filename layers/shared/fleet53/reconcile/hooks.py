@@ -14,7 +14,7 @@ from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
     from datetime import timedelta
 
     from fleet53.domain.ids import InstanceId, PoolName
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
 
-type _Waits = dict[tuple[InstanceId, str, Transition], tuple[Action, MessageId | None]]
+type _Place = tuple[InstanceId, str, Transition]
+type _Waits = dict[Hashable, tuple[Action, MessageId | None]]
+type _Starts = dict[str, Mapping[InstanceId, datetime]]
 
 
 def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
@@ -36,6 +38,7 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     """
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
     holds: list[tuple[Hold, frozenset[PoolName]]] = []
+    starts: _Starts = {}
     for action, message in _actions(signals, outcome).values():
         pools = pools_of(action, signals.get(message or ""), outcome)
         if not run.aws.autoscaling.is_ours(action):
@@ -53,7 +56,9 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             unhealthy_result=run.settings.unhealthy_launch_result,
         )
         try:
-            if isinstance(step, Complete):
+            if (over := _overtaken(action, starts, run)) is not None:
+                _log_over(action, over, run)
+            elif isinstance(step, Complete):
                 _complete(step, run, outcome)
             elif (kept := _keep(step, run)) is not None:
                 holds.append((kept, pools))
@@ -101,20 +106,40 @@ def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: 
     """Return each action once. Returned messages bring theirs again later.
 
     Of several signals with the same action, the one counts that knows longest that the record is gone, else the
-    earliest.
+    earliest. An action that a sweep found is the one of an event, if the event is not older than the scaling activity.
     """
     waits: _Waits = {}
+    told: dict[_Place, list[Action]] = {}
     from_signals = [(action, message) for message, signal in signals.items() for action in signal.actions]
-    from_signals.sort(key=lambda each: (each[0].at, each[0].gone_at or _NOT_GONE))
+    from_signals.sort(key=lambda each: (each[0].token is None, each[0].at, each[0].gone_at or _NOT_GONE))
     from_sweep: list[tuple[Action, MessageId | None]] = [(action, None) for action in outcome.actions]
     for action, message in (*from_signals, *from_sweep):
-        if message is None or message not in outcome.retry:
-            waits.setdefault(_key(action), (action, message))
+        if message is not None and message in outcome.retry:
+            continue
+        place = _place(action)
+        if action.token is not None:
+            told.setdefault(place, []).append(action)
+        elif any(each.at >= action.at.replace(microsecond=0) for each in told.get(place, ())):
+            continue  # an event has its time in whole seconds
+        waits.setdefault(_key(action), (action, message))
     return waits
+
+
+def _overtaken(action: Action, starts: _Starts, run: Run) -> str | None:
+    """Return why an action without a token is over; None where it may still wait: Note [Another action]."""
+    if action.token is not None:
+        return None
+    if action.group not in starts:
+        starts[action.group] = run.aws.autoscaling.activity_starts(action.group)
+    newest = starts[action.group].get(action.instance_id)
+    if newest is None or newest <= action.at:
+        return None
+    return f"another scaling activity of the instance began at {newest.isoformat()}"
 
 
 def _complete(step: Complete, run: Run, outcome: Outcome) -> None:
     over = run.aws.autoscaling.complete(step.action, step.result)
+    run.aws.queue.looks.forget(_place(step.action))
     fields = _describe(step.action) | {"result": step.result.value, "because": step.because}
     if over is None:
         outcome.completed.append(step)
@@ -134,9 +159,13 @@ def _keep(hold: Hold, run: Run) -> Hold | None:
         return None
     kept = keep_alive(hold, timeout, now=run.now())
     if kept.heartbeat and (over := run.aws.autoscaling.heartbeat(action)) is not None:
-        run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": over})
+        _log_over(action, over, run)
         return None
     return kept
+
+
+def _log_over(action: Action, because: str, run: Run) -> None:
+    run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": because})
 
 
 def _hold_until_shown(action: Action, delay: timedelta, run: Run) -> timedelta:
@@ -163,12 +192,23 @@ def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> 
         message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
         delay = min(hold.delay for hold in waits)
         run.aws.queue.send(message, delay=math.ceil(delay.total_seconds()))
-        looks.note((_key(hold.action) for hold in waits), now + delay, now=now)
+        looks.note((key for hold in waits for key in _noted(hold.action)), now + delay, now=now)
 
 
-def _key(action: Action) -> tuple[InstanceId, str, Transition]:
+def _key(action: Action) -> Hashable:
     """Return what identifies an action, whichever message it came with."""
+    return (*_place(action), action.token) if action.token is not None else _place(action)
+
+
+def _place(action: Action) -> _Place:
+    """Return where an action waits. One action after the other may wait there."""
     return action.instance_id, action.hook, action.transition
+
+
+def _noted(action: Action) -> Iterator[Hashable]:
+    """Yield the keys for which a queued look counts: a sweep that finds the action again needs no second look."""
+    yield _key(action)
+    yield _place(action)
 
 
 def _describe(action: Action) -> dict[str, Any]:
