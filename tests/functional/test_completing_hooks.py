@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from lab.moto.autoscaling import ScalingError
+from lab.scaling.fleet import WarmPool
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from tests.functional.groups import (
     GROUP,
@@ -207,17 +208,20 @@ def test_an_instance_that_is_gone_when_its_turn_comes_is_said_once(lab: Lab, *, 
     assert nothing_went_wrong(lab)
 
 
-@pytest.mark.parametrize(("pools", "seconds"), [((), 140), (("nobody",), 20)])
-def test_an_instance_of_no_pool_goes_on_at_once_or_when_its_tag_had_time_to_show_and_that_is_logged(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, pools: tuple[str, ...], seconds: float
+def test_an_instance_without_a_tag_goes_on_when_its_tag_had_time_to_show_and_that_is_logged(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = completions(monkeypatch)
-    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(), terminate_hook()), pools=pools)
-    lab.run(seconds, step=5)
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(), terminate_hook()), pools=())
+    lab.run(120, step=5)
     (instance_id,) = lab.fleet.members(GROUP)
+    assert state_of(lab, instance_id) == "Pending:Wait"
+    lab.run(20, step=5)
     assert state_of(lab, instance_id) == "InService"
     terminate(lab, instance_id)
-    lab.run(5)
+    lab.run(110, step=5)
+    assert state_of(lab, instance_id) == "Terminating:Wait"
+    lab.run(20, step=5)
 
     assert [(one.hook, one.result) for one in asked] == [
         ("fleet53-launch", "CONTINUE"),
@@ -225,9 +229,78 @@ def test_an_instance_of_no_pool_goes_on_at_once_or_when_its_tag_had_time_to_show
     ]
     lines = log_lines(lab, "lifecycle action completed")
     assert [line["because"] for line in lines] == ["the instance is in no pool"] * 2
-    # Without a tag, only the records can tell whether the terminating instance served.
-    reads = set() if pools else {"GetHostedZone", "ListResourceRecordSets", "ListHealthChecks"}
-    assert {call.operation for call in lab.route53.calls} == reads
+    # Only the records can tell whether the terminating instance served.
+    assert {call.operation for call in lab.route53.calls} == {
+        "GetHostedZone",
+        "ListResourceRecordSets",
+        "ListHealthChecks",
+    }
+    assert nothing_went_wrong(lab)
+
+
+# -- another stack of the account, whose hooks have the same names
+
+
+def test_a_launch_of_another_stacks_pool_is_left_to_it_and_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, beats = completions(monkeypatch), heartbeats(monkeypatch)
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(heartbeat=3600),), pools=("theirs",))
+    lab.run(600, step=30)
+    (instance_id,) = lab.fleet.members(GROUP)
+
+    assert state_of(lab, instance_id) == "Pending:Wait"
+    assert (asked, beats, lab.route53.calls) == ([], [], [])
+    (line,) = log_lines(lab, "lifecycle action left alone")
+    assert (line["instance_id"], line["hook"]) == (instance_id, "fleet53-launch")
+    assert line["because"] == "its tag names 'theirs', and no pool of this stack"
+    (finding,) = findings(audit(lab), "unknown-pool")
+    assert (finding["pool"], finding["instance_id"]) == ("theirs", instance_id)
+    assert nothing_went_wrong(lab)
+
+
+def test_a_termination_of_another_stacks_pool_is_left_to_its_drain(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.fleet.create_group(GROUP, 1, hooks=(terminate_hook(heartbeat=600),), pools=("theirs",))
+    lab.run(20, step=5)
+    (instance_id,) = lab.fleet.members(GROUP)
+    asked = completions(monkeypatch)
+    terminate(lab, instance_id)
+    lab.run(590, step=5)
+
+    assert state_of(lab, instance_id) == "Terminating:Wait"
+    assert (asked, lab.route53.calls) == ([], [])
+    lab.run(40, step=5)
+    assert state_of(lab, instance_id) is None
+
+
+def test_an_instance_of_another_stack_on_its_way_into_a_warm_pool_is_left_to_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = completions(monkeypatch)
+    lab.fleet.create_group(GROUP, 0, hooks=(launch_hook(),), pools=("theirs",), warm_pool=WarmPool(1))
+    lab.run(300, step=10)
+
+    assert list(lab.fleet.members(GROUP).values()) == ["Warmed:Pending:Wait"]
+    assert asked == []
+
+
+def test_a_member_that_was_retagged_for_another_stack_is_ours_while_our_record_stands_and_until_it_has_drained(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, *stay = in_service(lab, 4)
+    for each in (goes, *stay[:2]):
+        lab.fleet.retag(each, ("theirs",))
+    lab.settle()
+    assert goes in in_dns(lab)
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.run(100, step=5)
+    assert goes in in_dns(lab)
+    signal(lab, "web", force=True)
+    assert goes not in in_dns(lab)
+    lab.run(100, step=5)
+    assert asked == []
+    lab.run(60, step=5)
+
+    assert [(one.hook, one.result) for one in asked] == [("fleet53-terminate", "CONTINUE")]
 
 
 @pytest.mark.parametrize("pools", [(), ("web",)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.faults import Fault
 from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
@@ -22,9 +23,11 @@ from tests.functional.groups import (
     pass_time,
     state_of,
 )
-from tests.functional.views import check_of, checks_of, in_dns, log_lines, put_record, wait
+from tests.functional.views import audit, check_of, checks_of, create_check, in_dns, log_lines, put_record, wait
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lab.scaling.hooks import Hook
 
 
@@ -187,6 +190,7 @@ def test_after_admit_timeout_it_goes_on_by_default_and_is_not_in_dns_before_it_i
     asked = completions(monkeypatch)
     with Lab({"AdmitTimeout": "120"}, start=MONDAY_NOON) as lab:
         instance_id = held(lab)
+        lab.report_health(instance_id, 0)
         (event,) = events(lab, LAUNCH)
         lab.run(130, step=1)
 
@@ -205,12 +209,16 @@ def test_after_admit_timeout_it_goes_on_by_default_and_is_not_in_dns_before_it_i
         assert in_dns(lab) == {instance_id}
 
 
+ABANDONING = {"AdmitTimeout": "120", "UnhealthyLaunchResult": "ABANDON"}
+
+
 def test_after_admit_timeout_it_is_abandoned_and_replaced_where_the_stack_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked = completions(monkeypatch)
-    with Lab({"AdmitTimeout": "120", "UnhealthyLaunchResult": "ABANDON"}, start=MONDAY_NOON) as lab:
+    with Lab(ABANDONING, start=MONDAY_NOON) as lab:
         instance_id = held(lab)
+        lab.report_health(instance_id, 0)
         lab.run(150, step=5)
 
         assert [one.result for one in asked] == ["ABANDON"]
@@ -219,6 +227,63 @@ def test_after_admit_timeout_it_is_abandoned_and_replaced_where_the_stack_says_s
         assert state_of(lab, other) == "Pending:Wait"
         assert checks_of(lab, instance_id) == []
         assert in_dns(lab) == set()
+
+
+def mistype_pool(lab: Lab) -> None:
+    lab.put_pool_text("web", '{"hosted_zone": "Z0123456789ABC"}')
+
+
+def deny_zone(lab: Lab) -> None:
+    lab.faults.order(Fault.DENIED, "route53:ListResourceRecordSets")
+
+
+def use_up_checks(lab: Lab) -> None:
+    for number in range(200):
+        create_check(lab, f"foreign-{number}")
+
+
+def refuse_health(lab: Lab) -> None:
+    lab.faults.order(Fault.DENIED, "cloudwatch:GetMetricData")
+    lab.faults.order(Fault.DENIED, "route53:GetHealthCheckStatus")
+
+
+def show_no_data(_lab: Lab) -> None:
+    """Leave the new health checks without data."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "kinds"),
+    [
+        (mistype_pool, {"invalid-pool"}),
+        (deny_zone, {"zone-unreadable"}),
+        (use_up_checks, {"check-quota", "missing-check"}),
+        (refuse_health, {"not-read"}),
+        (show_no_data, {"not-healthy-in-time"}),
+    ],
+)
+def test_a_launch_at_which_nobody_could_look_is_never_abandoned_and_the_audit_says_why(
+    monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lab], None], kinds: set[str]
+) -> None:
+    asked = completions(monkeypatch)
+    with Lab(ABANDONING, start=MONDAY_NOON) as lab:
+        fault(lab)
+        lab.settle()
+        lab.fleet.create_group(GROUP, 3, hooks=(launch_hook(),))
+        lab.run(200, step=5)
+
+        assert [one.result for one in asked] == ["CONTINUE"] * 3
+        assert list(lab.fleet.members(GROUP).values()) == ["InService"] * 3
+        because = {line["because"] for line in log_lines(lab, "lifecycle action completed")}
+        assert because == {"AdmitTimeout (120 s) is over, and whether it is healthy is not known"}
+        assert kinds <= {each["kind"] for each in audit(lab)["findings"]}
+        assert (
+            sum(
+                sum(each.metric("Findings", Pool="web", Kind="not-read"))
+                for each in lab.invocations
+                if each.function == "ReconcilerFunction"
+            )
+            >= 1
+        )
 
 
 @pytest.mark.parametrize("heartbeat", [30, 60, 119])

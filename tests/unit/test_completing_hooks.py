@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fleet53.domain.finding import FindingKind
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Result, Transition
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord
@@ -107,9 +107,30 @@ def test_an_instance_that_ec2_does_not_know_is_in_no_pool() -> None:
     assert member_status(InstanceId("i-99"), passed()).pooled is False
 
 
-@pytest.mark.parametrize("tagged", [(), ("none-such",)])
-def test_an_instance_whose_tag_names_no_declared_pool_is_in_none(tagged: tuple[str, ...]) -> None:
-    assert member_status(A, passed(tagged=tagged)).pooled is False
+def test_an_instance_without_a_tag_is_in_no_pool() -> None:
+    assert member_status(A, passed(tagged=())) == MemberStatus(pooled=False, ready=True)
+
+
+def test_an_instance_whose_tag_names_only_undeclared_pools_is_somebody_elses() -> None:
+    member = member_status(A, passed(tagged=("theirs", "none-such")))
+    assert (member.pooled, member.foreign) == (False, "its tag names 'none-such', 'theirs', and no pool of this stack")
+
+
+def test_an_instance_with_a_record_of_ours_is_ours_whatever_its_tag_names() -> None:
+    member = member_status(A, passed(tagged=("theirs",), in_dns="i-0a"))
+    assert (member.pooled, member.foreign) == (True, None)
+
+
+def test_an_instance_of_which_our_timer_tells_was_ours() -> None:
+    timer = PoolSignal(frozenset({WEB}), "a timer", attempt=1)
+    assert member_status(A, passed(tagged=("theirs",)), told_by=timer).foreign is None
+
+
+def test_a_member_is_unhealthy_when_one_of_its_pools_has_seen_it_so() -> None:
+    outcome = passed("web", "api", tagged=("web", "api"))
+    assert member_status(A, outcome).unhealthy is False
+    outcome.unhealthy[API] = frozenset({A})
+    assert [member_status(each, outcome).unhealthy for each in (A, B)] == [True, False]
 
 
 def test_a_member_without_a_record_is_not_in_dns() -> None:
@@ -192,6 +213,34 @@ def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> Non
     assert scene.queue.sent == []
 
 
+def test_an_instance_of_somebody_elses_pool_is_left_alone_and_said_once() -> None:
+    scene = Scene(after=5000).complete(passed(tagged=("theirs",)), None, action(transition=LAUNCHING), action(B))
+    assert (scene.autoscaling.completed, scene.autoscaling.beats, scene.queue.sent) == ([], [], [])
+    assert scene.lines == [("lifecycle action left alone", "i-0a"), ("lifecycle action left alone", "i-0b")]
+    assert scene.log.lines[0][2]["because"] == "its tag names 'theirs', and no pool of this stack"
+
+
+def test_a_held_instance_whose_tag_is_gone_waits_in_the_pools_of_its_timer() -> None:
+    timer = {"m0": PoolSignal(frozenset({API}), "a timer", attempt=1, actions=(action(transition=LAUNCHING),))}
+    scene = Scene(after=60).complete(passed(tagged=()), timer)
+    assert sent_to(scene) == [(["api"], ["i-0a"], 60)]
+
+
+def test_a_held_termination_whose_tag_is_gone_waits_in_the_pool_of_a_record_that_this_run_put() -> None:
+    outcome = passed(tagged=())
+    outcome.made.append(admission(A))
+    scene = Scene().complete(outcome, None, action())
+    assert sent_to(scene) == [(["web"], ["i-0a"], 5)]
+
+
+def test_a_launch_that_goes_on_unknown_is_a_finding_of_its_pool() -> None:
+    outcome = passed()
+    Scene(after=900).complete(outcome, None, action(transition=LAUNCHING))
+    ((finding,),) = outcome.findings.values()
+    because = "AdmitTimeout (900 s) is over, and whether it is healthy is not known"
+    assert finding == Finding(FindingKind.NOT_READ, because, WEB, A)
+
+
 def test_an_end_whose_drain_has_passed_is_completed() -> None:
     scene = Scene(after=120).complete(passed(), None, drains())
     assert scene.autoscaling.completed == [(drains(), Result.CONTINUE)]
@@ -222,8 +271,12 @@ def test_of_several_signals_the_one_that_knows_longest_that_the_record_is_gone_c
     assert Scene(after=120).complete(passed(), told).autoscaling.completed == [(drains(), Result.CONTINUE)]
 
 
-def test_an_instance_that_is_gone_is_completed_at_once() -> None:
-    scene = Scene().complete(passed(), None, action("i-99"))
+def test_an_instance_that_is_gone_is_completed_after_two_minutes() -> None:
+    outcome = passed()
+    scene = Scene(after=20).complete(outcome, None, action("i-99"))
+    assert (scene.autoscaling.completed, scene.queue.sent) == ([], [])
+    assert outcome.again == {"m0": timedelta(seconds=100)}
+    scene = Scene(after=120).complete(passed(), None, action("i-99"))
     assert [(each.instance_id, result) for each, result in scene.autoscaling.completed] == [("i-99", Result.CONTINUE)]
 
 

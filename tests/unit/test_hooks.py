@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.lifecycle import Action, Result, Transition
-from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, keep_alive
+from fleet53.planning.hooks import Complete, Hold, Leave, MemberStatus, decide, keep_alive
 from tests.unit.build import NOW, action
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ GONE = MemberStatus(pooled=True, drain=timedelta(seconds=120))
 IN_DNS = replace(GONE, in_dns=True)
 READY = MemberStatus(pooled=True, ready=True)
 NOT_READY = MemberStatus(pooled=True)
+UNHEALTHY = MemberStatus(pooled=True, unhealthy=True)
 NOWHERE = MemberStatus(pooled=False)
+FOREIGN = MemberStatus(pooled=False, foreign="its tag names 'theirs', and no pool of this stack")
 
 
 def seconds(count: float) -> timedelta:
@@ -32,7 +34,7 @@ def seconds(count: float) -> timedelta:
 
 def look(
     waits: Action, member: MemberStatus, *, after: float = 0, unhealthy_result: Result = CONTINUE
-) -> Complete | Hold:
+) -> Complete | Hold | Leave:
     """Decide so many seconds after the action, with an AdmitTimeout of 900 s."""
     return decide(
         waits,
@@ -46,11 +48,27 @@ def look(
 # Who may go on ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("waits", [LAUNCH, END, replace(LAUNCH, warm=True), replace(END, warm=True)])
-@pytest.mark.parametrize("member", [NOWHERE, replace(NOWHERE, in_dns=True)])
-def test_an_instance_of_no_pool_goes_on_at_once(waits: Action, member: MemberStatus) -> None:
-    step = look(waits, member, unhealthy_result=ABANDON)
+EVERY_WAIT = [LAUNCH, END, replace(LAUNCH, warm=True), replace(END, warm=True)]
+
+
+@pytest.mark.parametrize("waits", EVERY_WAIT)
+@pytest.mark.parametrize("after", [120, 5000])
+def test_an_instance_of_no_pool_goes_on_after_two_minutes(waits: Action, after: float) -> None:
+    step = look(waits, NOWHERE, after=after, unhealthy_result=ABANDON)
     assert step == Complete(waits, CONTINUE, "the instance is in no pool")
+
+
+@pytest.mark.parametrize("waits", EVERY_WAIT)
+@pytest.mark.parametrize(("after", "left"), [(0, 120), (119, 1)])
+def test_ec2_has_two_minutes_to_show_a_pool_tag(waits: Action, after: float, left: float) -> None:
+    assert look(waits, NOWHERE, after=after) == Hold(waits, seconds(left), "EC2 does not show a pool tag")
+
+
+@pytest.mark.parametrize("waits", EVERY_WAIT)
+@pytest.mark.parametrize("after", [0, 120, 100_000])
+def test_an_instance_of_somebody_elses_pool_is_left_alone(waits: Action, after: float) -> None:
+    expected = Leave(waits, "its tag names 'theirs', and no pool of this stack")
+    assert look(waits, FOREIGN, after=after, unhealthy_result=ABANDON) == expected
 
 
 @pytest.mark.parametrize("transition", Transition)
@@ -82,9 +100,18 @@ def test_the_last_look_at_a_launch_is_when_admit_timeout_is_over() -> None:
 
 @pytest.mark.parametrize("result", Result)
 @pytest.mark.parametrize("after", [900, 901, 100_000])
-def test_a_launch_that_was_not_ready_in_time_gets_the_result_of_the_settings(result: Result, after: float) -> None:
+def test_a_launch_that_was_unhealthy_when_its_time_was_over_gets_the_result_of_the_settings(
+    result: Result, after: float
+) -> None:
     because = "it was not healthy within AdmitTimeout (900 s)"
-    assert look(LAUNCH, NOT_READY, after=after, unhealthy_result=result) == Complete(LAUNCH, result, because)
+    assert look(LAUNCH, UNHEALTHY, after=after, unhealthy_result=result) == Complete(LAUNCH, result, because)
+
+
+@pytest.mark.parametrize("result", Result)
+def test_a_launch_of_which_nobody_knows_whether_it_is_healthy_is_never_abandoned(result: Result) -> None:
+    because = "AdmitTimeout (900 s) is over, and whether it is healthy is not known"
+    expected = Complete(LAUNCH, CONTINUE, because, unknown=True)
+    assert look(LAUNCH, NOT_READY, after=900, unhealthy_result=result) == expected
 
 
 def test_a_launch_does_not_wait_for_a_drain() -> None:
@@ -209,6 +236,7 @@ def live(
         step = decide(
             waits, member(now), now=now, admit_timeout=seconds(admit_timeout), unhealthy_result=Result.ABANDON
         )
+        assert not isinstance(step, Leave)
         if isinstance(step, Complete):
             return now, step.result
         hold = keep_alive(step, seconds(timeout), now=now)
@@ -246,7 +274,7 @@ def test_an_end_is_completed_when_its_drain_has_passed_and_never_by_the_hooks_ow
 def test_a_launch_that_never_gets_healthy_is_completed_at_admit_timeout_and_never_by_the_hooks_own(
     admit_timeout: int, timeout: int, late: list[float]
 ) -> None:
-    completed, result = live(LAUNCH, lambda _: NOT_READY, timeout=timeout, admit_timeout=admit_timeout, late=late)
+    completed, result = live(LAUNCH, lambda _: UNHEALTHY, timeout=timeout, admit_timeout=admit_timeout, late=late)
     deadline = LAUNCH.at + seconds(admit_timeout)
     assert deadline <= completed <= deadline + seconds(60)
     assert result is Result.ABANDON

@@ -123,7 +123,8 @@ class PoolStatus:
 
     `members` are the instances whose tag names the pool. `pending` wait and are not in DNS. `standby` have no place,
     because the name is full. `ready` may go on at a launch hook: nothing but Auto Scaling keeps them out of DNS, or
-    they will not come into DNS however long they wait.
+    they will not come into DNS however long they wait. `unhealthy` are those without a record whose health check
+    Route 53 sees unhealthy; whose health is not known is not one of them.
     """
 
     pool: PoolName
@@ -133,6 +134,7 @@ class PoolStatus:
     pending: frozenset[InstanceId]
     standby: frozenset[InstanceId]
     ready: frozenset[InstanceId] = frozenset()
+    unhealthy: frozenset[InstanceId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

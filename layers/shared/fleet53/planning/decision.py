@@ -38,7 +38,7 @@ class Decision:
     `held` is a deletion that the guard holds. `remaining` is the member's record once the changes are made.
     `keeps_check` is a health check that the member needs, whether or not a record names it. `seeker` is the member
     where it wants a place. `unready` is the member where something other than Auto Scaling keeps it out of DNS,
-    `standby` where the name has no place for it.
+    `unhealthy` where Route 53 sees it unhealthy, `standby` where the name has no place for it.
     """
 
     create_check: CreateCheck | None = None
@@ -51,6 +51,7 @@ class Decision:
     keeps_check: CheckId | None = None
     seeker: Seeker | None = None
     unready: InstanceId | None = None
+    unhealthy: InstanceId | None = None
     standby: InstanceId | None = None
 
 

@@ -2,9 +2,11 @@
 
 | the instance waits                              | it goes on                                       |
 | ----------------------------------------------- | ------------------------------------------------ |
-| and is in no pool                               | at once; without a pool tag, after two minutes   |
+| and its tag names no pool of this stack         | it is somebody else's, and left alone            |
+| and EC2 shows no pool tag of it                 | after two minutes                                |
 | on its way into the warm pool, or to its end    | at once: it was never registered                 |
-| to be launched                                  | when it is ready, or when AdmitTimeout is over   |
+| to be launched                                  | when it is ready, or when AdmitTimeout is over;  |
+|                                                 | ABANDON only where Route 53 saw it unhealthy     |
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |
 | to change its root volume                       | when its record is gone and the drain has passed |
 
@@ -25,6 +27,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.lifecycle import Action, Result, Transition
+from fleet53.planning.behind import LONGEST as LONGEST_BEHIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,23 +52,38 @@ def drain_of(ttls: Iterable[int]) -> timedelta:
 class MemberStatus:
     """What a pass found about an instance that waits at a hook.
 
-    `pooled` is whether it waits for a declared pool: one that its tag names, or one that had its record. `in_dns` is
-    whether a record of one of them holds its address, or may hold it. `ready` is whether nothing but Auto Scaling keeps
-    it out of DNS. `drain` is the longest of its pools.
+    `pooled` is whether it waits for a declared pool: one that its tag names, or one that had its record. `foreign` is
+    why it is none of ours, where that is known. `in_dns` is whether a record of one of its pools holds its address, or
+    may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS. `unhealthy` is whether Route 53 was
+    seen to find it unhealthy; a pass that could not look does not tell. `drain` is the longest of its pools.
     """
 
     pooled: bool
+    foreign: str | None = None
     in_dns: bool = False
     ready: bool = False
+    unhealthy: bool = False
     drain: timedelta = PROPAGATION
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Complete the lifecycle action, so that the instance goes on."""
+    """Complete the lifecycle action, so that the instance goes on.
+
+    `unknown` is whether a launch goes on though nobody knows whether it is healthy.
+    """
 
     action: Action
     result: Result
+    because: str
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the lifecycle action to somebody else, or to the hook's own timeout."""
+
+    action: Action
     because: str
 
 
@@ -86,22 +104,20 @@ class Hold:
 
 def decide(
     action: Action, member: MemberStatus, *, now: datetime, admit_timeout: timedelta, unhealthy_result: Result
-) -> Complete | Hold:
+) -> Complete | Hold | Leave:
     """Return what to do about an instance that waits at a hook."""
+    waited = now - action.at
     if not member.pooled:
+        if member.foreign is not None:
+            return Leave(action, member.foreign)
+        if waited < LONGEST_BEHIND:
+            return Hold(action, LONGEST_BEHIND - waited, "EC2 does not show a pool tag")
         return Complete(action, Result.CONTINUE, "the instance is in no pool")
     if action.warm:
         return Complete(action, Result.CONTINUE, "an instance of the warm pool is never registered")
     if action.transition is Transition.LAUNCHING:
-        if member.ready:
-            return Complete(action, Result.CONTINUE, "it is ready to be admitted")
-        left = admit_timeout - (now - action.at)
-        if left <= timedelta():
-            because = f"it was not healthy within AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
-            return Complete(action, unhealthy_result, because)
-        return Hold(action, min(left, _LOOK), "Route 53 does not see it healthy yet")
+        return _launch(action, member, admit_timeout - waited, admit_timeout, unhealthy_result)
     if member.in_dns:
-        waited = now - action.at
         delay = _SOON if waited < _LOOK else _LOOK if waited < _LONG else _LONG
         return Hold(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
     left = member.drain - (now - max(action.at, action.gone_at or action.at))
@@ -109,6 +125,20 @@ def decide(
         because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
     return Hold(action, left, "resolvers may still cache its address")
+
+
+def _launch(
+    action: Action, member: MemberStatus, left: timedelta, admit_timeout: timedelta, unhealthy_result: Result
+) -> Complete | Hold:
+    if member.ready:
+        return Complete(action, Result.CONTINUE, "it is ready to be admitted")
+    if left > timedelta():
+        return Hold(action, min(left, _LOOK), "Route 53 does not see it healthy yet")
+    timeout = f"AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
+    if member.unhealthy:
+        return Complete(action, unhealthy_result, f"it was not healthy within {timeout}")
+    because = f"{timeout} is over, and whether it is healthy is not known"
+    return Complete(action, Result.CONTINUE, because, unknown=True)
 
 
 def follow_record(action: Action, member: MemberStatus, *, withdrawn: bool, now: datetime) -> Action:

@@ -124,4 +124,5 @@ def _status(
         pending=waiting - in_dns,
         standby=frozenset(decision.standby for decision in decisions if decision.standby is not None),
         ready=frozenset(member.id for member in members if member.verdict.membership in serving) - unready,
+        unhealthy=frozenset(decision.unhealthy for decision in decisions if decision.unhealthy is not None),
     )

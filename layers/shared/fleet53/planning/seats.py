@@ -115,6 +115,7 @@ def _wait_for_health(seeker: Seeker, check: Check | None, pool: Pool, checks: Po
             overdue=FindingKind.NOT_HEALTHY_IN_TIME,
         ),
         unready=seeker.instance.id,
+        unhealthy=seeker.instance.id if seen else None,
     )
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
-from fleet53.planning.hooks import Complete, Hold, MemberStatus, decide, drain_of, follow_record, keep_alive
+from fleet53.planning.hooks import Complete, Hold, Leave, MemberStatus, decide, drain_of, follow_record, keep_alive
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping
-    from datetime import timedelta
 
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
@@ -37,17 +38,15 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     action that came from a sweep is found again by the next sweep.
     """
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
-    holds: list[tuple[Hold, frozenset[PoolName]]] = []
+    holds: list[tuple[Hold, frozenset[PoolName] | None]] = []
     starts: _Starts = {}
     for action, message in _actions(signals, outcome).values():
-        pools = pools_of(action, signals.get(message or ""), outcome)
         if not run.aws.autoscaling.is_ours(action):
             continue
+        signal = signals.get(message) if message is not None else None
+        pools = pools_of(action, signal, outcome)
+        member = member_status(action.instance_id, outcome, pools, told_by=signal)
         now = run.now()
-        member = member_status(action.instance_id, outcome, pools)
-        if message in outcome.again and not member.pooled and not action.warm:
-            outcome.again[message] = _hold_until_shown(action, outcome.again[message], run)
-            continue
         step = decide(
             follow_record(action, member, withdrawn=action.instance_id in withdrawn, now=now),
             member,
@@ -56,12 +55,17 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             unhealthy_result=run.settings.unhealthy_launch_result,
         )
         try:
-            if (over := _overtaken(action, starts, run)) is not None:
+            if isinstance(step, Leave):
+                run.log.info("lifecycle action left alone", extra=_describe(action) | {"because": step.because})
+            elif (over := _overtaken(action, starts, run)) is not None:
                 _log_over(action, over, run)
             elif isinstance(step, Complete):
-                _complete(step, run, outcome)
-            elif (kept := _keep(step, run)) is not None:
-                holds.append((kept, pools))
+                _complete(step, pools, run, outcome)
+            elif pools or isinstance(signal, PoolSignal):
+                if (kept := _keep(step, run)) is not None:
+                    holds.append((kept, pools or (signal.pools if isinstance(signal, PoolSignal) else None)))
+            elif message is not None:
+                _hold_message(step, message, run, outcome)
         except AWS_ERRORS as error:
             run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:
@@ -78,7 +82,8 @@ def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome
     """
     pools = _tagged_pools(action.instance_id, outcome)
     if action.transition is Transition.TERMINATING:
-        pools |= {pool for pool, status in outcome.statuses.items() if action.instance_id in status.in_dns}
+        held = {pool for pool, status in outcome.statuses.items() if action.instance_id in status.in_dns}
+        pools |= held | {pool for pool in outcome.statuses if action.instance_id in outcome.in_dns(pool)}
         if isinstance(signal, PoolSignal) and signal.pools is not None:
             pools |= signal.pools & outcome.declared
     return pools
@@ -89,15 +94,31 @@ def _tagged_pools(instance_id: InstanceId, outcome: Outcome) -> frozenset[PoolNa
     return instance.pools & outcome.declared if instance is not None else frozenset()
 
 
-def member_status(instance_id: InstanceId, outcome: Outcome, pools: frozenset[PoolName] | None = None) -> MemberStatus:
-    """Return the state of an instance in `pools`, by default those of its tag, after the passes of a run."""
+def member_status(
+    instance_id: InstanceId,
+    outcome: Outcome,
+    pools: frozenset[PoolName] | None = None,
+    *,
+    told_by: InstanceSignal | PoolSignal | None = None,
+) -> MemberStatus:
+    """Return the state of an instance in `pools`, by default those of its tag, after the passes of a run.
+
+    An instance is foreign where its tag names only pools that this stack does not declare, and none of its records is
+    ours. Where a timer of ours told of it, it was ours when the timer was set.
+    """
     named = _tagged_pools(instance_id, outcome) if pools is None else pools
     passed = named & outcome.statuses.keys()
     in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.statuses)
+    instance = outcome.instances.get(instance_id)
+    pooled = bool(named) or in_dns
+    others = sorted(instance.pools) if instance is not None and not isinstance(told_by, PoolSignal) else []
+    theirs = ", ".join(repr(str(each)) for each in others) if not pooled else ""
     return MemberStatus(
-        pooled=bool(named) or in_dns,
+        pooled=pooled,
+        foreign=f"its tag names {theirs}, and no pool of this stack" if theirs else None,
         in_dns=in_dns or passed != named,
         ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
+        unhealthy=any(instance_id in outcome.unhealthy.get(pool, ()) for pool in named),
         drain=drain_of(outcome.pools[pool].ttl for pool in passed),
     )
 
@@ -137,13 +158,16 @@ def _overtaken(action: Action, starts: _Starts, run: Run) -> str | None:
     return f"another scaling activity of the instance began at {newest.isoformat()}"
 
 
-def _complete(step: Complete, run: Run, outcome: Outcome) -> None:
+def _complete(step: Complete, pools: Iterable[PoolName], run: Run, outcome: Outcome) -> None:
     over = run.aws.autoscaling.complete(step.action, step.result)
     run.aws.queue.looks.forget(_place(step.action))
     fields = _describe(step.action) | {"result": step.result.value, "because": step.because}
     if over is None:
         outcome.completed.append(step)
         run.log.info("lifecycle action completed", extra=fields)
+        for pool in pools if step.unknown else ():
+            finding = Finding(FindingKind.NOT_READ, step.because, pool, step.action.instance_id)
+            outcome.findings.setdefault(pool, []).append(finding)
     else:
         run.log.info("lifecycle action already completed", extra=fields | {"because": over})
 
@@ -168,23 +192,20 @@ def _log_over(action: Action, because: str, run: Run) -> None:
     run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": because})
 
 
-def _hold_until_shown(action: Action, delay: timedelta, run: Run) -> timedelta:
-    """Keep an instance waiting while EC2 does not show its tag yet. Return after what time its message has to come."""
-    try:
-        kept = _keep(Hold(action, delay, "EC2 does not show its tag yet"), run)
-    except AWS_ERRORS as error:
-        run.log.warning("heartbeat not recorded", extra=_describe(action) | {"because": str(error)})
-        return delay
-    return kept.delay if kept is not None else delay
+def _hold_message(hold: Hold, message: MessageId, run: Run, outcome: Outcome) -> None:
+    """Keep an instance of no known pool waiting until its message comes again, because EC2 may not show its tag yet."""
+    kept = _keep(replace(hold, delay=min(hold.delay, outcome.again.get(message, hold.delay))), run)
+    if kept is not None:
+        outcome.again[message] = kept.delay
 
 
-def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName]]], run: Run) -> None:
+def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: Run) -> None:
     """Queue one delayed signal for all actions in the same pools, due when the first of them is.
 
     An action for which such a signal is queued already needs no second one: Note [Looks merge].
     """
     looks, now = run.aws.queue.looks, run.now()
-    by_pools: dict[frozenset[PoolName], list[Hold]] = {}
+    by_pools: dict[frozenset[PoolName] | None, list[Hold]] = {}
     for hold, in_pools in holds:
         if not looks.covers(_key(hold.action), now + hold.delay, now=now):
             by_pools.setdefault(in_pools, []).append(hold)

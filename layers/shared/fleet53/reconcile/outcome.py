@@ -26,9 +26,9 @@ type MessageId = str
 class Outcome:
     """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
-    `pools`, `ready`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None is for
-    records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions` were
-    read during the run. `unread` are the pools for which something could not be read that decides about records.
+    `pools`, `ready`, `unhealthy`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None
+    is for records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions`
+    were read during the run. `unread` are the pools for which something could not be read that decides about records.
     `retry` has the messages to return, with the reason, and `again` those to queue again, and after what time, because
     EC2 does not show yet what their event says.
     """
@@ -39,6 +39,7 @@ class Outcome:
     actions: list[Action] = field(default_factory=list)
     statuses: dict[PoolName, PoolStatus] = field(default_factory=dict)
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
+    unhealthy: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Outcome:
                 self.unread[pool.name] = because
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
+            self.unhealthy[status.pool] = status.unhealthy
             self.statuses.setdefault(status.pool, status)
             self.waiting.pop(status.pool, None)
             self.held.pop(status.pool, None)

@@ -41,8 +41,9 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     """
     signals = _name_instances(signals, run, outcome)
     outcome.again |= find_behind(signals, run, outcome)
-    found = find_scopes(signals, outcome.instances, terminating=_terminating(signals, run), again=outcome.again.keys())
-    found |= _scopes_of_former_members(signals, found, run, outcome)
+    terminating = _terminating(signals, run)
+    found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
+    found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
@@ -111,20 +112,29 @@ def find_scopes(
 
 
 def _scopes_of_former_members(
-    signals: Signals, found: Mapping[MessageId, Scope | None], run: Run, outcome: Outcome
+    signals: Signals,
+    found: Mapping[MessageId, Scope | None],
+    terminating: Collection[InstanceId],
+    run: Run,
+    outcome: Outcome,
 ) -> dict[MessageId, Scope]:
-    """Return scopes for signals about instances that are ending and have no tag, but may have a record of ours.
+    """Return scopes for signals about instances that are ending and may have a record of ours that no tag tells of.
 
-    A pass looks at the pools in whose records a warm function has seen them, and at those whose records it has not read
-    for five minutes. So an unrelated instance costs nothing but that (decision 6).
+    A pass looks at the pools in whose records a warm function has seen them. Where the tag is gone, it also looks at
+    those whose records it has not read for five minutes. So an unrelated instance costs nothing but that (decision 6).
     """
     holders, scopes = run.aws.holders, {}
     for message, signal in signals.items():
-        if found[message] is not None or not isinstance(signal, InstanceSignal):
+        scope = found[message]
+        if not isinstance(signal, InstanceSignal):
             continue
         instances = [outcome.instances[each] for each in signal.instance_ids if each in outcome.instances]
-        ending = {each.id for each in instances if EC2.get(each.state) is Membership.WITHDRAW}
+        ending = {each.id for each in instances if EC2.get(each.state) is Membership.WITHDRAW or each.id in terminating}
         if not ending:
+            continue
+        if scope is not None:
+            if scope.pools is not None and (more := holders.pools_of(ending) - scope.pools):
+                scopes[message] = replace(scope, pools=scope.pools | more)
             continue
         unread, seen_in = holders.unread(now=run.now()), holders.pools_of(ending)
         if unread is None or unread | seen_in:
