@@ -153,6 +153,54 @@ def test_never_more_than_a_third_of_a_pool_goes_at_once(replacing: Lab) -> None:
     assert len(marked(replacing)) >= 4
 
 
+def behind_a_mistake(lab: Lab, healthy: str, minutes: int) -> None:
+    """Let time pass while no member serves but `healthy`, whichever instances come."""
+    for _ in range(minutes * 2):
+        for each in lab.fleet.members(GROUP):
+            if each != healthy:
+                lab.serving.break_(each)
+        pass_time(lab, 30, step=30)
+
+
+def has_stopped(report: dict[str, Any]) -> set[str]:
+    """Return the members that a report says should be replaced but are not, because replacement has stopped."""
+    told = findings(report, "unhealthy-for-long")
+    return {each["instance_id"] for each in told if ", but replacement has stopped: " in each["because"]}
+
+
+@pytest.mark.parametrize("parameters", [{}, {"AdmitTimeout": "300", "UnhealthyLaunchResult": "ABANDON"}])
+def test_behind_a_firewall_mistake_a_third_is_replaced_and_then_replacement_stops_and_is_reported(
+    parameters: dict[str, str],
+) -> None:
+    with Lab({"ReplaceUnhealthyAfter": "10"} | parameters, start=MONDAY_NOON) as lab:
+        good, *bad = in_service(lab, 9)
+        behind_a_mistake(lab, good, 90)
+        report = audit(lab)
+
+        assert len(marked(lab)) == 3
+        assert set(marked(lab)) < set(bad)
+        assert in_dns(lab) == {good, *bad} - set(marked(lab))
+        assert has_stopped(report) == set(bad) - set(marked(lab))
+        assert report["in_sync"] is True
+
+
+def test_when_the_only_one_that_was_replaced_is_not_healthy_either_nobody_else_is_told_to_go(replacing: Lab) -> None:
+    bad, *good = in_service(replacing, 9)
+    broken(replacing, [bad])
+    repaired(replacing)
+    assert marked(replacing) == [bad]
+    for _ in range(80):
+        for each in set(replacing.fleet.members(GROUP)) - {*good}:
+            replacing.serving.break_(each)
+        pass_time(replacing, 30, step=30)
+    broken(replacing, good[:1])
+
+    report = repaired(replacing)
+
+    assert marked(replacing) == [bad]
+    assert has_stopped(report) == {good[0]}
+
+
 def test_in_a_pool_of_two_nobody_is_marked_because_one_is_more_than_a_third(replacing: Lab) -> None:
     bad, _ = in_service(replacing, 2)
     broken(replacing, [bad])

@@ -6,6 +6,7 @@ from tests.template.iam import iam_actions, statements
 from tests.template.stack import Stack, stack
 
 READS = {
+    "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeScalingActivities",

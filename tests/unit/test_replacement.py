@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet53.aws.autoscaling import Capacity
 from fleet53.convergence.replacement import Replacement, find_replacements, to_replace
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.planning.plan import make_plan
-from tests.unit.build import GUARD, NOW, check, instance, record, settings, situation
+from tests.unit.build import GUARD, LAUNCHED, NOW, check, instance, record, settings, situation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,19 +25,30 @@ def ids(*numbers: int) -> frozenset[InstanceId]:
     return frozenset(InstanceId(f"i-{n:02}") for n in numbers)
 
 
-def chosen(
-    size: int, unhealthy: Iterable[int], *, for_long: Iterable[int] | None = None, leaving: Iterable[int] = ()
-) -> list[str]:
-    """Return whom to replace among members 0 to `size` - 1; the unhealthy are so for long unless told."""
+def decided(
+    size: int,
+    unhealthy: Iterable[int],
+    *,
+    wanted: int | None = None,
+    for_long: Iterable[int] | None = None,
+    leaving: Iterable[int] = (),
+    failed: str | None = None,
+) -> dict[InstanceId, str | None]:
+    """Decide about members 0 to `size` - 1 in DNS of `wanted`; the unhealthy are so for long unless told."""
     unhealthy = tuple(unhealthy)
-    return list(
-        to_replace(
-            in_dns=ids(*range(size)),
-            unhealthy=ids(*unhealthy),
-            for_long=ids(*(unhealthy if for_long is None else for_long)),
-            leaving=ids(*leaving),
-        )
+    return to_replace(
+        wanted=size if wanted is None else wanted,
+        in_dns=ids(*range(size)),
+        unhealthy=ids(*unhealthy),
+        for_long=ids(*(unhealthy if for_long is None else for_long)),
+        leaving=ids(*leaving),
+        failed=None if failed is None else InstanceId(failed),
     )
+
+
+def chosen(size: int, unhealthy: Iterable[int], **more: Any) -> list[str]:
+    """Return whom to replace now, as `decided`."""
+    return [member for member, stopped in decided(size, unhealthy, **more).items() if stopped is None]
 
 
 # A third ---------------------------------------------------------------------------------------------
@@ -66,6 +78,24 @@ def test_who_leaves_already_counts_towards_the_third() -> None:
 
 def test_who_leaves_without_a_record_counts_too() -> None:
     assert chosen(3, [1], leaving=[40]) == []
+
+
+def test_those_whose_successors_are_not_in_dns_count_too() -> None:
+    assert chosen(8, [1, 2, 3, 4], wanted=9) == ["i-01", "i-02"]
+    assert chosen(7, [1, 2, 3, 4], wanted=9, leaving=[1]) == []
+    assert chosen(6, [1, 2, 3, 4], wanted=9) == []
+    assert chosen(5, [1, 2, 3], wanted=9) == []
+
+
+def test_who_is_not_replaced_now_is_told_with_the_reason() -> None:
+    away = "3 of 9 members are away, and never more than a third is at the same time"
+    assert decided(9, [1, 2, 3, 4]) == {"i-01": None, "i-02": None, "i-03": None, "i-04": away}
+    assert decided(6, [1, 2], wanted=9) == {"i-01": away, "i-02": away}
+
+
+def test_when_the_newest_member_did_not_become_healthy_either_nobody_is_replaced() -> None:
+    because = "the newest member, i-99, did not become healthy either"
+    assert decided(8, [1, 2], wanted=9, failed="i-99") == {"i-01": because, "i-02": because}
 
 
 def test_who_leaves_already_is_not_marked_again() -> None:
@@ -99,18 +129,21 @@ def test_who_is_not_unhealthy_for_long_is_not_replaced() -> None:
 MEMBERS = st.frozensets(st.integers(0, 29).map(lambda n: InstanceId(f"i-{n:02}")), max_size=30)
 
 
-@given(in_dns=MEMBERS, unhealthy=MEMBERS, for_long=MEMBERS, leaving=MEMBERS)
-def test_those_replaced_and_those_leaving_are_never_more_than_a_third(
+@given(wanted=st.integers(0, 40), in_dns=MEMBERS, unhealthy=MEMBERS, for_long=MEMBERS, leaving=MEMBERS)
+def test_those_replaced_and_those_away_are_never_more_than_a_third(
+    wanted: int,
     in_dns: frozenset[InstanceId],
     unhealthy: frozenset[InstanceId],
     for_long: frozenset[InstanceId],
     leaving: frozenset[InstanceId],
 ) -> None:
     unhealthy &= in_dns
-    replaced = to_replace(in_dns=in_dns, unhealthy=unhealthy, for_long=for_long, leaving=leaving)
-    assert not replaced or 3 * (len(replaced) + len(leaving)) <= len(in_dns)
-    assert set(replaced) <= for_long & unhealthy - leaving
-    assert not replaced or in_dns - unhealthy
+    found = to_replace(wanted=wanted, in_dns=in_dns, unhealthy=unhealthy, for_long=for_long, leaving=leaving)
+    replaced = {member for member, stopped in found.items() if stopped is None}
+    members = max(wanted, len(in_dns | leaving))
+    assert not replaced or 3 * (members - len(in_dns - leaving - replaced)) <= members
+    assert found.keys() <= for_long & unhealthy - leaving
+    assert not found or in_dns - unhealthy
 
 
 # Who is unhealthy ------------------------------------------------------------------------------------
@@ -124,6 +157,7 @@ class Cloud:
     unhealthy: Collection[str] = ()
     long_unhealthy: Collection[str] = ()
     marked: Collection[str] = ()
+    desired: int = 0
     asked: int = 0
 
     @property
@@ -147,21 +181,35 @@ class Cloud:
     def unhealthy_throughout(
         self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
     ) -> frozenset[CheckId]:
-        assert (window, now) == (timedelta(minutes=10), NOW)
+        assert now == NOW
+        assert window == timedelta(minutes=10) or NOW - LAUNCHED - window < timedelta(seconds=1)
         return frozenset(each for each in check_ids if each in self.long_unhealthy)
+
+    def capacities(self, groups: Iterable[str]) -> dict[str, Capacity]:
+        instances = frozenset(InstanceId(f"i-{n}") for n in range(6))
+        return {each: Capacity(self.desired, instances) for each in groups}
 
     def marked_unhealthy(self, instance_ids: Iterable[InstanceId]) -> frozenset[InstanceId]:
         return frozenset(each for each in instance_ids if each in self.marked)
 
 
 def found(cloud: Cloud, *, minutes: int = 10, states: dict[str, str] | None = None) -> list[Replacement]:
-    """Return the replacements in a pool of six in service, of which some are in another state."""
+    """Return the replacements in a pool of six in service, of which some are in another state.
+
+    A seventh member is not in DNS where it has an entry in `states`.
+    """
     members = [f"i-{n}" for n in range(6)]
     records = [record(each, f"192.0.2.{n}", f"c-{n}") for n, each in enumerate(members)]
     what = situation(
-        instances=[instance(each, group="web-fleet") for each in members],
+        instances=[
+            instance(each, group="web-fleet", launched=LAUNCHED + timedelta(microseconds=n))
+            for n, each in enumerate([*members, *(each for each in states or {} if each not in members)])
+        ],
         records=records,
-        checks=[check(f"c-{n}", each, f"192.0.2.{n}") for n, each in enumerate(members)],
+        checks=[
+            check(f"c-{n}", each, f"192.0.2.{n}", launched=LAUNCHED + timedelta(microseconds=n))
+            for n, each in enumerate(members)
+        ],
         lifecycle_states=dict.fromkeys(members, "InService") | (states or {}),
     )
     asked = settings(replace_unhealthy_after=minutes)
@@ -175,6 +223,27 @@ def test_a_member_that_was_unhealthy_for_long_is_to_be_replaced() -> None:
     assert found(Cloud(healthy=["c-0"], **ONE)) == [
         Replacement(PoolName("web"), InstanceId("i-1"), "Route 53 sees it unhealthy for 10 minutes")
     ]
+
+
+AWAY = "2 of 8 members are away, and never more than a third is at the same time"
+
+
+def test_members_that_their_group_lacks_are_away() -> None:
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=7, **ONE))] == [None]
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=8, **ONE))] == [AWAY]
+
+
+def test_a_member_that_had_its_time_and_is_not_in_dns_stops_replacement() -> None:
+    (told,) = found(Cloud(healthy=["c-0"], **ONE), states={"i-6": "InService"})
+    assert told.stopped == "the newest member, i-6, did not become healthy either"
+
+
+def test_a_member_that_is_healthy_for_the_first_time_of_its_life_is_no_failure_and_one_that_never_was_is() -> None:
+    newest = {"unhealthy": ["c-1", "c-5"], "long_unhealthy": ["c-1"]}
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], **newest))] == [None]
+    newest["long_unhealthy"].append("c-5")
+    because = "the newest member, i-5, did not become healthy either"
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], **newest))] == [because, because]
 
 
 def test_nobody_is_replaced_and_nothing_is_asked_where_the_setting_is_off() -> None:
@@ -206,7 +275,11 @@ def test_a_member_that_its_group_does_not_confirm_is_not_replaced() -> None:
 def test_those_marked_and_those_terminating_are_leaving() -> None:
     three = ["c-1", "c-2", "c-3"]
     cloud = Cloud(unhealthy=three, long_unhealthy=three)
-    assert [each.instance_id for each in found(cloud)] == ["i-1", "i-2"]
+    assert going_now(cloud) == ["i-1", "i-2"]
     cloud.marked = ["i-1"]
-    assert [each.instance_id for each in found(cloud)] == ["i-2"]
-    assert found(cloud, states={"i-5": "Terminating:Wait"}) == []
+    assert going_now(cloud) == ["i-2"]
+    assert going_now(cloud, states={"i-5": "Terminating:Wait"}) == []
+
+
+def going_now(cloud: Cloud, **more: Any) -> list[str]:
+    return [each.instance_id for each in found(cloud, **more) if each.stopped is None]

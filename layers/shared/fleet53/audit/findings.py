@@ -81,10 +81,12 @@ def find_stuck_hooks(
 
 
 def find_unhealthy_for_long(replacements: Iterable[Replacement]) -> Iterator[Finding]:
-    """Yield a finding for each member that its Auto Scaling group should replace."""
-    for replacement in replacements:
-        because = f"{replacement.because}, so its group should replace it"
-        yield Finding(FindingKind.UNHEALTHY_FOR_LONG, because, replacement.pool, replacement.instance_id, drift=True)
+    """Yield a finding for each member that its Auto Scaling group should replace, now or when it can."""
+    for each in replacements:
+        stopped = each.stopped is not None
+        because = f"replacement has stopped: {each.stopped}" if stopped else "so its group should replace it"
+        because = f"{each.because}, {'but ' if stopped else ''}{because}"
+        yield Finding(FindingKind.UNHEALTHY_FOR_LONG, because, each.pool, each.instance_id, drift=not stopped)
 
 
 def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Final, TypedDict
@@ -22,8 +23,18 @@ if TYPE_CHECKING:
     from fleet53.domain.lifecycle import Action, Result
 
 _IDS_PER_CALL: Final = 50  # DescribeAutoScalingInstances, InstanceIds
+_GROUPS_PER_CALL: Final = 50  # DescribeAutoScalingGroups, the names that one page answers by default
 _RECENT_ACTIVITIES: Final = 200
+_LEAVING: Final = ("Terminat", "Detach", "EnteringStandby", "Standby")
 _INSTANCE: Final = re.compile(r"\bi-[0-9a-f]+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How many instances a group is to have (DesiredCapacity), and which it has that are not about to leave it."""
+
+    desired: int
+    instances: frozenset[InstanceId]
 
 
 class AutoScaling:
@@ -49,6 +60,21 @@ class AutoScaling:
     def _members(self, instance_ids: Iterable[InstanceId]) -> Iterator[AutoScalingInstanceDetailsTypeDef]:
         for ids in batched(sorted(instance_ids), _IDS_PER_CALL, strict=False):
             yield from self._client.describe_auto_scaling_instances(InstanceIds=list(ids))["AutoScalingInstances"]
+
+    def capacities(self, groups: Iterable[str]) -> dict[str, Capacity]:
+        """Return the capacity of each of these groups that exists. Instances of a warm pool do not count."""
+        found: dict[str, Capacity] = {}
+        for names in batched(sorted(groups), _GROUPS_PER_CALL, strict=False):
+            described = self._client.describe_auto_scaling_groups(
+                AutoScalingGroupNames=list(names), MaxRecords=_GROUPS_PER_CALL
+            )
+            for group in described["AutoScalingGroups"]:
+                members = group.get("Instances", [])
+                stay = (each["InstanceId"] for each in members if not each["LifecycleState"].startswith(_LEAVING))
+                found[group["AutoScalingGroupName"]] = Capacity(
+                    group["DesiredCapacity"], frozenset(map(InstanceId, stay))
+                )
+        return found
 
     def mark_unhealthy(self, instance_id: InstanceId) -> None:
         """Have the group replace an instance, unless the health check grace period of the group still applies."""

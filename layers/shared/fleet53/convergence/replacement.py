@@ -1,51 +1,79 @@
-"""Replacement: members that their Auto Scaling groups should replace, because they were unhealthy for too long."""
+"""Replacement: members that their Auto Scaling groups should replace, because they were unhealthy for too long.
+
+Note [A third]: a replaced member is away until its successor is in DNS, and after a mistake in a firewall or an image
+no successor ever comes. So what counts is how many members the groups want and how many of them are in DNS and stay,
+and not who is terminating at the moment. No state is needed for that: a member that is told to go has left DNS, or is
+marked unhealthy. Where the newest member that had its time is not healthy either, no replacement would help, and
+replacement stops until a newer one is.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fleet53.planning.membership import Membership
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
-    from fleet53.domain.ids import InstanceId, PoolName
-    from fleet53.planning.changes import Plan
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName
+    from fleet53.domain.instance import Instance
+    from fleet53.planning.changes import Plan, PoolStatus
     from fleet53.planning.situation import Situation
 
 _SHARE: Final = 3
-"""At most one in this number of a pool's members is replaced at the same time."""
+"""At most one in this number of a pool's members is away at the same time."""
+_YOUNG: Final = timedelta(days=1)
+"""How old a member may be to tell whether new members become healthy."""
+_STAYING: Final = frozenset({Membership.ADMIT, Membership.PREPARE, Membership.WAIT})
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A member that its group should replace."""
+    """A member that its group should replace. `stopped` is why it is not replaced now, None where it is."""
 
     pool: PoolName
     instance_id: InstanceId
     because: str
+    stopped: str | None = None
 
 
 def to_replace(
     *,
+    wanted: int,
     in_dns: AbstractSet[InstanceId],
     unhealthy: AbstractSet[InstanceId],
     for_long: AbstractSet[InstanceId],
     leaving: AbstractSet[InstanceId],
-) -> tuple[InstanceId, ...]:
-    """Return the members to replace now.
+    failed: InstanceId | None = None,
+) -> dict[InstanceId, str | None]:
+    """Return the members to replace, each with why it is not replaced now, or None where it is: Note [A third].
 
-    `in_dns` are the pool's members with a record, `unhealthy` those that Route 53 sees unhealthy now. `for_long` are
-    members in service that were unhealthy for the whole allowed time, `leaving` members that are already marked
-    unhealthy or terminating. If all members are unhealthy, the health check is the likely fault, and none is replaced.
+    `wanted` is how many members the pool should have in DNS. `in_dns` are its members with a record, `unhealthy` those
+    that Route 53 sees unhealthy now. `for_long` are members in service that were unhealthy for the whole allowed time,
+    `leaving` members that are already marked unhealthy or terminating. `failed` is the newest member that had its time,
+    where it did not become healthy. If all members are unhealthy, the health check is the likely fault, and none is
+    replaced. A pool of one or two members has no third.
     """
-    if unhealthy >= in_dns:
-        return ()
-    room = max(0, len(in_dns) // _SHARE - len(leaving))
-    return tuple(sorted(for_long & unhealthy - leaving)[:room])
+    members = max(wanted, len(in_dns | leaving))
+    most = members // _SHARE
+    if unhealthy >= in_dns or not most:
+        return {}
+    away = members - len(in_dns - leaving)
+    room = 0 if failed is not None else max(0, most - away)
+    if failed is not None:
+        because = f"the newest member, {failed}, did not become healthy either"
+    else:
+        because = f"{max(away, most)} of {members} members are away, and never more than a third is at the same time"
+    candidates = sorted(for_long & unhealthy - leaving)
+    return dict.fromkeys(candidates[:room]) | dict.fromkeys(candidates[room:], because)
 
 
 def find_replacements(
@@ -66,16 +94,74 @@ def find_replacements(
         seen = aws.health.seen(checks, now=now)
         unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
         for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
-        in_service = {member for member in status.members if situation.lifecycle_states.get(member) == "InService"}
-        going = {
-            member for member in status.members if situation.lifecycle_states.get(member, "").startswith("Terminating")
-        }
-        for member in to_replace(
+        states = {member: situation.lifecycle_states.get(member, "") for member in status.members}
+        in_service = {member for member, state in states.items() if state == "InService"}
+        if not for_long & unhealthy & in_service:
+            continue
+        going = {member for member, state in states.items() if state.startswith("Terminating")}
+        found = to_replace(
+            wanted=_wanted(status, situation, aws),
             in_dns=status.in_dns,
             unhealthy=unhealthy,
             for_long=for_long & in_service,
             leaving=going | aws.autoscaling.marked_unhealthy(in_service),
-        ):
-            yield Replacement(
-                status.pool, member, f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
-            )
+            failed=_failed(
+                _staying(status, situation),
+                {member: [check for check, holder in checks.items() if holder == member] for member in status.in_dns},
+                unhealthy,
+                aws,
+                timeout=settings.admit_timeout,
+                now=now,
+            ),
+        )
+        because = f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
+        for member, stopped in found.items():
+            yield Replacement(status.pool, member, because, stopped)
+
+
+def _staying(status: PoolStatus, situation: Situation) -> list[Instance]:
+    """Return the members that serve or are to serve, but for those that have no place."""
+    return [
+        situation.instances[member]
+        for member in status.members - status.standby
+        if situation.verdict(member, status.pool).membership in _STAYING
+    ]
+
+
+def _wanted(status: PoolStatus, situation: Situation, aws: Aws) -> int:
+    """Return how many members the pool should have in DNS: those that stay, and those that its groups still lack.
+
+    What a group lacks will be the pool's only where most of its instances are.
+    """
+    staying = Counter(member.group for member in _staying(status, situation))
+    groups = {group for member in status.members if (group := situation.instances[member].group) is not None}
+    wanted = staying.total()
+    for name, capacity in aws.autoscaling.capacities(groups).items():
+        if 2 * len(capacity.instances & status.members) > len(capacity.instances):
+            wanted += max(0, capacity.desired - staying[name] - len(capacity.instances & status.standby))
+    return wanted
+
+
+def _failed(
+    staying: Iterable[Instance],
+    checks: Mapping[InstanceId, Collection[CheckId]],
+    unhealthy: AbstractSet[InstanceId],
+    aws: Aws,
+    *,
+    timeout: timedelta,
+    now: datetime,
+) -> InstanceId | None:
+    """Return the newest member that had AdmitTimeout to become healthy, if it was not healthy since its launch.
+
+    `checks` are those of the members in DNS.
+    """
+    had_time = [each for each in staying if now - each.launched > timeout]
+    newest = max(had_time, key=lambda each: (each.launched, each.id), default=None)
+    if newest is None:
+        return None
+    if newest.id not in checks:
+        return newest.id
+    age = now - newest.launched
+    if newest.id not in unhealthy or age >= _YOUNG:
+        return None
+    return newest.id if aws.health.unhealthy_throughout(checks[newest.id], age, now=now) else None

@@ -161,12 +161,15 @@ def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, 
 
 def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
     for replacement in find_replacements(situation, plan, run.settings, run.aws, now=run.now()):
-        run.aws.autoscaling.mark_unhealthy(replacement.instance_id)
         fields = {
             "pool": replacement.pool,
             "instance_id": replacement.instance_id,
             "because": replacement.because,
         }
+        if replacement.stopped is not None:
+            run.log.warning("instance not replaced", extra=fields | {"because": replacement.stopped})
+            continue
+        run.aws.autoscaling.mark_unhealthy(replacement.instance_id)
         run.log.info("instance marked unhealthy in its Auto Scaling group", extra=fields)
 
 
