@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.route53.error import Route53Error
 from tests.functional.groups import observe, pass_time
@@ -20,6 +20,7 @@ from tests.functional.views import (
     in_dns,
     launched,
     log_lines,
+    put_record,
     records,
     signal,
     wait,
@@ -117,6 +118,56 @@ def test_standbys_that_go_change_nothing(lab: Lab) -> None:
     assert in_dns(lab) == serving
     assert batches(lab) == []
     assert audit(lab)["pools"][0]["standby"] == 15
+
+
+# -- places that members hold who never become healthy
+
+
+def test_members_that_never_become_healthy_do_not_keep_places_from_healthy_ones(lab: Lab) -> None:
+    for number in range(91):
+        put_record(lab, foreign_record(number))
+    first = [lab.fleet.launch(events=False) for _ in range(9)]
+    serving, bad = set(first[:3]), set(first[3:])
+    for instance_id in bad:
+        lab.serving.break_(instance_id)
+    lab.run(30, step=30)
+    signal(lab)
+    settled(lab)
+    assert in_dns(lab) == serving
+    serving |= {lab.fleet.launch() for _ in range(2)}
+    lab.settle()
+    assert len(checks(lab)) == 9
+    pass_time(lab, 2400, step=30)
+
+    assert in_dns(lab) == serving
+    assert len(checks(lab)) == 11
+    report = audit(lab)
+    assert report["in_sync"] is True
+    (pool,) = report["pools"]
+    assert (pool["members"], pool["in_dns"], pool["standby"], pool["pending"]) == (11, 5, 2, 4)
+    told = {each["instance_id"]: each["because"] for each in findings(report, "pool-full")}
+    assert told.keys() < bad
+    because = "it was not healthy within AdmitTimeout, so members that have not had their turn go first; "
+    assert [text.startswith(because) for text in told.values()] == [True, True]
+    lab.route53.reset_calls()
+    pass_time(lab, HOUR, step=60)
+    assert not calls(lab).keys() & {"CreateHealthCheck", "DeleteHealthCheck", "ChangeResourceRecordSets"}
+
+    comes = min(told)
+    lab.serving.repair(comes)
+    pass_time(lab, 1200, step=30)
+    assert in_dns(lab) == serving | {comes}
+
+
+def foreign_record(number: int) -> dict[str, Any]:
+    return {
+        "Name": "app.example.com",
+        "Type": "A",
+        "TTL": 60,
+        "SetIdentifier": f"foreign-{number}",
+        "MultiValueAnswer": True,
+        "ResourceRecords": [{"Value": f"198.18.0.{number}"}],
+    }
 
 
 # -- a day's creations

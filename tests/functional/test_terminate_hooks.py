@@ -314,13 +314,17 @@ def test_an_instance_that_ec2_does_not_know_any_more_is_drained_too(lab: Lab, mo
     assert [one.instance_id for one in asked] == [None]
 
 
-def test_an_instance_that_never_had_a_record_goes_on_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_without_a_tag_and_without_a_record_goes_on_after_two_minutes(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     goes, stays = in_service(lab, 2)
     untag(lab, goes)
     signal(lab)
     asked = completions(monkeypatch)
     terminate(lab, goes)
-    lab.run(2)
+    lab.run(115, step=5)
+    assert asked == []
+    lab.run(10)
 
     assert in_dns(lab) == {stays}
     assert len(asked) == 1

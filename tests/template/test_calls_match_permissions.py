@@ -108,9 +108,11 @@ def tell_of_hooks(lab: Lab) -> None:
     lab.audit()
     lab.invoke("WidgetFunction", {})
     signal(lab)
-    for _ in range(60):
+    for turn in range(60):
         lab.run(15, step=15)
         lab.report_serving()
+        if turn % 10 == 0:
+            lab.invoke("WidgetFunction", {})  # one of them sees the broken member before a repair marks it
 
 
 @pytest.fixture(scope="module")

@@ -239,11 +239,11 @@ def test_a_member_that_had_its_time_and_is_not_in_dns_stops_replacement() -> Non
 
 
 def test_a_member_that_is_healthy_for_the_first_time_of_its_life_is_no_failure_and_one_that_never_was_is() -> None:
-    newest = {"unhealthy": ["c-1", "c-5"], "long_unhealthy": ["c-1"]}
-    assert [each.stopped for each in found(Cloud(healthy=["c-0"], **newest))] == [None]
-    newest["long_unhealthy"].append("c-5")
+    once_healthy = Cloud(healthy=["c-0"], unhealthy=["c-1", "c-5"], long_unhealthy=["c-1"])
+    assert [each.stopped for each in found(once_healthy)] == [None]
+    never_healthy = Cloud(healthy=["c-0"], unhealthy=["c-1", "c-5"], long_unhealthy=["c-1", "c-5"])
     because = "the newest member, i-5, did not become healthy either"
-    assert [each.stopped for each in found(Cloud(healthy=["c-0"], **newest))] == [because, because]
+    assert [each.stopped for each in found(never_healthy)] == [because, because]
 
 
 def test_nobody_is_replaced_and_nothing_is_asked_where_the_setting_is_off() -> None:

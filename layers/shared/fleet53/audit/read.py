@@ -16,6 +16,7 @@ from fleet53.audit.reachability import CheckerAccess, doors, find_unreachable
 from fleet53.audit.zones import Delegation, delegated_elsewhere, public_zones
 from fleet53.aws.resolver import name_servers
 from fleet53.config.pools import normal_name
+from fleet53.convergence.checks import read_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.replacement import find_replacements
@@ -77,7 +78,12 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
     checks = owned_checks(gathered.situation)
     observations = informing.read("health not read", lambda: aws.health.history(checks, now=now), None)
     situation = replace(gathered.situation, healthy=_healthy(observations or {}))
-    plan = make_plan(situation, Guard(settings.max_withdraw_percent))
+    guard = Guard(settings.max_withdraw_percent)
+    plan = make_plan(situation, guard)
+    if plan.full_names:
+        late = partial(read_late, checks, aws, timeout=settings.admit_timeout, now=now)
+        situation = replace(situation, late=informing.read("turns not read", late, frozenset()))
+        plan = make_plan(situation, guard)
     return AuditReadings(
         situation=situation,
         plan=plan,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 REGION: Final = "us-east-1"
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
-_LEAST_COVERED: Final = 0.8
+LEAST_COVERED: Final = 0.8
+"""The share of a window for which a check must have datapoints, so that they tell of the whole window."""
 _WINDOW: Final = timedelta(minutes=10)
 
 type _Datapoints = list[tuple[datetime, float]]
@@ -53,7 +54,7 @@ class Health:
 
         A check with datapoints for less than 80 % of the window is not returned.
         """
-        fewest = _LEAST_COVERED * (window / _PERIOD)
+        fewest = LEAST_COVERED * (window / _PERIOD)
         return frozenset(
             check_id
             for check_id, datapoints in self._series(check_ids, now - window, now).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from fleet53.aws.health import LEAST_COVERED
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.convergence.instances import add_instances
 from fleet53.domain.health_check import HEALTHY_ABOVE
@@ -12,7 +13,7 @@ from fleet53.domain.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.domain.ids import CheckId
@@ -68,6 +69,25 @@ def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, 
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
     return replace(situation, healthy=seen)
+
+
+def read_late(check_ids: Iterable[CheckId], aws: Aws, *, timeout: timedelta, now: datetime) -> frozenset[CheckId]:
+    """Return the checks that had data for `timeout`, which is AdmitTimeout, and were never healthy: Note [Turns].
+
+    A check that has data for a part of the window only is read as such, so the window is longer than the timeout.
+    """
+    return aws.health.unhealthy_throughout(check_ids, timeout / LEAST_COVERED, now=now)
+
+
+def add_late(
+    situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, timeout: timedelta, now: datetime
+) -> Situation:
+    """Return the situation with those of `check_ids` that are late. Where CloudWatch cannot be read, none is."""
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            return replace(situation, late=read_late(check_ids, aws, timeout=timeout, now=now))
+    except AWS_ERRORS as error:
+        return situation.without(Source.HEALTH, error)
 
 
 def _turn(check_ids: list[CheckId], now: datetime) -> list[CheckId]:

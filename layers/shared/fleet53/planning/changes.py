@@ -171,6 +171,11 @@ class Plan:
         )
 
     @property
+    def full_names(self) -> bool:
+        """Whether a member has no place."""
+        return any(status.standby for status in self.statuses)
+
+    @property
     def records_at_once(self) -> tuple[RecordChange, ...]:
         """The changes of records that need no new check: every withdrawal is one of them."""
         return tuple(change for change in self.change_records if not change.waits)

@@ -64,7 +64,7 @@ def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Poo
     by_pool = checks_by_pool(owned)
     for pool in situation.pools:
         mine = by_pool.get(situation.owner.pool_hash(pool.name), {})
-        yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, situation.healthy)
+        yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, situation.healthy, situation.late)
 
 
 def _unneeded_checks(situation: Situation, owned: OwnedChecks, needed: Collection[CheckId]) -> Iterator[DeleteCheck]:

@@ -113,6 +113,7 @@ def _status(
     in_dns = frozenset(found.members)
     waiting = frozenset(decision.waiting.instance_id for decision in decisions if decision.waiting is not None)
     unready = frozenset(decision.unready for decision in decisions if decision.unready is not None)
+    standby = frozenset(decision.standby for decision in decisions if decision.standby is not None)
     serving = {Membership.ADMIT, Membership.PREPARE}
     return PoolStatus(
         pool=pool.name,
@@ -121,8 +122,8 @@ def _status(
             member.id for member in members if member.instance is not None and pool.name in member.instance.pools
         ),
         in_dns=in_dns,
-        pending=waiting - in_dns,
-        standby=frozenset(decision.standby for decision in decisions if decision.standby is not None),
+        pending=waiting - in_dns - standby,
+        standby=standby,
         ready=frozenset(member.id for member in members if member.verdict.membership in serving) - unready,
         unhealthy=frozenset(decision.unhealthy for decision in decisions if decision.unhealthy is not None),
     )

@@ -12,6 +12,7 @@ from fleet53.planning.changes import CheckKey, CreateCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner, Reference
@@ -47,7 +48,8 @@ class PoolChecks:
     """What is known about health checks when one pool is planned.
 
     `account` are all of the account by id, None where they were not read. `by_instance` are those that this stack
-    created for the pool. `healthy` is what Route 53 sees; a check that is missing there has no data yet.
+    created for the pool. `healthy` is what Route 53 sees; a check that is missing there has no data yet. `late` are
+    those that had data for AdmitTimeout and were never healthy.
     """
 
     owner: Owner
@@ -55,6 +57,7 @@ class PoolChecks:
     account: Mapping[CheckId, Check] | None
     by_instance: Mapping[InstanceId, Sequence[Check]]
     healthy: Mapping[CheckId, bool]
+    late: AbstractSet[CheckId]
 
     @property
     def wanted(self) -> bool:

@@ -1,13 +1,25 @@
 """Seats: which members get the free places of a name, and what a member with a place gets next.
 
-A name has at most MAX_RECORDS_PER_NAME multivalue records of a type. Members that have a record keep it. The free
-places go first to members that already have a health check, then by oldest launch. The others are on standby.
+A name has at most MAX_RECORDS_PER_NAME multivalue records of a type. Members that have a record keep it. The others are
+on standby where no place is left.
+
+Note [Turns]: a place is taken from the creation of a health check on, so members that never become healthy could take
+all places for ever. A member has had its turn when its health check had data for AdmitTimeout and was not healthy in
+that time. The free places go to the members in this order, and among equals to the oldest launch:
+
+1. members with a health check that have not had their turn, healthy ones first;
+2. members without a health check;
+3. members that have had their turn.
+
+A member on standby keeps the health check that it has: that tells that it has had its turn, and brings it back when it
+is healthy. It gets no new one. So a health check is created once for each member, and not again and again. Because
+health checks have a quota, no turn begins while the name has MOST_CHECKS of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.pool import AdmitWhen
@@ -19,15 +31,16 @@ from fleet53.planning.records_at import multivalue_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import datetime
 
     from fleet53.domain.health_check import Check
-    from fleet53.domain.ids import InstanceId
     from fleet53.domain.pool import Pool
     from fleet53.domain.record import RecordType
     from fleet53.planning.decision import Seeker
     from fleet53.planning.pool_checks import PoolChecks
     from fleet53.planning.records_at import RecordsAtName
+
+MOST_CHECKS: Final = MAX_RECORDS_PER_NAME * 3 // 2
+"""Health checks of one type that a name may have because places go round. Route 53 allows an account 200 by default."""
 
 
 def decide_seats(
@@ -51,26 +64,57 @@ def decide_seats(
             yield Decision(waiting=waiting(pool, instance, blocker), unready=instance.id)
         return
     free = max(0, MAX_RECORDS_PER_NAME - remaining - found.count_foreign(record_type))
-    queue = sorted(seekers, key=lambda seeker: _turn(seeker, checks))
+    queue = _queue(seekers, checks, free=free, remaining=remaining)
     for seeker in queue[:free]:
         yield _admit(seeker, pool, checks)
     for seeker in queue[free:]:
-        yield _stand_by(seeker, pool)
+        yield _stand_by(seeker, pool, checks)
 
 
-def _turn(seeker: Seeker, checks: PoolChecks) -> tuple[bool, datetime, InstanceId]:
-    """Return what sorts members by whose turn it is."""
-    instance = seeker.instance
-    return instance.id not in checks.by_instance, instance.launched, instance.id
+def _queue(seekers: Collection[Seeker], checks: PoolChecks, *, free: int, remaining: int) -> list[Seeker]:
+    """Return the members in the order in which they get the places: Note [Turns]."""
+    by_launch = sorted(seekers, key=lambda each: (each.instance.launched, each.instance.id))
+    new = [each for each in by_launch if each.instance.id not in checks.by_instance]
+    checked = [each for each in by_launch if each.instance.id in checks.by_instance]
+    late = [each for each in checked if _had_turn(each, checks)]
+    ids = {each.instance.id for each in late}
+    current = sorted(
+        (each for each in checked if each.instance.id not in ids), key=lambda each: not _is_healthy(each, checks)
+    )
+    turns = max(free - len(checked), MOST_CHECKS - remaining - len(checked), 0)
+    return [*current, *new[:turns], *late, *new[turns:]]
 
 
-def _stand_by(seeker: Seeker, pool: Pool) -> Decision:
+def _is_healthy(seeker: Seeker, checks: PoolChecks) -> bool:
+    check = checks.fitting(seeker.instance, seeker.record_type, seeker.address)
+    return check is not None and checks.healthy.get(check.id, False)
+
+
+def _had_turn(seeker: Seeker, checks: PoolChecks) -> bool:
+    check = checks.fitting(seeker.instance, seeker.record_type, seeker.address)
+    return check is not None and check.id in checks.late
+
+
+def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
     because = (
         f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records, "
         "counting members that are about to get one, and Route 53 allows no more"
     )
-    instance_id = seeker.instance.id
-    return Decision(finding=finding(pool, FindingKind.POOL_FULL, because, instance_id), standby=instance_id)
+    instance = seeker.instance
+    late = _had_turn(seeker, checks)
+    if late:
+        because = f"it was not healthy within AdmitTimeout, so members that have not had their turn go first; {because}"
+    standby = Decision(finding=finding(pool, FindingKind.POOL_FULL, because, instance.id), standby=instance.id)
+    check = checks.fitting(instance, seeker.record_type, seeker.address)
+    if check is None:
+        return standby
+    return replace(
+        standby,
+        keeps_check=check.id,
+        waiting=waiting(pool, instance, because, check_id=check.id),
+        unready=instance.id if late else None,
+        unhealthy=instance.id if late else None,
+    )
 
 
 def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:

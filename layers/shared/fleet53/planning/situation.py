@@ -36,7 +36,8 @@ class Situation:
     declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
     requests. `records` are all record sets at a pool's name, whoever made them. `orphans` are known only after a sweep
     (`swept`). `checks` are all health checks of the account, or None where they were not read. `healthy` is whether
-    Route 53 sees a check healthy; a check that is missing there has no data yet. `whole` is whether the pass is about
+    Route 53 sees a check healthy; a check that is missing there has no data yet. `late` are checks that had data for
+    AdmitTimeout and were never healthy; they are read only where a name is full. `whole` is whether the pass is about
     all pools. `unread` has what could not be read, with the reason.
     """
 
@@ -52,6 +53,7 @@ class Situation:
     orphans: tuple[OrphanRecord, ...] = ()
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
+    late: frozenset[CheckId] = frozenset()
     swept: bool = False
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)

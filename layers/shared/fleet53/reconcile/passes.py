@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
-from fleet53.convergence.checks import add_checks, add_health
+from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
 from fleet53.convergence.look_again import find_overtaken
@@ -28,7 +28,7 @@ from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
@@ -64,7 +64,8 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     admission was overtaken (Note [Look again]). The last attempt sends a batch for each pool.
     """
     gathered = gather(scope, run.settings, run.aws)
-    situation, plan = decide(gathered.situation, guard, run.aws, now=run.now())
+    timeout = run.settings.admit_timeout
+    situation, plan = decide(gathered.situation, guard, run.aws, admit_timeout=timeout, now=run.now())
     outcome.note(situation, plan, gathered.findings)
     in_dns = {status.pool: status.in_dns for status in plan.statuses}
     run.aws.holders.note(in_dns, situation.declared, now=run.now())
@@ -125,7 +126,9 @@ def _signals_wait(run: Run) -> bool:
         return False
 
 
-def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> tuple[Situation, Plan]:
+def decide(
+    situation: Situation, guard: Guard, aws: Aws, *, admit_timeout: timedelta, now: datetime
+) -> tuple[Situation, Plan]:
     """Return the plan, and the situation with all that was read for it.
 
     Health checks and their state are read only if the plan depends on them. If the checks cannot be read, the plan has
@@ -142,7 +145,11 @@ def decide(situation: Situation, guard: Guard, aws: Aws, *, now: datetime) -> tu
     if not awaited:
         return situation, plan
     situation = add_health(situation, awaited, aws, now=now)
-    return situation, make_plan(situation, guard)
+    plan = make_plan(situation, guard)
+    if plan.full_names:
+        situation = add_late(situation, awaited, aws, timeout=admit_timeout, now=now)
+        plan = make_plan(situation, guard)
+    return situation, plan
 
 
 def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
