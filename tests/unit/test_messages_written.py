@@ -18,6 +18,7 @@ from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
 from fleet53.reconcile.requeue import requeue_waiting
+from fleet53.signals.fields import ACTION_TOKEN, GROUP_NAME, HOOK_NAME
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
@@ -42,13 +43,13 @@ TRANSITIONS = st.sampled_from(Transition)
 def actions(times: st.SearchStrategy[datetime], *, hook: st.SearchStrategy[str]) -> st.SearchStrategy[Action]:
     return st.builds(
         Action,
-        group=TEXTS,
+        group=st.from_regex(GROUP_NAME, fullmatch=True),
         hook=hook,
         instance_id=IDS,
         transition=TRANSITIONS,
         at=times,
         heartbeat_at=times,
-        token=st.none() | TEXTS,
+        token=st.none() | st.from_regex(ACTION_TOKEN, fullmatch=True),
         warm=st.booleans(),
         gone_at=st.none() | times,
     )
@@ -70,7 +71,7 @@ def read(detail: Mapping[str, Any]) -> PoolSignal:
     force=st.booleans(),
     attempt=st.integers(0, 1000),
     since=st.dictionaries(IDS, TIMES),
-    waits=st.lists(actions(TIMES, hook=TEXTS), max_size=3),
+    waits=st.lists(actions(TIMES, hook=st.from_regex(HOOK_NAME, fullmatch=True)), max_size=3),
 )
 def test_every_message_is_read_back_as_the_signal_that_was_written(
     pools: frozenset[PoolName] | None,
