@@ -1,8 +1,8 @@
 """AWS inside this process: boto3's clients call moto and the lab's Route 53 directly, with no socket in between.
 
-botocore validates, signs and serializes each request and parses each answer, as it does with AWS. Only the HTTP
-connection is left out. A client is made once in a process and serves every lab, because making one takes longer than
-most calls: what it remembers of earlier labs, its retry quota, is put back when a lab starts.
+botocore validates and serializes each request and parses each answer, as it does with AWS. Only the signature and the
+HTTP connection are left out. A client is made once in a process and serves every lab, because making one takes longer
+than most calls: what it remembers of earlier labs, its retry quota, is put back when a lab starts.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import boto3
+from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.retries import quota
 
-from lab.moto import cloud
+from lab.moto import requests
 from lab.route53.http import Protocol
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ class _Account:
     def __init__(self) -> None:
         self.route53: Route53 | None = None
         self.faults: Faults | None = None
-        self._moto = cloud.application()
         self._protocol = Protocol()
 
     def answer(self, client: Any, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
@@ -72,50 +71,16 @@ class _Account:
         given: Any = request.body or b""
         body: bytes = given.encode() if isinstance(given, str) else bytes(given)
         if host == _MOTO:
-            return self._ask_moto(request, body)
+            headers = {name: _text(value) for name, value in request.headers.items()}
+            answer = requests.answer(client.meta, request.method, request.url, headers, body)
+            return _response(request.url, answer.status, answer.headers, answer.body)
         target = request.url.removeprefix(f"http://{_ROUTE53}")
         answered = self._protocol.answer(self.route53, request.method, target, body)
         return _response(request.url, answered.status, answered.headers, answered.body)
 
-    def _ask_moto(self, request: AWSPreparedRequest, body: bytes) -> AWSResponse:
-        started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
-            started[:] = int(status.split(" ", 1)[0]), dict(headers)
-
-        content = b"".join(self._moto(_environ(request, body), start_response))
-        status, headers = started
-        return _response(request.url, status, headers, content)
-
-
-def _environ(request: AWSPreparedRequest, body: bytes) -> dict[str, Any]:
-    """Return a request in WSGI's form (PEP 3333)."""
-    url = urlsplit(request.url)
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote(url.path, "latin-1") or "/",
-        "RAW_URI": request.url,
-        "QUERY_STRING": url.query,
-        "SERVER_NAME": url.hostname,
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": url.netloc,
-        "CONTENT_LENGTH": str(len(body)),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    headers: dict[str, Any] = dict(request.headers.items())
-    for name, value in headers.items():
-        key = name.upper().replace("-", "_")
-        text = value.decode() if isinstance(value, bytes) else value
-        environ["CONTENT_TYPE" if key == "CONTENT_TYPE" else f"HTTP_{key}"] = text
-    return environ
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _response(url: str, status: int, headers: dict[str, str], body: bytes) -> AWSResponse:
@@ -145,8 +110,14 @@ class _Quota(quota.RetryQuota):
 def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
     with patch.object(quota, "RetryQuota", _Quota):
         client = _make(session, *arguments, **settings)
+    client.meta.events.register_first("choose-signer", _do_not_sign)
     client.meta.events.register("before-send", functools.partial(_account().answer, client))
     return client
+
+
+def _do_not_sign(**_: object) -> Any:
+    """Leave out the signature, a seventh of a request's time, because nothing in this process checks it."""
+    return UNSIGNED
 
 
 def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:

@@ -14,10 +14,9 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
 
-from lab.moto import memory
+from lab.moto import answers, memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +43,6 @@ def server() -> str:
     return f"http://{host}:{port}"
 
 
-def application() -> DomainDispatcherApplication:
-    """Return moto as a WSGI application."""
-    return DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
-
-
 @contextlib.contextmanager
 def emptied() -> Iterator[None]:
     """Empty moto and make it draw the same ids as in every lab.
@@ -57,7 +51,12 @@ def emptied() -> Iterator[None]:
     """
     images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
-    with memory.kept(), patch.object(amis, "AMIS", images), patch.dict(os.environ, only_these):
+    with (
+        memory.kept(),
+        answers.looked_up_once(),
+        patch.object(amis, "AMIS", images),
+        patch.dict(os.environ, only_these),
+    ):
         moto_api_backend.reset()
         mock_random.seed(_SEED)
         yield
