@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 
+from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
 type Invoke = Callable[[str, Any], tuple[Any, bool]]
@@ -15,6 +16,15 @@ type Invoke = Callable[[str, Any], tuple[Any, bool]]
 
 type Start = Callable[[str, Any], None]
 """From a function's name and an event to nothing: the function runs later."""
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """Return a function's configuration as GetFunctionConfiguration does."""
+    found: dict[str, Any] = lambda_backends[ACCOUNT][REGION].get_function(name).get_configuration()
+    return found
+
+
+# -- where moto differs from Lambda
 
 
 def gaps(invoke: Invoke, start: Start) -> tuple[Gap, ...]:

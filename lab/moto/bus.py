@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, events
+from lab.moto import cloud, events, sqs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,12 +90,9 @@ class Bus:
         body = target.get("Input", json.dumps(event))
         service, name = target["Arn"].split(":")[2], target["Arn"].rsplit(":", 1)[1]
         if service == "sqs":
-            sqs = cloud.client("sqs")
-            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
-            if not _admits(attributes.get("Policy", '{"Statement": []}'), rule.arn):
+            if not _admits(sqs.policy_of(name), rule.arn):
                 raise PermissionError(f"the policy of {name} does not let rule {rule.name} send to it")
-            sqs.send_message(QueueUrl=url, MessageBody=body)
+            sqs.send(name, body)
         elif service == "lambda":
             self.invoke(target["Arn"], json.loads(body))
         else:

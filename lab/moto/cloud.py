@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import amis
+from moto.ec2.models import amis, instances
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
@@ -47,7 +48,8 @@ def server() -> str:
 def emptied() -> Iterator[None]:
     """Empty moto and make it draw the same ids as in every lab.
 
-    Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab.
+    Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab. moto looks
+    through all instance types for each launch, and does nothing with what it finds: it finds none.
     """
     images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
@@ -55,6 +57,7 @@ def emptied() -> Iterator[None]:
         memory.kept(),
         answers.looked_up_once(),
         patch.object(amis, "AMIS", images),
+        patch.object(instances, "INSTANCE_TYPE_OFFERINGS", INSTANCE_TYPE_OFFERINGS | {"region": {}}),
         patch.dict(os.environ, only_these),
     ):
         moto_api_backend.reset()

@@ -80,6 +80,11 @@ def creatable_types() -> set[str]:
     return set(get_model_map())
 
 
+def create_stack(stack_name: str, template: str, parameters: Mapping[str, str]) -> None:
+    """Create the stack of a template, which is JSON."""
+    cloudformation_backends[ACCOUNT][REGION].create_stack(stack_name, template, dict(parameters))
+
+
 def put_stack_status(stack_name: str, status: str) -> None:
     """Set a stack's status: moto does at once what takes CloudFormation its time."""
     cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name).status = status
@@ -97,7 +102,27 @@ class StackValues:
     """The values that a template's expressions have in a stack that exists."""
 
     def __init__(self, stack_name: str) -> None:
-        self._map = cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name).resource_map
+        self._stack = cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name)
+        self._map = self._stack.resource_map
+
+    @property
+    def stack_id(self) -> str:
+        """Return the stack's id, an ARN."""
+        return str(self._stack.stack_id)
+
+    @property
+    def status(self) -> str:
+        """Return the stack's status."""
+        return str(self._stack.status)
+
+    def resources(self) -> dict[str, str]:
+        """Return the physical id of each resource by its logical id."""
+        made = (each for each in self._stack.stack_resources if each is not None)
+        return {str(each.logical_resource_id): str(getattr(each, "physical_resource_id", "")) for each in made}
+
+    def outputs(self) -> dict[str, str]:
+        """Return the stack's outputs."""
+        return {str(each["OutputKey"]): str(each["OutputValue"]) for each in self._stack.outputs or ()}
 
     def exists(self, resource: Mapping[str, Any]) -> bool:
         """Tell whether a resource's condition, if it has one, holds."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
+from botocore.validate import validate_parameters
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.utils import get_service_model
 
 from lab.moto.cloud import ACCOUNT, REGION
 
@@ -13,6 +16,20 @@ from lab.moto.cloud import ACCOUNT, REGION
 def alarms() -> dict[str, Any]:
     """Return every metric alarm by its name."""
     return dict(cloudwatch_backends[ACCOUNT][REGION].alarms)
+
+
+def put_alarm(settings: dict[str, Any]) -> None:
+    """Create or replace an alarm; `settings` are checked as boto3 checks the parameters of PutMetricAlarm."""
+    validate_parameters(settings, get_service_model("cloudwatch").operation_model("PutMetricAlarm").input_shape)
+    request = CloudWatchResponse()
+    request.params, request.uri_match = settings, {}
+    request.current_account, request.region = ACCOUNT, REGION
+    request.put_metric_alarm()
+
+
+def put_dashboard(name: str, body: str) -> None:
+    """Create or replace a dashboard."""
+    cloudwatch_backends[ACCOUNT][REGION].put_dashboard(name, body)
 
 
 def delete_alarm(name: str) -> None:

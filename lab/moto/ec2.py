@@ -265,6 +265,15 @@ def is_associated(address: str) -> bool:
     return any(each.public_ip == address and each.eni for each in ec2_backends[ACCOUNT][REGION].addresses)
 
 
+def addresses_of(each: Any) -> tuple[list[str], list[str]]:
+    """Return every public IPv4 address and every IPv6 address of an instance."""
+    interfaces = each.network_interfaces
+    return (
+        [str(nic.public_ip) for nic in interfaces if nic.public_ip],
+        [str(address["Ipv6Address"]) for nic in interfaces for address in nic.instance_ipv6_address_list],
+    )
+
+
 def put_public_address(instance_id: str, address: str | None) -> None:
     """Change an instance's automatic public address; with None it has none from now on."""
     interface = instance(instance_id).nics[0]
@@ -294,6 +303,23 @@ def add_managed_prefix_list(name: str, family: int, ranges: Sequence[str]) -> No
     entries = [{"Cidr": cidr, "Description": ""} for cidr in ranges]
     backend = ec2_backends[ACCOUNT][REGION]
     backend._create_aws_managed_prefix_list(name, f"IPv{family}", entries)  # noqa: SLF001 - moto has no other way in
+
+
+# -- security groups
+
+
+def default_security_group() -> str:
+    """Return the id of the default VPC's default security group."""
+    backend = ec2_backends[ACCOUNT][REGION]
+    return str(backend.get_security_group_from_name("default", backend.get_default_vpc().id).id)
+
+
+def allow_tcp(group_id: str, ipv4: Sequence[str], ipv6: Sequence[str], ports: tuple[int, int]) -> None:
+    """Add an inbound rule for each range, as AuthorizeSecurityGroupIngress does."""
+    for ranges in ([{"CidrIp": each} for each in ipv4], [{"CidrIpv6": each} for each in ipv6]):
+        ec2_backends[ACCOUNT][REGION].authorize_security_group_ingress(
+            group_name_or_id=group_id, ip_protocol="tcp", from_port=ports[0], to_port=ports[1], ip_ranges=ranges
+        )
 
 
 # -- Spot

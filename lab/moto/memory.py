@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
 from botocore import useragent
+from botocore.context import get_context
+from botocore.useragent import UserAgentString
 from moto.core import responses
 from moto.core.utils import camelcase_to_underscores
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -20,7 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _host_as_moto: Final = DomainDispatcherApplication.get_backend_for_host
+_user_agent_as_botocore: Final = UserAgentString.to_string
 _with_underscores: Final = functools.cache(camelcase_to_underscores)
+
+
+def _user_agent(words: Any) -> str:
+    """Return a client's user agent, which changes only with the features that a request uses."""
+    context = get_context()
+    return _user_agent_with(words, frozenset(() if context is None else context.features))
+
+
+@functools.cache
+def _user_agent_with(words: Any, _features: frozenset[str]) -> str:
+    return str(_user_agent_as_botocore(words))
 
 
 @functools.cache
@@ -39,5 +53,6 @@ def kept() -> Iterator[None]:
         patch.object(responses, "camelcase_to_underscores", _with_underscores),
         patch.object(sqs, "camelcase_to_underscores", _with_underscores),
         patch.object(useragent, "sanitize_user_agent_string_component", functools.cache(words)),
+        patch.object(UserAgentString, "to_string", _user_agent),
     ):
         yield

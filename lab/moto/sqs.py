@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from moto.sqs.models import sqs_backends
 from moto.sqs.responses import SQSResponse
@@ -41,6 +43,36 @@ def _keep_trace_header() -> Gap:
         return answer
 
     return Gap(SQSResponse, "send_message", send_message)
+
+
+# -- queues
+
+
+def url_of(name: str) -> str:
+    """Return the URL by which clients know a queue."""
+    queue = sqs_backends[ACCOUNT][REGION].get_queue(name)
+    return str(queue.url(urlsplit(os.environ["AWS_ENDPOINT_URL"])))
+
+
+def policy_of(name: str) -> str:
+    """Return a queue's policy, JSON; one without statements if it has none."""
+    return str(sqs_backends[ACCOUNT][REGION].get_queue(name).policy or '{"Statement": []}')
+
+
+def put_policy(url: str, policy: str) -> None:
+    """Change a queue's policy."""
+    sqs_backends[ACCOUNT][REGION].set_queue_attributes(url.rsplit("/", 1)[1], {"Policy": policy})
+
+
+def send(name: str, body: str) -> None:
+    """Send a message to a queue, as an AWS service does."""
+    sqs_backends[ACCOUNT][REGION].send_message(name, body)
+
+
+def can_receive(url: str) -> bool:
+    """Tell whether a queue that exists has a message that is visible now."""
+    queue = sqs_backends[ACCOUNT][REGION].queues.get(url.rsplit("/", 1)[1])
+    return queue is None or bool(queue.messages)
 
 
 def publish_queue_metrics(now: datetime) -> None:

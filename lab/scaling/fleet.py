@@ -281,9 +281,8 @@ class Fleet:
 
     def addresses(self, instance_id: str) -> tuple[str, ...]:
         """Return every public IPv4 address and every IPv6 address of an instance."""
-        interfaces = self.describe(instance_id)["NetworkInterfaces"]
-        ipv6 = [each["Ipv6Address"] for nic in interfaces for each in nic["Ipv6Addresses"]]
-        return (*(nic["Association"]["PublicIp"] for nic in interfaces if nic.get("Association")), *ipv6)
+        ipv4, ipv6 = ec2.addresses_of(ec2.instance(instance_id))
+        return (*ipv4, *ipv6)
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all instances that EC2 still knows, oldest first."""

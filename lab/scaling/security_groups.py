@@ -33,9 +33,7 @@ class SecurityGroups:
 
         AWS's default group allows only traffic from itself; an operator who runs servers in it opens it.
         """
-        described = self.ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["default"]}])
-        (default,) = described["SecurityGroups"]
-        self.allow(default["GroupId"], ["0.0.0.0/0", "::/0"], ports=_ALL_PORTS)
+        ec2.allow_tcp(ec2.default_security_group(), ["0.0.0.0/0"], ["::/0"], _ALL_PORTS)
 
     def publish_checkers(self) -> None:
         """Create the AWS-managed prefix lists of Route 53's health checkers, as every account has them."""

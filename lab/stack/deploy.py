@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lab.moto import cloud
+from lab.moto import awslambda, cloud, cloudformation, cloudwatch, sqs
 from lab.moto.cloudformation import StackValues
 from lab.stack.dependencies import attributes_of
 from lab.stack.recursion import TERMINATE
@@ -104,14 +104,16 @@ def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -
 
 
 def _put(action: Literal["CREATE", "UPDATE"], path: Path, parameters: Mapping[str, str], stack_name: str) -> Deployment:
-    template, cloudformation = read_template(path), cloud.client("cloudformation")
-    put = cloudformation.create_stack if action == "CREATE" else cloudformation.update_stack
-    put(
-        StackName=stack_name,
-        TemplateBody=json.dumps(template.for_moto),
-        Parameters=_listed(parameters),
-        Capabilities=_CAPABILITIES,
-    )
+    template = read_template(path)
+    if action == "CREATE":
+        cloudformation.create_stack(stack_name, template.body, parameters)
+    else:
+        cloud.client("cloudformation").update_stack(
+            StackName=stack_name,
+            TemplateBody=template.body,
+            Parameters=_listed(parameters),
+            Capabilities=_CAPABILITIES,
+        )
     return _deployment(template, stack_name, f"{action}_COMPLETE")
 
 
@@ -121,13 +123,10 @@ def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
     """Create the resources that moto does not, and return the deployed stack."""
-    cloudformation = cloud.client("cloudformation")
-    (described,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
-    if described["StackStatus"] != wanted:
-        raise TemplateError(f"the stack is {described['StackStatus']}: {described.get('StackStatusReason')}")
-    summaries = cloudformation.list_stack_resources(StackName=stack_name)["StackResourceSummaries"]
-    resources = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in summaries}
     stack = StackValues(stack_name)
+    if stack.status != wanted:
+        raise TemplateError(f"the stack is {stack.status}")
+    resources = stack.resources()
     wanted_by_lab = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
     custom = {name for name, each in wanted_by_lab.items() if each["Type"].startswith("Custom::")}
     waiting = {name: each for name, each in wanted_by_lab.items() if custom & attributes_of(each)}
@@ -154,10 +153,10 @@ def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
         ),
         layers=template.layers,
         resources=resources,
-        outputs={each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])},
+        outputs=stack.outputs(),
         created_by=dict.fromkeys(resources, "moto")
         | {name: BY_LAB[each["Type"]] for name, each in wanted_by_lab.items()},
-        stack_id=described["StackId"],
+        stack_id=stack.stack_id,
         custom={name: properties[name] for name in sorted(custom)},
         waiting=waiting,
         deletion_order=template.deletion_order,
@@ -189,7 +188,7 @@ def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
 
 
 def _function(logical_id: str, name: str, code: Code, resource: Mapping[str, Any]) -> Function:
-    settings = cloud.client("lambda").get_function_configuration(FunctionName=name)
+    settings = awslambda.configuration(name)
     return Function(
         logical_id=logical_id,
         name=name,
@@ -219,7 +218,7 @@ def _event_source(name: str, properties: Mapping[str, Any], functions: Mapping[s
         logical_id=name,
         function=function,
         queue_arn=arn,
-        queue_url=cloud.client("sqs").get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"],
+        queue_url=sqs.url_of(arn.rsplit(":", 1)[1]),
         batch_size=int(properties.get("BatchSize", 10)),
         window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
         partial_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
@@ -292,12 +291,11 @@ def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
     """Create a resource that moto supports, but its CloudFormation does not."""
     if kind == "AWS::SQS::QueuePolicy":
         for url in properties["Queues"]:
-            document = json.dumps(properties["PolicyDocument"])
-            cloud.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+            sqs.put_policy(url, json.dumps(properties["PolicyDocument"]))
     elif kind == "AWS::CloudWatch::Alarm":
-        cloud.client("cloudwatch").put_metric_alarm(**{"AlarmName": name, **_typed(properties)})
+        cloudwatch.put_alarm({"AlarmName": name, **_typed(properties)})
     elif kind == "AWS::CloudWatch::Dashboard":
-        cloud.client("cloudwatch").put_dashboard(**properties)
+        cloudwatch.put_dashboard(properties["DashboardName"], properties["DashboardBody"])
     elif kind == "AWS::SNS::Subscription":
         topic, protocol, endpoint = (properties[key] for key in ("TopicArn", "Protocol", "Endpoint"))
         cloud.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, events
+from lab.moto import cloud, events, sqs
 from lab.stack.functions import publish_dropped
 from lab.stack.recursion import ALLOW, MOST_INVOCATIONS, longest_chain
 
@@ -64,7 +64,7 @@ class Poller:
 
     def _receive(self) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
-        while len(messages) < self.source.batch_size:
+        while len(messages) < self.source.batch_size and sqs.can_receive(self.source.queue_url):
             received = self._sqs.receive_message(
                 QueueUrl=self.source.queue_url,
                 MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, self.source.batch_size - len(messages)),

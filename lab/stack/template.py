@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import functools
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +49,8 @@ class Template:
     """A translated template: the part that moto's CloudFormation creates, and the part that the lab creates."""
 
     for_moto: dict[str, Any]
+    body: str
+    """The part for moto as JSON."""
     for_lab: dict[str, dict[str, Any]]
     code: dict[str, Code]
     layers: tuple[Path, ...]
@@ -120,9 +122,12 @@ def _translated(path: Path, _modified: int) -> Template:
     cloudformation["Resources"] = {
         name: _without_dependencies_on(resource, absent) for name, resource in for_moto.items()
     }
-    return Template(cloudformation, for_lab, code, layers, order)
+    return Template(cloudformation, json.dumps(cloudformation), for_lab, code, layers, order)
 
 
 def read_template(path: Path) -> Template:
-    """Return the template at `path`, translated; an unchanged file is translated once in a process."""
-    return copy.deepcopy(_translated(path.resolve(), path.stat().st_mtime_ns))
+    """Return the template at `path`, translated; an unchanged file is translated once in a process.
+
+    Nobody may change what is returned: every lab of the process gets the same.
+    """
+    return _translated(path.resolve(), path.stat().st_mtime_ns)
