@@ -4,7 +4,9 @@ PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
 LAB := .venv/.lab
 READY := .venv/.ready
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+# Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
+SETUP := env -u PYTHONPYCACHEPREFIX
+INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 TESTS ?= tests
 
 export SAM_CLI_TELEMETRY := 0
@@ -87,7 +89,7 @@ $(LAB): requirements-lab.txt .python-version
 		echo "fleet53 needs Python 3.13, but $(PYTHON) is $$("$(PYTHON)" -V 2>&1). Install 3.13, or name it: make PYTHON=/path/to/python3.13" >&2; \
 		exit 1; }
 	@echo "Setting up .venv (less than a minute, once) …"
-	@"$(PYTHON)" -m venv .venv
+	@$(SETUP) "$(PYTHON)" -m venv .venv
 	@$(INSTALL) --requirement requirements-lab.txt
 	@touch $@
 	@echo "Ready."

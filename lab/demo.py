@@ -18,7 +18,7 @@ from lab.stage import WIDTH, NotTrueError, Stage, expect
 from lab.traffic.visitors import asking_server
 from lab.world import RECORD, Lab
 
-SPEED: Final = 15
+SPEED: Final = 25
 INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C ended."""
 GROUP: Final = "web-fleet"

@@ -11,6 +11,8 @@ import dns.message
 import dns.query
 import dns.rcode
 
+from lab.route53.dns import ANSWER_WITHIN
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -23,7 +25,7 @@ class Reply:
 
 def ask(host: str, port: int, name: str) -> Reply:
     """Ask a name server for the A records of a name, over UDP."""
-    message = dns.query.udp(dns.message.make_query(name, "A", flags=0), host, port=port, timeout=5)
+    message = dns.query.udp(dns.message.make_query(name, "A", flags=0), host, port=port, timeout=ANSWER_WITHIN)
     status = dns.rcode.to_text(message.rcode())
     flags = dns.flags.to_text(message.flags).lower()
     found = [(str(each.name), each.ttl, str(record)) for each in message.answer for record in each]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import dns.message
 import dns.query
 
-from lab.route53.dns import Answer, answer
+from lab.route53.dns import ANSWER_WITHIN, Answer, answer
 
 if TYPE_CHECKING:
     import random
@@ -103,7 +103,7 @@ def asking_server(host: str, port: int, name: str) -> Ask:
     """Return a question for A records that goes to a name server over UDP."""
 
     def ask() -> Answer:
-        reply = dns.query.udp(dns.message.make_query(name, "A", flags=0), host, port=port, timeout=5)
+        reply = dns.query.udp(dns.message.make_query(name, "A", flags=0), host, port=port, timeout=ANSWER_WITHIN)
         values = tuple(str(record) for each in reply.answer for record in each)
         ttl = min((each.ttl for each in (*reply.answer, *reply.authority)), default=0)
         return Answer("NOERROR", "A", values, ttl)
