@@ -7,15 +7,15 @@ READY := .venv/.ready
 # Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
-TESTS ?= tests
+TESTS ?= tests/unit tests/functional tests/contract tests/template tests/e2e
 
 export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded unchanged, so Python keeps its byte code elsewhere (docs/decisions/0011).
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test coverage screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test coverage screenshots fix check build bench live deploy
+.PHONY: help demo lab audit test artifact coverage screenshots fix check build bench live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -35,8 +35,11 @@ endif
 audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, optionally EVENT='{"repair": true}'
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
 
-test: $(READY)  ## set up what is needed, then run every test; or some: TESTS=tests/unit
+test: $(READY)  ## set up what is needed, then run every test of the sources; or some: TESTS=tests/unit
 	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 $(TESTS)
+
+artifact: build  ## sam build, then test what was built under AWS's own runtime
+	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 tests/artifact
 
 # These tests are what runs the package in this process. Branches are measured by tracing, which makes them slower
 # by half: docs/decisions/0010-coverage-is-a-run-of-its-own.md.

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from samtranslator.yaml_helper import yaml_parse
 
 from lab.stack.deploy import Function
-from tests.e2e.lambda_runtime import INVOKE, emulated, link_runtime, runtime_environment
+from tests.artifact.lambda_runtime import INVOKE, emulated, link_runtime, runtime_environment
 from tools.import_built import BUILT, built_functions, built_layer, zipped_size
 
 if TYPE_CHECKING:

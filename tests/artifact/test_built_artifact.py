@@ -19,7 +19,7 @@ from lab.moto import cloud
 from lab.route53.health import every_check
 from lab.stack.sources import Poller
 from lab.world import RECORD, Lab
-from tests.e2e.lambda_runtime import (
+from tests.artifact.lambda_runtime import (
     EmulatedFunctions,
     emulated,
     link_runtime,
