@@ -90,6 +90,15 @@ def test_instances_that_ec2_says_are_stopping_pass_the_guard() -> None:
     assert (len(made.change_records), made.held) == (4, ())
 
 
+def test_instances_that_auto_scaling_takes_out_of_service_pass_the_guard() -> None:
+    orphans = [orphan(f"i-{n}", f"192.0.2.{n}") for n in range(4)]
+    instances = [instance(f"i-{n}", public_ipv4=IPv4Address(f"192.0.2.{n}"), group="web") for n in range(4)]
+    states = {InstanceId("i-0"): "Standby"} | {InstanceId(f"i-{n}"): "InService" for n in range(1, 4)}
+    made = plan(*orphans, instances=instances, lifecycle_states=states)
+    assert made.change_records == (delete(orphans[0], "Auto Scaling says Standby", InstanceId("i-0")),)
+    assert len(made.held) == 3
+
+
 def test_while_a_pool_is_faulty_a_record_of_no_pool_may_be_its_own() -> None:
     made = plan(orphan(), instances=[instance()], faults=(FAULT,))
     because = "no pool has the name old.example.com; held: it may be a record of a pool that is not valid now (api)"

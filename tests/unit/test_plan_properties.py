@@ -160,6 +160,37 @@ def test_no_prefix_of_the_changes_leaves_a_record_without_its_check(world: World
         assert account.dangling <= before
 
 
+@given(worlds(), GUARDS, st.sets(st.sampled_from(["web", "api"])))
+def test_no_check_is_deleted_that_a_record_at_any_name_names(world: World, guard: Guard, outside: set[str]) -> None:
+    seen = world.look(world.first_healthy)
+    others = [each for each in seen.pools if each.name in outside]
+    seen = replace(
+        seen,
+        pools=tuple(each for each in seen.pools if each.name not in outside),
+        others=tuple(
+            (each.zone_id, one)
+            for each in others
+            for one in seen.records[each.name]
+            if OWNER.holder(one.identifier) is not None
+        ),
+    )
+    before = world.account.dangling
+    do(make_plan(seen, guard), world.account)
+    assert world.account.dangling <= before
+
+
+@given(worlds(), GUARDS)
+def test_a_sweep_that_did_not_read_every_zone_deletes_only_checks_of_records_that_it_takes_away(
+    world: World, guard: Guard
+) -> None:
+    made = make_plan(replace(world.look(world.first_healthy), blind=True), guard)
+    left = {
+        change.record.check_id if isinstance(change, DeleteRecord) else change.replaces and change.replaces.check_id
+        for change in made.change_records
+    }
+    assert {change.check_id for change in made.delete_checks} <= left
+
+
 @given(worlds(), GUARDS, st.integers(0, 8))
 def test_after_a_crash_anywhere_the_next_passes_still_converge(world: World, guard: Guard, calls: int) -> None:
     world.account.answers = calls

@@ -155,6 +155,11 @@ def test_an_event_about_all_pools_sets_a_timer_for_the_members_that_it_names_onl
     assert timers(PoolSignal(None, "CloudTrail recorded DisassociateAddress", NOW), waiting=waits(A, B)) == []
 
 
+def test_a_change_of_one_pools_settings_looks_at_its_waiting_members_and_at_no_others() -> None:
+    event = PoolSignal(None, "parameter of pool web: Update", NOW, sweep=True, changed=frozenset({WEB}))
+    assert named(timers(event, waiting=waits(A) | waits(B, pool=API))) == [(["web"], {A}, 1)]
+
+
 def test_whom_this_run_changed_is_looked_at_again_whatever_the_event_was_about() -> None:
     event = PoolSignal(None, "CloudTrail recorded DisassociateAddress", NOW)
     sent = timers(event, waiting=waits(A, B), fresh={A})

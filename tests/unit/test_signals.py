@@ -40,6 +40,11 @@ def about_action(transition: Transition, token: str, *, warm: bool = False) -> I
     return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,), claim=claim)
 
 
+def about_settings(pool: str, operation: str) -> PoolSignal:
+    because = f"parameter of pool {pool}: {operation}"
+    return PoolSignal(None, because, AT, sweep=True, changed=frozenset({PoolName(pool)}))
+
+
 def about_all(because: str) -> PoolSignal:
     return PoolSignal(None, because, AT)
 
@@ -84,13 +89,11 @@ READ: dict[str, Signal] = {
     "tag-change-pool-tag-added": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
     "tag-change-pool-tag-removed": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
     "tag-change-other-key": Ignored("aws.tag 'Tag Change on Resource' is not about fleet53:pool"),
-    "parameter-store-pool-created": PoolSignal(frozenset({WEB}), "parameter of pool web: Create", AT, sweep=True),
-    "parameter-store-pool-updated": PoolSignal(frozenset({WEB}), "parameter of pool web: Update", AT, sweep=True),
-    "parameter-store-pool-deleted": PoolSignal(frozenset({WEB}), "parameter of pool web: Delete", AT, sweep=True),
+    "parameter-store-pool-created": about_settings("web", "Create"),
+    "parameter-store-pool-updated": about_settings("web", "Update"),
+    "parameter-store-pool-deleted": about_settings("web", "Delete"),
     # No rule sends this one: the rule's pattern holds the path of the stack's pools.
-    "parameter-store-other-parameter": PoolSignal(
-        frozenset({PoolName("host")}), "parameter of pool host: Update", AT, sweep=True
-    ),
+    "parameter-store-other-parameter": about_settings("host", "Update"),
     "cloudtrail-associate-address-with-instance": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
     "cloudtrail-associate-address-with-interface": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
     "cloudtrail-disassociate-address": about_all(f"CloudTrail recorded DisassociateAddress, {NOT_NAMED}"),

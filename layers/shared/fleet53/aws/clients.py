@@ -22,6 +22,7 @@ from fleet53.aws.event_bus import EventBus
 from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.holders import Holders
+from fleet53.aws.names import Names
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Looks, Queue
 from fleet53.aws.retrier import Retrier
@@ -109,6 +110,7 @@ class Aws:
     bus: EventBus
     retrier: Retrier
     holders: Holders
+    names: Names
 
 
 @dataclass(slots=True)
@@ -131,6 +133,7 @@ class Clients:
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     holders: Holders = field(default_factory=Holders)
+    names: Names = field(default_factory=Names)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
@@ -150,6 +153,7 @@ class Clients:
             bus=EventBus(self.events, retrier),
             retrier=retrier,
             holders=self.holders,
+            names=self.names,
         )
 
 

@@ -41,7 +41,10 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         instances=aws.ec2.tagged(),
         records=found.at_pools,
         orphans=found.orphans,
+        others=found.others,
+        places=frozenset((pool.zone_id, pool.record_name) for pool in usable.declared.pools),
         swept=scope.sweep,
+        blind=found.blind,
         whole=scope.pools is None,
     )
     situation = add_states(add_instances(situation, found.holders(settings.owner), aws), aws)

@@ -28,9 +28,15 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 def add_states(situation: Situation, aws: Aws) -> Situation:
     """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
 
-    A service that cannot be read is noted, because everybody whose fate EC2 alone decides does not depend on it.
+    So it is with the running instances that have a record at a name of no pool. A service that cannot be read is noted,
+    because everybody whose fate EC2 alone decides does not depend on it.
     """
-    members = [instance for instance in situation.instances.values() if _is_running_member(instance, situation)]
+    former = {situation.owner.instance(orphan.record.identifier) for orphan in situation.orphans}
+    members = [
+        instance
+        for instance in situation.instances.values()
+        if instance.state == "running" and (instance.id in former or _is_member(instance, situation))
+    ]
     in_groups = [instance.id for instance in members if instance.group is not None]
     by_spot = [instance.id for instance in members if instance.spot]
     try:
@@ -45,5 +51,5 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
         return situation.without(Source.SPOT, error)
 
 
-def _is_running_member(instance: Instance, situation: Situation) -> bool:
-    return instance.state == "running" and any(pool.name in instance.pools for pool in situation.pools)
+def _is_member(instance: Instance, situation: Situation) -> bool:
+    return any(pool.name in instance.pools for pool in situation.pools)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.convergence.pools import unreadable_zone
-from fleet53.domain.errors import ZoneUnreadableError
+from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from fleet53.aws.clients import Aws
     from fleet53.config.pools import PoolFault
@@ -27,13 +27,16 @@ class FoundRecords:
     """The records that were read.
 
     `at_pools` holds every record at a pool's name, whoever made it. A pool whose hosted zone cannot be read is missing
-    there, and has a fault. `orphans` and `findings` come from a sweep only.
+    there, and has a fault. `orphans`, `others` (ours at names of pools outside the pass) and `findings` come from a
+    sweep only. It is `blind` if it could not read one of the hosted zones.
     """
 
     at_pools: Mapping[PoolName, tuple[Record, ...]]
     faults: tuple[PoolFault, ...]
     orphans: tuple[OrphanRecord, ...] = ()
+    others: tuple[tuple[ZoneId, Record], ...] = ()
     findings: tuple[Finding, ...] = ()
+    blind: bool = False
 
     def holders(self, owner: Owner) -> set[InstanceId]:
         """Return the instances that hold one of the owner's records."""
@@ -60,25 +63,24 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
     found: dict[PoolName, tuple[Record, ...]] = {}
     faults: list[PoolFault] = []
     orphans: list[OrphanRecord] = []
+    others: list[tuple[ZoneId, Record]] = []
     findings: list[Finding] = []
+    blind = False
     for zone_id in sorted({*settings.zone_ids, *(pool.zone_id for pool in usable.pools)}):
         here = [pool for pool in usable.pools if pool.zone_id == zone_id]
         try:
             records = aws.route53.records_in(zone_id)
         except ZoneUnreadableError as error:
+            blind = blind or not isinstance(error, ZoneGoneError)
             faults += (unreadable_zone(pool, error) for pool in here)
             if not any(pool.zone_id == zone_id for pool in usable.declared.pools):
                 findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
             continue
         for pool in here:
             found[pool.name] = tuple(record for record in records if record.name == pool.record_name)
-        orphans += _orphans(zone_id, records, usable, settings.owner)
-    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(findings))
-
-
-def _orphans(zone_id: ZoneId, records: tuple[Record, ...], usable: UsablePools, owner: Owner) -> Iterator[OrphanRecord]:
-    """Yield the owner's records in a zone at names that no declared pool has."""
-    names = {pool.record_name for pool in usable.declared.pools if pool.zone_id == zone_id}
-    for record in records:
-        if owner.holder(record.identifier) is not None and record.name not in names:
-            yield OrphanRecord(zone_id, record)
+        ours = [record for record in records if settings.owner.holder(record.identifier) is not None]
+        names = {pool.record_name for pool in usable.declared.pools if pool.zone_id == zone_id}
+        orphans += (OrphanRecord(zone_id, record) for record in ours if record.name not in names)
+        outside = names - {pool.record_name for pool in here}
+        others += ((zone_id, record) for record in ours if record.name in outside)
+    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind=blind)

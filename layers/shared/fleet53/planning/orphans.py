@@ -50,19 +50,23 @@ def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord,
     record = orphan.record
     instance_id = situation.owner.instance(record.identifier)
     instance = situation.instances.get(instance_id) if instance_id is not None else None
-    evidence = _evidence(instance, record)
+    evidence = _evidence(instance, record, situation)
     because = evidence or f"no pool has the name {record.name}"
     deletion = DeleteRecord(None, orphan.zone_id, instance_id, record, FindingKind.ORPHAN_RECORD, because)
     return deletion, evidence is not None
 
 
-def _evidence(instance: Instance | None, record: Record) -> str | None:
-    """Return how EC2 shows that a record's address is going or is not its instance's own; None where it does not."""
+def _evidence(instance: Instance | None, record: Record, situation: Situation) -> str | None:
+    """Return how AWS shows that a record's address is going or is not its instance's own; None where it does not."""
     if instance is None:
         return None
     own = {str(address) for address in instance.all_addresses}
     if own.issuperset(record.values):
-        return f"EC2 says {instance.state}" if EC2.get(instance.state) is Membership.WITHDRAW else None
+        if EC2.get(instance.state) is Membership.WITHDRAW:
+            return f"EC2 says {instance.state}"
+        verdicts = (situation.verdict(instance.id, pool) for pool in sorted(instance.pools))
+        leaving = (each for each in verdicts if each.membership is Membership.WITHDRAW and each.evidence)
+        return next((verdict.because for verdict in leaving), None)
     return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"
 
 

@@ -19,6 +19,12 @@ once, whatever the membership (but LEAVE), because a released address may belong
 instance is admitted again like a new member, with a health check of its new address. A changed setting of the health
 check is different: the record stays with its old check until the new one is healthy, so a wrong path never empties a
 pool.
+
+Note [Named checks]: no check is deleted that a record of ours names, at whatever name and of whatever pool. After a
+pool was renamed, its records at the former name may be held, and they name the checks of the records at the new name.
+So a plan needs the check of every record that was read and stays. A pass that is no sweep reads only the names that its
+pools have now: before it deletes checks it has to know all other names from a sweep, or sweep (passes.py). After a
+sweep that could not read a hosted zone, only the checks of the records that the plan deletes or moves are deleted.
 """
 
 from __future__ import annotations
@@ -27,18 +33,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
-from fleet53.planning.changes import DeleteCheck, Plan
+from fleet53.planning.changes import DeleteCheck, DeleteRecord, Plan
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
 from fleet53.planning.pool import plan_pool
 from fleet53.planning.pool_checks import PoolChecks, checks_by_pool, owned_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from fleet53.domain.identity import Reference
     from fleet53.domain.ids import CheckId
     from fleet53.domain.pool import Pool
+    from fleet53.domain.record import Record
+    from fleet53.planning.changes import RecordChange
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import OwnedChecks
     from fleet53.planning.situation import Situation
@@ -53,10 +61,24 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
     owned = owned_checks(situation)
     pools = [plan_pool(situation, pool, guard, checks) for pool, checks in _pool_checks(situation, owned)]
     orphans = plan_orphans(situation, guard)
-    needed = {check_id for pool in pools for check_id in pool.needed_checks}
-    needed |= {held.record.check_id for held in orphans.held if held.record.check_id is not None}
     merged = Plan.merged([*(pool.plan for pool in pools), orphans])
-    return replace(merged, delete_checks=tuple(_unneeded_checks(situation, owned, needed)))
+    needed: set[CheckId | None] = {check_id for pool in pools for check_id in pool.needed_checks}
+    left = {(change.zone_id, record) for change in merged.change_records if (record := _left(change)) is not None}
+    needed |= {record.check_id for zone_id, record in situation.own_records() if (zone_id, record) not in left}
+    unneeded = _unneeded_checks(situation, owned, needed)
+    if situation.blind:
+        unneeded = _named(unneeded, {record.check_id for _, record in left})
+    return replace(merged, delete_checks=tuple(unneeded))
+
+
+def _left(change: RecordChange) -> Record | None:
+    """Return the record that is in DNS no more once a change is made, None for a record that is new."""
+    return change.record if isinstance(change, DeleteRecord) else change.replaces
+
+
+def _named(unneeded: Iterable[DeleteCheck], named: Collection[CheckId | None]) -> Iterator[DeleteCheck]:
+    """Yield the deletions of those checks that a record named: Note [Named checks]."""
+    return (change for change in unneeded if change.check_id in named)
 
 
 def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Pool, PoolChecks]]:
@@ -67,7 +89,9 @@ def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Poo
         yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, situation.healthy, situation.late)
 
 
-def _unneeded_checks(situation: Situation, owned: OwnedChecks, needed: Collection[CheckId]) -> Iterator[DeleteCheck]:
+def _unneeded_checks(
+    situation: Situation, owned: OwnedChecks, needed: Collection[CheckId | None]
+) -> Iterator[DeleteCheck]:
     """Yield the deletions of our checks that nothing needs: of the pass's pools, and after a sweep of deleted pools."""
     by_hash = {situation.owner.pool_hash(pool.name): pool for pool in situation.pools}
     declared = {situation.owner.pool_hash(name) for name in situation.declared}

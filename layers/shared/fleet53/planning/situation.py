@@ -9,7 +9,7 @@ from fleet53.domain.source import Source
 from fleet53.planning.membership import Verdict, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from fleet53.config.pools import PoolFault
     from fleet53.domain.health_check import Check
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
     from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.record import Record
+
+
+type Place = tuple[ZoneId, str]
+"""A hosted zone and a DNS name in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,13 @@ class Situation:
 
     `pools` are those of the pass, and `zones` the hosted zones that they are in. `declared` are the names of all
     declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
-    requests. `records` are all record sets at a pool's name, whoever made them. `orphans` are known only after a sweep
-    (`swept`). `checks` are all health checks of the account, or None where they were not read. `healthy` is whether
-    Route 53 sees a check healthy; a check that is missing there has no data yet. `late` are checks that had data for
-    AdmitTimeout and were never healthy; they are read only where a name is full. `whole` is whether the pass is about
-    all pools. `unread` has what could not be read, with the reason.
+    requests. `records` are all record sets at a pool's name, whoever made them. `orphans`, and `others`, which are our
+    records at the names of pools outside the pass, are known only after a sweep (`swept`). It is `blind` if it could
+    not read one of the hosted zones. `places` are those of all valid pools. `checks` are all health checks of the
+    account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check that is
+    missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they are
+    read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be read,
+    with the reason.
     """
 
     owner: Owner
@@ -51,10 +57,13 @@ class Situation:
     spot: Mapping[InstanceId, str] = field(default_factory=dict)
     records: Mapping[PoolName, tuple[Record, ...]] = field(default_factory=dict)
     orphans: tuple[OrphanRecord, ...] = ()
+    others: tuple[tuple[ZoneId, Record], ...] = ()
+    places: frozenset[Place] = frozenset()
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     late: frozenset[CheckId] = frozenset()
     swept: bool = False
+    blind: bool = False
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)
 
@@ -78,6 +87,15 @@ class Situation:
     def without(self, source: Source, because: object) -> Situation:
         """Return the situation without a source that could not be read."""
         return replace(self, unread={**self.unread, source: str(because)})
+
+    def own_records(self) -> Iterator[tuple[ZoneId, Record]]:
+        """Yield every record of ours that was read, with its hosted zone."""
+        for pool in self.pools:
+            for record in self.records[pool.name]:
+                if self.owner.holder(record.identifier) is not None:
+                    yield pool.zone_id, record
+        yield from ((orphan.zone_id, orphan.record) for orphan in self.orphans)
+        yield from self.others
 
     def tagged_for(self, pool: PoolName) -> frozenset[InstanceId]:
         """Return the instances whose tag names `pool`."""

@@ -5,10 +5,16 @@ Note [Look again]: two passes can run at the same time. A pass that read "runnin
 everything that decided its admissions once more (the instance's state, tag, address, Auto Scaling and Spot state, and
 the pool's settings), and passes the pools again where something differs. It does so before it deletes checks, because
 that can take long.
+
+Note [Sweep before deletions]: a pass that is no sweep does not see our records at other names than those its pools have
+now, and they may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it passes its
+pools once more as a sweep before it deletes checks, unless the function knows from an earlier sweep at which names our
+records are. The withdrawals of the pass are made by then and do not wait for it.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -27,16 +33,16 @@ from fleet53.planning.plan import make_plan
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
-    from fleet53.domain.ids import PoolName
+    from fleet53.domain.ids import CheckId, PoolName
     from fleet53.domain.log import Log
-    from fleet53.planning.changes import Plan
+    from fleet53.planning.changes import DeleteCheck, Plan
     from fleet53.planning.guard import Guard
-    from fleet53.planning.situation import Situation
+    from fleet53.planning.situation import Place, Situation
     from fleet53.reconcile.outcome import Outcome
 
 _ATTEMPTS: Final = 4
@@ -67,8 +73,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     timeout = run.settings.admit_timeout
     situation, plan = decide(gathered.situation, guard, run.aws, admit_timeout=timeout, now=run.now())
     outcome.note(situation, plan, gathered.findings)
-    in_dns = {status.pool: status.in_dns for status in plan.statuses}
-    run.aws.holders.note(in_dns, situation.declared, now=run.now())
+    _remember(situation, plan, run)
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
     last = attempt == _ATTEMPTS - 1
@@ -90,7 +95,12 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     if overtaken and not last:
         plan = plan.without(overtaken.pools or ())
         run_pass(overtaken, guard, run, outcome, attempt + 1)
-    _delete_checks(plan.without(applied.unchanged), scope, run, applied)
+    unneeded = plan.without(applied.unchanged)
+    if _names_are_known(unneeded, situation, run):
+        _delete_checks(unneeded, scope, run, applied)
+    elif not _deferred(unneeded.delete_checks, scope, run):
+        pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
+        run_pass(Scope(pools, sweep=True), guard, run, outcome, attempt)
     if scope.sweep:
         _follow_up_groups(scope, situation, plan, run, outcome)
     for finding in applied.findings:
@@ -99,23 +109,52 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     applied.check_answered()
 
 
+def _remember(situation: Situation, plan: Plan, run: Run) -> None:
+    """Let a warm function remember who holds records of which pool, and after a sweep at which names they are."""
+    in_dns = {status.pool: status.in_dns for status in plan.statuses}
+    run.aws.holders.note(in_dns, situation.declared, now=run.now())
+    if not situation.swept or situation.blind:
+        return
+    named_at: dict[CheckId, set[Place]] = defaultdict(set)
+    for zone_id, record in situation.own_records():
+        if record.check_id is not None:
+            named_at[record.check_id].add((zone_id, record.name))
+    former = {situation.owner.instance(orphan.record.identifier) for orphan in situation.orphans}
+    ids = frozenset(instance_id for instance_id in former if instance_id is not None)
+    run.aws.names.note(situation.places, named_at, ids, now=run.now())
+
+
+def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
+    """Whether the plan's checks can be deleted without another sweep: Note [Sweep before deletions]."""
+    if situation.swept:
+        return True
+    here = {(pool.zone_id, pool.record_name) for pool in situation.pools}
+    check_ids = [change.check_id for change in plan.delete_checks]
+    return not check_ids or run.aws.names.only_at(here, check_ids, situation.places, now=run.now())
+
+
 def _delete_checks(plan: Plan, scope: Scope, run: Run, applied: Applied) -> None:
-    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass.
+    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass."""
+    left = plan.delete_checks
+    while left and not _deferred(left, scope, run):
+        delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
+        left = left[_FEW_CHECKS:]
+
+
+def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:
+    """Whether the deletions are left to a later pass, because there are many and more signals wait.
 
     Five deletions take a second, and a signal that waits may be about an address that has to leave DNS. A check that
     exists for a minute longer harms nobody.
     """
-    left = plan.delete_checks
-    while left:
-        if len(left) > _FEW_CHECKS and _signals_wait(run):
-            because = f"{len(left)} checks are to be deleted when the queue is empty"
-            run.log.info("deletion of checks deferred", extra={"because": because})
-            pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
-            message = reconcile_message(pools, because, sweep=scope.sweep, attempt=1)
-            run.aws.queue.send(message, delay=_LATER)
-            return
-        delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
-        left = left[_FEW_CHECKS:]
+    if len(left) <= _FEW_CHECKS or not _signals_wait(run):
+        return False
+    because = f"{len(left)} checks are to be deleted when the queue is empty"
+    run.log.info("deletion of checks deferred", extra={"because": because})
+    pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
+    message = reconcile_message(pools, because, sweep=scope.sweep, attempt=1)
+    run.aws.queue.send(message, delay=_LATER)
+    return True
 
 
 def _signals_wait(run: Run) -> bool:

@@ -72,7 +72,7 @@ def _looked_at(
         if isinstance(signal, InstanceSignal):
             about, attempt = signal.instance_ids, 0
         elif signal.pools is None or pool in signal.pools:
-            about, attempt = signal.waiting, signal.attempt
+            about, attempt = (None if pool in signal.changed else signal.waiting), signal.attempt
         else:
             continue
         for member in members if about is None else about.intersection(members):

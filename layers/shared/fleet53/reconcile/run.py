@@ -44,6 +44,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     terminating = _terminating(signals, run)
     found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
     found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
+    found |= _sweeps_of_former_names(signals, found, run)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
@@ -140,6 +141,21 @@ def _scopes_of_former_members(
         if unread is None or unread | seen_in:
             scopes[message] = Scope(unread if unread is None else unread | seen_in, checks=bool(seen_in))
     return scopes
+
+
+def _sweeps_of_former_names(
+    signals: Signals, found: Mapping[MessageId, Scope | None], run: Run
+) -> dict[MessageId, Scope]:
+    """Return a sweep for each signal that may be about an instance with a record at a name of no pool.
+
+    A pass that is no sweep does not see that record, and the event may be the evidence that withdraws it.
+    """
+    former, sweeps = run.aws.names.former, {}
+    for message, signal in signals.items():
+        about_all = isinstance(signal, PoolSignal) and signal.pools is None
+        if former and (about_all or signal.instance_ids & former):
+            sweeps[message] = replace(found[message] or Scope(frozenset()), sweep=True)
+    return sweeps
 
 
 def _terminating(signals: Signals, run: Run) -> frozenset[InstanceId]:

@@ -41,7 +41,8 @@ class PoolSignal:
     `sweep` and `repair` are as in Scope, `force` as in Guard, `at` and `actions` as in InstanceSignal. `attempt` counts
     the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any other message.
     `since` is the time of the first event about each member that waits. `instance_ids` are the instances that an event
-    about all pools names.
+    about all pools names. `changed` are the pools whose settings an event says have changed: that concerns all pools,
+    because two pools with one name are not both valid.
     """
 
     pools: frozenset[PoolName] | None
@@ -54,6 +55,7 @@ class PoolSignal:
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
     instance_ids: frozenset[InstanceId] = frozenset()
+    changed: frozenset[PoolName] = frozenset()
 
     @property
     def waiting(self) -> frozenset[InstanceId] | None:

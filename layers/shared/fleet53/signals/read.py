@@ -77,7 +77,7 @@ def _read_event(event: Mapping[str, Any], pool_tag_key: str) -> Signal:
         case "aws.ssm", "Parameter Store Change":
             name = PoolName(read_text(detail, "name", what).rpartition("/")[2])
             because = f"parameter of pool {shown(name)}: {shown(detail.get('operation'))}"
-            return PoolSignal(frozenset({name}), because, at, sweep=True)
+            return PoolSignal(None, because, at, sweep=True, changed=frozenset({name}))
         case _, "AWS API Call via CloudTrail":
             return read_api_call(detail, at, what)
         case "fleet53", "Reconcile":

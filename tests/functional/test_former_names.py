@@ -1,0 +1,157 @@
+"""Records at names that their pool has no longer: they keep their health checks, and evidence withdraws them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional.groups import GROUP
+from tests.functional.views import (
+    admitted,
+    audit,
+    calls,
+    check_of,
+    checks,
+    checks_of,
+    findings,
+    in_dns,
+    launched,
+    see_healthy,
+    wait,
+)
+
+if TYPE_CHECKING:
+    from lab.world import Lab
+
+NEW = "new.example.com"
+OLD = "app.example.com"
+
+
+def dangling(lab: Lab) -> set[str]:
+    """Return the identifiers of the records that name a health check that does not exist."""
+    there = checks(lab)
+    return {
+        f"{each['Name']} {each.get('SetIdentifier')}"
+        for name in (OLD, NEW)
+        for each in lab.route53.records(name, "A")
+        if "HealthCheckId" in each and each["HealthCheckId"] not in there
+    }
+
+
+def renamed(lab: Lab, count: int = 5) -> tuple[str, ...]:
+    """Let a pool's name change. The records at the old name are held, those at the new one name the same checks."""
+    web = admitted(lab, count)
+    lab.put_pool("web", record_name=NEW)
+    lab.settle()
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web)
+    return web
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_terminated_member_leaves_its_former_name_with_its_present_one(lab: Lab, *, warm: bool) -> None:
+    web = renamed(lab)
+    if not warm:
+        lab.functions.cold_start()
+
+    lab.fleet.terminate(web[0])
+    lab.settle()
+
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web[1:])
+    assert checks_of(lab, web[0]) == []
+    assert dangling(lab) == set()
+
+
+def test_a_member_without_a_check_leaves_its_former_name_in_a_warm_function(lab: Lab) -> None:
+    lab.put_pool("web", health_check=None, admit_when="running")
+    lab.settle()
+    web = renamed_without_checks(lab)
+
+    lab.fleet.terminate(web[0])
+    lab.settle()
+
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web[1:])
+
+
+def renamed_without_checks(lab: Lab) -> tuple[str, ...]:
+    web = launched(lab, 5)
+    lab.put_pool("web", record_name=NEW)
+    lab.settle()
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web)
+    return web
+
+
+def test_a_changed_path_leaves_the_records_at_a_former_name_their_checks(lab: Lab) -> None:
+    web = renamed(lab)
+    lab.functions.cold_start()
+
+    lab.put_pool("web", health_check={"url": "http://:80/other"})
+    lab.settle()
+    see_healthy(lab, web)
+    lab.functions.cold_start()
+    for _ in range(3):
+        wait(lab, 61)
+        assert dangling(lab) == set()
+
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web)
+    assert len(checks(lab)) == 10
+    audit(lab, {"repair": True, "force": True})
+    lab.settle()
+    assert (in_dns(lab), len(checks(lab)), dangling(lab)) == (set(), 5, set())
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_name_that_another_pool_takes_over_keeps_the_checks_of_its_records(lab: Lab, *, warm: bool) -> None:
+    lab.fleet.create_group(GROUP, pools=("web",))
+    web = admitted(lab, 5)
+    lab.put_pool("web", record_name=NEW)
+    lab.put_pool("api", record_name=OLD)
+    lab.settle()
+    if not warm:
+        lab.functions.cold_start()
+    lab.put_pool("web", health_check={"url": "http://:80/other"})
+    lab.settle()
+    see_healthy(lab, web)
+    for _ in range(3):
+        wait(lab, 61)
+        assert dangling(lab) == set()
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web)
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(web[0])
+    lab.settle()
+
+    assert dangling(lab) == set()
+    assert in_dns(lab, NEW) == set(web[1:])
+
+
+def test_a_pool_that_becomes_valid_because_another_gives_its_name_back_is_passed_at_once(lab: Lab) -> None:
+    lab.put_pool("xyz", record_name=OLD)
+    lab.settle()
+    xyz = lab.fleet.launch(("xyz",))
+    lab.settle()
+    assert findings(audit(lab), "invalid-pool") != []
+
+    lab.put_pool("web", record_name=NEW)
+    lab.settle()
+    see_healthy(lab, [xyz])
+
+    assert in_dns(lab) == {xyz}
+
+
+def test_a_termination_in_a_function_that_knows_all_names_reads_no_zone(lab: Lab) -> None:
+    web = admitted(lab, 3)
+    lab.fleet.terminate(web[0])
+    lab.settle()
+    lab.route53.reset_calls()
+
+    lab.fleet.terminate(web[1])
+    lab.settle()
+
+    assert calls(lab) == {
+        "ListResourceRecordSets": 1,
+        "ListHealthChecks": 1,
+        "ChangeResourceRecordSets": 1,
+        "DeleteHealthCheck": 1,
+    }
+    assert check_of(lab, web[2])
