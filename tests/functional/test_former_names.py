@@ -62,23 +62,39 @@ def test_a_terminated_member_leaves_its_former_name_with_its_present_one(lab: La
     assert dangling(lab) == set()
 
 
-def test_a_member_without_a_check_leaves_its_former_name_in_a_warm_function(lab: Lab) -> None:
+@pytest.mark.parametrize(("warm", "seconds"), [(True, 0), (False, 61)])
+def test_a_member_without_a_check_leaves_its_former_name_at_once_or_in_the_next_look(
+    lab: Lab, *, warm: bool, seconds: int
+) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.settle()
-    web = renamed_without_checks(lab)
-
-    lab.fleet.terminate(web[0])
-    lab.settle()
-
-    assert in_dns(lab) == in_dns(lab, NEW) == set(web[1:])
-
-
-def renamed_without_checks(lab: Lab) -> tuple[str, ...]:
     web = launched(lab, 5)
     lab.put_pool("web", record_name=NEW)
     lab.settle()
     assert in_dns(lab) == in_dns(lab, NEW) == set(web)
-    return web
+    if not warm:
+        lab.functions.cold_start()
+
+    lab.fleet.terminate(web[0])
+    lab.settle()
+    lab.run(seconds, step=1)
+
+    assert in_dns(lab) == in_dns(lab, NEW) == set(web[1:])
+
+
+def test_a_former_name_with_fewer_than_four_records_is_held_until_a_forced_repair(lab: Lab) -> None:
+    web = renamed(lab)
+    for instance_id in web[:3]:
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+    lab.functions.cold_start()
+    lab.run(400, step=20)
+    assert in_dns(lab) == set(web[3:])
+
+    audit(lab, {"repair": True, "force": True})
+    lab.settle()
+
+    assert in_dns(lab) == set()
 
 
 def test_a_changed_path_leaves_the_records_at_a_former_name_their_checks(lab: Lab) -> None:

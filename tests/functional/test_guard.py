@@ -129,11 +129,25 @@ def test_a_forced_repair_passes_the_guard(lab: Lab) -> None:
     assert audit(lab)["in_sync"] is True
 
 
-def test_half_of_a_pool_may_vanish(lab: Lab) -> None:
+def test_half_of_a_pool_may_vanish_if_an_event_tells_of_each(lab: Lab) -> None:
+    web = admitted(lab, 8)
+    vanish(lab, web[:4])
+
+    for instance_id in web[:4]:
+        lab.send(state_change(lab, instance_id, "terminated"))
+    lab.settle()
+
+    assert in_dns(lab) == set(web[4:])
+
+
+def test_half_of_a_pool_may_vanish_unheard_once_that_has_lasted_five_minutes(lab: Lab) -> None:
     web = admitted(lab, 8)
     vanish(lab, web[:4])
 
     signal(lab, "web")
+    lab.run(299, step=13)
+    assert in_dns(lab) == set(web)
+    lab.run(62, step=13)
 
     assert in_dns(lab) == set(web[4:])
 

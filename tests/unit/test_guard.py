@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import pytest
 
-from fleet53.planning.guard import Guard
+from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.planning.guard import Absent, Guard
+from tests.unit.build import NOW
+
+WEB, API = PoolName("web"), PoolName("api")
+A, B = InstanceId("i-0a"), InstanceId("i-0b")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,47 @@ def test_absence_withdraws_up_to_the_share_of_a_pool_of_four_or_more(
 
 def test_force_lets_everything_pass() -> None:
     assert not Guard(0, force=True).holds(absent=100, in_dns=100)
+
+
+def test_what_was_held_is_held_whatever_its_share_is_now() -> None:
+    guard = Guard(50, held=frozenset({(WEB, A)}))
+    because = (
+        "held by the guard: it was held together with others, and is still absent; "
+        'to withdraw them, invoke the audit with {"repair": true, "force": true}'
+    )
+    assert guard.why_held((WEB, A), absent=1, in_dns=8) == because
+    assert guard.why_held((WEB, A), absent=1, in_dns=2) == because
+    assert guard.why_held((WEB, B), absent=2, in_dns=8) is None
+    assert guard.why_held((API, A), absent=1, in_dns=8) is None
+    assert guard.why_held((None, A), absent=1, in_dns=8) is None
+    assert replace(guard, force=True).why_held((WEB, A), absent=1, in_dns=8) is None
+    assert Guard(50).holding({(WEB, A)}).why_held((WEB, A), absent=1, in_dns=8) == because
+
+
+@pytest.mark.parametrize(
+    ("since", "in_dns", "waits"),
+    [
+        (None, 4, True),
+        (timedelta(minutes=4, seconds=59), 4, True),
+        (timedelta(minutes=5), 4, False),
+        (None, 3, False),  # three members are too few for a share
+    ],
+)
+def test_an_absence_of_which_no_event_told_waits_until_it_has_lasted(
+    since: timedelta | None, in_dns: int, *, waits: bool
+) -> None:
+    seen: dict[Absent, datetime] = {(WEB, A): NOW - since} if since is not None else {}
+    guard = Guard(50, told=frozenset({B}), since=seen, now=NOW)
+    assert (guard.why_not_yet((WEB, A), in_dns=in_dns) is not None) is waits
+
+
+def test_an_absence_of_which_an_event_told_counts_at_once() -> None:
+    guard = Guard(50, told=frozenset({A}), now=NOW)
+    assert guard.why_not_yet((WEB, A), in_dns=8) is None
+    assert guard.why_not_yet((WEB, B), in_dns=8) is not None
+    assert guard.telling([B]).why_not_yet((WEB, B), in_dns=8) is None
+    assert replace(guard, force=True).why_not_yet((WEB, B), in_dns=8) is None
+    assert Guard(50).why_not_yet((WEB, B), in_dns=8) is None
 
 
 def test_the_reason_names_the_counts_the_parameter_and_the_way_out() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fleet53.convergence.apply import Applied, apply
 from fleet53.domain.errors import TryLaterError
+from fleet53.domain.finding import FindingKind
 from fleet53.domain.identity import FALLBACK
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.pool import AdmitWhen
@@ -216,6 +217,20 @@ def test_a_withdrawal_with_evidence_is_never_held(world: World, percent: int) ->
         if held.pool is not None and held.instance_id is not None:
             verdict = seen.verdict(held.instance_id, held.pool)
             assert (verdict.membership, verdict.evidence) == (Membership.WITHDRAW, False)
+
+
+@given(worlds(), st.sampled_from([0, 25, 50, 100]))
+def test_an_absence_of_which_no_event_told_withdraws_nobody_of_a_guarded_pool_at_once(
+    world: World, percent: int
+) -> None:
+    seen = world.look(world.first_healthy)
+    made = make_plan(seen, Guard(percent, told=frozenset(), now=NOW))
+    in_dns = {status.pool: len(status.in_dns) for status in made.statuses}
+    for change in made.change_records:
+        if isinstance(change, DeleteRecord) and change.pool is not None and in_dns[change.pool] >= 4:
+            verdict = seen.verdict(InstanceId(change.instance_id or ""), change.pool)
+            own = change.drift is not FindingKind.STALE_RECORD and change.instance_id is not None
+            assert not own or verdict.evidence
 
 
 @given(worlds(), GUARDS)

@@ -60,7 +60,7 @@ def test_every_form_of_the_report_says_the_version() -> None:
     assert f", fleet53 {__version__}\n" in write_page(audited, View("arn:aws:lambda:eu-west-1:123456789012:function:x"))
 
 
-KEPT = ("zones", "looks", "holders", "names")
+KEPT = ("zones", "looks", "holders", "names", "absences")
 """What a warm function keeps beside its clients."""
 
 

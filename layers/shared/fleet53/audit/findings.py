@@ -32,8 +32,8 @@ _HOOK_GRACE: Final = timedelta(minutes=2)
 
 
 def find_drift(plan: Plan) -> Iterator[Finding]:
-    """Yield a finding for each change that the plan would make, and for each that the guard holds."""
-    for change in plan.changes:
+    """Yield a finding for each change that the plan would make, now or later, and for each that the guard holds."""
+    for change in (*plan.changes, *plan.absent):
         yield replace(_as_finding(change), drift=True)
     for held in plan.held:
         yield replace(_as_finding(held), kind=FindingKind.WITHDRAWAL_HELD, drift=True, held=True)

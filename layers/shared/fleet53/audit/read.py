@@ -78,7 +78,7 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
     checks = owned_checks(gathered.situation)
     observations = informing.read("health not read", lambda: aws.health.history(checks, now=now), None)
     situation = replace(gathered.situation, healthy=_healthy(observations or {}))
-    guard = Guard(settings.max_withdraw_percent)
+    guard = Guard(settings.max_withdraw_percent, told=frozenset())
     plan = make_plan(situation, guard)
     if plan.full_names:
         late = partial(read_late, checks, aws, timeout=settings.admit_timeout, now=now)

@@ -20,7 +20,7 @@ from fleet53.audit.members import report_pools
 from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.read import read_for_audit
 from fleet53.audit.zones import find_protected, find_undelegated
-from fleet53.planning.looks import SLOWEST, next_look
+from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
 from fleet53.report.model import Report
 from fleet53.signals.messages import reconcile_message
 
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.finding import Finding
     from fleet53.domain.identity import Owner
+    from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.log import Log
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import Waiting
+    from fleet53.planning.guard import Absent
 
 _NO_TIMER: Final = 1
 """The attempt of a repair's signal, which starts no timer: `_queue_looks` does (Note [One timer a member])."""
@@ -51,6 +53,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
     if request.repair:
         _queue_looks(readings.plan.waiting, settings.owner, aws, now=now)
+        _queue_looks_at_held(readings.plan.remembered, settings.owner, aws, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
     limit = readings.quotas.health_checks
     in_account = len(readings.situation.checks or ()) if limit is None else limit.used
@@ -83,6 +86,21 @@ def _queue_looks(waiting: Iterable[Waiting], owner: Owner, aws: Aws, *, now: dat
         since=dict.fromkeys((each.instance_id for each in waits), now),
     )
     aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+
+
+def _queue_looks_at_held(held: Iterable[Absent], owner: Owner, aws: Aws, *, now: datetime) -> None:
+    """Queue the next look at the members that the guard holds, in case the chain of messages about them was lost.
+
+    It merges with the chain that exists, as that of `_queue_looks` does.
+    """
+    by_pool: dict[PoolName | None, list[InstanceId]] = {}
+    for pool, instance_id in held:
+        by_pool.setdefault(pool, []).append(instance_id)
+    due = next_look_at_absent(owner, OFTEN, waits=False, now=now)
+    for pool, instance_ids in by_pool.items():
+        pools = None if pool is None else frozenset({pool})
+        message = reconcile_message(pools, "the guard holds withdrawals", attempt=OFTEN, held=instance_ids)
+        aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
 
 
 def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta, now: datetime) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ import botocore.session
 from botocore.config import Config
 
 from fleet53 import __version__
+from fleet53.aws.absences import Absences
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
@@ -111,6 +112,7 @@ class Aws:
     retrier: Retrier
     holders: Holders
     names: Names
+    absences: Absences
 
 
 @dataclass(slots=True)
@@ -134,6 +136,7 @@ class Clients:
     looks: Looks = field(default_factory=Looks)
     holders: Holders = field(default_factory=Holders)
     names: Names = field(default_factory=Names)
+    absences: Absences = field(default_factory=Absences)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
@@ -154,6 +157,7 @@ class Clients:
             retrier=retrier,
             holders=self.holders,
             names=self.names,
+            absences=self.absences,
         )
 
 

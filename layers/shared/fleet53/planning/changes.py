@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress, PoolName, ZoneId
     from fleet53.domain.record import Record, RecordType
+    from fleet53.planning.guard import Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +147,17 @@ class Plan:
     of checks: a hundred take twenty seconds, at five requests a second. So: change the records that need no new check
     (deletions first, so that a full name has room), create checks, change the records that waited for them, delete
     checks.
+
+    `held` are deletions that are not made, and `absent` those that are made when the absence has lasted. `remembered`
+    are the instances that later runs have to hold, too: Note [Held stays held] in guard.py.
     """
 
     create_checks: tuple[CreateCheck, ...] = ()
     change_records: tuple[RecordChange, ...] = ()
     delete_checks: tuple[DeleteCheck, ...] = ()
     held: tuple[DeleteRecord, ...] = ()
+    absent: tuple[DeleteRecord, ...] = ()
+    remembered: frozenset[Absent] = frozenset()
     waiting: tuple[Waiting, ...] = ()
     findings: tuple[Finding, ...] = ()
     statuses: tuple[PoolStatus, ...] = ()
@@ -165,6 +171,8 @@ class Plan:
             change_records=tuple(change for plan in several for change in plan.change_records),
             delete_checks=tuple(change for plan in several for change in plan.delete_checks),
             held=tuple(held for plan in several for held in plan.held),
+            absent=tuple(absent for plan in several for absent in plan.absent),
+            remembered=frozenset(each for plan in several for each in plan.remembered),
             waiting=tuple(waiting for plan in several for waiting in plan.waiting),
             findings=tuple(finding for plan in several for finding in plan.findings),
             statuses=tuple(status for plan in several for status in plan.statuses),
@@ -202,4 +210,4 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         """Whether there is no change, nothing held and nothing that waits."""
-        return not (self.changes or self.held or self.waiting)
+        return not (self.changes or self.held or self.absent or self.waiting)

@@ -35,16 +35,18 @@ class Seeker:
 class Decision:
     """What to do now, what to wait for and what to report. A part that does not apply is None.
 
-    `held` is a deletion that the guard holds. `remaining` is the member's record once the changes are made.
-    `keeps_check` is a health check that the member needs, whether or not a record names it. `seeker` is the member
-    where it wants a place. `unready` is the member where something other than Auto Scaling keeps it out of DNS,
-    `unhealthy` where Route 53 sees it unhealthy, `standby` where the name has no place for it.
+    `held` is a deletion that the guard holds, `absent` one that waits until the absence has lasted. `remaining` is the
+    member's record once the changes are made. `keeps_check` is a health check that the member needs, whether or not a
+    record names it. `seeker` is the member where it wants a place. `unready` is the member where something other than
+    Auto Scaling keeps it out of DNS, `unhealthy` where Route 53 sees it unhealthy, `standby` where the name has no
+    place for it.
     """
 
     create_check: CreateCheck | None = None
     put: PutRecord | None = None
     delete: DeleteRecord | None = None
     held: DeleteRecord | None = None
+    absent: DeleteRecord | None = None
     waiting: Waiting | None = None
     finding: Finding | None = None
     remaining: Record | None = None

@@ -3,23 +3,75 @@
 A withdrawal has evidence where EC2, Auto Scaling or Spot says that the instance is going or gone. Such a withdrawal
 always passes, at any number, because a released address can belong to somebody else within minutes. A withdrawal that
 rests on absence (an id that EC2 does not know, a tag or a pool that was deleted) passes only up to a share of the pool.
+
+Note [Held stays held]: members that are held do not pass because others have come back since, although their share is
+small then. There is no state of our own that remembers them, but a chain of messages that names them, and that is
+renewed while they are absent (requeue.py). In a run that knows of it, they are held whatever their share is. A run that
+does not know of it must not withdraw them either. So in a pool of four or more, an absence of which no event tells has
+to last before it counts: it is a message of its own chain that withdraws the member. Both chains are due at the same
+moments, so a run has both messages before the absence has lasted, and drops the second chain.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from fleet53.domain.ids import InstanceId, PoolName
 
 SMALLEST_GUARDED_POOL: Final = 4
 """The fewest members in DNS for which the guard holds anything. Of fewer, one member is too large a share."""
+LASTED: Final = timedelta(minutes=5)
+"""How long an absence of which no event tells has to last before it withdraws a member."""
+_WAY_OUT: Final = 'to withdraw them, invoke the audit with {"repair": true, "force": true}'
+
+type Absent = tuple[PoolName | None, InstanceId]
+"""An instance that is absent from a pool and has a record there; None where no pool has the record's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Lets `max_withdraw_percent` (0 to 100) of a pool be withdrawn because of absence, or all with `force`."""
+    """Lets `max_withdraw_percent` (0 to 100) of a pool be withdrawn because of absence, or all with `force`.
+
+    `told` are the instances that an event of this run names, None where every absence counts at once. `held` are those
+    that an earlier run is known to have held, and `since` when an absence was first seen, if it was before. `now` is
+    None only where every absence counts at once. Note [Held stays held].
+    """
 
     max_withdraw_percent: int
     force: bool = False
+    told: frozenset[InstanceId] | None = None
+    held: frozenset[Absent] = frozenset()
+    since: Mapping[Absent, datetime] = field(default_factory=dict)
+    now: datetime | None = None
+
+    def why_held(self, who: Absent, *, absent: int, in_dns: int) -> str | None:
+        """Return why a withdrawal is held until force, evidence or the instance's return; None where it is not.
+
+        `absent` withdrawals of `in_dns` members in DNS rest on absence.
+        """
+        if self.force:
+            return None
+        if self.holds(absent=absent, in_dns=in_dns):
+            return self.reason(absent=absent, in_dns=in_dns)
+        if who in self.held:
+            return f"held by the guard: it was held together with others, and is still absent; {_WAY_OUT}"
+        return None
+
+    def why_not_yet(self, who: Absent, *, in_dns: int) -> str | None:
+        """Return why a withdrawal that is not held has to wait until the absence has lasted; None where it passes."""
+        instance_id = who[1]
+        if self.force or in_dns < SMALLEST_GUARDED_POOL or self.told is None or instance_id in self.told:
+            return None
+        since = self.since.get(who, self.now)
+        if since is not None and self.now is not None and self.now - since >= LASTED:
+            return None
+        return f"no event told of it, so it is withdrawn when this has lasted {LASTED.total_seconds() / 60:.0f} minutes"
 
     def holds(self, *, absent: int, in_dns: int) -> bool:
         """Whether `absent` withdrawals that rest on absence are too many for a pool with `in_dns` members in DNS."""
@@ -32,5 +84,13 @@ class Guard:
         return (
             f"held by the guard: {absent} of {in_dns} members would be withdrawn without evidence that they are gone, "
             f"more than MaxWithdrawPercent={self.max_withdraw_percent} allows; "
-            'to withdraw them, invoke the audit with {"repair": true, "force": true}'
+            f"{_WAY_OUT}"
         )
+
+    def holding(self, held: Iterable[Absent]) -> Guard:
+        """Return the guard for the next pass of a run, after a pass that held these."""
+        return replace(self, held=self.held.union(held))
+
+    def telling(self, instance_ids: Iterable[InstanceId]) -> Guard:
+        """Return the guard for a pass to which the absence of these instances is told."""
+        return self if self.told is None else replace(self, told=self.told.union(instance_ids))

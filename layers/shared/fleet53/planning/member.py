@@ -51,10 +51,18 @@ class _Served:
     record: Record | None
 
 
-def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: str | None) -> Iterator[Decision]:
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a withdrawal that rests on absence is not made. `lasting` where the guard holds it, else it waits."""
+
+    because: str
+    lasting: bool
+
+
+def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: Hold | None) -> Iterator[Decision]:
     """Yield what is to be done about a member's records, by its membership.
 
-    `hold` is why the guard holds withdrawals that rest on absence, None where it lets them pass.
+    `hold` is why a withdrawal that rests on absence is not made, None where it passes.
     """
     records = [member.records[record_type] for record_type in RecordType if record_type in member.records]
     if member.verdict.membership is Membership.LEAVE:
@@ -85,8 +93,8 @@ def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[De
             yield Decision(remaining=record)
 
 
-def _withdraw(member: Member, record: Record, pool: Pool, hold: str | None) -> Decision:
-    """Delete a record, unless its withdrawal rests on absence and the guard holds it.
+def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> Decision:
+    """Delete a record, unless its withdrawal rests on absence and is not to be made (yet).
 
     The guard has no say where the record does not hold its instance's own address: Note [Stranger's address].
     """
@@ -97,8 +105,8 @@ def _withdraw(member: Member, record: Record, pool: Pool, hold: str | None) -> D
     if stranger is not None:
         return Decision(delete=deletion(pool, member.id, record, stranger, FindingKind.STALE_RECORD))
     if hold is not None:
-        held = deletion(pool, member.id, record, f"{because}; {hold}", FindingKind.ORPHAN_RECORD)
-        return Decision(held=held, remaining=record)
+        kept = deletion(pool, member.id, record, f"{because}; {hold.because}", FindingKind.ORPHAN_RECORD)
+        return Decision(held=kept, remaining=record) if hold.lasting else Decision(absent=kept, remaining=record)
     return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
 
 

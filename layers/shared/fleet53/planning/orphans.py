@@ -38,11 +38,15 @@ def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Gua
     decided = [_deletion(orphan, situation) for orphan in orphans]
     certain = tuple(deletion for deletion, evidence in decided if evidence)
     absent = tuple(deletion for deletion, evidence in decided if not evidence)
-    hold = _hold(absent, orphans, situation, guard)
-    if hold is None:
-        return Plan(change_records=certain + absent)
-    held = (replace(deletion, because=f"{deletion.because}; {hold}") for deletion in absent)
-    return Plan(change_records=certain, held=tuple(held))
+    leaving = len({deletion.record.identifier for deletion in absent})
+    holders = len({orphan.record.identifier for orphan in orphans})
+    holds = [(each, _hold(each, situation, guard, absent=leaving, in_dns=holders)) for each in absent]
+    passing = tuple(each for each, hold in holds if hold is None)
+    held = tuple(replace(each, because=f"{each.because}; {hold}") for each, hold in holds if hold is not None)
+    guarded = frozenset((None, each.instance_id) for each in held if each.instance_id is not None)
+    # A fault of a pool holds records only while it lasts.
+    remembered = guarded & guard.held if situation.faults else guarded
+    return Plan(change_records=certain + passing, held=held, remembered=remembered)
 
 
 def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord, bool]:
@@ -70,13 +74,14 @@ def _evidence(instance: Instance | None, record: Record, situation: Situation) -
     return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"
 
 
-def _hold(
-    absent: Sequence[DeleteRecord], orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard
-) -> str | None:
-    """Return why the deletions that rest on absence are held, or None where they may be made."""
-    if absent and situation.faults:
+def _hold(deletion: DeleteRecord, situation: Situation, guard: Guard, *, absent: int, in_dns: int) -> str | None:
+    """Return why a deletion that rests on absence is held, or None where it may be made.
+
+    It need not have lasted: a pool that is gone is no event that may have been lost about one of its members.
+    """
+    if situation.faults:
         faulty = ", ".join(fault.name for fault in situation.faults)
         return f"held: it may be a record of a pool that is not valid now ({faulty})"
-    leaving = len({deletion.record.identifier for deletion in absent})
-    holders = len({orphan.record.identifier for orphan in orphans})
-    return guard.reason(absent=leaving, in_dns=holders) if guard.holds(absent=leaving, in_dns=holders) else None
+    if deletion.instance_id is not None:
+        return guard.why_held((None, deletion.instance_id), absent=absent, in_dns=in_dns)
+    return guard.reason(absent=absent, in_dns=in_dns) if guard.holds(absent=absent, in_dns=in_dns) else None

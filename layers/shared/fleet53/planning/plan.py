@@ -10,9 +10,11 @@ nothing. For one member and one record type:
 | WAIT              | keep it                        | nothing                                       |
 | WITHDRAW          | withdraw it, delete its checks | delete its checks                             |
 | WITHDRAW, held    | keep it                        | delete its checks                             |
+| WITHDRAW, not yet | keep it                        | delete its checks                             |
 | LEAVE             | keep it                        | nothing, and report it                        |
 
-A seat is one of the places that a name has for records of a type (seats.py).
+"Held" and "not yet" are withdrawals that rest on absence (guard.py). A seat is one of the places that a name has for
+records of a type (seats.py).
 
 Note [Stranger's address]: a record that does not hold its instance's own address, or does not any more, is deleted at
 once, whatever the membership (but LEAVE), because a released address may belong to somebody else a minute later. The

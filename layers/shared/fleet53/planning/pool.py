@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.planning.changes import Plan, PoolStatus
 from fleet53.planning.fallback import Answered, decide_fallback
-from fleet53.planning.member import Member, decide_member
+from fleet53.planning.member import Hold, Member, decide_member
 from fleet53.planning.membership import Membership
 from fleet53.planning.records_at import records_at
 from fleet53.planning.seats import decide_seats
@@ -20,7 +20,7 @@ from fleet53.planning.seats import decide_seats
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from fleet53.domain.ids import CheckId
+    from fleet53.domain.ids import CheckId, InstanceId
     from fleet53.domain.pool import Pool
     from fleet53.planning.decision import Decision
     from fleet53.planning.guard import Guard
@@ -41,8 +41,8 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
     """Return what is to be done for one pool. It deletes no health check: that depends on all pools together."""
     found = records_at(situation, pool)
     members = _members(situation, pool, found)
-    hold = _hold(members, guard, in_dns=len(found.members))
-    decided = [decision for member in members for decision in decide_member(member, pool, checks, hold)]
+    holds = _holds(members, pool, guard, in_dns=len(found.members))
+    decided = [each for member in members for each in decide_member(member, pool, checks, holds.get(member.id))]
     seated = list(_seats(decided, found, pool, checks))
     fallback = decide_fallback(pool, situation.owner, found, _answered((*decided, *seated)))
     decisions = (*decided, *seated, *fallback)
@@ -52,6 +52,8 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
         create_checks=tuple(decision.create_check for decision in decisions if decision.create_check is not None),
         change_records=deletions + puts,  # a full name has room only after the deletions
         held=tuple(decision.held for decision in decisions if decision.held is not None),
+        absent=tuple(decision.absent for decision in decisions if decision.absent is not None),
+        remembered=frozenset((pool.name, member) for member, hold in holds.items() if hold.lasting),
         waiting=tuple(decision.waiting for decision in decisions if decision.waiting is not None),
         findings=tuple(decision.finding for decision in decisions if decision.finding is not None),
         statuses=(_status(pool, members, found, decisions),),
@@ -72,13 +74,21 @@ def _members(situation: Situation, pool: Pool, found: RecordsAtName) -> Sequence
     ]
 
 
-def _hold(members: Collection[Member], guard: Guard, *, in_dns: int) -> str | None:
-    """Return why the guard holds the withdrawals that rest on absence; None where it lets them pass."""
-    absent = sum(
-        member.verdict.membership is Membership.WITHDRAW and not member.verdict.evidence and bool(member.records)
+def _holds(members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int) -> dict[InstanceId, Hold]:
+    """Return the members whose withdrawal rests on absence and does not pass now, each with the reason."""
+    absent = [
+        member.id
         for member in members
-    )
-    return guard.reason(absent=absent, in_dns=in_dns) if guard.holds(absent=absent, in_dns=in_dns) else None
+        if member.verdict.membership is Membership.WITHDRAW and not member.verdict.evidence and member.records
+    ]
+    holds: dict[InstanceId, Hold] = {}
+    for instance_id in absent:
+        who = pool.name, instance_id
+        if (because := guard.why_held(who, absent=len(absent), in_dns=in_dns)) is not None:
+            holds[instance_id] = Hold(because, lasting=True)
+        elif (because := guard.why_not_yet(who, in_dns=in_dns)) is not None:
+            holds[instance_id] = Hold(because, lasting=False)
+    return holds
 
 
 def _seats(decided: Collection[Decision], found: RecordsAtName, pool: Pool, checks: PoolChecks) -> Iterator[Decision]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.pool import Pool
     from fleet53.planning.changes import Change, Plan, PoolStatus, Waiting
+    from fleet53.planning.guard import Absent
     from fleet53.planning.hooks import Complete
     from fleet53.planning.situation import Situation
 
@@ -26,11 +27,12 @@ type MessageId = str
 class Outcome:
     """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
-    `pools`, `ready`, `unhealthy`, `waiting`, `held` and `findings` are by pool, from the last plan for it; the key None
-    is for records of no pool. `statuses` are from the first plan for each pool. `declared`, `instances` and `actions`
-    were read during the run. `unread` are the pools for which something could not be read that decides about records.
-    `retry` has the messages to return, with the reason, and `again` those to queue again, and after what time, because
-    EC2 does not show yet what their event says.
+    `pools`, `ready`, `unhealthy`, `waiting`, `held`, `absent` and `findings` are by pool, from the last plan for it;
+    the key None is for records of no pool. `remembered` are the instances that later runs have to hold, too,
+    `held_before` those that an earlier run is known to have held. `swept` is whether a pass was a sweep. `statuses` are
+    from the first plan for each pool. `declared`, `instances` and `actions` were read during the run. `unread` are the
+    pools for which something could not be read that decides about records. `retry` has the messages to return, with the
+    reason, and `again` those to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -43,6 +45,10 @@ class Outcome:
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
+    absent: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
+    remembered: frozenset[Absent] = frozenset()
+    held_before: frozenset[Absent] = frozenset()
+    swept: bool = False
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
     unread: dict[PoolName, str] = field(default_factory=dict)
@@ -58,19 +64,41 @@ class Outcome:
             self.unread.pop(pool.name, None)
             if (because := situation.why_undecided(pool.name)) is not None:
                 self.unread[pool.name] = because
+        self.swept = self.swept or situation.swept
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
             self.unhealthy[status.pool] = status.unhealthy
             self.statuses.setdefault(status.pool, status)
             self.waiting.pop(status.pool, None)
-            self.held.pop(status.pool, None)
-            self.findings.pop(status.pool, None)
+        planned: set[PoolName | None] = {status.pool for status in plan.statuses}
+        if situation.swept:
+            planned.add(None)
+        for place in planned:
+            self.held.pop(place, None)
+            self.absent.pop(place, None)
+            self.findings.pop(place, None)
+        self.remembered = plan.remembered.union(who for who in self.remembered if who[0] not in planned)
         for waiting in plan.waiting:
             self.waiting.setdefault(waiting.pool, []).append(waiting)
         for held in plan.held:
             self.held.setdefault(held.pool, []).append(held)
+        for absent in plan.absent:
+            self.absent.setdefault(absent.pool, []).append(absent)
         for finding in (*plan.findings, *findings):
             self.findings.setdefault(finding.pool, []).append(finding)
+
+    @property
+    def looked_at(self) -> frozenset[PoolName | None]:
+        """The pools whose absent members the run has seen, and None if it has seen the records of no pool."""
+        return frozenset((*self.statuses, None) if self.swept else self.statuses)
+
+    @property
+    def newly_held(self) -> dict[PoolName | None, list[DeleteRecord]]:
+        """The withdrawals that no earlier run is known to have held."""
+        return {
+            pool: [each for each in held if (pool, each.instance_id) not in self.held_before]
+            for pool, held in self.held.items()
+        }
 
     def in_dns(self, pool: PoolName) -> frozenset[InstanceId]:
         """Return the members of `pool` that have a record after the run."""

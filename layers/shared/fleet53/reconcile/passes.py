@@ -73,6 +73,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     timeout = run.settings.admit_timeout
     situation, plan = decide(gathered.situation, guard, run.aws, admit_timeout=timeout, now=run.now())
     outcome.note(situation, plan, gathered.findings)
+    guard = guard.holding(plan.remembered)
     _remember(situation, plan, run)
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
@@ -94,7 +95,8 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     overtaken = find_overtaken(mine, situation, run.aws)
     if overtaken and not last:
         plan = plan.without(overtaken.pools or ())
-        run_pass(overtaken, guard, run, outcome, attempt + 1)
+        ids = [change.instance_id for change in mine if change.instance_id is not None]
+        run_pass(overtaken, guard.telling(ids), run, outcome, attempt + 1)
     unneeded = plan.without(applied.unchanged)
     if _names_are_known(unneeded, situation, run):
         _delete_checks(unneeded, scope, run, applied)

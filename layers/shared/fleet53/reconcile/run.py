@@ -15,6 +15,7 @@ from fleet53.domain.scope import Scope
 from fleet53.planning.changes import CreateCheck, DeleteRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import EC2, Membership
+from fleet53.reconcile.absent import absent_since, known_as_held, requeue_absent
 from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
@@ -46,12 +47,20 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
     found |= _sweeps_of_former_names(signals, found, run)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
+    outcome.held_before = known_as_held(signals.values(), run.aws.absences, now=run.now())
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
         if chosen:
-            guard = Guard(run.settings.max_withdraw_percent, force=force)
+            guard = Guard(
+                run.settings.max_withdraw_percent,
+                force=force,
+                told=frozenset(each for signal in signals.values() for each in signal.instance_ids),
+                held=outcome.held_before,
+                since=absent_since(signals.values()),
+                now=run.now(),
+            )
             _run_passes(chosen, guard, run, outcome)
-    for held in outcome.held.values():
+    for held in outcome.newly_held.values():
         for deletion in held:
             run.log.warning("withdrawal held", extra=describe(deletion))
     complete_hooks(signals, run, outcome)
@@ -64,6 +73,8 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         now=run.now(),
         queue=run.aws.queue,
     )
+    run.aws.absences.note(outcome.remembered, outcome.looked_at, now=run.now())
+    requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:

@@ -40,6 +40,8 @@ def reconcile_message(
     attempt: int = 0,
     since: Mapping[InstanceId, datetime] | None = None,
     actions: Iterable[Action] = (),
+    held: Iterable[InstanceId] = (),
+    absent: Mapping[InstanceId, datetime] | None = None,
 ) -> dict[str, Any]:
     """Return the event that `read_signal` reads as a PoolSignal with these fields."""
     detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
@@ -52,9 +54,13 @@ def reconcile_message(
     if attempt:
         detail["attempt"] = attempt
     if since:
-        detail["since"] = {instance_id: at.isoformat() for instance_id, at in since.items()}
+        detail["since"] = _write_times(since)
     if written := [_write_action(action) for action in actions]:
         detail["actions"] = written
+    if ids := sorted(held):
+        detail["held"] = ids
+    if absent:
+        detail["absent"] = _write_times(absent)
     return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
 
 
@@ -73,8 +79,10 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
     if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_LOOKS or not isinstance(since, dict):
         faults = f"detail.attempt={quoted(attempt)}, detail.since={quoted(since)}"
         raise NotUnderstoodError(f"{what}: {faults}; attempt is a number from 0, since is an object")
-    # As in a tag change, these ids only limit whose wait is looked at again.
-    heard = {InstanceId(each): read_time(text) for each, text in since.items() if INSTANCE_ID.fullmatch(each)}
+    absent, held = detail.get("absent", {}), detail.get("held", [])
+    if not isinstance(absent, dict) or not isinstance(held, list) or not all(is_text(each) for each in held):
+        faults = f"detail.absent={quoted(absent)}, detail.held={quoted(held)}"
+        raise NotUnderstoodError(f"{what}: {faults}; absent is an object, held is a list of instance ids")
     return PoolSignal(
         pools,
         because,
@@ -83,9 +91,21 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
         repair=detail.get("repair") is True,
         force=detail.get("force") is True,
         attempt=attempt,
-        since={instance_id: moment for instance_id, moment in heard.items() if moment is not None},
+        since=_read_times(since),
         actions=_read_actions(detail.get("actions", []), what),
+        held=frozenset(InstanceId(each) for each in held if INSTANCE_ID.fullmatch(each)),
+        absent=_read_times(absent),
     )
+
+
+def _write_times(times: Mapping[InstanceId, datetime]) -> dict[str, str]:
+    return {instance_id: at.isoformat() for instance_id, at in times.items()}
+
+
+def _read_times(written: Mapping[str, Any]) -> dict[InstanceId, datetime]:
+    # As in a tag change, an id that is none limits only whose absence or wait is looked at again.
+    times = {InstanceId(each): read_time(text) for each, text in written.items() if INSTANCE_ID.fullmatch(each)}
+    return {instance_id: at for instance_id, at in times.items() if at is not None}
 
 
 def _write_action(action: Action) -> dict[str, Any]:

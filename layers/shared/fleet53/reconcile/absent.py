@@ -1,0 +1,97 @@
+"""Absent: delayed signals that bring the reconciler back to absent members that are still in DNS.
+
+They are the memory of the guard (Note [Held stays held] in planning/guard.py). They are due at common moments, so that
+several of them merge (Note [Looks merge] in planning/looks.py).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import batched
+from typing import TYPE_CHECKING, Final
+
+from fleet53.planning.looks import OFTEN, next_look_at_absent
+from fleet53.signals.messages import reconcile_message
+from fleet53.signals.model import PoolSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from fleet53.aws.absences import Absences
+    from fleet53.aws.queue import Queue
+    from fleet53.domain.identity import Owner
+    from fleet53.domain.ids import InstanceId, PoolName
+    from fleet53.planning.guard import Absent
+    from fleet53.reconcile.outcome import Outcome
+    from fleet53.signals.model import InstanceSignal
+
+_MOST: Final = 2_000
+"""Instances that one message names: about 130 KB of the 256 KB that SQS takes."""
+
+
+def known_as_held(
+    signals: Iterable[InstanceSignal | PoolSignal], absences: Absences, *, now: datetime
+) -> frozenset[Absent]:
+    """Return what earlier runs held, as far as messages say so or a warm function remembers."""
+    return absences.held(now=now).union((pool, each) for signal, pool in _chains(signals) for each in signal.held)
+
+
+def absent_since(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[Absent, datetime]:
+    """Return when each absence that messages tell of was first seen."""
+    since: dict[Absent, datetime] = {}
+    for signal, pool in _chains(signals):
+        for instance_id, at in signal.absent.items():
+            since[pool, instance_id] = min(at, since.get((pool, instance_id), at))
+    return since
+
+
+def requeue_absent(
+    signals: Collection[InstanceSignal | PoolSignal], outcome: Outcome, *, owner: Owner, now: datetime, queue: Queue
+) -> None:
+    """Queue the next look at the absent members that the run has seen in DNS, for each pool."""
+    since = absent_since(signals)
+    for pool in sorted(outcome.looked_at, key=str):
+        held = {instance_id for where, instance_id in outcome.remembered if where == pool}
+        waits = {each.instance_id for each in outcome.absent.get(pool, ()) if each.instance_id is not None}
+        looked = [signal.attempt for signal, where in _chains(signals) if where == pool]
+        absent = {each: since.get((pool, each), now) for each in waits}
+        queue_look(pool, held, absent, min(looked, default=0), owner=owner, now=now, queue=queue)
+
+
+def queue_look(
+    pool: PoolName | None,
+    held: Collection[InstanceId],
+    absent: Mapping[InstanceId, datetime],
+    attempt: int,
+    *,
+    owner: Owner,
+    now: datetime,
+    queue: Queue,
+) -> None:
+    """Queue a look at absent members of a pool that were looked at `attempt` times before.
+
+    `pool` is None for records at names of no pool. `absent` wait since their time until their absence has lasted. No
+    message is queued where one for all of them is queued already.
+    """
+    keys = [*((pool, each, "held") for each in held), *((pool, each, "absent") for each in absent)]
+    due = next_look_at_absent(owner, attempt, waits=bool(absent), now=now)
+    if all(queue.looks.covers(key, due, now=now) for key in keys):
+        return
+    for part in batched(sorted({*held, *absent}), _MOST, strict=False):
+        message = reconcile_message(
+            None if pool is None else frozenset({pool}),
+            "absent members are still in DNS",
+            attempt=min(attempt, OFTEN) + 1,
+            held=[each for each in part if each in held],
+            absent={each: absent[each] for each in part if each in absent},
+        )
+        queue.send(message, delay=math.ceil((due - now).total_seconds()))
+    queue.looks.note(keys, due, now=now)
+
+
+def _chains(signals: Iterable[InstanceSignal | PoolSignal]) -> Iterator[tuple[PoolSignal, PoolName | None]]:
+    """Yield the signals that name absent members, each with the pool that it is about."""
+    for signal in signals:
+        if isinstance(signal, PoolSignal) and (signal.held or signal.absent):
+            yield from ((signal, pool) for pool in (signal.pools if signal.pools is not None else (None,)))
