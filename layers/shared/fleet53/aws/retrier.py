@@ -40,7 +40,20 @@ _THROTTLED: Final = frozenset(
     }
 )
 """The codes with which AWS's services throttle (botocore.retries.standard has the same)."""
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+"""The codes with which AWS's services say that a permission is missing (their API references, Common Errors)."""
 _BUSY: Final = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestTimeoutException"})
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether AWS said that a permission is missing, in this error or in the one that it was raised from.
+
+    IAM is eventually consistent: right after a deployment, that can be so for some seconds (IAM User Guide,
+    Troubleshooting IAM, "Changes that I make are not always immediately visible").
+    """
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _DENIED
+    return error.__cause__ is not None and is_denied(error.__cause__)
 
 
 @dataclass(frozen=True, slots=True)

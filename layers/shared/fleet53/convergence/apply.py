@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet53.aws.retrier import is_denied
 from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
@@ -34,10 +35,14 @@ MAX_CHARACTERS: Final = 32_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A batch that Route 53 did not make. `pools` are those whose changes were in it; None is a change of no pool."""
+    """A batch that Route 53 did not make. `pools` are those whose changes were in it; None is a change of no pool.
+
+    `denied` is whether a permission was missing.
+    """
 
     pools: frozenset[PoolName | None]
     reason: str
+    denied: bool = False
 
 
 @dataclass(slots=True)
@@ -209,7 +214,7 @@ def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: 
         route53.change_records(batch[0].zone_id, deletions=_deleted(batch), creations=_created(batch))
     except BatchRefusedError as error:
         log.warning("batch refused", extra={"pools": sorted(map(str, pools)), "because": str(error)})
-        applied.refused.append(Refusal(pools, str(error)))
+        applied.refused.append(Refusal(pools, str(error), denied=is_denied(error)))
         return True
     except OutOfTimeError:
         raise

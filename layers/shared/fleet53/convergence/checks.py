@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.health import LEAST_COVERED
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.convergence.instances import add_instances
 from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.domain.source import Source
@@ -35,7 +35,7 @@ def add_checks(situation: Situation, aws: Aws) -> Situation:
         with aws.retrier.within(DISPENSABLE):
             checks = aws.route53.checks()
     except AWS_ERRORS as error:
-        return situation.without(Source.CHECKS, error)
+        return situation.without(Source.CHECKS, error, denied=is_denied(error))
     references = (situation.owner.read_reference(check.reference) for check in checks.values())
     holders = {reference.instance_id for reference in references if reference is not None}
     return add_instances(replace(situation, checks=checks), holders, aws)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fleet53.convergence.checks import add_checks
@@ -13,17 +13,24 @@ from fleet53.domain.finding import Finding
 from fleet53.planning.situation import Situation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.ids import PoolName
     from fleet53.domain.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The situation of some pools, and a finding for each pool or hosted zone that could not be read."""
+    """The situation of some pools, and a finding for each pool or hosted zone that could not be read.
+
+    `denied` are the pools whose hosted zone AWS denied, with the reason.
+    """
 
     situation: Situation
     findings: tuple[Finding, ...]
+    denied: Mapping[PoolName | None, str] = field(default_factory=dict)
 
 
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
@@ -55,4 +62,4 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         for fault in faults
         if scope.covers(fault.name)
     )
-    return Gathered(situation, (*findings, *found.findings))
+    return Gathered(situation, (*findings, *found.findings), found.denied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.domain.source import Source
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
         with aws.retrier.within(DISPENSABLE):
             situation = replace(situation, lifecycle_states=aws.autoscaling.lifecycle_states(in_groups))
     except AWS_ERRORS as error:
-        situation = situation.without(Source.AUTO_SCALING, error)
+        situation = situation.without(Source.AUTO_SCALING, error, denied=is_denied(error))
     try:
         with aws.retrier.within(DISPENSABLE):
             return replace(situation, spot=aws.ec2.spot_status(by_spot))
     except AWS_ERRORS as error:
-        return situation.without(Source.SPOT, error)
+        return situation.without(Source.SPOT, error, denied=is_denied(error))
 
 
 def _is_member(instance: Instance, situation: Situation) -> bool:

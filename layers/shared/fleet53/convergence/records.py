@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet53.aws.retrier import is_denied
 from fleet53.convergence.pools import unreadable_zone
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import Finding, FindingKind
@@ -28,7 +29,8 @@ class FoundRecords:
 
     `at_pools` holds every record at a pool's name, whoever made it. A pool whose hosted zone cannot be read is missing
     there, and has a fault. `orphans`, `others` (ours at names of pools outside the pass) and `findings` come from a
-    sweep only. It is `blind` if it could not read one of the hosted zones.
+    sweep only. It is `blind` if it could not read one of the hosted zones. `denied` are the pools whose hosted zone AWS
+    denied, with the reason.
     """
 
     at_pools: Mapping[PoolName, tuple[Record, ...]]
@@ -37,6 +39,7 @@ class FoundRecords:
     others: tuple[tuple[ZoneId, Record], ...] = ()
     findings: tuple[Finding, ...] = ()
     blind: bool = False
+    denied: Mapping[PoolName | None, str] = field(default_factory=dict)
 
     def holders(self, owner: Owner) -> set[InstanceId]:
         """Return the instances that hold one of the owner's records."""
@@ -50,12 +53,15 @@ def read_records(usable: UsablePools, aws: Aws) -> FoundRecords:
     """Read the records at the name of each usable pool."""
     found: dict[PoolName, tuple[Record, ...]] = {}
     faults: list[PoolFault] = []
+    denied: dict[PoolName | None, str] = {}
     for pool in usable.pools:
         try:
             found[pool.name] = aws.route53.records_at(pool.zone_id, pool.record_name)
         except ZoneUnreadableError as error:
             faults.append(unreadable_zone(pool, error))
-    return FoundRecords(found, tuple(faults))
+            if is_denied(error):
+                denied[pool.name] = str(error)
+    return FoundRecords(found, tuple(faults), denied=denied)
 
 
 def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
@@ -66,6 +72,7 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
     others: list[tuple[ZoneId, Record]] = []
     findings: list[Finding] = []
     blind = False
+    denied: dict[PoolName | None, str] = {}
     for zone_id in sorted({*settings.zone_ids, *(pool.zone_id for pool in usable.pools)}):
         here = [pool for pool in usable.pools if pool.zone_id == zone_id]
         try:
@@ -73,6 +80,8 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
         except ZoneUnreadableError as error:
             blind = blind or not isinstance(error, ZoneGoneError)
             faults += (unreadable_zone(pool, error) for pool in here)
+            if is_denied(error):
+                denied |= {pool.name: str(error) for pool in here}
             if not any(pool.zone_id == zone_id for pool in usable.declared.pools):
                 findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
             continue
@@ -83,4 +92,4 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
         orphans += (OrphanRecord(zone_id, record) for record in ours if record.name not in names)
         outside = names - {pool.record_name for pool in here}
         others += ((zone_id, record) for record in ours if record.name in outside)
-    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind=blind)
+    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind, denied)

@@ -39,8 +39,8 @@ class Guard:
     """Lets `max_withdraw_percent` (0 to 100) of a pool be withdrawn because of absence, or all with `force`.
 
     `told` are the instances that an event of this run names, None where every absence counts at once. `held` are those
-    that an earlier run is known to have held, and `since` when an absence was first seen, if it was before. `now` is
-    None only where every absence counts at once. Note [Held stays held].
+    that an earlier run is known to have held, and `since` when an absence was first seen, if it was before. Without
+    `now`, none has lasted. Note [Held stays held].
     """
 
     max_withdraw_percent: int

@@ -44,7 +44,7 @@ class Situation:
     account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check that is
     missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they are
     read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be read,
-    with the reason.
+    with the reason, and `denied` those of it that AWS denied.
     """
 
     owner: Owner
@@ -66,6 +66,7 @@ class Situation:
     blind: bool = False
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)
+    denied: frozenset[Source] = frozenset()
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return the membership of the instance in `pool`, with its reason."""
@@ -84,9 +85,10 @@ class Situation:
         verdicts = (self.verdict(instance_id, pool) for instance_id in sorted(self.tagged_for(pool)))
         return next((verdict.because for verdict in verdicts if verdict.unread), None)
 
-    def without(self, source: Source, because: object) -> Situation:
-        """Return the situation without a source that could not be read."""
-        return replace(self, unread={**self.unread, source: str(because)})
+    def without(self, source: Source, because: object, *, denied: bool = False) -> Situation:
+        """Return the situation without a source that could not be read; `denied` is whether AWS denied it."""
+        unread = {**self.unread, source: str(because)}
+        return replace(self, unread=unread, denied=self.denied | {source} if denied else self.denied)
 
     def own_records(self) -> Iterator[tuple[ZoneId, Record]]:
         """Yield every record of ours that was read, with its hosted zone."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, REFUSED_HERE, Limits
+from fleet53.aws.retrier import AWS_ERRORS, REFUSED_HERE, Limits, is_denied
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.behind import send_again
 from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
-from fleet53.reconcile.run import reconcile
+from fleet53.reconcile.run import find_patient, reconcile
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
 from fleet53.telemetry.events import run_events, send_events
@@ -43,12 +43,13 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     signals, returned = _read_signals(records.values(), connection.settings.pool_tag_key, log)
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
     outcome = Outcome()
-    failed = _reconcile(signals, Run(connection.settings, connection.aws, log, connection.now), outcome)
+    received = {message_id: _received(record) for message_id, record in records.items()}
+    failed = _reconcile(signals, Run(connection.settings, connection.aws, log, connection.now, received), outcome)
     again = {each: delay for each, delay in outcome.again.items() if each not in outcome.retry}
     bodies = {message_id: record["body"] for message_id, record in records.items()}
     outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
     returned |= outcome.retry
-    failed = failed or any(_received(records[message_id]) > 1 for message_id in outcome.retry)
+    failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.patient)
     measured += measure_run(outcome, signals.values(), now=connection.now())
     # A message that is returned once was throttled, or another pass changed the records first. That is no failure.
     measured += [Measurement("RunsFailed", int(failed)), *measure_requests(connection.retrier)]
@@ -77,6 +78,9 @@ def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
                 _reconcile({message: signal}, run, outcome)
         else:
             outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
+            if is_denied(error):
+                outcome.patient |= find_patient(signals, run)
+                return not outcome.patient >= signals.keys()
         return True
     return False
 

@@ -31,8 +31,10 @@ class Outcome:
     the key None is for records of no pool. `remembered` are the instances that later runs have to hold, too,
     `held_before` those that an earlier run is known to have held. `swept` is whether a pass was a sweep. `statuses` are
     from the first plan for each pool. `declared`, `instances` and `actions` were read during the run. `unread` are the
-    pools for which something could not be read that decides about records. `retry` has the messages to return, with the
-    reason, and `again` those to queue again, and after what time, because EC2 does not show yet what their event says.
+    pools for which something could not be read that decides about records, `denied` those for which AWS denied a call.
+    `retry` has the messages to return, with the reason; `patient` are those of them that are returned because of a
+    denied call (Note [Denied at first] in run.py). `again` has the messages to queue again, and after what time,
+    because EC2 does not show yet what their event says.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -52,7 +54,9 @@ class Outcome:
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
     unread: dict[PoolName, str] = field(default_factory=dict)
+    denied: dict[PoolName | None, str] = field(default_factory=dict)
     retry: dict[MessageId, str] = field(default_factory=dict)
+    patient: set[MessageId] = field(default_factory=set)
     again: dict[MessageId, timedelta] = field(default_factory=dict)
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
@@ -64,6 +68,8 @@ class Outcome:
             self.unread.pop(pool.name, None)
             if (because := situation.why_undecided(pool.name)) is not None:
                 self.unread[pool.name] = because
+                if situation.denied:
+                    self.denied[pool.name] = because
         self.swept = self.swept or situation.swept
         for status in plan.statuses:
             self.ready[status.pool] = status.ready

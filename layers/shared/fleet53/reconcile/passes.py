@@ -15,7 +15,7 @@ records are. The withdrawals of the pass are made by then and do not wait for it
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
@@ -33,7 +33,7 @@ from fleet53.planning.plan import make_plan
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from fleet53.planning.changes import DeleteCheck, Plan
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Place, Situation
-    from fleet53.reconcile.outcome import Outcome
+    from fleet53.reconcile.outcome import MessageId, Outcome
 
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or an admission was overtaken."""
@@ -55,12 +55,16 @@ _LATER: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run works with: the stack's settings, the adapters to AWS, a log and a clock."""
+    """What a run works with: the stack's settings, the adapters to AWS, a log and a clock.
+
+    `received` is how often each message of the run was received, this time included.
+    """
 
     settings: Settings
     aws: Aws
     log: Log
     now: Callable[[], datetime]
+    received: Mapping[MessageId, int] = field(default_factory=dict)
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
@@ -73,6 +77,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     timeout = run.settings.admit_timeout
     situation, plan = decide(gathered.situation, guard, run.aws, admit_timeout=timeout, now=run.now())
     outcome.note(situation, plan, gathered.findings)
+    outcome.denied |= gathered.denied
     guard = guard.holding(plan.remembered)
     _remember(situation, plan, run)
     for source, because in situation.unread.items():
@@ -225,4 +230,6 @@ def _report_refusals(applied: Applied, outcome: Outcome) -> None:
     for refusal in applied.refused:
         for pool in refusal.pools:
             finding = Finding(FindingKind.CHANGE_REFUSED, refusal.reason, pool)
+            if refusal.denied:
+                outcome.denied[pool] = refusal.reason
             outcome.findings.setdefault(pool, []).append(finding)

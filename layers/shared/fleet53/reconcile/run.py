@@ -1,12 +1,18 @@
-"""Run: from signals to changes in Route 53, completed lifecycle actions and timers."""
+"""Run: from signals to changes in Route 53, completed lifecycle actions and timers.
+
+Note [Denied at first]: IAM is eventually consistent, so right after a deployment AWS may deny what the stack's policies
+allow. What a denied call could not do is done when the message comes again, after 5, 10 and 20 seconds. Only what is
+denied the fourth time is final. Until then it counts as no failed run. The creation of a health check is not among
+these calls: its member waits, and the next look at it creates the check.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ids import InstanceId, PoolName
@@ -31,6 +37,9 @@ if TYPE_CHECKING:
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
 
+PATIENCE: Final = 4
+"""How often a message is received until a call that AWS denies is final: Note [Denied at first]."""
+
 type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
 
 
@@ -47,7 +56,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
     found |= _sweeps_of_former_names(signals, found, run)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
-    outcome.held_before = known_as_held(signals.values(), run.aws.absences, now=run.now())
+    outcome.held_before |= known_as_held(signals.values(), run.aws.absences, now=run.now())
     for force in (False, True):
         chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
         if chosen:
@@ -210,6 +219,24 @@ def _undecided(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[Mess
     }
 
 
+def _denied(scopes: Mapping[MessageId, Scope], run: Run, outcome: Outcome) -> dict[MessageId, str]:
+    """Return the messages about pools for which AWS denied a call, each with the reason: Note [Denied at first]."""
+    return {
+        message: because
+        for message in find_patient(scopes, run)
+        if (because := next((why for pool, why in outcome.denied.items() if _concerns(scopes[message], pool)), None))
+    }
+
+
+def _concerns(scope: Scope, pool: PoolName | None) -> bool:
+    return scope.sweep if pool is None else scope.covers(pool)
+
+
+def find_patient(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
+    """Return the messages for which a denied call is not final yet: Note [Denied at first]."""
+    return {message for message in messages if run.received.get(message, PATIENCE) < PATIENCE}
+
+
 def _forces(signal: InstanceSignal | PoolSignal) -> bool:
     return isinstance(signal, PoolSignal) and signal.force
 
@@ -219,8 +246,13 @@ def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outco
     try:
         run_pass(Scope.union(scopes.values()), guard, run, outcome)
         outcome.retry |= _undecided(scopes, outcome)
+        denied = _denied(scopes, run, outcome)
+        outcome.retry |= denied
+        outcome.patient |= denied.keys()
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
+        if is_denied(error):
+            outcome.patient |= find_patient(scopes, run)
     except Exception as error:  # an unexpected error in one pool must not stop the others
         run.log.exception("pass failed", extra={"messages": sorted(scopes)})
         if len(scopes) == 1:

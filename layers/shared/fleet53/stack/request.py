@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.config.schedule import audit_period
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.messages import reconcile_message
@@ -13,11 +13,15 @@ from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleet53.aws.clients import Connection, StackAws
     from fleet53.domain.log import Log
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 """The status of a stack that is being deleted, or whose creation is rolled back (DescribeStacks, StackStatus)."""
+_DENIED_PAUSES: Final = (5, 10, 20, 25)
+"""Seconds between tries of a call that AWS denies."""
 _MAX_REASON: Final = 1500
 """Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
 _WAYS_ON: Final = (
@@ -83,7 +87,7 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
     aws = connection.aws
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
-        aws.queue.send(reconcile_message(None, because))
+        _queue_first_pass(reconcile_message(None, because), connection)
         _start_audit(request, aws, log)
         return Answer(succeeded=True, because="a pass over all pools is queued")
     if not request.withdraws:
@@ -93,6 +97,23 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
         return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
     return _withdraw(connection, log)
+
+
+def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAws]) -> None:
+    """Queue the message, also if AWS denies it at first: IAM may know the new role's policies only after some seconds.
+
+    CloudFormation would roll back the creation of the stack otherwise.
+    """
+    for pause in _DENIED_PAUSES:
+        try:
+            connection.aws.queue.send(message)
+        except AWS_ERRORS as error:
+            if not is_denied(error):
+                raise
+            connection.retrier.wait(pause, "until IAM allows the first message")
+        else:
+            return
+    connection.aws.queue.send(message)
 
 
 def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
