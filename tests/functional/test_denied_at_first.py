@@ -13,7 +13,7 @@ from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, audit, in_dns, see_healthy, signal
+from tests.functional.views import admitted, audit, checks_of, in_dns, see_healthy, signal
 
 if TYPE_CHECKING:
     from typing import Any
@@ -80,6 +80,25 @@ def test_a_creation_that_is_denied_is_made_in_the_next_look_and_returns_no_messa
 
     assert in_dns(lab) == {web}
     assert {str(each.result) for each in lab.invocations} == {"{'batchItemFailures': []}"}
+
+
+def test_deletions_of_checks_that_are_denied_for_good_return_no_message_for_ever(lab: Lab) -> None:
+    lab.timers = ()
+    (web,) = admitted(lab, 1)
+    lab.faults.order(Fault.DENIED, "route53:DeleteHealthCheck")
+    lab.invocations.clear()
+    lab.fleet.terminate(web)
+    lab.run(600, step=5)
+    assert in_dns(lab) == set()
+    assert len(checks_of(lab, web)) == 1
+    assert len(lab.invocations) == 4
+    assert failed_runs(lab) == 0
+    assert lab.invocations[-1].metric("Findings", Pool="web", Kind="orphan-check") == [1.0]
+
+    lab.faults.end()
+    audit(lab, {"repair": True})
+    lab.settle()
+    assert checks_of(lab, web) == []
 
 
 def test_reads_that_are_denied_for_good_are_failed_runs(lab: Lab) -> None:

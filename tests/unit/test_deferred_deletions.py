@@ -13,6 +13,7 @@ from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteCheck, Plan
+from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run, _delete_checks
 from fleet53.signals.model import PoolSignal
 from fleet53.signals.read import read_signal
@@ -28,7 +29,7 @@ def message(scope: Scope) -> PoolSignal:
         DeleteCheck(None, InstanceId("i-0a"), CheckId(f"c-{number}"), None, FindingKind.ORPHAN_CHECK, "-")
         for number in range(26)
     )
-    _delete_checks(Plan(delete_checks=deletions), scope, run, Applied())
+    _delete_checks(Plan(delete_checks=deletions), scope, run, Outcome(), Applied())
     (left,) = sent
     assert left.pop("delay") == 60
     signal = read_signal(json.dumps(left), "fleet53:pool")

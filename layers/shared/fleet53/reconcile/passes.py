@@ -18,7 +18,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
@@ -104,7 +104,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
         run_pass(overtaken, guard.telling(ids), run, outcome, attempt + 1)
     unneeded = plan.without(applied.unchanged)
     if _names_are_known(unneeded, situation, run):
-        _delete_checks(unneeded, scope, run, applied)
+        _delete_checks(unneeded, scope, run, outcome, applied)
     elif not _deferred(unneeded.delete_checks, scope, run):
         pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
         run_pass(Scope(pools, sweep=True), guard, run, outcome, attempt)
@@ -140,11 +140,24 @@ def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
     return not check_ids or run.aws.names.only_at(here, check_ids, situation.places, now=run.now())
 
 
-def _delete_checks(plan: Plan, scope: Scope, run: Run, applied: Applied) -> None:
-    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass."""
+def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied: Applied) -> None:
+    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass.
+
+    If AWS denies it, the checks that are left are findings, and the next sweep tries again. Everything else is done.
+    """
     left = plan.delete_checks
     while left and not _deferred(left, scope, run):
-        delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
+        try:
+            delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
+        except AWS_ERRORS as error:
+            if not is_denied(error):
+                raise
+            because = f"up to {len(left)} checks are not deleted: {error}"
+            run.log.warning("checks not deleted", extra={"because": because})
+            for pool in {change.pool for change in left}:
+                outcome.denied[pool] = because
+                applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
+            return
         left = left[_FEW_CHECKS:]
 
 
