@@ -16,6 +16,8 @@ from fleet53.report.json import as_json
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from fleet53.report.model import Report
+
 logger = Logger()
 clients = Clients()
 
@@ -27,8 +29,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
     request = read_request(event)
     report = audit(request, connection.settings, connection.aws, logger, now=connection.now())
     publish(report, connection, logger)
-    if request.format == "json":
+    written = _write(report, request.format)
+    return {"verdict": report.verdict.value, "report": written} if request.verdict else written
+
+
+def _write(report: Report, form: str) -> dict[str, Any] | str:
+    if form == "json":
         return as_json(report)
     from fleet53.report import text  # noqa: PLC0415 - the scheduled audit never loads what writes tables
 
-    return text.as_markdown(report) if request.format == "markdown" else text.as_text(report)
+    return text.as_markdown(report) if form == "markdown" else text.as_text(report)

@@ -32,14 +32,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
     view = read_view(event, context.invoked_function_arn)
     try:
         request = read_request(event)
-    except NotUnderstoodError as error:
-        logger.warning("widget event not valid", extra={"because": str(error)})
-        return write_failure("These parameters are not understood", str(error), view, again=False)
-    view = replace(view, pools=None if request.pools is None else tuple(request.pools))
-    try:
+        view = replace(view, pools=None if request.pools is None else tuple(request.pools))
         connection = clients.connect(os.environ, context)
         report = audit(request.audit, connection.settings, connection.aws, logger, now=connection.now())
         page = write_page(report, view, repaired=request.audit.repair)
+    except NotUnderstoodError as error:
+        logger.warning("widget event not valid", extra={"because": str(error)})
+        return write_failure("These parameters are not understood", str(error), view, again=False)
     except Exception as error:  # whatever it is, the viewer gets a page
         logger.exception("audit failed")
         return write_failure("The audit failed", f"{type(error).__name__}: {error}", view)

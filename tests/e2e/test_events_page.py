@@ -40,6 +40,10 @@ def test_the_patterns_shown_match_events_of_ours() -> None:
         "Instance Admitted",
         "Instance Withdrawn",
         "Withdrawal Held",
+        "Pool Unanswered",
+        "Pool Answered",
+        "Member Unhealthy",
+        "Member Healthy",
     ]
     (put_rule,) = (words for words in PAGE.commands() if words[2] == "put-rule")
     pattern = json.loads(put_rule[put_rule.index("--event-pattern") + 1])

@@ -181,7 +181,7 @@ def test_make_audit_prints_the_text_of_the_report(lab: RunningLab) -> None:
     ran = ran_audit(lab, "STACK=fleet53")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.startswith("fleet53.eu-west-1.123456789012, ")
-    assert "\nIn sync. Nothing is queued.\n" in ran.stdout
+    assert "\nIn sync and healthy. Nothing is queued.\n" in ran.stdout
     assert all(f" {address} " in ran.stdout for address in addresses)
 
 
@@ -196,7 +196,7 @@ def test_make_audit_says_in_a_line_why_the_audit_failed(lab: RunningLab) -> None
     assert ran.returncode == 2
     said, *makes_own = ran.stderr.splitlines()
     assert said.startswith("the audit failed: NotUnderstoodError: it's=True: Extra inputs are not permitted; right is ")
-    assert [line for line in makes_own if "Error 1" not in line] == []
+    assert [line for line in makes_own if "Error 2" not in line] == []
 
 
 def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) -> None:
@@ -205,7 +205,7 @@ def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) 
     assert (ran.returncode, ran.stdout) == (2, "")
     assert said.startswith("stack fleet35: ")
     assert "does not exist" in said
-    assert [line for line in makes_own if "Error 2" not in line] == []
+    assert [line for line in makes_own if "Error 1" not in line] == []
 
 
 def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) -> None:

@@ -15,6 +15,7 @@ from fleet53.config.pools import read_pool
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.pool import Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2
+from fleet53.report.verdict import Verdict
 from lab.world import RECORD, Lab
 from tests.e2e.commands import ROOT, TEMPLATE, faults, make_targets
 from tests.e2e.markdown import Page, spans_in
@@ -93,7 +94,7 @@ def test_every_name_in_camel_case_is_of_the_template_a_metric_or_aws() -> None:
 
 
 def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> None:
-    known = {*FindingKind, *allowed_values(), *EC2, *AUTO_SCALING}
+    known = {*FindingKind, *Verdict, *allowed_values(), *EC2, *AUTO_SCALING}
     assert [span for span in named(r"[a-z0-9]+(-[a-z0-9]+)+") if span[1] not in known] == []
 
 

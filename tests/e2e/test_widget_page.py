@@ -75,20 +75,20 @@ def test_a_record_deleted_by_hand_is_shown_and_repaired_by_its_button(
     browser.press("Repair")
     question = browser.answer(accept=True)
     assert question.startswith("Repair 1 of the findings?")
-    assert browser.texts(".f53-notice h2") == ["1 signal queued"]
+    assert browser.texts(".f53-notice h2") == ["A repair is queued"]
 
     lab.settle()
     assert in_dns(lab) == set(members)
     browser.press("Check now")
     browser.wait()
-    assert heading(browser) == "In sync"
+    assert heading(browser) == "In sync and healthy"
     assert [row.split(" i-")[0] for row in browser.texts(".f53-members tbody tr")] == ["In DNS"] * 3
     assert "Repair" not in browser.texts("#widget button")
     assert browser.complaints() == []
 
 
 def test_a_repair_that_is_not_confirmed_does_nothing(lab: Lab, console: Console, browser: Browser) -> None:
-    (member,) = admitted(lab, 1)
+    member, other = admitted(lab, 2)
     delete_record(lab, record_of(lab, member))
     browser.open(console.url, width=1200)
     calls = len(lab.invocations)
@@ -97,7 +97,7 @@ def test_a_repair_that_is_not_confirmed_does_nothing(lab: Lab, console: Console,
 
     assert len(lab.invocations) == calls
     lab.settle()
-    assert in_dns(lab) == set()
+    assert in_dns(lab) == {other}
     assert heading(browser) == "1 drifted"
 
 
@@ -153,6 +153,7 @@ SITUATIONS: Final = {
     "hundred": reports.crowd(),
     "ten": reports.report(reports.pool(*(reports.member(number) for number in range(10)))),
     "empty": reports.empty(),
+    "outage": reports.outage(),
     "no-pool": reports.report(),
     "unreadable-zone": reports.unreadable(),
     "guard": reports.guarded(),

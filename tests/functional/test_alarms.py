@@ -20,10 +20,13 @@ TO_ALL = '{"source": "fleet53", "detail-type": "Reconcile", "detail": {"pools": 
 ALARMS = {
     "DeadLettersAlarm",
     "DriftAlarm",
+    "FindingsAlarm",
     "NoAuditAlarm",
+    "PoolUnansweredAlarm",
     "QuotaAlarm",
     "ReconcilerErrorsAlarm",
     "SignalAgeAlarm",
+    "UnhealthyMembersAlarm",
     "WithdrawalsHeldAlarm",
 }
 
@@ -55,9 +58,12 @@ def mailbox(lab: Lab) -> str:
 
 def mail(lab: Lab, url: str) -> list[dict[str, str]]:
     """Return what the topic has published since the last look."""
-    messages = lab.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-    for message in messages:
-        lab.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    sqs = lab.client("sqs")
+    messages: list[dict[str, str]] = []
+    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        for message in received:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        messages += received
     return [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
 
 
@@ -75,19 +81,27 @@ def test_a_fresh_stack_is_quiet_over_an_hour_of_normal_life(lab: Lab) -> None:
 
     assert seen == set()
     assert lab.alarms.states() == dict.fromkeys(ALARMS, "OK")
-    assert mail(lab, url) == []
+    assert {each["OldStateValue"] for each in mail(lab, url)} == {"INSUFFICIENT_DATA"}
+
+
+def test_a_stack_without_any_instance_is_quiet(lab: Lab) -> None:
+    assert rung(lab, 40) == set()
 
 
 def test_alarms_know_nothing_at_first(lab: Lab) -> None:
     assert lab.alarms.states() == dict.fromkeys(ALARMS, "INSUFFICIENT_DATA")
 
 
-def test_the_topic_is_told_once_what_goes_off_and_what_to_do(lab: Lab) -> None:
+def test_the_topic_is_told_once_what_goes_off_and_what_to_do_and_once_that_it_ended(lab: Lab) -> None:
     url = mailbox(lab)
-    lab.client("sqs").send_message(QueueUrl=lab.deployment.queue_url("DeadLetters"), MessageBody="reboot all")
+    dead = lab.deployment.queue_url("DeadLetters")
+    lab.client("sqs").send_message(QueueUrl=dead, MessageBody="reboot all")
+    rung(lab, 5)
+    lab.client("sqs").purge_queue(QueueUrl=dead)
     rung(lab, 5)
 
-    (told,) = mail(lab, url)
+    told, ended = (each for each in mail(lab, url) if each["OldStateValue"] != "INSUFFICIENT_DATA")
+    assert (ended["AlarmName"], ended["NewStateValue"]) == ("fleet53-DeadLettersAlarm", "OK")
     assert (told["AlarmName"], told["OldStateValue"], told["NewStateValue"]) == (
         "fleet53-DeadLettersAlarm",
         "OK",
@@ -187,7 +201,7 @@ def test_a_message_that_nobody_can_read_is_no_failed_run(lab: Lab) -> None:
 
 def test_drift_is_an_alarm_when_two_audits_have_seen_it_and_not_after_one(reporting: Lab) -> None:
     lab = reporting
-    (web,) = admitted(lab, 1)
+    web, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
 
     assert rung(lab, 28) == set()
@@ -198,17 +212,17 @@ def test_drift_is_an_alarm_when_two_audits_have_seen_it_and_not_after_one(report
 
 
 def test_drift_that_is_repaired_is_no_alarm(lab: Lab) -> None:
-    (web,) = admitted(lab, 1)
+    web, other = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
 
     assert rung(lab, 40) == set()
-    assert in_dns(lab) == {web}
+    assert in_dns(lab) == {web, other}
 
 
 def test_drift_that_two_audits_of_one_period_see_is_no_alarm_where_the_next_one_does_not(reporting: Lab) -> None:
     lab = reporting
     rung(lab, 3)
-    (web,) = admitted(lab, 1)
+    web, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
     lab.audit()
     rung(lab, 5)
@@ -282,7 +296,58 @@ def test_a_quota_that_is_nearly_used_up_is_an_alarm_until_there_is_room_again(la
     assert lab.alarms.ringing() == set()
 
 
+# -- answers
+
+
+def test_a_pool_whose_last_member_ends_is_an_alarm_within_a_minute_until_it_is_answered_again(lab: Lab) -> None:
+    members = admitted(lab, 2)
+    rung(lab, 20)
+    for instance_id in members:
+        lab.fleet.terminate(instance_id)
+
+    assert rung(lab, 2) == {"PoolUnansweredAlarm"}
+    rung(lab, 40)
+    assert lab.alarms.ringing() == {"PoolUnansweredAlarm"}
+    admitted(lab, 1)
+    rung(lab, 17)
+    assert lab.alarms.ringing() == set()
+
+
+def test_a_pool_that_its_fallback_answers_for_is_no_alarm(lab: Lab) -> None:
+    lab.put_pool("web", fallback="52.95.9.9")
+    (only,) = admitted(lab, 1)
+    lab.fleet.terminate(only)
+
+    assert rung(lab, 35) == set()
+
+
+def test_unhealthy_members_are_an_alarm_after_two_audits_where_they_are_half_of_a_pool(lab: Lab) -> None:
+    members = admitted(lab, 4)
+    lab.report_health(members[0], 0)
+    assert rung(lab, 35) == set()
+    lab.report_health(members[1], 0)
+
+    assert rung(lab, 35) == {"UnhealthyMembersAlarm"}
+    lab.report_health(members[0], 100)
+    rung(lab, 17)
+    assert lab.alarms.ringing() == set()
+
+
+def test_a_finding_that_a_repair_does_not_fix_is_an_alarm_after_two_audits(lab: Lab) -> None:
+    admitted(lab, 1)
+    lab.put_pool_text("api", "{}")
+
+    assert rung(lab, 14) == set()
+    assert rung(lab, 20) == {"FindingsAlarm"}
+    lab.delete_pool("api")
+    rung(lab, 17)
+    assert lab.alarms.ringing() == set()
+
+
 # -- the stack
+
+
+FOLLOW = ("DriftAlarm", "FindingsAlarm", "NoAuditAlarm", "UnhealthyMembersAlarm")
 
 
 def periods(lab: Lab) -> dict[str, int]:
@@ -292,13 +357,13 @@ def periods(lab: Lab) -> dict[str, int]:
         seconds = [alarm["Period"]] if "Period" in alarm else []
         seconds += [query["MetricStat"]["Period"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
         found[alarm["AlarmName"].removeprefix("fleet53-")] = seconds[0]
-    return {name: found[name] for name in ("DriftAlarm", "NoAuditAlarm")}
+    return {name: found[name] for name in FOLLOW}
 
 
 def test_alarms_follow_the_schedule_of_the_audit_and_its_changes(lab: Lab) -> None:
-    assert periods(lab) == {"DriftAlarm": 900, "NoAuditAlarm": 900}
+    assert periods(lab) == dict.fromkeys(FOLLOW, 900)
     lab.update_stack({"AuditSchedule": "rate(2 hours)"})
-    assert periods(lab) == {"DriftAlarm": 7200, "NoAuditAlarm": 7200}
+    assert periods(lab) == dict.fromkeys(FOLLOW, 7200)
 
 
 def test_a_schedule_that_becomes_faster_is_no_missing_audit() -> None:

@@ -182,6 +182,16 @@ def test_an_order_that_cannot_be_read_is_refused_with_the_key_and_the_value(lab:
     assert queued(lab) == []
 
 
+def test_a_pool_that_is_not_declared_is_refused_with_those_that_are_and_nothing_is_queued(lab: Lab) -> None:
+    lab.put_pool_text("api", "{}")
+    admitted(lab, 1)
+    invocation = lab.invoke("AuditFunction", {"pools": ["web", "nope"], "repair": True})
+
+    assert type(invocation.error).__name__ == "NotUnderstoodError"
+    assert str(invocation.error) == "pools=['nope']: not declared; the declared pools are api, web"
+    assert queued(lab) == []
+
+
 # -- what it reports
 
 
@@ -205,6 +215,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
     assert report == {
         "owner": OWNER,
         "in_sync": False,
+        "verdict": "drift",
         "pools": [
             {
                 "name": "web",
@@ -214,6 +225,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
                 "healthy": 1,
                 "pending": 1,
                 "standby": 0,
+                "verdict": "some-unhealthy",
             }
         ],
         "findings": [

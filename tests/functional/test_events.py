@@ -84,7 +84,8 @@ def test_an_admission_is_told_as_eventbridge_delivers_it(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     check, address = check_of(lab, web), lab.fleet.address(web)
 
-    (event,) = told(lab)
+    event, answered = told(lab)
+    assert answered["detail-type"] == "Pool Answered"
     assert (event["source"], event["detail-type"]) == ("fleet53", "Instance Admitted")
     assert (event["account"], event["region"]) == ("123456789012", "eu-west-1")
     assert event["time"] == event["detail"].pop("at")
@@ -215,6 +216,50 @@ def test_an_audit_that_finds_no_drift_tells_nothing(lab: Lab) -> None:
     assert told(lab) == []
 
 
+def test_a_pool_that_loses_its_last_member_and_gets_another_one_is_told(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    told(lab)
+    lab.fleet.terminate(web)
+    lab.settle()
+    emptied = {"owner": OWNER, "pool": "web", "record_name": "app.example.com"}
+    because = "the last member was withdrawn, and the pool has no fallback"
+    assert details(lab, "Pool Unanswered") == [emptied | {"because": because}]
+
+    lab.audit()
+    assert details(lab, "Pool Unanswered") == [emptied | {"because": "no record is at the pool's name"}]
+
+    admitted(lab, 1)
+    assert details(lab, "Pool Answered") == [emptied]
+
+
+def test_one_of_two_members_that_ends_leaves_its_pool_answered(lab: Lab) -> None:
+    web, _ = admitted(lab, 2)
+    told(lab)
+    lab.fleet.terminate(web)
+    lab.settle()
+
+    assert [event["detail-type"] for event in told(lab)] == ["Instance Withdrawn"]
+
+
+def test_a_member_that_becomes_unhealthy_and_healthy_again_is_told_by_audits(lab: Lab) -> None:
+    web, _ = admitted(lab, 2)
+    told(lab)
+    lab.clock.advance(60)  # into another minute: CloudWatch shows the average of each
+    lab.report_health(web, 0)
+    lab.audit()
+    (unhealthy,) = told(lab)
+    assert unhealthy["detail-type"] == "Member Unhealthy"
+    assert (unhealthy["detail"]["instance_id"], unhealthy["detail"]["percent_healthy"]) == (web, 0.0)
+    assert unhealthy["detail"]["since"] == "2026-01-05T12:01:00Z"
+
+    lab.clock.advance(60)
+    lab.report_health(web)
+    lab.audit()
+    (healthy,) = told(lab)
+    assert healthy["detail-type"] == "Member Healthy"
+    assert (healthy["detail"]["instance_id"], healthy["detail"]["since"]) == (web, "2026-01-05T12:02:00Z")
+
+
 def test_withdrawals_that_are_still_held_are_told_by_every_audit(lab: Lab) -> None:
     gone = vanished(lab)
     told(lab)
@@ -243,12 +288,12 @@ def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) 
     assert in_dns(lab) == {web}
     assert lab.invocations[-1].result == {"batchItemFailures": []}
     assert log_lines(lab, "message returned") == []
-    (line,) = log_lines(lab, "event not sent")
+    line, _ = log_lines(lab, "event not sent")
     assert line["because"] == "Instance Admitted: InternalFailure: EventBridge could not take the event"
 
 
 def test_an_audit_that_may_not_tell_reports_all_the_same(lab: Lab) -> None:
-    (web,) = admitted(lab, 1)
+    web, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
     lab.bus.refusals = 1000
 
@@ -265,6 +310,7 @@ def test_what_is_told_is_no_signal(lab: Lab) -> None:
 
     assert {event["detail-type"] for event in lab.bus.sent if event["source"] == "fleet53"} == {
         "Instance Admitted",
+        "Pool Answered",
         "Withdrawal Held",
         "Drift Detected",
     }
@@ -291,6 +337,8 @@ def test_all_that_a_story_tells_is_as_the_schema_says_and_no_more(lab: Lab) -> N
         "Drift Detected",
         "Instance Admitted",
         "Instance Withdrawn",
+        "Pool Answered",
+        "Pool Unanswered",
         "Withdrawal Held",
     }
     for event in events:

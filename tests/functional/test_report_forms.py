@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional.views import admitted, audit, delete_record, log_lines, record_of
+from tests.functional.views import admitted, audit, delete_record, launched, log_lines, record_of
 
 if TYPE_CHECKING:
     from lab.world import Lab
@@ -63,7 +63,7 @@ def test_json_is_what_is_answered_where_nothing_is_said_and_where_it_is(lab: Lab
 
 @pytest.mark.parametrize("form", ["text", "markdown"])
 def test_a_form_changes_neither_the_repair_nor_the_log(lab: Lab, form: str) -> None:
-    (first,) = admitted(lab, 1)
+    first, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, first))
     said = answer(lab, {"repair": True, "format": form})
 
@@ -80,3 +80,57 @@ def test_what_a_tag_says_obeys_nobody_on_a_terminal(lab: Lab) -> None:
 
     assert "unknown-pool, pool \\x9b2Jred" in said
     assert "\x9b" not in said
+
+
+# -- the verdict
+
+
+def verdict(lab: Lab) -> tuple[str, str]:
+    """Return the verdict on everything and on pool web."""
+    report = audit(lab)
+    return report["verdict"], report["pools"][0]["verdict"]
+
+
+def test_a_fleet_in_order_is_ok_also_where_cloudwatch_has_no_data_of_who_was_just_admitted(lab: Lab) -> None:
+    admitted(lab, 2)
+    lab.put_pool("api", admit_when="running")
+    launched(lab, 1, pools=("api",))
+
+    assert verdict(lab) == ("ok", "ok")
+    assert [(pool["in_dns"], pool["healthy"]) for pool in audit(lab)["pools"]] == [(1, 1), (2, 2)]
+
+
+def test_a_pool_whose_members_all_ended_is_unanswered_while_dns_is_in_sync(lab: Lab) -> None:
+    for instance_id in admitted(lab, 2):
+        lab.fleet.terminate(instance_id)
+    lab.settle()
+
+    assert verdict(lab) == ("unanswered", "unanswered")
+    assert (audit(lab)["in_sync"], audit(lab)["pools"][0]["members"]) == (True, 0)
+
+
+def test_a_pool_that_only_its_fallback_answers_for_has_no_member(lab: Lab) -> None:
+    lab.put_pool("web", fallback="52.95.9.9")
+    (only,) = admitted(lab, 1)
+    lab.fleet.terminate(only)
+    lab.settle()
+
+    assert verdict(lab) == ("no-member", "no-member")
+
+
+def test_members_that_route_53_sees_unhealthy_are_no_green_report(lab: Lab) -> None:
+    seen = []
+    for instance_id in admitted(lab, 3):
+        lab.clock.advance(60)  # into another minute: CloudWatch shows the average of each
+        lab.report_health(instance_id, 0)
+        seen.append(verdict(lab))
+
+    assert seen == [(each, each) for each in ("some-unhealthy", "mostly-unhealthy", "none-healthy")]
+
+
+def test_the_verdict_comes_with_the_report_in_any_form_where_it_is_asked_for(lab: Lab) -> None:
+    admitted(lab, 1)
+
+    said = answer(lab, {"format": "text", "verdict": True})
+    assert (said["verdict"], said["report"].splitlines()[1]) == ("ok", "In sync and healthy. Nothing is queued.")
+    assert answer(lab, {"verdict": True})["report"].keys() == audit(lab).keys()

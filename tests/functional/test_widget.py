@@ -59,7 +59,7 @@ def test_looking_shows_each_member_and_repairs_nothing(lab: Lab) -> None:
 
 
 def test_the_check_button_only_looks(lab: Lab) -> None:
-    (web,) = admitted(lab, 1)
+    web, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
 
     assert "1 drifted" in text_of(look(lab, {"action": "check"}))
@@ -70,7 +70,7 @@ def test_the_repair_button_queues_a_signal_that_makes_the_drift_go(lab: Lab) -> 
     (web,) = admitted(lab, 1)
     delete_record(lab, record_of(lab, web))
 
-    assert "1 signal queued" in text_of(look(lab, {"action": "repair"}))
+    assert "A repair is queued" in text_of(look(lab, {"action": "repair"}))
     (line,) = log_lines(lab, "repair queued")
     assert (line["queued"], line["force"]) == (1, False)
     lab.settle()
@@ -83,9 +83,9 @@ def test_the_repair_button_leaves_what_the_guard_holds_to_the_button_with_force(
     for instance_id in members[1:]:
         lab.fleet.forget(instance_id)
 
-    assert "Nothing queued" in text_of(look(lab, {"action": "repair"}))
+    assert "No repair is queued" in text_of(look(lab, {"action": "repair"}))
     assert queued(lab) == []
-    assert "1 signal queued" in text_of(look(lab, {"action": "repair", "force": True}))
+    assert "A repair is queued" in text_of(look(lab, {"action": "repair", "force": True}))
     lab.settle()
     assert in_dns(lab) == {members[0]}
 
@@ -188,3 +188,9 @@ def test_looking_costs_as_many_calls_as_an_audit(lab: Lab) -> None:
     look(lab)
 
     assert calls(lab) == one_audit
+
+
+def test_a_pool_that_is_not_declared_is_said_and_not_shown_as_nothing(lab: Lab) -> None:
+    text = text_of(look(lab, {"pools": ["nope"]}))
+
+    assert "These parameters are not understood pools=['nope']: not declared; the declared pools are web" in text

@@ -15,10 +15,13 @@ from tests.template.stack import ROOT, stack
 ALARMS: Final = (
     "DeadLettersAlarm",
     "DriftAlarm",
+    "FindingsAlarm",
     "NoAuditAlarm",
+    "PoolUnansweredAlarm",
     "QuotaAlarm",
     "ReconcilerErrorsAlarm",
     "SignalAgeAlarm",
+    "UnhealthyMembersAlarm",
     "WithdrawalsHeldAlarm",
 )
 OWNER: Final = {"Name": "Owner", "Value": "fleet53.eu-west-1.123456789012"}
@@ -60,8 +63,17 @@ def test_these_are_all_alarms() -> None:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_the_topic(alarm: str) -> None:
-    assert stack().properties(alarm)["AlarmActions"] == ["Alarms"]
+def test_an_alarm_tells_the_topic_when_it_goes_off_and_when_it_ends(alarm: str) -> None:
+    properties = stack().properties(alarm)
+    assert (properties["AlarmActions"], properties["OKActions"]) == (["Alarms"], ["Alarms"])
+
+
+def test_the_alarm_on_unhealthy_members_goes_off_at_the_percentage_that_the_parameter_names_and_0_is_never() -> None:
+    condition = stack().template["Conditions"]["HasUnhealthyAlarm"]
+    assert stack().template["Resources"]["UnhealthyMembersAlarm"]["Condition"] == "HasUnhealthyAlarm"
+    assert str(stack(UnhealthyAlarmPercent="20").properties("UnhealthyMembersAlarm")["Threshold"]) == "20"
+    assert stack(UnhealthyAlarmPercent="20").scope.holds(condition)
+    assert not stack(UnhealthyAlarmPercent="0").scope.holds(condition)
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
@@ -89,12 +101,12 @@ def test_our_metrics_are_in_the_namespace_that_alarms_watch() -> None:
 
 def test_an_alarm_whose_periods_are_those_of_the_audit_takes_them_from_its_schedule() -> None:
     follows = {alarm for alarm in ALARMS for metric in watched(alarm) if metric["Period"] == AUDIT_PERIOD}
-    assert follows == {"DriftAlarm", "NoAuditAlarm"}
+    assert follows == {"DriftAlarm", "FindingsAlarm", "NoAuditAlarm", "UnhealthyMembersAlarm"}
     assert {stack().properties(alarm)["EvaluationPeriods"] for alarm in follows} == {2, PERIODS}
 
 
-@pytest.mark.parametrize("alarm", ["WithdrawalsHeldAlarm", "QuotaAlarm"])
-def test_an_alarm_that_only_an_audit_can_call_off_lasts_while_there_is_no_data(alarm: str) -> None:
+@pytest.mark.parametrize("alarm", ["WithdrawalsHeldAlarm", "QuotaAlarm", "PoolUnansweredAlarm"])
+def test_an_alarm_that_needs_somebody_to_look_again_lasts_while_there_is_no_data(alarm: str) -> None:
     assert stack().properties(alarm)["TreatMissingData"] == "ignore"
 
 

@@ -30,6 +30,7 @@ PARAMETERS = {
     "RecordName",
     "RecordTTL",
     "ReplaceUnhealthyAfter",
+    "UnhealthyAlarmPercent",
     "UnhealthyLaunchResult",
 }
 
@@ -66,6 +67,7 @@ GOOD = {
     "RecordName": ["app.example.com", "*.example.com", "_x.a-b.example.com"],
     "RecordTTL": ["1", "60", "86400"],
     "ReplaceUnhealthyAfter": ["0", "10", "1440"],
+    "UnhealthyAlarmPercent": ["0", "100"],
     "UnhealthyLaunchResult": ["CONTINUE", "ABANDON"],
 }
 
@@ -124,6 +126,7 @@ BAD = {
     ],
     "RecordTTL": ["0", "86401", "60s"],
     "ReplaceUnhealthyAfter": ["", "-1", "1441", "10m"],
+    "UnhealthyAlarmPercent": ["-1", "101", "half"],
     "UnhealthyLaunchResult": ["continue"],
 }
 

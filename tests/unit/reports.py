@@ -147,6 +147,25 @@ def unreadable() -> Report:
     )
 
 
+def outage() -> Report:
+    """Return a pool whose three members have ended, so that nobody answers for it, beside a healthy one."""
+    ended = {
+        "state": "terminated",
+        "lifecycle_state": None,
+        "membership": Membership.WITHDRAW,
+        "in_dns": False,
+        "because": "EC2 says terminated",
+        "check_ids": (),
+        "percent_healthy": None,
+    }
+    because = "app.example.com has no member in DNS and no fallback: DNS queries for it get a negative answer"
+    return report(
+        pool(*(member(number, **ended) for number in range(3)), members=0, pending=0, answered=False),
+        pool(*(member(number) for number in range(3, 6)), name="api"),
+        findings=(finding(FindingKind.EMPTY_POOL, because, record_name="app.example.com"),),
+    )
+
+
 def empty() -> Report:
     """Return one pool without members."""
     return report(

@@ -153,6 +153,9 @@ def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
         Measurement("Audits", 1),
         Measurement("Drift", 3),
         Measurement("WithdrawalsHeld", 1),
+        Measurement("PoolsUnanswered", 0),
+        Measurement("UnhealthyPercent", 25, unit=MetricUnit.Percent),
+        Measurement("FindingsForAPerson", 1),
         Measurement("QuotaUsed", 70, unit=MetricUnit.Percent),
     ]
 

@@ -246,6 +246,52 @@ def test_tables_have_captions_and_heads_with_a_scope(of: Report) -> None:
 # -- what it says
 
 
+def icon_of(page: str) -> str:
+    """Return which icon stands beside the heading."""
+    (look,) = re.findall(r'<div class="f53-verdict">\s*<svg class="f53-icon f53-(\w+)"', page)
+    return str(look)
+
+
+@pytest.mark.parametrize(
+    ("of", "look", "said"),
+    [
+        (report(pool(member(0))), "ok", "In sync and healthy fleet53.eu-west-1"),
+        (
+            report(pool(answered=False)),
+            "bad",
+            "Not answered NOT ANSWERED: web (app.example.com). DNS queries get a negative answer.",
+        ),
+        (
+            report(pool(member(0, percent_healthy=0.0))),
+            "bad",
+            "No member healthy NO MEMBER HEALTHY: web (app.example.com, 0 of 1 healthy). Route 53 answers with all",
+        ),
+        (report(pool()), "bad", "No member in DNS NO MEMBER IN DNS: web (app.example.com). Only the fallback"),
+        (
+            report(pool(*(member(number, percent_healthy=0.0 if number else 100.0) for number in range(3)))),
+            "warn",
+            "Most members unhealthy MOST MEMBERS UNHEALTHY: web (app.example.com, 1 of 3 healthy). fleet53.eu-west-1",
+        ),
+        (
+            report(pool(member(0), member(1, percent_healthy=0.0))),
+            "warn",
+            "Some members unhealthy In sync. Some members are unhealthy: web (app.example.com, 1 of 2 healthy).",
+        ),
+        (guarded(), "warn", "3 withdrawals held: decide fleet53.eu-west-1"),
+        (report(pool(member(0)), findings=(missing_record(1),)), "warn", "1 drifted fleet53.eu-west-1"),
+        (
+            report(pool(member(0)), findings=(finding(FindingKind.NO_ADDRESS, "none", 3),)),
+            "warn",
+            "In sync, with 1 finding fleet53.eu-west-1",
+        ),
+    ],
+)
+def test_the_heading_says_the_worst_and_is_green_only_where_nobody_is_needed(of: Report, look: str, said: str) -> None:
+    page = write_page(of, VIEW)
+    assert text_of(page).startswith(said)
+    assert icon_of(page) == look
+
+
 def test_a_pool_in_sync_has_one_button() -> None:
     page = write_page(report(pool(member(0))), VIEW)
     assert "In sync" in text_of(page)
@@ -269,14 +315,20 @@ def test_what_the_guard_holds_brings_a_button_that_says_what_force_does() -> Non
     assert "3 members that merely vanished leave DNS" in action["confirmation"]
 
 
+def test_a_pool_says_how_many_withdrawals_are_held_and_how_many_members_drifted() -> None:
+    findings = (reports.held(1), reports.held(2), missing_record(3))
+    text = text_of(write_page(report(pool(*(member(number) for number in range(4))), findings=findings), VIEW))
+    assert "web app.example.com healthy 2 held 1 drifted Members4" in text
+
+
 def test_a_narrowed_widgets_buttons_ask_about_the_same_pools() -> None:
     page = write_page(drifted(), View(ARN, pools=("web",)))
     assert [sent["pools"] for _, _, sent in buttons(page)] == [["web"], ["web"]]
 
 
-def test_after_a_repair_it_says_how_many_signals_were_queued() -> None:
-    assert "1 signal queued" in text_of(write_page(replace(drifted(), queued=1), VIEW, repaired=True))
-    assert "Nothing queued" in text_of(write_page(guarded(), VIEW, repaired=True))
+def test_after_a_repair_it_says_whether_a_repair_is_queued() -> None:
+    assert "A repair is queued" in text_of(write_page(replace(drifted(), queued=1), VIEW, repaired=True))
+    assert "No repair is queued" in text_of(write_page(guarded(), VIEW, repaired=True))
     assert "queued" not in text_of(write_page(drifted(), VIEW))
 
 
@@ -295,10 +347,18 @@ def test_findings_that_the_guard_holds_come_before_those_a_repair_fixes_and_the_
     assert kinds == ["withdrawal-held", "missing-record", "no-address"]
 
 
-def test_more_than_ten_findings_unfold() -> None:
+def test_thirty_findings_for_the_same_reason_are_one_row_that_names_ten_and_unfolds() -> None:
     page = write_page(reports.many_findings(), VIEW)
+    assert page.count('scope="row" class="f53-kind"') == 1
     assert "20 more" in text_of(page)
-    assert page.count('class="f53-kind"') == 30
+    assert all(reports.instance_id(number) in page for number in range(30))
+
+
+def test_more_than_ten_reasons_unfold() -> None:
+    findings = tuple(finding(FindingKind.NO_ADDRESS, f"reason {number}", number) for number in range(30))
+    page = write_page(report(pool(member(0)), findings=findings), VIEW)
+    assert "20 more" in text_of(page)
+    assert page.count('scope="row" class="f53-kind"') == 30
 
 
 def test_members_that_are_not_well_come_before_the_others() -> None:

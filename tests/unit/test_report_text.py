@@ -26,6 +26,7 @@ HELD: Final = Finding(
     FindingKind.WITHDRAWAL_HELD, "EC2 does not know the instance", WEB, InstanceId("i-0b"), drift=True, held=True
 )
 FULL: Final = Finding(FindingKind.POOL_FULL, "Route 53 takes no more", WEB, InstanceId("i-0c"))
+INVALID: Final = Finding(FindingKind.INVALID_POOL, "ttl=0 is refused", PoolName("api"))
 FORMS: Final = [as_text, as_markdown]
 
 type Form = Callable[[Report], str]
@@ -114,8 +115,8 @@ Findings
 
 Pools
 
-pool  members  in DNS  healthy  pending  standby  record name
-web         2       1        1        1        0  app.example.com
+pool  members  in DNS  healthy  pending  no place  state    record name
+web         2       1        1        1         0  healthy  app.example.com
 
 Members of web
 
@@ -142,7 +143,7 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
         ["", "kind", "pool", "about", "because"],
         ["drift", "missing-record", "web", "i-0a", "EC2 says running"],
     ]
-    assert pools[1] == ["web", "1", "1", "1", "0", "0", "app.example.com"]
+    assert pools[1] == ["web", "1", "1", "1", "0", "0", "healthy", "app.example.com"]
     assert members[1] == ["i-0a", "52.94.0.1", "running", "InService", "100 %", "yes: Auto Scaling says InService"]
     assert quotas[1] == ["health checks of the account", "2", "200", "1 %"]
 
@@ -150,17 +151,39 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
 @pytest.mark.parametrize(
     ("said", "verdict"),
     [
-        (report(), "In sync. Nothing is queued."),
+        (report(), "In sync and healthy. Nothing is queued."),
         (report(FULL), "In sync. 1 finding that a repair does not fix. Nothing is queued."),
         (report(MISSING, queued=1), "NOT IN SYNC: 1 drifted. A repair is queued."),
-        (report(MISSING, HELD), "NOT IN SYNC: 2 drifted, 1 of them held by the guard. Nothing is queued."),
-        (report(whole=False), "In sync. Nothing is queued. Not all pools were looked at."),
+        (report(HELD), "WITHDRAWALS HELD: 1 until you decide. Nothing is queued."),
+        (
+            report(MISSING, HELD),
+            "WITHDRAWALS HELD: 1 until you decide. NOT IN SYNC: 1 drifted. Nothing is queued.",
+        ),
+        (report(whole=False), "In sync and healthy. Nothing is queued. Not all pools were looked at."),
+        (
+            report(pools=(pool(answered=False),)),
+            "NOT ANSWERED: web (app.example.com). DNS queries get a negative answer. Nothing is queued.",
+        ),
+        (
+            report(pools=(pool(member(), member("i-0b"), healthy=1),)),
+            "In sync. Some members are unhealthy: web (app.example.com, 1 of 2 healthy). Nothing is queued.",
+        ),
+        (
+            report(INVALID),
+            "NOT LOOKED AT: api. In sync. 1 finding that a repair does not fix. Nothing is queued.",
+        ),
     ],
 )
 @pytest.mark.parametrize("form", FORMS)
 def test_the_second_line_says_whether_all_is_as_it_should_be(said: Report, verdict: str, form: Form) -> None:
     lines = [line for line in form(said).splitlines() if line]
     assert lines[1] == verdict
+
+
+def test_a_pool_that_could_not_be_looked_at_is_in_the_table_of_pools() -> None:
+    pools = tables(as_markdown(report(INVALID)))[1]
+
+    assert pools[2] == ["api", "-", "-", "-", "-", "-", "invalid-pool", ""]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -286,7 +309,7 @@ def test_in_markdown_a_value_stays_in_its_cell_as_it_is(text: str) -> None:
     text = text.replace("\\|", "\\\\x7c")  # renderers differ about a backslash before a pipe
 
     assert findings[1:] == [["", "unknown-pool", text, text, text]]
-    assert pools[1:] == [[text, "1", "1", "1", "0", "0", text]]
+    assert pools[1:] == [[text, "1", "1", "1", "0", "0", "healthy", text]]
     assert members[1:] == [[text, text, text, text, "100 %", f"no: {text}"]]
     assert [row[0] for row in quotas[1:]][-1] == f"records in {text}"
 

@@ -112,6 +112,10 @@ READ: dict[str, Signal] = {
     "fleet53-drift-detected": Ignored("fleet53 'Drift Detected' is not an event that fleet53 acts on"),
     "fleet53-instance-admitted": Ignored("fleet53 'Instance Admitted' is not an event that fleet53 acts on"),
     "fleet53-instance-withdrawn": Ignored("fleet53 'Instance Withdrawn' is not an event that fleet53 acts on"),
+    "fleet53-member-healthy": Ignored("fleet53 'Member Healthy' is not an event that fleet53 acts on"),
+    "fleet53-member-unhealthy": Ignored("fleet53 'Member Unhealthy' is not an event that fleet53 acts on"),
+    "fleet53-pool-answered": Ignored("fleet53 'Pool Answered' is not an event that fleet53 acts on"),
+    "fleet53-pool-unanswered": Ignored("fleet53 'Pool Unanswered' is not an event that fleet53 acts on"),
     "fleet53-withdrawal-held": Ignored("fleet53 'Withdrawal Held' is not an event that fleet53 acts on"),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.ids import InstanceId
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 
+_ANSWERS: Final = frozenset({"A", "AAAA", "CNAME"})
+"""The types of record with which a query for an address is answered."""
+_ENDED: Final = frozenset({"shutting-down", "terminated"})
+"""The EC2 states of an instance that never comes back. EC2 shows it, with its tags, for about an hour."""
+
 type _Place = tuple[PoolName | None, InstanceId | None]
 
 
@@ -32,12 +37,13 @@ def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, Health
         yield PoolReport(
             name=status.pool,
             record_name=status.record_name,
-            members=len(status.members),
+            members=sum(situation.instances[each].state not in _ENDED for each in status.members),
             in_dns=len(status.in_dns),
             healthy=sum(members.answered(instance_id) for instance_id in status.in_dns),
             pending=len(status.pending),
             standby=len(status.standby),
             instances=tuple(members.report(instance_id) for instance_id in sorted(status.members | status.in_dns)),
+            answered=any(record.type in _ANSWERS for record in situation.records[status.pool]),
         )
 
 
@@ -53,9 +59,13 @@ class _Members:
     records: Mapping[InstanceId, tuple[Record, ...]]
 
     def answered(self, instance_id: InstanceId) -> bool:
-        """Whether Route 53 answers with a member: a record without a check always counts, others when healthy."""
+        """Whether Route 53 answers with a member.
+
+        A record without a check always counts, and a check counts as healthy until there is data (Route 53 Developer
+        Guide, How Amazon Route 53 determines whether a health check is healthy). CloudWatch has data a minute later.
+        """
         named = [record.check_id for record in self.records[instance_id]]
-        return all(check_id is None or (check_id in self.seen and self.seen[check_id].healthy) for check_id in named)
+        return all(check_id is None or check_id not in self.seen or self.seen[check_id].healthy for check_id in named)
 
     def report(self, instance_id: InstanceId) -> MemberReport:
         """Return the state of a member."""
@@ -80,6 +90,7 @@ class _Members:
             check_ids=check_ids,
             percent_healthy=worst.percent if worst else None,
             seen_since=worst.since if worst else None,
+            changed=worst.changed if worst else False,
         )
 
     def _own_addresses(self, instance: Instance | None) -> tuple[str, ...]:

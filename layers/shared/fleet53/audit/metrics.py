@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.domain.finding import FindingKind
+from fleet53.report.verdict import Verdict
 from fleet53.telemetry.metrics import Measurement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fleet53.report.model import Report
 
 
@@ -43,6 +46,21 @@ def measure_audit(report: Report) -> list[Measurement]:
         measured.append(Measurement("Audits", 1))
         measured.append(Measurement("Drift", len(report.drift)))
         measured.append(Measurement("WithdrawalsHeld", sum(finding.held for finding in report.findings)))
+        measured += _measure_health(report)
         if (percent := report.quotas.percent) is not None:
             measured.append(Measurement("QuotaUsed", percent, unit=MetricUnit.Percent))
     return measured
+
+
+def _measure_health(report: Report) -> Iterator[Measurement]:
+    """Yield what the alarms about answers, unhealthy members and findings watch.
+
+    While a pool is unanswered but not lost, it is not known whether an alarm has to end.
+    """
+    lost = sum(pool.lost for pool in report.pools)
+    if lost or all(pool.verdict is not Verdict.UNANSWERED for pool in report.pools):
+        yield Measurement("PoolsUnanswered", lost)
+    shares = (100 * (pool.in_dns - pool.healthy) / pool.in_dns for pool in report.pools if pool.in_dns)
+    yield Measurement("UnhealthyPercent", max(shares, default=0.0), unit=MetricUnit.Percent)
+    others = [each for each in report.findings if not each.drift and each.kind is not FindingKind.EMPTY_POOL]
+    yield Measurement("FindingsForAPerson", len(others))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,14 +10,20 @@ from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import PoolName
 from fleet53.domain.scope import Scope
 
-_RIGHT: Final = 'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown"'
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_RIGHT: Final = (
+    'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown", "verdict": true'
+)
 
 
 class AuditRequest(BaseModel):
     """What an invocation asks for.
 
     The audit is about `pools`, or about all where it is None. `repair` also queues what drifted, and with `force` what
-    the guard holds as well. `format` is the form of the answer: an object for programs, or text for people.
+    the guard holds as well. `format` is the form of the answer: an object for programs, or text for people. With
+    `verdict`, the answer is an object with the verdict and the report in that form.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -26,6 +32,7 @@ class AuditRequest(BaseModel):
     repair: bool = False
     force: bool = False
     format: Literal["json", "text", "markdown"] = "json"
+    verdict: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -42,6 +49,14 @@ def read_request(event: object) -> AuditRequest:
     if request.force and not request.repair:
         raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
     return request
+
+
+def check_pools(request: AuditRequest, declared: Collection[PoolName]) -> None:
+    """Raise NotUnderstoodError if the request names a pool that is not declared: a wrong name must not look well."""
+    unknown = sorted(set(request.pools or ()) - set(declared))
+    if unknown:
+        known = ", ".join(sorted(declared)) or "none"
+        raise NotUnderstoodError(f"pools={unknown!r}: not declared; the declared pools are {known}")
 
 
 def describe_faults(error: ValidationError) -> str:

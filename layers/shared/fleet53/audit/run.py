@@ -19,6 +19,7 @@ from fleet53.audit.findings import (
 from fleet53.audit.members import report_pools
 from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.read import read_for_audit
+from fleet53.audit.request import check_pools
 from fleet53.audit.zones import find_protected, find_undelegated
 from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
 from fleet53.report.model import Report
@@ -47,9 +48,11 @@ _NO_TIMER: Final = 1
 def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
     """Return the report, and queue what drifted if the request says repair.
 
-    Raises TryLaterError or an AWS error where a read fails without which there is no report.
+    Raises NotUnderstoodError if the request names a pool that is not declared, and TryLaterError or an AWS error where
+    a read fails without which there is no report.
     """
     readings = read_for_audit(request.scope, settings, aws, log, now=now)
+    check_pools(request, readings.situation.declared)
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
     if request.repair:
         _queue_looks(readings.plan.waiting, settings.owner, aws, now=now)

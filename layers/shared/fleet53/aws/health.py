@@ -86,8 +86,8 @@ class Health:
 def _read_history(datapoints: _Datapoints) -> HealthObservation:
     percent = datapoints[0][1]
     healthy = percent > HEALTHY_ABOVE
-    *_, oldest = takewhile(lambda datapoint: (datapoint[1] > HEALTHY_ABOVE) is healthy, datapoints)
-    return HealthObservation(percent, since=oldest[0])
+    same = list(takewhile(lambda datapoint: (datapoint[1] > HEALTHY_ABOVE) is healthy, datapoints))
+    return HealthObservation(percent, since=same[-1][0], changed=len(same) < len(datapoints))
 
 
 def _query(name: str, check_id: CheckId) -> MetricDataQueryTypeDef:

@@ -119,11 +119,12 @@ class HealthObservation:
     """What Route 53 sees of a health check: the share (percent) of checkers whose requests succeed.
 
     `since` is the time since which the check has been as healthy, or unhealthy, as now. It is never earlier than the
-    start of what was read.
+    start of what was read. `changed` is whether the check was the opposite just before `since`.
     """
 
     percent: float
     since: datetime
+    changed: bool = False
 
     @property
     def healthy(self) -> bool:

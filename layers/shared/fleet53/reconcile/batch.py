@@ -58,7 +58,14 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
         log.warning("message returned", extra={"message_id": message_id, "because": because})
         with connection.retrier.within(_LAST):
             _retry_soon(records[message_id], connection.aws.queue, log)
-    events = run_events(outcome.made, outcome.newly_held, connection.settings.owner, now=connection.now())
+    events = run_events(
+        outcome.made,
+        outcome.newly_held,
+        connection.settings.owner,
+        now=connection.now(),
+        emptied=outcome.emptied,
+        filled=outcome.filled,
+    )
     send_events(events, connection.aws.bus, log)
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}
 

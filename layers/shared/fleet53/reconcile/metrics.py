@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
 from fleet53.signals.model import first_heard
 from fleet53.telemetry.metrics import Measurement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from fleet53.domain.ids import InstanceId
@@ -45,12 +46,25 @@ def measure_run(
     if held := sum(len(deletions) for deletions in outcome.held.values()):
         # Never 0: a run looks at some pools only, and a 0 would end an alarm that is about another pool.
         measured.append(Measurement("WithdrawalsHeld", held))
+    measured += _measure_answers(outcome)
     for result, count in Counter(step.result.value for step in outcome.completed).items():
         measured.append(Measurement("HooksCompleted", count, kind=result))
     for pool, findings in outcome.findings.items():
         for kind, count in Counter(finding.kind.value for finding in findings).items():
             measured.append(Measurement("Findings", count, pool, kind))
     return measured
+
+
+def _measure_answers(outcome: Outcome) -> Iterator[Measurement]:
+    """Yield how many pools the run has left unanswered, so that an alarm goes off in minutes.
+
+    It is 0 only where the run has looked at all pools, and none is unanswered.
+    """
+    emptied = len(outcome.emptied)
+    all_passed = outcome.declared and outcome.statuses.keys() >= outcome.declared
+    empty = any(each.kind is FindingKind.EMPTY_POOL for findings in outcome.findings.values() for each in findings)
+    if emptied or (all_passed and not empty):
+        yield Measurement("PoolsUnanswered", emptied)
 
 
 def _one_change(

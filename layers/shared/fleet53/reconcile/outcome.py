@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
@@ -113,3 +114,18 @@ class Outcome:
             if isinstance(change, PutRecord | DeleteRecord) and change.pool == pool and change.instance_id:
                 (members.add if isinstance(change, PutRecord) else members.discard)(change.instance_id)
         return frozenset(members)
+
+    @property
+    def emptied(self) -> list[PoolStatus]:
+        """The pools whose last member the run withdrew, so that no record is at their name."""
+        empty = {
+            pool
+            for pool, findings in self.findings.items()
+            if any(finding.kind is FindingKind.EMPTY_POOL for finding in findings)
+        }
+        return [status for pool, status in self.statuses.items() if pool in empty and status.in_dns]
+
+    @property
+    def filled(self) -> list[PoolStatus]:
+        """The pools that had no member in DNS before the run, and have one after it."""
+        return [status for pool, status in self.statuses.items() if not status.in_dns and self.in_dns(pool)]

@@ -34,6 +34,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "owner": report.owner,
         "at": _time(report.at),
         "in_sync": report.in_sync,
+        "verdict": report.verdict.value,
         "pools": [_pool(pool) for pool in report.pools],
         "findings": [PublicFinding.model_validate(finding).model_dump() for finding in report.findings],
         "summary": report.summary,
@@ -63,6 +64,7 @@ def _pool(pool: PoolReport) -> dict[str, Any]:
         "healthy": pool.healthy,
         "pending": pool.pending,
         "standby": pool.standby,
+        "verdict": pool.verdict.value,
         "instances": [_member(member) for member in pool.instances],
     }
 

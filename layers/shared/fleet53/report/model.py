@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleet53 import __version__
 from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.planning.membership import Membership
+from fleet53.report.verdict import Verdict, judge, judge_pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ class MemberReport:
     `addresses` are those the pool would answer with. `membership` is what the pool owes it. `because` says why it is in
     DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that see one of
     its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route 53's
-    threshold, as far as was looked.
+    threshold, as far as was looked, and `changed` whether it was on the other side before.
     """
 
     instance_id: InstanceId
@@ -41,6 +42,7 @@ class MemberReport:
     check_ids: tuple[CheckId, ...] = ()
     percent_healthy: float | None = None
     seen_since: datetime | None = None
+    changed: bool = False
 
     @property
     def well(self) -> bool:
@@ -56,7 +58,7 @@ class PoolReport:
     """One pool. `instances` has a row for each of the `members`, and for whoever else has a record.
 
     `healthy` are those in DNS that Route 53 answers with, `pending` those that wait for it, `standby` those that find
-    no place.
+    no place. `answered` is whether any record is at the pool's name, whoever made it.
     """
 
     name: PoolName
@@ -67,6 +69,20 @@ class PoolReport:
     pending: int
     standby: int
     instances: tuple[MemberReport, ...] = ()
+    answered: bool = True
+
+    @property
+    def verdict(self) -> Verdict:
+        """How the pool is doing."""
+        return judge_pool(in_dns=self.in_dns, healthy=self.healthy, answered=self.answered)
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody answers for the pool although it has instances, ended ones too, and none of them waits.
+
+        A pool without instances, or that waits for one, is not lost: a stack that was just deployed has such pools.
+        """
+        return self.verdict is Verdict.UNANSWERED and bool(self.instances) and not self.pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,11 @@ class Report:
     def in_sync(self) -> bool:
         """Whether DNS is as it should be."""
         return not self.drift
+
+    @property
+    def verdict(self) -> Verdict:
+        """How everything is doing that the audit looked at: the worst there is."""
+        return judge((pool.verdict for pool in self.pools), self.findings)
 
     @property
     def summary(self) -> dict[str, int]:

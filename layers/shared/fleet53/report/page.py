@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY
 from fleet53.planning.membership import Membership
+from fleet53.report.entries import entries_of
+from fleet53.report.headline import STATES, TROUBLE, headlines, title
+from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 from fleet53.report.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -27,15 +29,21 @@ if TYPE_CHECKING:
     from fleet53.domain.finding import Finding
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
 
-_BLIND: Final = frozenset({FindingKind.ZONE_UNREADABLE, FindingKind.INVALID_POOL})
-"""Findings because of which a pool is not looked at: a page that only lacks the pool would look well."""
 _FEW: Final = 10
-"""So many findings are shown at once; the others unfold."""
+"""So many findings, and so many instances of one finding, are shown at once; the others unfold."""
 _NEAR: Final = 80.0
 """Percent of a limit from which the page says that it is near."""
 _FULL: Final = 100.0
 _MARGIN: Final = timedelta(minutes=5)
 """How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
+
+_LOOKS: Final = {
+    Verdict.UNANSWERED: "bad",
+    Verdict.NONE_HEALTHY: "bad",
+    Verdict.NO_MEMBER: "bad",
+    Verdict.OK: "ok",
+}
+"""The icons of verdicts. All others are warnings."""
 
 
 def _seen(value: object) -> object:
@@ -114,8 +122,9 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
     """Return the page of a report; `repaired` says whether the audit was told to queue a repair."""
     drift = report.drift
     held = [finding for finding in drift if finding.held]
-    blind = [finding for finding in report.findings if finding.kind in _BLIND]
-    findings = sorted((each for each in report.findings if each not in blind), key=_weight)
+    blind = [finding for finding in report.findings if finding.kind in NOT_LOOKED_AT]
+    entries = entries_of(sorted((each for each in report.findings if each not in blind), key=_weight))
+    first, *others = headlines(report)
     return _write(
         "report.html",
         view,
@@ -124,9 +133,18 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         mendable=len(drift) - len(held),
         held=len(held),
         blind=blind,
-        findings=findings[:_FEW],
-        further_findings=findings[_FEW:],
-        pools=[(pool, _rows(pool, report.at), _drifted(pool, drift)) for pool in report.pools],
+        title=title(report),
+        look=_LOOKS.get(report.verdict, "warn"),
+        headlines=[first, *others] if report.verdict in TROUBLE else others,
+        entries=entries[:_FEW],
+        further_entries=entries[_FEW:],
+        few=_FEW,
+        pools=[
+            (pool, _rows(pool, report.at), *(_count(pool, drift, held=held) for held in (False, True)))
+            for pool in report.pools
+        ],
+        states=STATES,
+        looks=_LOOKS,
         limits=_limits(report),
         local=_local(view.zone),
         since=_since(view.zone, report.at),
@@ -151,8 +169,8 @@ def _weight(finding: Finding) -> tuple[int, str, str, str]:
     return first, finding.kind.value, finding.pool or "", finding.instance_id or ""
 
 
-def _drifted(pool: PoolReport, drift: Sequence[Finding]) -> int:
-    return sum(finding.pool == pool.name for finding in drift)
+def _count(pool: PoolReport, drift: Sequence[Finding], *, held: bool) -> int:
+    return sum(finding.pool == pool.name and finding.held is held for finding in drift)
 
 
 def _rows(pool: PoolReport, now: datetime) -> list[_Row]:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.health_check import HEALTHY_ABOVE
+from fleet53.report.entries import entries_of
+from fleet53.report.headline import STATES, headlines
+from fleet53.report.verdict import NOT_LOOKED_AT
 from fleet53.report.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from fleet53.domain.finding import Finding
+    from fleet53.report.entries import Entry
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
 
     type Row = tuple[str, ...]
@@ -32,34 +34,23 @@ _GAP: Final = 2
 _MINUTES_SHOWN: Final = 120
 _TICKS: Final = re.compile("`+")
 
-_POOLS: Final = ("pool", "members", "in DNS", "healthy", "pending", "standby", "record name")
+_POOLS: Final = ("pool", "members", "in DNS", "healthy", "pending", "no place", "state", "record name")
 _MEMBERS: Final = ("instance", "address", "EC2", "Auto Scaling", "checkers", "in DNS, or why not")
 _QUOTAS: Final = ("quota", "used", "limit", "percent")
 _WIDEST: Final = {"instance": 19, "address": 39, "EC2": 13, "Auto Scaling": 19, "pool": 32, "quota": 60}
 """Where a text's column is broken: an instance's id, an IPv6 address, `shutting-down`, most lifecycle states."""
-_NUMBERS: Final = frozenset({*_POOLS[1:-1], *_QUOTAS[1:], "checkers"})
+_NUMBERS: Final = frozenset({*_POOLS[1:6], *_QUOTAS[1:], "checkers"})
 _FINDINGS: Final = ("", "kind", "pool", "about", "because")
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """Findings that differ only in what they are about. `mark` is how pressing they are."""
-
-    mark: str
-    kind: str
-    pool: str
-    because: str
-    about: tuple[str, ...]
 
 
 def as_text(report: Report) -> str:
     """Return a report for a terminal: no line is longer than WIDTH, and no control character but the line's end."""
     verdict = _wrapped(" ".join(_verdict(report)), WIDTH)
     parts = [f"{_wrapped(_title(report), WIDTH)}\n{verdict}"]
-    entries = _entries(report.findings)
+    entries = entries_of(report.findings)
     if entries:
         parts.append("\n".join(["Findings", "", *map(_entry_text, entries)]))
-    parts.append(f"Pools\n\n{_text_table(_POOLS, map(_pool_row, report.pools))}")
+    parts.append(f"Pools\n\n{_text_table(_POOLS, _pool_rows(report))}")
     for pool in report.pools:
         listed, well = _listed(pool, report)
         parts.append(_wrapped(f"Members of {pool.name}", WIDTH))
@@ -74,12 +65,12 @@ def as_text(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return a report as Markdown with tables (GitHub's, and CommonMark with the table extension)."""
-    parts = [f"## {_span(report.owner)}, {_seen(report)}", " ".join(_verdict(report))]
-    entries = _entries(report.findings)
+    parts = [f"## {_span(report.owner)}, {_seen(report)}", " ".join(_verdict(report, _span))]
+    entries = entries_of(report.findings)
     if entries:
         rows = ((each.mark, each.kind, each.pool, ", ".join(each.about), each.because) for each in entries)
         parts += ["### Findings", _markdown_table(_FINDINGS, rows)]
-    parts += ["### Pools", _markdown_table(_POOLS, map(_pool_row, report.pools))]
+    parts += ["### Pools", _markdown_table(_POOLS, _pool_rows(report))]
     for pool in report.pools:
         listed, well = _listed(pool, report)
         parts.append(f"### Members of {_span(pool.name)}")
@@ -102,31 +93,14 @@ def _seen(report: Report) -> str:
     return f"{_time(report.at)}, fleet53 {report.version}"
 
 
-def _verdict(report: Report) -> Iterator[str]:
-    drift, held = len(report.drift), sum(finding.held for finding in report.findings)
-    others = len(report.findings) - drift
-    if report.in_sync:
-        yield "In sync."
-    else:
-        yield f"NOT IN SYNC: {drift} drifted{f', {held} of them held by the guard' if held else ''}."
+def _verdict(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
+    yield from headlines(report, name)
+    others = len(report.findings) - len(report.drift)
     if others:
         yield f"{_count(others, 'finding')} that a repair does not fix."
     yield "A repair is queued." if report.queued else "Nothing is queued."
     if not report.whole:
         yield "Not all pools were looked at."
-
-
-def _entries(findings: Iterable[Finding]) -> list[_Entry]:
-    """Return the findings, most pressing first, those together that say the same."""
-    found: dict[tuple[str, str, str, str], list[str]] = {}
-    for finding in sorted(findings, key=lambda each: (not each.held, not each.drift)):
-        mark = "held" if finding.held else "drift" if finding.drift else ""
-        about = found.setdefault((mark, finding.kind.value, finding.pool or "", finding.because), [])
-        check = f"check {finding.check_id}" if finding.check_id else None
-        subject = finding.instance_id or finding.record_name or check
-        if subject and subject not in about:
-            about.append(subject)
-    return [_Entry(*said, tuple(about)) for said, about in found.items()]
 
 
 def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
@@ -140,9 +114,14 @@ def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
     return troubled, f"{well} {more}are well, in DNS or rightly out of it." if well else ""
 
 
-def _pool_row(pool: PoolReport) -> Row:
-    counts = (pool.members, pool.in_dns, pool.healthy, pool.pending, pool.standby)
-    return (pool.name, *map(str, counts), pool.record_name)
+def _pool_rows(report: Report) -> Iterator[Row]:
+    """Yield a row for each pool, those that could not be looked at too."""
+    for pool in report.pools:
+        counts = (pool.members, pool.in_dns, pool.healthy, pool.pending, pool.standby)
+        yield (pool.name, *map(str, counts), STATES[pool.verdict], pool.record_name)
+    for finding in report.findings:
+        if finding.kind in NOT_LOOKED_AT and finding.pool is not None:
+            yield (finding.pool, *["-"] * 5, finding.kind.value, finding.record_name or "")
 
 
 def _member_rows(members: Iterable[MemberReport], now: datetime) -> Iterator[Row]:
@@ -210,7 +189,7 @@ def _wrapped(text: str, width: int, indent: str = "") -> str:
     return textwrap.fill(_plain(text), width, break_on_hyphens=False, subsequent_indent=indent)
 
 
-def _entry_text(entry: _Entry) -> str:
+def _entry_text(entry: Entry) -> str:
     indent = " " * 9
     pool = f", pool {entry.pool}" if entry.pool else ""
     about = f": {', '.join(entry.about)}" if entry.about else ""

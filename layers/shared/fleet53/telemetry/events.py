@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from fleet53.aws.event_bus import Event
+from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.planning.changes import DeleteRecord, PutRecord
 from fleet53.report.json import PublicFinding
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import PoolName
     from fleet53.domain.log import Log
-    from fleet53.planning.changes import Change
-    from fleet53.report.model import Report
+    from fleet53.planning.changes import Change, PoolStatus
+    from fleet53.report.model import MemberReport, PoolReport, Report
 
 SOURCE: Final = "fleet53"
 MAX_FINDINGS_SIZE: Final = 150_000
@@ -87,6 +88,45 @@ class WithdrawalHeld(EventDetail):
     because: str
 
 
+class PoolUnanswered(EventDetail):
+    """Nobody answers for a pool: no record is at its name, so DNS queries for it get a negative answer."""
+
+    detail_type: ClassVar[str] = "Pool Unanswered"
+
+    pool: str
+    record_name: str
+    because: str
+
+
+class PoolAnswered(EventDetail):
+    """A pool that had no member in DNS has one."""
+
+    detail_type: ClassVar[str] = "Pool Answered"
+
+    pool: str
+    record_name: str
+
+
+class _MemberHealth(EventDetail):
+    pool: str
+    record_name: str
+    instance_id: str
+    percent_healthy: Annotated[float, Field(ge=0, le=100, description="share of Route 53's checkers that succeed")]
+    since: Annotated[datetime, Field(description="when that was first seen, as far as an hour back")]
+
+
+class MemberUnhealthy(_MemberHealth):
+    """Route 53 sees a member that is in DNS as unhealthy, and does not answer with it while another one is healthy."""
+
+    detail_type: ClassVar[str] = "Member Unhealthy"
+
+
+class MemberHealthy(_MemberHealth):
+    """Route 53 sees a member that is in DNS as healthy again."""
+
+    detail_type: ClassVar[str] = "Member Healthy"
+
+
 class DriftFinding(PublicFinding):
     """One finding, as in the audit's report."""
 
@@ -103,15 +143,33 @@ class DriftDetected(EventDetail):
     queued: Annotated[int, Field(ge=0, description="how many signals were queued to repair it")]
 
 
-EVENT_DETAILS: Final = (DriftDetected, InstanceAdmitted, InstanceWithdrawn, WithdrawalHeld)
+EVENT_DETAILS: Final = (
+    DriftDetected,
+    InstanceAdmitted,
+    InstanceWithdrawn,
+    MemberHealthy,
+    MemberUnhealthy,
+    PoolAnswered,
+    PoolUnanswered,
+    WithdrawalHeld,
+)
+_RECENT: Final = timedelta(minutes=30)
+"""For how long every audit says that a member is healthy again."""
 
 
 def run_events(
-    made: Iterable[Change], held: Mapping[PoolName | None, Collection[DeleteRecord]], owner: Owner, *, now: datetime
+    made: Iterable[Change],
+    held: Mapping[PoolName | None, Collection[DeleteRecord]],
+    owner: Owner,
+    *,
+    now: datetime,
+    emptied: Iterable[PoolStatus] = (),
+    filled: Iterable[PoolStatus] = (),
 ) -> Iterator[EventDetail]:
     """Yield an event for each admission and withdrawal that a run made, and for each pool where the guard held some.
 
-    A corrected record and the fallback are neither an admission nor a withdrawal.
+    `emptied` are the pools that the run left without any record, `filled` those that have a member again. A corrected
+    record and the fallback are neither an admission nor a withdrawal.
     """
     now = now.replace(microsecond=0)
     for change in made:
@@ -124,13 +182,49 @@ def run_events(
         instances = {str(each.instance_id): each.because for each in deletions if each.instance_id is not None}
         if instances:
             yield _held(pool, instances, owner.name, now)
+    for status in emptied:
+        because = "the last member was withdrawn, and the pool has no fallback"
+        yield PoolUnanswered(
+            owner=owner.name, at=now, pool=status.pool, record_name=status.record_name, because=because
+        )
+    for status in filled:
+        yield PoolAnswered(owner=owner.name, at=now, pool=status.pool, record_name=status.record_name)
 
 
 def report_events(report: Report) -> Iterator[EventDetail]:
-    """Yield the events of an audit: none where DNS is in sync."""
-    if report.in_sync:
-        return
+    """Yield the events of an audit: drift, what is held, lost pools, and the health of members."""
     at = report.at.replace(microsecond=0)
+    if not report.in_sync:
+        yield from _drift_events(report, at)
+    for pool in report.pools:
+        if pool.lost:
+            because = "no record is at the pool's name"
+            yield PoolUnanswered(
+                owner=report.owner, at=at, pool=pool.name, record_name=pool.record_name, because=because
+            )
+        for member in pool.instances:
+            yield from _health_events(report, pool, member, at)
+
+
+def _health_events(report: Report, pool: PoolReport, member: MemberReport, at: datetime) -> Iterator[EventDetail]:
+    if not member.in_dns or member.percent_healthy is None or member.seen_since is None:
+        return
+    healthy = member.percent_healthy > HEALTHY_ABOVE
+    if healthy and not (member.changed and report.at - member.seen_since <= _RECENT):
+        return
+    kind = MemberHealthy if healthy else MemberUnhealthy
+    yield kind(
+        owner=report.owner,
+        at=at,
+        pool=pool.name,
+        record_name=pool.record_name,
+        instance_id=member.instance_id,
+        percent_healthy=member.percent_healthy,
+        since=member.seen_since,
+    )
+
+
+def _drift_events(report: Report, at: datetime) -> Iterator[EventDetail]:
     fitting = _that_fit(report.findings)
     yield DriftDetected(
         owner=report.owner,

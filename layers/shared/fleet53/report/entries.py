@@ -1,0 +1,39 @@
+"""Entries: the findings of a report as people read them, those together that say the same. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fleet53.domain.finding import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Findings that differ only in what they are about.
+
+    `mark` is "held", "drift" or, where a repair does not fix them, empty. `pool` is empty where they are about no pool.
+    `about` has instance ids, else names of records, else health checks.
+    """
+
+    mark: str
+    kind: str
+    pool: str
+    because: str
+    about: tuple[str, ...]
+
+
+def entries_of(findings: Iterable[Finding]) -> list[Entry]:
+    """Return the findings, first those that are held, then those that a repair fixes, then the others."""
+    found: dict[tuple[str, str, str, str], list[str]] = {}
+    for finding in sorted(findings, key=lambda each: (not each.held, not each.drift)):
+        mark = "held" if finding.held else "drift" if finding.drift else ""
+        about = found.setdefault((mark, finding.kind.value, finding.pool or "", finding.because), [])
+        check = f"check {finding.check_id}" if finding.check_id else None
+        subject = finding.instance_id or finding.record_name or check
+        if subject and subject not in about:
+            about.append(subject)
+    return [Entry(*said, tuple(about)) for said, about in found.items()]

@@ -1,0 +1,99 @@
+"""Headline: what a report says first, the worst before everything else. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from fleet53.report.model import PoolReport, Report
+
+STATES: Final[Mapping[Verdict, str]] = {
+    Verdict.UNANSWERED: "not answered",
+    Verdict.NONE_HEALTHY: "none healthy",
+    Verdict.NO_MEMBER: "no member",
+    Verdict.MOSTLY_UNHEALTHY: "most unhealthy",
+    Verdict.SOME_UNHEALTHY: "some unhealthy",
+    Verdict.OK: "healthy",
+}
+"""The words for the verdict on a pool."""
+
+TROUBLE: Final[Mapping[Verdict, str]] = {
+    Verdict.UNANSWERED: "NOT ANSWERED: {}. DNS queries get a negative answer.",
+    Verdict.NONE_HEALTHY: "NO MEMBER HEALTHY: {}. Route 53 answers with all of them.",
+    Verdict.NO_MEMBER: "NO MEMBER IN DNS: {}. Only the fallback or other people's records answer.",
+    Verdict.MOSTLY_UNHEALTHY: "MOST MEMBERS UNHEALTHY: {}.",
+    Verdict.SOME_UNHEALTHY: "Some members are unhealthy: {}.",
+}
+"""The sentence about the pools with a verdict, to be filled with their names."""
+_TITLES: Final[Mapping[Verdict, str]] = {
+    Verdict.UNANSWERED: "Not answered",
+    Verdict.NONE_HEALTHY: "No member healthy",
+    Verdict.NO_MEMBER: "No member in DNS",
+    Verdict.MOSTLY_UNHEALTHY: "Most members unhealthy",
+    Verdict.SOME_UNHEALTHY: "Some members unhealthy",
+    Verdict.OK: "In sync and healthy",
+}
+_NAMED: Final = 5
+"""How many pools a sentence names."""
+
+
+def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield sentences about how things are, in the order of Verdict. The first one is the worst.
+
+    `name` writes a name of a pool or of a record, which come from outside.
+    """
+    pools = {verdict: [pool for pool in report.pools if pool.verdict is verdict] for verdict in TROUBLE}
+    troubled = [verdict for verdict in TROUBLE if verdict is not Verdict.SOME_UNHEALTHY and pools[verdict]]
+    yield from (TROUBLE[verdict].format(_name(pools[verdict], name)) for verdict in troubled)
+    unread = [finding.pool for finding in report.findings if finding.kind in NOT_LOOKED_AT]
+    if unread:
+        yield f"NOT LOOKED AT: {_some([name(pool) if pool else 'a hosted zone' for pool in unread])}."
+    drift, held = len(report.drift), sum(finding.held for finding in report.findings)
+    if held:
+        yield f"WITHDRAWALS HELD: {held} until you decide."
+    if drift > held:
+        yield f"NOT IN SYNC: {drift - held} drifted."
+    elif not held and not troubled:
+        yield "In sync and healthy." if report.verdict is Verdict.OK else "In sync."
+    if pools[Verdict.SOME_UNHEALTHY]:
+        yield TROUBLE[Verdict.SOME_UNHEALTHY].format(_name(pools[Verdict.SOME_UNHEALTHY], name))
+
+
+def title(report: Report) -> str:
+    """Return the verdict in a few words."""
+    drift, held = len(report.drift), sum(finding.held for finding in report.findings)
+    match report.verdict:
+        case Verdict.NOT_READ:
+            return "In sync, as far as could be read" if report.in_sync else "Not everything could be read"
+        case Verdict.HELD:
+            return f"{_count(held, 'withdrawal')} held: decide"
+        case Verdict.DRIFT:
+            return f"{drift} drifted"
+        case Verdict.FINDINGS:
+            return f"In sync, with {_count(len(report.findings), 'finding')}"
+        case verdict:
+            return _TITLES[verdict]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _name(pools: list[PoolReport], name: Callable[[str], str]) -> str:
+    """Return the pools with their names in DNS, and how many of their members are healthy where they have any."""
+    return _some(
+        [
+            f"{name(pool.name)} ({name(pool.record_name)}"
+            f"{f', {pool.healthy} of {pool.in_dns} healthy' if pool.in_dns else ''})"
+            for pool in pools
+        ]
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,79 @@
+"""Verdict: how a pool, or everything that an audit looked at, is doing, in one word. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from fleet53.domain.finding import FindingKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from fleet53.domain.finding import Finding
+
+NOT_LOOKED_AT = frozenset({FindingKind.INVALID_POOL, FindingKind.ZONE_UNREADABLE})
+"""Findings about a pool that could not be looked at, so that the report has no members of it."""
+_NOT_READ = NOT_LOOKED_AT | {FindingKind.NOT_READ}
+
+
+class Verdict(StrEnum):
+    """How things are, the worst first. Only OK needs nobody.
+
+    Others rely on the values: one may be added, none renamed.
+    """
+
+    UNANSWERED = "unanswered"
+    """No record is at the pool's name, so DNS queries get a negative answer."""
+    NONE_HEALTHY = "none-healthy"
+    """No member in DNS is healthy. Route 53 then answers with all of them (Route 53 Developer Guide, How Amazon Route
+    53 chooses records when health checking is configured)."""
+    NO_MEMBER = "no-member"
+    """No member is in DNS. The fallback answers, or a record that is not this stack's."""
+    MOSTLY_UNHEALTHY = "mostly-unhealthy"
+    """Fewer than half of the members in DNS are healthy."""
+    NOT_READ = "not-read"
+    """A pool is invalid, or something could not be read."""
+    HELD = "withdrawals-held"
+    """The guard holds withdrawals until a person decides."""
+    DRIFT = "drift"
+    """A repair would change something."""
+    SOME_UNHEALTHY = "some-unhealthy"
+    """At least half of the members in DNS are healthy, but not all."""
+    FINDINGS = "findings"
+    """There are findings that a repair does not fix."""
+    OK = "ok"
+    """DNS is as it should be, and every member in DNS is healthy."""
+
+
+_ORDER = tuple(Verdict)
+
+
+def judge_pool(*, in_dns: int, healthy: int, answered: bool) -> Verdict:
+    """Return the verdict on a pool with so many members in DNS, of which so many are healthy.
+
+    `answered` is whether any record is at the pool's name.
+    """
+    if not answered:
+        return Verdict.UNANSWERED
+    if in_dns == 0:
+        return Verdict.NO_MEMBER
+    if healthy == 0:
+        return Verdict.NONE_HEALTHY
+    if healthy * 2 < in_dns:
+        return Verdict.MOSTLY_UNHEALTHY
+    return Verdict.SOME_UNHEALTHY if healthy < in_dns else Verdict.OK
+
+
+def judge(pools: Iterable[Verdict], findings: Collection[Finding]) -> Verdict:
+    """Return the worst of the verdicts on the pools and on the findings."""
+    verdicts = [*pools, *map(_judge_finding, findings), Verdict.OK]
+    return min(verdicts, key=_ORDER.index)
+
+
+def _judge_finding(finding: Finding) -> Verdict:
+    if finding.kind in _NOT_READ:
+        return Verdict.NOT_READ
+    if finding.held:
+        return Verdict.HELD
+    return Verdict.DRIFT if finding.drift else Verdict.FINDINGS
