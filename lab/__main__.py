@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from lab.arguments import describe_speed, explain_taken_port, port, speed
 from lab.console import Console, widget_of
 from lab.dig import command
 from lab.live import Live
@@ -23,28 +24,35 @@ _SHOWN = ("pool", "instance_id", "address", "health_check_id", "because")
 def main() -> int:
     """Run the lab until it is told to end; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
-    parser.add_argument("--speed", type=float, default=1, help="how fast time passes (1 is real time)")
-    parser.add_argument("--dns-port", type=int, default=0, help="port of the DNS server (0: any free one)")
-    parser.add_argument("--page-port", type=int, default=0, help="port of the dashboard's page (0: any free one)")
+    parser.add_argument("--speed", type=speed, default=1, help="how fast time passes (1 is real time)")
+    parser.add_argument("--dns-port", type=port, default=0, help="port of the DNS server (0: any free one)")
+    parser.add_argument("--page-port", type=port, default=0, help="port of the dashboard's page (0: any free one)")
     arguments = parser.parse_args()
+    try:
+        run(arguments)
+    except OSError as error:
+        return explain_taken_port(error)
+    print("\nThe lab has ended.", flush=True)
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the lab, and tell what its functions do, until a signal ends it."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
     with Lab(servers=True, http=True) as lab:
         instances = [lab.fleet.launch(), lab.fleet.launch()]
         with (
-            Live(lab, arguments.speed, arguments.dns_port) as live,
+            Live(lab, arguments.speed, arguments.dns_port, report=_report) as live,
             Console(lab.functions.answer, widget_of(lab), arguments.page_port) as console,
         ):
             print(_welcome(lab, live, console, instances), flush=True)
             told = 0
             while not ended.wait(0.2):
-                live.check()
                 for invocation in lab.invocations[told:]:
                     told += 1
                     _tell(invocation)
-    print("\nThe lab has ended.", flush=True)
-    return 0
 
 
 def _welcome(lab: Lab, live: Live, console: Console, instances: list[str]) -> str:
@@ -52,7 +60,7 @@ def _welcome(lab: Lab, live: Live, console: Console, instances: list[str]) -> st
     audit = lab.deployment.functions["AuditFunction"].name
     return f"""\
 fleet53's lab: its template is deployed, its functions run, AWS is on this machine.
-Time passes {live.speed:g} times as fast as real. Ctrl-C ends it.
+Time passes {describe_speed(live.speed)}. Ctrl-C ends it.
 
 For the AWS CLI, in another terminal:
 {exports}
@@ -75,6 +83,11 @@ Then change something, and ask again:
   sam remote invoke AuditFunction --stack-name {lab.deployment.stack_name}
 
 What fleet53 does:"""
+
+
+def _report(error: BaseException) -> None:
+    """Print that a part of the lab failed. The lab goes on."""
+    print(f"A part of the lab failed, and the lab goes on: {type(error).__name__}: {error}", flush=True)
 
 
 def _tell(invocation: Invocation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import textwrap
 import time
@@ -12,6 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from lab.arguments import describe_speed, speed
 from lab.live import Live
 from lab.scaling.hooks import launch_hook, terminate_hook
 from lab.stage import WIDTH, NotTrueError, Stage, expect
@@ -199,21 +201,21 @@ check. DNS answers with up to eight records whose check is healthy: a multivalue
 deletes these records and checks as EC2 instances start and stop. Nobody registers anything by hand.
 
 The template, the functions, the DNS queries, and the health checks that connect to small servers are real. AWS
-is simulated on this machine, {speed:g} times as fast as real time: the seconds below are simulated ones."""
+is simulated on this machine, {speed}: the seconds below are simulated ones."""
 
 
 def main() -> int:
     """Run every step; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab.demo", description=__doc__)
-    parser.add_argument("--speed", type=float, default=SPEED, help="how fast the lab's time passes")
-    speed = parser.parse_args().speed
-    console = Console(file=sys.stdout, width=WIDTH, highlight=False)
-    paragraphs = PROLOGUE.format(name=RECORD, speed=speed).split("\n\n")
-    console.print(Text("\n\n".join(textwrap.fill(each, WIDTH - 2) for each in paragraphs)))
+    parser.add_argument("--speed", type=speed, default=SPEED, help="how fast the lab's time passes")
+    pace = parser.parse_args().speed
+    console = Console(file=sys.stdout, width=min(WIDTH, shutil.get_terminal_size().columns), highlight=False)
+    paragraphs = PROLOGUE.format(name=RECORD, speed=describe_speed(pace)).split("\n\n")
+    console.print(Text("\n\n".join(textwrap.fill(each, console.width - 2) for each in paragraphs)))
     began = time.monotonic()
     try:
         # The scheduled audit runs once a day here; otherwise it could repair the damage of step 5 first.
-        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True, http=True) as lab, Live(lab, speed) as live:
+        with Lab({"AuditSchedule": "rate(1 day)"}, servers=True, http=True) as lab, Live(lab, pace) as live:
             stage = Stage(lab, live, console)
             for step in STORY:
                 step(stage)

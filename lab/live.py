@@ -22,11 +22,15 @@ _PAUSE: Final = 0.1
 class Live:
     """A lab's threads and its DNS server, while entered; time passes `speed` times as fast as real.
 
-    An error in a thread ends that thread, and is raised by `check`.
+    An error in a thread ends that thread, and is raised by `check`. With `report` it is reported once, and the thread
+    goes on.
     """
 
-    def __init__(self, lab: Lab, speed: float, dns_port: int = 0) -> None:
+    def __init__(
+        self, lab: Lab, speed: float, dns_port: int = 0, *, report: Callable[[BaseException], None] | None = None
+    ) -> None:
         self._lab = lab
+        self._report = report
         self.speed = speed
         self._stopped = threading.Event()
         self._stack = contextlib.ExitStack()
@@ -67,8 +71,14 @@ class Live:
         self._lab.pools.emit_changes()
 
     def _repeat(self, action: Callable[[], None]) -> None:
-        try:
-            while not self._stopped.wait(_PAUSE):
+        reported = ""
+        while not self._stopped.wait(_PAUSE):
+            try:
                 action()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
-            self._errors.append(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
+                if self._report is None:
+                    self._errors.append(error)
+                    return
+                if repr(error) != reported:
+                    self._report(error)
+                reported = repr(error)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lab.world import Lab
 
 WIDTH: Final = 80
+"""The columns that the demo uses, of a terminal that has as many."""
 TIMEOUT: Final = 40.0
 """Real seconds that a step may take to come true."""
 
@@ -50,16 +51,16 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Print what happens."""
-        self.console.print(Text(textwrap.fill(text, WIDTH - 2)), soft_wrap=True)
+        self.console.print(Text(textwrap.fill(text, self.console.width - 2)), soft_wrap=True)
 
     def come_true(self, text: str) -> None:
         """Print a claim that has come true."""
-        told = textwrap.fill(text, WIDTH - 2, initial_indent="  ✓ ", subsequent_indent="    ")
+        told = textwrap.fill(text, self.console.width - 2, initial_indent="  ✓ ", subsequent_indent="    ")
         self.console.print(Text(told, style="green"), soft_wrap=True)
 
     def find(self, text: str) -> None:
         """Print a finding of the audit."""
-        told = textwrap.fill(text, WIDTH - 2, initial_indent="  ! ", subsequent_indent="    ")
+        told = textwrap.fill(text, self.console.width - 2, initial_indent="  ! ", subsequent_indent="    ")
         self.console.print(Text(told, style="yellow"), soft_wrap=True)
 
     def ask(self) -> frozenset[str]:

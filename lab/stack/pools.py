@@ -52,9 +52,9 @@ class Pools:
     def health_check_urls(self) -> set[str]:
         """Return the URLs of the pools' health checks; what is no valid pool has none."""
         found = set()
-        for name in self.names():
+        for text in self._parameters("Value").values():
             with contextlib.suppress(ValueError, TypeError, KeyError):
-                found.add(str(self.settings(name)["health_check"]["url"]))
+                found.add(str(json.loads(text)["health_check"]["url"]))
         return found
 
     def emit_changes(self) -> None:
@@ -71,5 +71,9 @@ class Pools:
         self._seen = now
 
     def _versions(self) -> dict[str, int]:
+        return self._parameters("Version")
+
+    def _parameters(self, field: str) -> dict[str, Any]:
+        """Return one field of each parameter by name, all as they are at one moment: another thread may delete one."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self.path)
-        return {str(each["Name"]): int(each["Version"]) for page in pages for each in page["Parameters"]}
+        return {str(each["Name"]): each[field] for page in pages for each in page["Parameters"]}

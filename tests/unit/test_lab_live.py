@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,21 @@ def test_an_error_in_a_thread_is_raised_by_check(template: Path) -> None:
         with pytest.raises(RuntimeError, match="stopped working") as raised:
             check_for_long(live)
     assert "SettingsRule" in str(raised.value.__cause__)
+
+
+def test_a_lab_that_reports_goes_on_after_an_error_in_a_thread_and_reports_it_once(template: Path) -> None:
+    template.write_text(TEMPLATE + RULE_THAT_MAY_NOT_SEND)
+    reported: list[BaseException] = []
+    with Lab(template=template) as lab, Live(lab, speed=1, report=reported.append) as live:
+        lab.client("ssm").put_parameter(Name="/fleet53/fleet53/pools/web", Value="{}", Type="String")
+        while not reported:
+            time.sleep(0.05)
+        time.sleep(0.5)  # several more turns
+        live.check()
+        put(lab, "52.95.0.9")
+        assert ask(live.name_server.host, live.name_server.port, "app.example.com").addresses == {"52.95.0.9"}
+        assert all(thread.is_alive() for thread in threading.enumerate() if thread.name.startswith("lab-"))
+    assert [("SettingsRule" in str(error)) for error in reported] == [True]
 
 
 def test_the_environment_is_put_back_when_the_lab_ends(template: Path) -> None:
