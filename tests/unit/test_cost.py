@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from fleet53.audit.cost import cost_of
+from fleet53.audit.cost import ALARMS, cost_of
 from fleet53.domain.health_check import CheckConfig, CheckSettings
-from fleet53.report.model import Cost
+from tests.template.stack import stack
+
+if TYPE_CHECKING:
+    from fleet53.report.model import Cost
 
 
 def check(
@@ -16,16 +19,20 @@ def check(
     return CheckConfig(CheckSettings(protocol, 80, **asks), IPv4Address("52.95.0.1"), measure_latency=measure_latency)
 
 
+def checks_of(cost: Cost) -> tuple[int, float]:
+    return cost.checks, cost.usd_a_month
+
+
 def test_the_first_fifty_basic_checks_of_an_account_cost_nothing() -> None:
-    assert cost_of([check()] * 50, in_account=50) == Cost(50, 0.0)
+    assert checks_of(cost_of([check()] * 50, in_account=50, pools=0)) == (50, 0.0)
 
 
 def test_checks_beyond_the_free_ones_cost_half_a_dollar() -> None:
-    assert cost_of([check()] * 60, in_account=60) == Cost(60, 5.0)
+    assert checks_of(cost_of([check()] * 60, in_account=60, pools=0)) == (60, 5.0)
 
 
 def test_somebody_elses_checks_use_up_the_free_ones() -> None:
-    assert cost_of([check()] * 10, in_account=100) == Cost(10, 5.0)
+    assert checks_of(cost_of([check()] * 10, in_account=100, pools=0)) == (10, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +48,24 @@ def test_somebody_elses_checks_use_up_the_free_ones() -> None:
     ],
 )
 def test_each_optional_feature_costs_a_dollar_even_of_a_free_check(config: CheckConfig, dollars: float) -> None:
-    assert cost_of([config], in_account=1) == Cost(1, dollars)
+    assert checks_of(cost_of([config], in_account=1, pools=0)) == (1, dollars)
 
 
 def test_no_checks_cost_nothing() -> None:
-    assert cost_of([], in_account=70) == Cost(0, 0.0)
+    assert checks_of(cost_of([], in_account=70, pools=0)) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("checks", "pools", "dollars"),
+    [
+        (0, 0, 7.6),  # 12 metrics for 3.60, 10 alarms for 1.00, a dashboard for 3.00
+        (10, 1, 10.59),  # 9 metrics for 2.70, 28,800 metrics read for 0.29
+        (100, 3, 18.58),
+    ],
+)
+def test_metrics_alarms_the_dashboard_and_reads_of_health_cost(checks: int, pools: int, dollars: float) -> None:
+    assert cost_of([check()] * checks, in_account=checks, pools=pools).monitoring_usd_a_month == dollars
+
+
+def test_the_counts_are_those_of_the_template_and_of_what_is_measured() -> None:
+    assert sum(1 for _ in stack().of_type("AWS::CloudWatch::Alarm")) == ALARMS

@@ -66,7 +66,7 @@ def report(*findings: Finding, **differs: Any) -> Report:
         pools=(pool(member()),),
         findings=findings,
         quotas=Quotas(Quota(2, 200), Quota(3, 1000), {ZoneId("Z0123456789ABC"): Quota(7, 10_000)}),
-        cost=Cost(2, 1.5),
+        cost=Cost(2, 1.5, 10.4),
         version="0.1.0",
     )
     return replace(usual, **differs)
@@ -131,7 +131,7 @@ health checks of the account          2    200      1 %
 health checks created in 24 hours     3   1000      0 %
 records in Z0123456789ABC             7  10000      0 %
 
-2 health checks of this stack, about $1.50 a month.
+Cost a month: 2 health checks about $1.50; metrics, alarms and the dashboard about $10.40, less CloudWatch's free tier.
 """
     )
 

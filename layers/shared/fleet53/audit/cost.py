@@ -1,4 +1,8 @@
-"""Cost: the monthly price of a stack's health checks, by Route 53's price list of 2026 for endpoints in AWS. Pure."""
+"""Cost: what a stack's health checks, metrics, alarms and dashboard cost in a month. Pure.
+
+The prices are those of us-east-1 in November 2026, for endpoints in AWS (Amazon Route 53 pricing, Amazon CloudWatch
+pricing). Lambda, SQS and EventBridge cost cents, and DNS queries cost the same without fleet53.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +22,33 @@ _FEATURE: Final = 1.00
 _FREE: Final = 50
 """Health checks of an account that are free. Their optional features are not."""
 _FAST: Final = 10
+METRICS: Final = 12
+"""Custom metrics that every stack has, whatever its pools: those that alarms watch, and the counts of requests."""
+METRICS_OF_POOL: Final = 9
+"""Custom metrics of each pool: its members by state, admissions and withdrawals."""
+ALARMS: Final = 10
+_METRIC: Final = 0.30
+"""US dollars a month for a custom metric. Those of findings come on top while there are findings."""
+_ALARM: Final = 0.10
+_DASHBOARD: Final = 3.00
+_READ: Final = 0.01 / 1000
+"""US dollars for a metric that GetMetricData reads."""
+_AUDITS: Final = 4 * 24 * 30
+"""Audits a month, at the default schedule. Each reads a metric of every health check."""
 
 
-def cost_of(ours: Collection[CheckConfig], *, in_account: int) -> Cost:
-    """Return what the checks `ours` add to the bill of an account that has `in_account` of them, ours included."""
+def cost_of(ours: Collection[CheckConfig], *, in_account: int, pools: int) -> Cost:
+    """Return what a stack with `pools` pools and the checks `ours` costs a month.
+
+    `in_account` is how many checks the account has, ours included. CloudWatch's free tier is not taken into account,
+    because it is the account's.
+    """
     paid = min(len(ours), max(0, in_account - _FREE))
     features = sum(_features(config) for config in ours)
-    return Cost(len(ours), paid * _BASIC + features * _FEATURE)
+    monitoring = (
+        (METRICS + METRICS_OF_POOL * pools) * _METRIC + ALARMS * _ALARM + _DASHBOARD + len(ours) * _AUDITS * _READ
+    )
+    return Cost(len(ours), paid * _BASIC + features * _FEATURE, round(monitoring, 2))
 
 
 def _features(config: CheckConfig) -> int:

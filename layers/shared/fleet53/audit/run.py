@@ -66,7 +66,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         pools=tuple(report_pools(readings.situation, readings.plan, readings.observations)),
         findings=findings,
         quotas=readings.quotas,
-        cost=cost_of(configs, in_account=in_account),
+        cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared)),
         queued=_queue_repair(request, findings, aws) if request.repair else 0,
         whole=request.pools is None,
     )

@@ -121,10 +121,14 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What this stack's checks cost: how many there are, and US dollars a month."""
+    """What this stack costs in US dollars a month: its `checks` health checks, and its monitoring.
+
+    The monitoring is metrics, alarms, the dashboard and the audits' reads of health, without CloudWatch's free tier.
+    """
 
     checks: int
     usd_a_month: float
+    monitoring_usd_a_month: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def as_text(report: Report) -> str:
         if well:
             parts[-1] += f"\n\n{well}"
     parts.append(f"Quotas\n\n{_text_table(_QUOTAS, _quota_rows(report))}")
-    parts.append(_cost(report))
+    parts.append(_wrapped(_cost(report), WIDTH))
     return "\n\n".join(parts) + "\n"
 
 
@@ -161,7 +161,11 @@ def _quota_rows(report: Report) -> Iterator[Row]:
 
 
 def _cost(report: Report) -> str:
-    return f"{_count(report.cost.checks, 'health check')} of this stack, about ${report.cost.usd_a_month:.2f} a month."
+    cost = report.cost
+    return (
+        f"Cost a month: {_count(cost.checks, 'health check')} about ${cost.usd_a_month:.2f}; metrics, alarms and the "
+        f"dashboard about ${cost.monitoring_usd_a_month:.2f}, less CloudWatch's free tier."
+    )
 
 
 def _count(number: int, what: str) -> str:
