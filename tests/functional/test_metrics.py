@@ -168,6 +168,7 @@ def test_metrics_of_a_pool_carry_owner_and_pool_and_those_of_the_run_the_owner_a
         "Standby": [["Owner", "Pool"]],
         "Admitted": [["Owner", "Pool"]],
         "SecondsToAdmit": [["Owner", "Pool"]],
+        "PoolsUnanswered": [["Owner"]],
         "RunsFailed": [["Owner"]],
         "Route53Calls": [["Owner"]],
         "Throttled": [["Owner"]],

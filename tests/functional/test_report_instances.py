@@ -183,4 +183,4 @@ def test_the_cost_is_that_of_our_checks_beyond_the_free_ones(lab: Lab) -> None:
     )
     launched(lab, 2)
 
-    assert audit(lab)["cost"] == {"checks": 2, "usd_a_month": 6.0}
+    assert audit(lab)["cost"] == {"checks": 2, "usd_a_month": 6.0, "monitoring_usd_a_month": 10.36}
