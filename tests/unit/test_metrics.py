@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_lambda_powertools.metrics import MetricUnit
@@ -39,9 +40,9 @@ def delete(instance_id: InstanceId) -> DeleteRecord:
     return DeleteRecord(WEB, ZONE, instance_id, record(instance_id), ORPHAN, "a test")
 
 
-def status(**differs: frozenset[InstanceId]) -> PoolStatus:
-    usual: dict[str, frozenset[InstanceId]] = dict.fromkeys(("members", "in_dns", "pending", "standby"), frozenset())
-    return PoolStatus(pool=WEB, record_name=NAME, **(usual | differs))
+def status(**differs: Any) -> PoolStatus:
+    nobody: frozenset[InstanceId] = frozenset()
+    return replace(PoolStatus(WEB, NAME, nobody, nobody, nobody, nobody), **differs)
 
 
 def test_a_run_measures_each_pool_as_it_leaves_it() -> None:

@@ -819,7 +819,23 @@ def test_a_fallback_that_is_not_wanted_any_more_goes() -> None:
 
 def test_the_fallback_is_no_member() -> None:
     made = plan(pools=[SORRY], records=[fallback()])
-    assert made.statuses == (PoolStatus(WEB, NAME, *([frozenset()] * 4)),)
+    nobody: frozenset[InstanceId] = frozenset()
+    assert made.statuses == (PoolStatus(WEB, NAME, nobody, nobody, nobody, nobody),)
+
+
+@pytest.mark.parametrize(
+    ("what", "answered"),
+    [
+        ({}, False),
+        ({"records": [record()]}, False),  # its instance is unknown, so it is withdrawn
+        ({"instances": [instance()], "records": [record()], "checks": [check()]}, True),
+        ({"pools": [pool(fallback=IPv4Address("198.51.100.9"))]}, True),
+        ({"records": [record(identifier="somebody/else")]}, True),
+    ],
+)
+def test_a_pool_is_answered_where_any_record_will_be_at_its_name(what: dict[str, Any], answered: bool) -> None:
+    (status,) = plan(**what).statuses
+    assert status.answered is answered
 
 
 # Whose checks ----------------------------------------------------------------------------------------

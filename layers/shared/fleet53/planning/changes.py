@@ -125,7 +125,8 @@ class PoolStatus:
     `members` are the instances whose tag names the pool. `pending` wait and are not in DNS. `standby` have no place,
     because the name is full. `ready` may go on at a launch hook: nothing but Auto Scaling keeps them out of DNS, or
     they will not come into DNS however long they wait. `unhealthy` are those without a record whose health check
-    Route 53 sees unhealthy; whose health is not known is not one of them.
+    Route 53 sees unhealthy; whose health is not known is not one of them. `answered` is whether any record will be at
+    the pool's name, whoever made it, when the plan is applied.
     """
 
     pool: PoolName
@@ -136,6 +137,7 @@ class PoolStatus:
     standby: frozenset[InstanceId]
     ready: frozenset[InstanceId] = frozenset()
     unhealthy: frozenset[InstanceId] = frozenset()
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,4 +136,5 @@ def _status(
         standby=standby,
         ready=frozenset(member.id for member in members if member.verdict.membership in serving) - unready,
         unhealthy=frozenset(decision.unhealthy for decision in decisions if decision.unhealthy is not None),
+        answered=_answered(decisions) is not Answered.NOT or pool.fallback is not None or found.answered_by_others,
     )

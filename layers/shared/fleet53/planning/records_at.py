@@ -35,6 +35,11 @@ class RecordsAtName:
         """Return how many foreign records of this type are at the name."""
         return sum(record.type == record_type for record in self.foreign)
 
+    @property
+    def answered_by_others(self) -> bool:
+        """Whether a foreign record answers queries for an address at the name."""
+        return any(record.type in {*RecordType, "CNAME"} for record in self.foreign)
+
     def blocker(self, record_type: RecordType) -> str | None:
         """Return why no multivalue record of this type can be put at the name, or None.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
 from fleet53.signals.model import first_heard
 from fleet53.telemetry.metrics import Measurement
@@ -62,8 +61,7 @@ def _measure_answers(outcome: Outcome) -> Iterator[Measurement]:
     """
     emptied = len(outcome.emptied)
     all_passed = outcome.declared and outcome.statuses.keys() >= outcome.declared
-    empty = any(each.kind is FindingKind.EMPTY_POOL for findings in outcome.findings.values() for each in findings)
-    if emptied or (all_passed and not empty):
+    if emptied or (all_passed and not outcome.unanswered):
         yield Measurement("PoolsUnanswered", emptied)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet53.domain.finding import FindingKind
 from fleet53.planning.changes import DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
@@ -29,13 +28,13 @@ class Outcome:
     """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
     `pools`, `ready`, `unhealthy`, `waiting`, `held`, `absent` and `findings` are by pool, from the last plan for it;
-    the key None is for records of no pool. `remembered` are the instances that later runs have to hold, too,
-    `held_before` those that an earlier run is known to have held. `swept` is whether a pass was a sweep. `statuses` are
-    from the first plan for each pool. `declared`, `instances` and `actions` were read during the run. `unread` are the
-    pools for which something could not be read that decides about records, `denied` those for which AWS denied a call.
-    `retry` has the messages to return, with the reason; `patient` are those of them that are returned because of a
-    denied call (Note [Denied at first] in run.py). `again` has the messages to queue again, and after what time,
-    because EC2 does not show yet what their event says.
+    the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan.
+    `remembered` are the instances that later runs have to hold, too, `held_before` those that an earlier run is known
+    to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
+    `instances` and `actions` were read during the run. `unread` are the pools for which something could not be read
+    that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return, with the
+    reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in run.py).
+    `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
     declared: frozenset[PoolName] = frozenset()
@@ -45,6 +44,7 @@ class Outcome:
     statuses: dict[PoolName, PoolStatus] = field(default_factory=dict)
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unhealthy: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
+    unanswered: set[PoolName] = field(default_factory=set)
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
@@ -75,6 +75,7 @@ class Outcome:
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
             self.unhealthy[status.pool] = status.unhealthy
+            (self.unanswered.discard if status.answered else self.unanswered.add)(status.pool)
             self.statuses.setdefault(status.pool, status)
             self.waiting.pop(status.pool, None)
         planned: set[PoolName | None] = {status.pool for status in plan.statuses}
@@ -118,12 +119,7 @@ class Outcome:
     @property
     def emptied(self) -> list[PoolStatus]:
         """The pools whose last member the run withdrew, so that no record is at their name."""
-        empty = {
-            pool
-            for pool, findings in self.findings.items()
-            if any(finding.kind is FindingKind.EMPTY_POOL for finding in findings)
-        }
-        return [status for pool, status in self.statuses.items() if pool in empty and status.in_dns]
+        return [status for pool, status in self.statuses.items() if pool in self.unanswered and status.in_dns]
 
     @property
     def filled(self) -> list[PoolStatus]:
