@@ -17,6 +17,8 @@ from xml.sax.saxutils import escape
 
 from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, ReadTimeoutError
 
+from lab.iam import Permissions
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -52,10 +54,12 @@ class _Order:
 class Faults:
     """The faults of an account. `advance` moves the lab's clock.
 
-    `asked` has each request of the functions since `forget`, as `<service>:<operation>` in boto3's names.
+    `permissions` are those of the functions. `asked` has each request of the functions since `forget`, as
+    `<service>:<operation>` in boto3's names.
     """
 
     advance: Callable[[float], None]
+    permissions: Permissions = field(default_factory=Permissions)
     asked: list[str] = field(default_factory=list)
     _orders: list[_Order] = field(default_factory=list)
     _invoked: bool = False
@@ -76,11 +80,12 @@ class Faults:
         self.asked.clear()
 
     @contextlib.contextmanager
-    def invoked(self) -> Iterator[None]:
+    def invoked(self, function: str) -> Iterator[None]:
         """Tell that a function is invoked for as long as this is entered."""
         before, self._invoked = self._invoked, True
         try:
-            yield
+            with self.permissions.acting(function):
+                yield
         finally:
             self._invoked = before
 

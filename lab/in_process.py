@@ -63,7 +63,9 @@ class _Account:
         host = urlsplit(request.url).hostname
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:
             raise RuntimeError(f"no lab answers {request.method} {request.url}")
+        permissions = None
         if self.faults is not None:
+            permissions = self.faults.permissions
             refused = self.faults.meet(client, event_name.rpartition(".")[2], request.url)
             if refused is not None:
                 headers = {"Content-Type": refused.content_type}
@@ -75,7 +77,7 @@ class _Account:
             answer = requests.answer(client.meta, request.method, request.url, headers, body)
             return _response(request.url, answer.status, answer.headers, answer.body)
         target = request.url.removeprefix(f"http://{_ROUTE53}")
-        answered = self._protocol.answer(self.route53, request.method, target, body)
+        answered = self._protocol.answer(self.route53, request.method, target, body, permissions)
         return _response(request.url, answered.status, answered.headers, answered.body)
 
 
@@ -127,7 +129,10 @@ def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
 
 @contextlib.contextmanager
 def answering(route53: Route53, faults: Faults) -> Iterator[None]:
-    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults."""
+    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults.
+
+    Route 53 refuses what the policies of the function that asks do not allow.
+    """
     for each in _QUOTAS:
         each.release(quota.RetryQuota.INITIAL_CAPACITY)
     account = _account()

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lab.account import empty_account
 from lab.clock import Clock
 from lab.faults import Faults
-from lab.moto import cloud, cloudformation, cloudwatch, gaps
+from lab.moto import cloud, gaps
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
-from lab.route53.checks import REGIONS
 from lab.route53.dns import answer
 from lab.route53.health import HealthMetrics, every_check
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
 from lab.stack.alarms import Alarms
-from lab.stack.custom_resource import AnswerUrls, CustomResource
-from lab.stack.deploy import STACK, complete, deploy, update
-from lab.stack.functions import Functions
-from lab.stack.pools import Pools
-from lab.stack.sources import Poller, Timer, drain
-from lab.stack.template import TemplateError
+from lab.stack.custom_resource import AnswerUrls
+from lab.stack.deploy import STACK
+from lab.stack.life import Stack
+from lab.stack.pools import FURTHER, Pools
+from lab.stack.sources import drain
 from lab.traffic.servers import Servers, wanted
 from lab.traffic.serving import Serving
 from lab.traffic.visitors import Visitors, asking_route53, over_http
@@ -37,8 +35,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from lab.stack.functions import Invocation
-    from lab.traffic.visitors import Ask
+    from lab.stack.custom_resource import CustomResource
+    from lab.stack.deploy import Deployment
+    from lab.stack.functions import Functions, Invocation
+    from lab.stack.sources import Poller, Timer
+    from lab.traffic.visitors import Ask, Crowd
 
 TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 ZONE: Final = "example.com"
@@ -80,7 +81,7 @@ class Lab:
         self._already_running = running
         self._stack = contextlib.ExitStack()
         self._random = random.Random(_SEED)
-        self._crowds: list[Visitors] = []
+        self.crowds: list[Crowd] = []
         self.clock = Clock(start)
 
     def __enter__(self) -> Self:
@@ -99,21 +100,13 @@ class Lab:
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
-            self._parameters = {"HostedZoneId": self.zone_id, "RecordName": RECORD} | self._parameters
-            self.deployment = deploy(self._template, self._parameters, self._stack_name)
-            self.functions = Functions(self.deployment, lambda: self.clock.speed, self.faults.invoked)
-            self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
             self.servers = stack.enter_context(Servers())
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
             self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
-            self.alarms = Alarms(self._stack_name, self.clock.now)
-            self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
-            self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
             self.answer_urls = stack.enter_context(AnswerUrls())
-            self.custom_resources = self._create_custom_resources()
-            self._complete_stack()
-            self._make_first_pass()
+            usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
+            self._create_stack(usual | self._parameters)
             self._stack = stack.pop_all()
         return self
 
@@ -122,28 +115,24 @@ class Lab:
     ) -> None:
         self._stack.close()
 
-    def _create_custom_resources(self) -> dict[str, CustomResource]:
-        created = {
-            logical_id: CustomResource(
-                logical_id=logical_id,
-                kind=f"Custom::{logical_id}",
-                properties=properties,
-                stack_id=self.deployment.stack_id,
-                functions=self.functions,
-                urls=self.answer_urls,
-            )
-            for logical_id, properties in self.deployment.custom.items()
-        }
-        for resource in created.values():
-            answer = resource.create()
-            if answer["Status"] != "SUCCESS":
-                raise TemplateError(f"the creation of {resource.logical_id} failed: {answer['Reason']}")
-        return created
+    def _create_stack(self, parameters: Mapping[str, str]) -> None:
+        self.stack = Stack(
+            self._template,
+            self._stack_name,
+            parameters,
+            faults=self.faults,
+            urls=self.answer_urls,
+            clock=self.clock,
+            go_on=self._go_on,
+        )
+        self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
+        self.alarms = Alarms(self._stack_name, self.clock.now)
+        self.stack.complete()
+        self._make_first_pass()
 
-    def _complete_stack(self) -> None:
-        """Make what the custom resources' newest answers have an attribute for."""
-        answers = {logical_id: resource.answers[-1] for logical_id, resource in self.custom_resources.items()}
-        complete(self.deployment, answers)
+    def _go_on(self, seconds: float) -> None:
+        self.pools.emit_changes()
+        self.run(seconds)
 
     def _make_first_pass(self) -> None:
         """Let the functions handle what the creation queued and started, and forget how."""
@@ -154,6 +143,39 @@ class Lab:
         self.resolver.asked.clear()
 
     # -- what an operator has
+
+    @property
+    def deployment(self) -> Deployment:
+        """The stack as it is deployed."""
+        return self.stack.deployment
+
+    @property
+    def functions(self) -> Functions:
+        """The functions of the stack."""
+        return self.stack.functions
+
+    @property
+    def custom_resources(self) -> dict[str, CustomResource]:
+        """The custom resources of the stack, by logical id."""
+        return self.stack.custom_resources
+
+    @property
+    def pollers(self) -> tuple[Poller, ...]:
+        """The event source mappings of the stack."""
+        return self.stack.pollers
+
+    @pollers.setter
+    def pollers(self, pollers: tuple[Poller, ...]) -> None:
+        self.stack.pollers = pollers
+
+    @property
+    def timers(self) -> tuple[Timer, ...]:
+        """The schedules of the stack."""
+        return self.stack.timers
+
+    @timers.setter
+    def timers(self, timers: tuple[Timer, ...]) -> None:
+        self.stack.timers = timers
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -186,37 +208,20 @@ class Lab:
         """Delete a pool."""
         self.pools.delete(name)
 
-    def update_stack(self, parameters: Mapping[str, str]) -> None:
-        """Change some of the stack's parameters, and ask its custom resources whose properties that changes."""
-        self._parameters |= parameters
-        self.deployment = update(self._template, self._parameters, self._stack_name)
-        self.functions.deployment = self.deployment
-        self.functions.cold_start()
-        self.timers = tuple(Timer(each, self.functions, self.clock.now) for each in self.deployment.schedules)
-        for logical_id, properties in self.deployment.custom.items():
-            if properties != self.custom_resources[logical_id].properties:
-                self.custom_resources[logical_id].update(properties)
-        self._complete_stack()
-        self.pools.emit_changes()
+    def update_stack(self, parameters: Mapping[str, str], *, pause: float = 0) -> str:
+        """Change some of the stack's parameters as CloudFormation does, and return the stack's status.
+
+        After each resource that is changed, `pause` seconds pass.
+        """
+        return self.stack.update(parameters, pause=pause)
 
     def delete_stack(self, *, retain: Collection[str] = ()) -> str:
-        """Delete the stack as CloudFormation does, each resource before what it depends on; return its status.
+        """Delete the stack as CloudFormation does, and return its status."""
+        return self.stack.delete(retain=retain)
 
-        It stops at a custom resource whose deletion fails, unless that is one of those to `retain`.
-        """
-        cloudformation.put_stack_status(self._stack_name, "DELETE_IN_PROGRESS")
-        for logical_id in self.deployment.deletion_order:
-            if logical_id in self.custom_resources and logical_id not in retain:
-                if self.custom_resources[logical_id].delete()["Status"] != "SUCCESS":
-                    cloudformation.put_stack_status(self._stack_name, "DELETE_FAILED")
-                    return "DELETE_FAILED"
-                del self.custom_resources[logical_id]
-            self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
-            self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
-            cloudwatch.delete_alarm(f"{self._stack_name}-{logical_id}")
-            cloudformation.delete_resource(self._stack_name, logical_id)
-        self.client("cloudformation").delete_stack(StackName=self._stack_name)
-        return "DELETE_COMPLETE"
+    def create_stack(self) -> None:
+        """Create the stack, of the same name and with the same parameters, after it was deleted."""
+        self._create_stack(self.stack.parameters)
 
     def audit(self, payload: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke the audit by hand and return its report; what it raised is raised here."""
@@ -251,7 +256,7 @@ class Lab:
             now=self.clock.now,
             source=source,
         )
-        self._crowds.append(clients)
+        self.crowds.append(clients)
         return clients
 
     # -- how time passes
@@ -278,7 +283,7 @@ class Lab:
             self.serving.follow()
         self.health.publish_due()
         self.alarms.turn()
-        for crowd in self._crowds:
+        for crowd in self.crowds:
             crowd.turn()
 
     def work(self) -> None:
@@ -314,15 +319,12 @@ class Lab:
         if target in known:
             checks: tuple[str, ...] = (target,)
         else:
-            checks = tuple(each for address in self._addresses(target) for each in self.checks_of(address))
+            addresses = self.fleet.addresses(target) if target.startswith("i-") else (target,)
+            checks = tuple(each for address in addresses for each in self.checks_of(address))
         if not checks:
             raise LookupError(f"no health check of {target}")
-        passing = round(len(REGIONS) * percent / 100)
         for check in checks:
-            for index, region in enumerate(REGIONS):
-                succeeded = index < passing
-                status = "Success: HTTP Status Code 200, OK" if succeeded else "Failure: Connection timed out."
-                self.route53.observe(check, region, succeeded, status)
+            self.health.see(check, percent)
         self.health.publish()
 
     def report_serving(self) -> None:
@@ -331,9 +333,6 @@ class Lab:
             refused = self.serving.refusal(str(check["HealthCheckConfig"].get("IPAddress")))
             if self.route53.percent_healthy(check["Id"]) != (100 if refused is None else 0):
                 self.report_health(check["Id"], 100 if refused is None else 0)
-
-    def _addresses(self, target: str) -> tuple[str, ...]:
-        return self.fleet.addresses(target) if target.startswith("i-") else (target,)
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -98,6 +98,54 @@ def delete_resource(stack_name: str, logical_id: str) -> None:
         resources._delete_resource(made, resources._resource_json_map[logical_id])  # noqa: SLF001 - as above
 
 
+class StackChange:
+    """A stack that gets a new template and new parameters; each resource keeps its old state until it is its turn.
+
+    moto would change them all at once, and in any order.
+    """
+
+    def __init__(self, stack_name: str, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        self._stack = cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name)
+        self._map = resources = self._stack.resource_map
+        self._stack.template, self._stack.template_dict = json.dumps(template), dict(template)
+        self._stack.parameters = resources.input_parameters = dict(parameters)
+        resources._template, resources._resource_json_map = template, template["Resources"]  # noqa: SLF001 - as below
+        resources.load_mapping()
+        resources.load_parameters()
+        resources.load_conditions()
+
+    def update(self, logical_id: str) -> None:
+        """Update a resource in place, or create it."""
+        made = self._map._parsed_resources  # noqa: SLF001 - moto updates stacks only as a whole
+        if logical_id not in made:
+            self.create(logical_id)
+            return
+        resource = copy.deepcopy(self._map._resource_json_map[logical_id])  # noqa: SLF001 - as above
+        made[logical_id] = parsing.parse_and_update_resource(
+            logical_id, resource, self._map, account_id=ACCOUNT, region_name=REGION
+        )
+
+    def create(self, logical_id: str) -> Any:
+        """Create a resource, and return the one that it replaces, which stays until it is deleted."""
+        old = self._map._parsed_resources.pop(logical_id, None)  # noqa: SLF001 - as above
+        _ = self._map[logical_id]
+        return old
+
+    def restore(self, logical_id: str, replaced: Any) -> Any:
+        """Take a resource back that was replaced, and return the one that replaced it, which stays until then too."""
+        made = self._map._parsed_resources  # noqa: SLF001 - as above
+        made[logical_id], new = replaced, made[logical_id]
+        return new
+
+    def delete(self, logical_id: str, replaced: Any) -> None:
+        """Delete a resource that was replaced."""
+        self._map._delete_resource(replaced, self._map._resource_json_map[logical_id])  # noqa: SLF001 - as above
+
+    def end(self) -> None:
+        """Compute the stack's outputs again."""
+        self._stack.output_map = self._stack._create_output_map()  # noqa: SLF001 - as above
+
+
 class StackValues:
     """The values that a template's expressions have in a stack that exists."""
 

@@ -11,7 +11,7 @@ from lab.moto.gap import Gap
 
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's Parameter Store is corrected."""
-    return (_answer_get_att(),)
+    return _answer_get_att(), _overwrite()
 
 
 def _answer_get_att() -> Gap:
@@ -24,3 +24,19 @@ def _answer_get_att() -> Gap:
         return str({"Type": parameter.parameter_type, "Value": parameter.value}[name])
 
     return Gap(Parameter, "get_cfn_attribute", attribute)
+
+
+def _overwrite() -> Gap:
+    """Update a stack's parameter by overwriting it, which raises its version; moto deletes it and creates another.
+
+    Source: Systems Manager User Guide, "Working with parameter versions".
+    """
+
+    def update(_model: type, /, *, new_resource_name: str, cloudformation_json: Any, **given: Any) -> Any:
+        cloudformation_json["Properties"]["Overwrite"] = True
+        account_id, region_name = given["account_id"], given["region_name"]
+        return Parameter.create_from_cloudformation_json(
+            new_resource_name, cloudformation_json, account_id, region_name
+        )
+
+    return Gap(Parameter, "update_from_cloudformation_json", classmethod(update))

@@ -14,12 +14,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
 from lab.route53.checks import Checks
 from lab.route53.error import Route53Error, invalid_input
-from lab.route53.names import parse_name
+from lab.route53.names import Name, parse_name
 from lab.route53.refusals import Refusals
 from lab.route53.zones import Zones
 
@@ -104,6 +104,12 @@ class Route53:
             finally:
                 self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), code))
 
+    def refuse(self, operation: str, parameters: Mapping[str, Any], because: str) -> NoReturn:
+        """Refuse one request as IAM does, and record it."""
+        with self._lock:
+            self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), "AccessDenied"))
+        raise Route53Error("AccessDenied", because, HTTPStatus.FORBIDDEN)
+
     def forget_calls(self) -> None:
         """Forget the recorded calls, also for the rate limit."""
         self.reset_calls()
@@ -178,6 +184,16 @@ class Route53:
         with self._lock:
             zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))
+
+    def delegated(self, name: str) -> bool:
+        """Tell whether an NS record set below the name of the answering zone takes a name out of it."""
+        with self._lock:
+            asked = parse_name(name)
+            zone = self._zones.answering(asked)
+            if zone is None:
+                return False
+            cuts = (Name(asked.labels[first:]) for first in range(len(asked.labels) - len(zone.name.labels)))
+            return any(zone.records.at(cut, "NS") for cut in cuts)
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._refusals.check_rate()

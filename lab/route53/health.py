@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
+from lab.route53.checks import REGIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,14 @@ class HealthMetrics:
 
     def __post_init__(self) -> None:
         self._due = self.now()
+
+    def see(self, check_id: str, percent: float) -> None:
+        """Let that share of the regions see a check healthy, and the others not."""
+        passing = round(len(REGIONS) * percent / 100)
+        for index, region in enumerate(REGIONS):
+            succeeded = index < passing
+            status = "Success: HTTP Status Code 200, OK" if succeeded else "Failure: Connection timed out."
+            self.route53.observe(check_id, region, succeeded, status)
 
     def publish_due(self) -> None:
         """Publish if a minute has passed since the last time."""

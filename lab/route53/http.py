@@ -18,8 +18,10 @@ from lab import loopback
 from lab.loopback import Handler
 from lab.route53 import model
 from lab.route53.error import Route53Error, invalid_input
+from lab.route53.permission import request_of
 
 if TYPE_CHECKING:
+    from lab.iam import Permissions
     from lab.route53.api import Route53
 
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
@@ -45,11 +47,16 @@ class Protocol:
             for operation in self._operations
         ]
 
-    def answer(self, route53: Route53, method: str, target: str, body: bytes) -> Response:
-        """Answer one HTTP request; every refusal is an answer too."""
+    def answer(
+        self, route53: Route53, method: str, target: str, body: bytes, permissions: Permissions | None = None
+    ) -> Response:
+        """Answer one HTTP request; every refusal is an answer too, also that of `permissions`."""
         request_id = str(uuid.uuid4())
         try:
             operation, parameters = self._read(method, target, body)
+            refusal = permissions.refusal(request_of(operation.name, parameters)) if permissions is not None else None
+            if refusal is not None:
+                route53.refuse(operation.name, parameters, refusal)
             serialized = RestXMLSerializer(operation).serialize(route53.call(operation.name, parameters))
         except Route53Error as error:
             status, headers, text = error.status, {"Content-Type": "text/xml"}, _error_xml(error, request_id)

@@ -132,6 +132,13 @@ class CustomResource:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     physical_id: str | None = None
     answers: list[dict[str, Any]] = field(default_factory=list)
+    data: dict[str, str] = field(default_factory=dict)
+    """The attributes that the template reads, from the last answer that was a success."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the newest request failed."""
+        return bool(self.answers) and self.answers[-1]["Status"] != "SUCCESS"
 
     def create(self) -> dict[str, Any]:
         """Request the creation; return the answer."""
@@ -168,7 +175,7 @@ class CustomResource:
         answer = self.urls.answer(request_id)
         self.answers.append(answer)
         if answer["Status"] == "SUCCESS" and request_type != "Delete":
-            self.physical_id = answer["PhysicalResourceId"]
+            self.physical_id, self.data = answer["PhysicalResourceId"], answer.get("Data", {})
         return answer
 
 

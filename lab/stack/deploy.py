@@ -6,23 +6,23 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import awslambda, cloud, cloudformation, cloudwatch, sqs
+from lab.moto import awslambda, cloudformation, sqs
 from lab.moto.cloudformation import StackValues
 from lab.stack.dependencies import attributes_of
 from lab.stack.recursion import TERMINATE
+from lab.stack.resources import put_resource
 from lab.stack.template import BY_LAB, TemplateError, read_template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lab.stack.template import Code, Template
 
 STACK: Final = "fleet53"
 
-_CAPABILITIES: Final = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 _UNITS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -71,7 +71,11 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployed stack; `created_by` says for each resource whether moto or the lab created it."""
+    """A deployed stack; `created_by` says for each resource whether moto or the lab created it.
+
+    `properties` are each resource's, resolved as they are in force. A resource that reads an attribute of a custom
+    resource is missing there until it is created, after the answer.
+    """
 
     stack_name: str
     functions: dict[str, Function]
@@ -82,97 +86,113 @@ class Deployment:
     outputs: dict[str, str]
     created_by: dict[str, str]
     stack_id: str
-    custom: dict[str, dict[str, Any]]
-    """The properties of each custom resource."""
-    waiting: dict[str, dict[str, Any]]
-    """Resources, not resolved, that read an attribute of a custom resource; they are created after its answer."""
+    properties: dict[str, dict[str, Any]]
+    kinds: dict[str, str]
+    """The type of each resource, also of those that do not exist yet."""
     deletion_order: tuple[str, ...]
+
+    @property
+    def custom(self) -> dict[str, dict[str, Any]]:
+        """The properties of each custom resource, in the order of their creation."""
+        return {
+            name: self.properties[name] for name in reversed(self.deletion_order) if is_custom(self.kinds.get(name, ""))
+        }
 
     def queue_url(self, logical_id: str) -> str:
         """Return the URL of the stack's queue with this logical id."""
         return self.resources[logical_id]
 
+    def statements(self, function: str) -> Iterator[dict[str, Any]]:
+        """Yield every policy statement of the role of the function with this logical id."""
+        arn = self.properties[function]["Role"]
+        for name, kind in self.kinds.items():
+            if name not in self.properties:
+                continue
+            properties = self.properties[name]
+            if kind == "AWS::IAM::Role" and arn.endswith(f"/{self.resources[name]}"):
+                for policy in properties.get("Policies", []):
+                    yield from policy["PolicyDocument"]["Statement"]
+            elif kind == "AWS::IAM::Policy" and arn.rpartition("/")[2] in properties["Roles"]:
+                yield from properties["PolicyDocument"]["Statement"]
+
+
+def is_custom(kind: str) -> bool:
+    """Tell whether a type of resource is a custom one, which a function of the stack carries out."""
+    return kind.startswith("Custom::")
+
 
 def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
-    """Create the stack of the template at `path`; a TemplateError names what cannot be created."""
-    return _put("CREATE", path, parameters, stack_name)
+    """Create the stack of the template at `path`; a TemplateError names what cannot be created.
 
-
-def update(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
-    """Update the stack of the template at `path`; a parameter that is not given gets its default."""
-    return _put("UPDATE", path, parameters, stack_name)
-
-
-def _put(action: Literal["CREATE", "UPDATE"], path: Path, parameters: Mapping[str, str], stack_name: str) -> Deployment:
+    What reads an attribute of a custom resource is created by `complete`.
+    """
     template = read_template(path)
-    if action == "CREATE":
-        cloudformation.create_stack(stack_name, template.body, parameters)
-    else:
-        cloud.client("cloudformation").update_stack(
-            StackName=stack_name,
-            TemplateBody=template.body,
-            Parameters=_listed(parameters),
-            Capabilities=_CAPABILITIES,
-        )
-    return _deployment(template, stack_name, f"{action}_COMPLETE")
-
-
-def _listed(parameters: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()]
-
-
-def _deployment(template: Template, stack_name: str, wanted: str) -> Deployment:
-    """Create the resources that moto does not, and return the deployed stack."""
+    cloudformation.create_stack(stack_name, template.body, parameters)
     stack = StackValues(stack_name)
-    if stack.status != wanted:
+    if stack.status != "CREATE_COMPLETE":
         raise TemplateError(f"the stack is {stack.status}")
+    properties = {}
+    for name in reversed(template.deletion_order):
+        resource = template.resource(name)
+        if stack.exists(resource) and not reads_custom(template, resource):
+            properties[name] = stack.resolved(resource.get("Properties", {}))
+            if name in template.for_lab:
+                put_resource(f"{stack_name}-{name}", resource["Type"], properties[name])
+    return describe(template, stack_name, properties)
+
+
+def complete(path: Path, deployment: Deployment, data: Mapping[str, Mapping[str, str]]) -> Deployment:
+    """Create the resources that waited for the attributes of custom resources; `data` has these by logical id."""
+    template, stack = read_template(path), StackValues(deployment.stack_name)
+    properties = dict(deployment.properties)
+    for name in reversed(template.deletion_order):
+        resource = template.resource(name)
+        if name not in properties and stack.exists(resource):
+            properties[name] = stack.resolved(with_attributes(resource.get("Properties", {}), data))
+            put_resource(f"{deployment.stack_name}-{name}", resource["Type"], properties[name])
+    return describe(template, deployment.stack_name, properties)
+
+
+def reads_custom(template: Template, resource: Mapping[str, Any]) -> bool:
+    """Tell whether a resource reads an attribute of a custom resource."""
+    return any(is_custom(template.resource(name)["Type"]) for name in attributes_of(resource))
+
+
+def describe(template: Template, stack_name: str, properties: Mapping[str, dict[str, Any]]) -> Deployment:
+    """Return the stack as it is now; `properties` are those of its resources that are in force."""
+    stack = StackValues(stack_name)
     resources = stack.resources()
-    wanted_by_lab = {name: each for name, each in template.for_lab.items() if stack.exists(each)}
-    custom = {name for name, each in wanted_by_lab.items() if each["Type"].startswith("Custom::")}
-    waiting = {name: each for name, each in wanted_by_lab.items() if custom & attributes_of(each)}
-    kept = {name: each for name, each in wanted_by_lab.items() if name not in waiting}
-    properties = {name: stack.resolved(each.get("Properties", {})) for name, each in kept.items()}
+    kinds = {name: template.resource(name)["Type"] for name in template.deletion_order}
     functions = {
-        logical_id: _function(logical_id, resources[logical_id], code, template.for_moto["Resources"][logical_id])
+        logical_id: _function(logical_id, resources[logical_id], code, template.resource(logical_id))
         for logical_id, code in template.code.items()
         if logical_id in resources
     }
-    for name, each in kept.items():
-        _create(f"{stack_name}-{name}", each["Type"], properties[name])
     return Deployment(
         stack_name=stack_name,
         functions=functions,
         event_sources=tuple(
             _event_source(name, properties[name], functions)
-            for name, each in kept.items()
-            if each["Type"] == "AWS::Lambda::EventSourceMapping"
+            for name, kind in kinds.items()
+            if kind == "AWS::Lambda::EventSourceMapping" and name in properties
         ),
         schedules=(
-            *_rule_schedules(stack, template.for_moto, functions),
-            *_schedules(properties, kept, functions),
+            *_rule_schedules(properties, kinds, resources, functions),
+            *_schedules(properties, kinds, functions),
         ),
         layers=template.layers,
         resources=resources,
         outputs=stack.outputs(),
         created_by=dict.fromkeys(resources, "moto")
-        | {name: BY_LAB[each["Type"]] for name, each in wanted_by_lab.items()},
+        | {name: BY_LAB[kinds[name]] for name in template.for_lab if name in properties},
         stack_id=stack.stack_id,
-        custom={name: properties[name] for name in sorted(custom)},
-        waiting=waiting,
+        properties=dict(properties),
+        kinds=kinds,
         deletion_order=template.deletion_order,
     )
 
 
-def complete(deployment: Deployment, answers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Create the resources that waited for the custom resources; `answers` are by logical id."""
-    stack = StackValues(deployment.stack_name)
-    data = {name: answer.get("Data", {}) for name, answer in answers.items()}
-    for name, each in deployment.waiting.items():
-        properties = stack.resolved(_with_attributes(each["Properties"], data))
-        _create(f"{deployment.stack_name}-{name}", each["Type"], properties)
-
-
-def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
+def with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
     """Return a piece of the template with the attributes of custom resources filled in, or raise TemplateError."""
     match node:
         case {"Fn::GetAtt": [str(name), str(attribute)]} if name in data:
@@ -180,9 +200,9 @@ def _with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
                 raise TemplateError(f"Custom Resource attribute error: {name} has no {attribute}")
             return data[name][attribute]
         case dict():
-            return {key: _with_attributes(value, data) for key, value in node.items()}
+            return {key: with_attributes(value, data) for key, value in node.items()}
         case list():
-            return [_with_attributes(value, data) for value in node]
+            return [with_attributes(value, data) for value in node]
         case _:
             return node
 
@@ -235,40 +255,37 @@ def every(expression: str) -> timedelta:
 
 
 def _schedules(
-    properties: Mapping[str, Any], kept: Mapping[str, Any], functions: Mapping[str, Function]
+    properties: Mapping[str, Any], kinds: Mapping[str, str], functions: Mapping[str, Function]
 ) -> list[Schedule]:
     """Return the schedules of EventBridge Scheduler."""
     return [
         _schedule(name, properties[name]["ScheduleExpression"], properties[name]["Target"], functions, default="{}")
-        for name, each in kept.items()
-        if each["Type"] == "AWS::Scheduler::Schedule" and properties[name].get("State") != "DISABLED"
+        for name, kind in kinds.items()
+        if kind == "AWS::Scheduler::Schedule" and name in properties and properties[name].get("State") != "DISABLED"
     ]
 
 
 def _rule_schedules(
-    stack: StackValues, for_moto: Mapping[str, Any], functions: Mapping[str, Function]
+    properties: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    resources: Mapping[str, str],
+    functions: Mapping[str, Function],
 ) -> list[Schedule]:
     """Return the schedules of EventBridge rules."""
-    found = []
-    for name, each in for_moto["Resources"].items():
-        if each["Type"] != "AWS::Events::Rule" or not stack.exists(each):
-            continue
-        properties = stack.resolved(each["Properties"])
-        if "ScheduleExpression" not in properties or properties.get("State") == "DISABLED":
-            continue
-        rule = stack.resolved({"Ref": name})
-        found += [
-            _schedule(
-                name,
-                properties["ScheduleExpression"],
-                target,
-                functions,
-                default='{"source": "aws.events"}',
-                rule=rule,
-            )
-            for target in properties.get("Targets", [])
-        ]
-    return found
+    return [
+        _schedule(
+            name,
+            properties[name]["ScheduleExpression"],
+            target,
+            functions,
+            default='{"source": "aws.events"}',
+            rule=resources[name],
+        )
+        for name, kind in kinds.items()
+        if kind == "AWS::Events::Rule" and "ScheduleExpression" in properties.get(name, {})
+        if properties[name].get("State") != "DISABLED"
+        for target in properties[name].get("Targets", [])
+    ]
 
 
 def _schedule(
@@ -285,40 +302,3 @@ def _schedule(
     if function is None:
         raise TemplateError(f"{name}: the lab schedules the template's functions, not {target['Arn']}")
     return Schedule(name, function, every(expression), json.loads(target.get("Input", default)), rule)
-
-
-def _create(name: str, kind: str, properties: Mapping[str, Any]) -> None:
-    """Create a resource that moto supports, but its CloudFormation does not."""
-    if kind == "AWS::SQS::QueuePolicy":
-        for url in properties["Queues"]:
-            sqs.put_policy(url, json.dumps(properties["PolicyDocument"]))
-    elif kind == "AWS::CloudWatch::Alarm":
-        cloudwatch.put_alarm({"AlarmName": name, **_typed(properties)})
-    elif kind == "AWS::CloudWatch::Dashboard":
-        cloudwatch.put_dashboard(properties["DashboardName"], properties["DashboardBody"])
-    elif kind == "AWS::SNS::Subscription":
-        topic, protocol, endpoint = (properties[key] for key in ("TopicArn", "Protocol", "Endpoint"))
-        cloud.client("sns").subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
-    elif kind == "AWS::SNS::TopicPolicy":
-        for topic in properties["Topics"]:
-            document = json.dumps(properties["PolicyDocument"])
-            cloud.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=document)
-
-
-_WHOLE = ("EvaluationPeriods", "DatapointsToAlarm", "Period")
-
-
-def _typed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an alarm's properties with numbers as numbers: CloudFormation accepts strings, the API does not."""
-    typed = dict(properties)
-    if "Metrics" in typed:
-        typed["Metrics"] = [
-            {**query, "MetricStat": _typed(query["MetricStat"])} if "MetricStat" in query else query
-            for query in typed["Metrics"]
-        ]
-    for key in _WHOLE:
-        if key in typed:
-            typed[key] = int(typed[key])
-    if "Threshold" in typed:
-        typed["Threshold"] = float(typed["Threshold"])
-    return typed

@@ -113,12 +113,12 @@ class _Started:
 class Functions:
     """The functions of a deployment, each with its handler; `invocations` holds every call in order.
 
-    `during` is entered for as long as a function runs.
+    `during` is entered, with its logical id, for as long as a function runs.
     """
 
     deployment: Deployment
     speed: Callable[[], float] = lambda: 1.0
-    during: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    during: Callable[[str], contextlib.AbstractContextManager[None]] = lambda _: contextlib.nullcontext()
     publish: bool = True
     invocations: list[Invocation] = field(default_factory=list)
     _warm: dict[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
@@ -205,7 +205,7 @@ class Functions:
             patch.dict(os.environ, _variables(function, chain)),
             _OUTPUT.kept() as buffer,
             contextlib.redirect_stdout(_OUTPUT),
-            self.during(),
+            self.during(function.logical_id),
         ):
             try:
                 if cold:

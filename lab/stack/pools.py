@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud
 
 if TYPE_CHECKING:
     from lab.moto.bus import Bus
+
+FURTHER: Final = (
+    *(f"{label}.example.com" for label in ("*", "admin", "api", "changed", "idle", "new", "old", "www", "z")),
+    *(f"{label}.example.net" for label in ("api", "app", "odd")),
+)
+"""The names that additional pools of a lab may use, unless its parameters say otherwise."""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ LAYER: Final = "AWS::Serverless::LayerVersion"
 BY_LAB: Final[dict[str, str]] = {
     "AWS::Lambda::EventSourceMapping": "polled by the lab",
     "Custom::StackLifecycle": "asked by the lab",
+    "Custom::StackPrecondition": "asked by the lab",
     "AWS::Scheduler::Schedule": "fired by the lab's clock",
     "AWS::SQS::QueuePolicy": "set on the queue",
     "AWS::CloudWatch::Alarm": "put to CloudWatch",
@@ -55,6 +56,10 @@ class Template:
     code: dict[str, Code]
     layers: tuple[Path, ...]
     deletion_order: tuple[str, ...]
+
+    def resource(self, logical_id: str) -> dict[str, Any]:
+        """Return a resource, whoever creates it."""
+        return self.for_lab.get(logical_id) or self.for_moto["Resources"][logical_id]
 
 
 class _NoManagedPolicies:

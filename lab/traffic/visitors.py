@@ -6,7 +6,7 @@ import http.client
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import dns.message
 import dns.query
@@ -29,6 +29,13 @@ type Whose = Callable[[str], tuple[str | None, str]]
 
 _TIMEOUT: Final = 2.0
 """Real seconds that a connection may take."""
+
+
+class Crowd(Protocol):
+    """Somebody who does something in every turn of the world."""
+
+    def turn(self) -> None:
+        """Do it once."""
 
 
 @dataclass(frozen=True, slots=True)

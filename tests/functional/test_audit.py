@@ -13,6 +13,7 @@ from tests.functional.conftest import MONDAY_NOON
 from tests.functional.views import (
     READS,
     admitted,
+    allowed_zone,
     audit,
     check_of,
     checks,
@@ -447,7 +448,7 @@ def test_a_state_that_this_version_does_not_know_is_reported_and_left_alone(lab:
 
 
 def test_a_zone_that_no_pool_uses_any_more_is_reported_if_it_cannot_be_read(lab: Lab) -> None:
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
     lab.put_pool("web", hosted_zone_id=other, record_name="app.example.net")
     lab.route53.deny(lab.zone_id)
 

@@ -10,6 +10,8 @@ import pytest
 from lab.route53.api import Route53Error
 from tests.functional.views import (
     admitted,
+    allow_zones,
+    allowed_zone,
     audit,
     calls,
     findings,
@@ -17,7 +19,6 @@ from tests.functional.views import (
     kinds,
     launched,
     log_lines,
-    put_record,
     record_of,
     signal,
 )
@@ -38,10 +39,13 @@ def foreign(address: str, identifier: str = "blue", **differs: Any) -> dict[str,
 
 
 def private_zone(lab: Lab, name: str = "internal.example") -> str:
-    """Create a private hosted zone and return its id."""
+    """Create a private hosted zone that pools may use, with a name for them, and return its id."""
     vpc = {"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}
     zone = lab.route53.call("CreateHostedZone", {"Name": name, "CallerReference": name, "VPC": vpc})
-    return str(zone["HostedZone"]["Id"]).rsplit("/", 1)[1]
+    zone_id = str(zone["HostedZone"]["Id"]).rsplit("/", 1)[1]
+    lab.update_stack({"AllowedRecordNames": "app.internal.example"})
+    allow_zones(lab, zone_id)
+    return zone_id
 
 
 # -- protections
@@ -96,7 +100,7 @@ def test_protections_of_other_names_and_types_are_no_finding(lab: Lab) -> None:
 
 
 def test_a_protection_of_the_same_name_in_another_zone_is_no_finding(lab: Lab) -> None:
-    twin = lab.create_zone("example.com")
+    twin = allowed_zone(lab, "example.com")
     lab.put_pool("api", hosted_zone_id=twin)
     lab.route53.protect(twin, "app.example.com", "A", "frozen")
 
@@ -136,7 +140,7 @@ def test_where_protections_may_not_be_read_the_log_and_the_report_say_so(lab: La
 
 
 def test_a_zone_that_does_not_tell_its_protections_does_not_hide_those_of_another(lab: Lab) -> None:
-    zones = {lab.zone_id, other := lab.create_zone("example.net")}
+    zones = {lab.zone_id, other := allowed_zone(lab, "example.net")}
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     for zone_id, name in ((lab.zone_id, "app.example.com"), (other, "api.example.net")):
         lab.route53.protect(zone_id, name, "A", "frozen")
@@ -243,7 +247,7 @@ def test_a_zone_is_asked_for_once_and_reported_for_each_of_its_pools(lab: Lab) -
 
 
 def test_an_audit_of_one_pool_asks_for_its_zone_only(lab: Lab) -> None:
-    lab.put_pool("api", hosted_zone_id=lab.create_zone("example.net"), record_name="api.example.net")
+    lab.put_pool("api", hosted_zone_id=allowed_zone(lab, "example.net"), record_name="api.example.net")
     lab.resolver.delegate("example.com")
 
     assert findings(audit(lab, {"pools": ["api"]}), "zone-not-delegated") == []

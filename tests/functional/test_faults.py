@@ -48,7 +48,7 @@ def lab(one_lab: Lab) -> Lab:
 def ask(lab: Lab, service: str) -> object:
     """Ask a service as a function does."""
     client = boto3.client(service, config=ONCE)  # type: ignore[call-overload]
-    with lab.faults.invoked():
+    with lab.faults.invoked("ReconcilerFunction"):
         return getattr(client, CALLS[service])()
 
 

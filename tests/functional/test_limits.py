@@ -238,7 +238,7 @@ def test_who_waited_for_a_check_is_served_once_the_account_has_room(lab: Lab) ->
 
 
 def test_a_change_of_more_than_a_batch_holds_is_split_and_made_whole(lab: Lab) -> None:
-    pools = ("web", "b", "c", "d", "e", "f")
+    pools = ("web", "admin", "api", "idle", "new", "old")
     lab.put_pool("web", health_check=None, admit_when="running")
     for pool in pools[1:]:
         lab.put_pool(pool)

@@ -10,7 +10,7 @@ import pytest
 
 from lab.route53.api import Route53Error
 from tests.functional.incidents import answer_otherwise
-from tests.functional.views import admitted, calls, checks_of, in_dns, log_lines, signal, wait
+from tests.functional.views import admitted, allowed_zone, calls, checks_of, in_dns, log_lines, signal, wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,7 +233,7 @@ def _spoil(zone_id: str, parameters: Mapping[str, Any], answered: dict[str, Any]
 def test_a_surprise_in_one_pools_zone_returns_that_pools_message_alone(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.put_pool("odd", hosted_zone_id=other, record_name="odd.example.net")
     put_text(lab, other, "odd.example.net")
@@ -258,7 +258,7 @@ def test_a_surprise_in_one_pools_zone_returns_that_pools_message_alone(
 def test_an_error_that_nobody_expects_in_one_pools_zone_stops_no_other_pool(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.put_pool("odd", hosted_zone_id=other, record_name="odd.example.net")
     lab.settle()

@@ -13,6 +13,8 @@ from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import meanwhile
 from tests.functional.views import (
     admitted,
+    allow_zones,
+    allowed_zone,
     audit,
     check_of,
     checks,
@@ -130,6 +132,7 @@ def test_all_faults_of_a_pool_are_named_at_once(lab: Lab) -> None:
 
 
 def test_a_name_outside_its_zone_is_reported_with_the_zones_name(lab: Lab) -> None:
+    lab.update_stack({"AllowedRecordNames": "app.example.org"})
     lab.put_pool("web", record_name="app.example.org")
 
     (finding,) = findings(audit(lab), "invalid-pool")
@@ -140,6 +143,7 @@ def test_a_name_outside_its_zone_is_reported_with_the_zones_name(lab: Lab) -> No
 
 
 def test_a_zone_that_does_not_exist_is_reported_with_its_id(lab: Lab) -> None:
+    allow_zones(lab, "Z404")
     lab.put_pool("web", hosted_zone_id="Z404")
 
     (finding,) = findings(audit(lab, {"pools": ["web"]}), "zone-unreadable")
@@ -164,6 +168,7 @@ def test_the_reconciler_counts_a_wrong_pool_by_kind(lab: Lab) -> None:
 
 
 def test_the_reconciler_counts_a_pool_whose_zone_is_unreadable_by_kind(lab: Lab) -> None:
+    allow_zones(lab, "Z404")
     lab.put_pool("web", hosted_zone_id="Z404")
     lab.settle()
 
@@ -175,14 +180,16 @@ def test_the_reconciler_counts_a_pool_whose_zone_is_unreadable_by_kind(lab: Lab)
 
 SPOILT: Mapping[str, dict[str, Any]] = {
     "not valid": {"ttl": 0},
-    "outside its zone": {"record_name": "app.example.org"},
+    "outside its zone": {"record_name": "api.example.net"},
     "in a zone that does not exist": {"hosted_zone_id": "Z404"},
+    "of a name that is not allowed": {"record_name": "app.example.org"},
     "of another pool's name": {"record_name": "api.example.com"},
 }
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_the_records_and_checks_of_a_pool_that_turned_wrong_stay_as_they_are(lab: Lab, spoilt: str) -> None:
+    allow_zones(lab, "Z404")
     lab.put_pool("api")
     admitted(lab, 2)
     before = records(lab), checks(lab)
@@ -197,6 +204,7 @@ def test_the_records_and_checks_of_a_pool_that_turned_wrong_stay_as_they_are(lab
 
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_the_other_pools_go_on_being_served_beside_a_wrong_one(lab: Lab, spoilt: str) -> None:
+    allow_zones(lab, "Z404")
     lab.put_pool("api")
     lab.put_pool("web", **SPOILT[spoilt])
     (api,) = admitted(lab, 1, name="api.example.com", pools=("api", "web"))
@@ -207,6 +215,7 @@ def test_the_other_pools_go_on_being_served_beside_a_wrong_one(lab: Lab, spoilt:
 
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_a_wrong_pool_that_is_mended_works_again(lab: Lab, spoilt: str) -> None:
+    allow_zones(lab, "Z404")
     lab.put_pool("api")
     (first,) = admitted(lab, 1)
     right = lab.pools.settings("web")
@@ -218,11 +227,12 @@ def test_a_wrong_pool_that_is_mended_works_again(lab: Lab, spoilt: str) -> None:
     see_healthy(lab, [second])
 
     assert in_dns(lab) == {first, second}
+    allow_zones(lab)
     assert audit(lab)["summary"] == {"empty-pool": 1}
 
 
 def test_a_pool_that_may_not_be_read_stops_no_pool_in_another_zone(lab: Lab) -> None:
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     (web,) = admitted(lab, 1)
     lab.route53.deny(lab.zone_id)

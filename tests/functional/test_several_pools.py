@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.functional.views import (
     admitted,
+    allowed_zone,
     audit,
     calls,
     check_of,
@@ -151,7 +152,7 @@ def test_a_pool_that_is_given_another_name_in_dns_moves_there_and_leaves_nothing
 
 def test_a_pool_that_moves_to_another_zone_leaves_nothing_in_the_old_one(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
 
     lab.put_pool("web", hosted_zone_id=other, record_name="app.example.net")
     lab.settle()

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.functional.incidents import denied
-from tests.functional.views import READS, admitted, audit, calls, delete_record, in_dns, log_lines, record_of
+from tests.functional.views import (
+    READS,
+    admitted,
+    allow_zones,
+    audit,
+    calls,
+    delete_record,
+    in_dns,
+    log_lines,
+    record_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +118,7 @@ def test_the_pages_times_and_theme_are_the_viewers(lab: Lab) -> None:
 
 def test_a_zone_that_cannot_be_read_stands_out_and_the_other_pools_are_shown(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
+    allow_zones(lab, "ZGONE")
     lab.put_pool("api", hosted_zone_id="ZGONE")
     text = text_of(look(lab))
 

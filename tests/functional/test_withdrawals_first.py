@@ -10,6 +10,7 @@ from lab.route53.api import Route53Error
 from tests.functional.incidents import before_each, meanwhile, wait_in_lab_time
 from tests.functional.views import (
     admitted,
+    allowed_zone,
     batches,
     checks,
     checks_of,
@@ -188,7 +189,7 @@ def test_while_signals_wait_checks_are_deleted_later(lab: Lab) -> None:
 
 
 def test_a_zone_that_is_busy_keeps_nobody_in_another_zone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = lab.create_zone("example.net")
+    other = allowed_zone(lab, "example.net")
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     (web,) = admitted(lab, 1)
     (api,) = admitted(lab, 1, name="api.example.net", pools=("api",))

@@ -191,6 +191,25 @@ def intercept(
     monkeypatch.setattr(lab.route53, "call", call)
 
 
+# -- what an operator does
+
+
+def allow_zones(lab: Lab, *zone_ids: str) -> None:
+    """Let additional pools use these zones: update the stack, and handle and forget what that starts."""
+    assert lab.update_stack({"AllowedZoneIds": ",".join(zone_ids)}) == "UPDATE_COMPLETE"
+    lab.settle()
+    lab.invocations.clear()
+    lab.route53.reset_calls()
+    lab.resolver.asked.clear()
+
+
+def allowed_zone(lab: Lab, name: str) -> str:
+    """Create a hosted zone that additional pools may use, and return its id."""
+    zone_id = lab.create_zone(name)
+    allow_zones(lab, zone_id)
+    return zone_id
+
+
 # -- what a person does in the console
 
 

@@ -14,7 +14,7 @@ import pytest
 from lab.scaling.hooks import launch_hook, terminate_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.views import admitted, launched, see_healthy, signal
+from tests.functional.views import admitted, allowed_zone, launched, see_healthy, signal
 from tests.template.iam import iam_actions
 from tests.template.stack import stack
 
@@ -70,7 +70,7 @@ def _clients(lab: Lab) -> Iterator[Any]:
 
 def tell(lab: Lab) -> None:
     """Do what makes the functions use every call they have."""
-    lab.put_pool("api", hosted_zone_id=lab.create_zone("example.net"), record_name="api.example.net")
+    lab.put_pool("api", hosted_zone_id=allowed_zone(lab, "example.net"), record_name="api.example.net")
     lab.fleet.create_group("web")
     first, _, spot = (*admitted(lab, 1), *admitted(lab, 1, group="web"), *admitted(lab, 1, spot=True))
     asked, late = launched(lab, 2)

@@ -42,7 +42,8 @@ def test_only_the_reconciler_may_be_invoked_again_and_again_by_what_it_sends() -
 
 
 def test_the_reconciler_is_told_its_settings() -> None:
-    told = stack(AllowedZoneIds="Z2, Z3").properties("ReconcilerFunction")["Environment"]["Variables"]
+    wide = stack(AllowedZoneIds="Z2, Z3", AllowedRecordNames="api.example.com, *.example.com")
+    told = wide.properties("ReconcilerFunction")["Environment"]["Variables"]
     assert told == {
         "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
         "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
@@ -50,6 +51,7 @@ def test_the_reconciler_is_told_its_settings() -> None:
         "FLEET53_HOOK_PREFIX": "fleet53",
         "FLEET53_QUEUE_URL": "Signals",
         "FLEET53_ZONE_IDS": "Z0123456789ABC,Z2,Z3",
+        "FLEET53_RECORD_NAMES": "app.example.com,api.example.com,*.example.com",
         "FLEET53_MAX_WITHDRAW_PERCENT": "50",
         "FLEET53_ADMIT_TIMEOUT": "900",
         "FLEET53_UNHEALTHY_LAUNCH_RESULT": "CONTINUE",
@@ -69,6 +71,7 @@ def test_the_audit_is_told_its_settings() -> None:
         "FLEET53_HOOK_PREFIX": "fleet53",
         "FLEET53_QUEUE_URL": "Signals",
         "FLEET53_ZONE_IDS": "Z0123456789ABC",
+        "FLEET53_RECORD_NAMES": "app.example.com",
         "FLEET53_MAX_WITHDRAW_PERCENT": "50",
         "FLEET53_ADMIT_TIMEOUT": "900",
         "FLEET53_UNHEALTHY_LAUNCH_RESULT": "CONTINUE",

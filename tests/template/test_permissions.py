@@ -97,7 +97,7 @@ def test_the_stacks_lifecycle_may_withdraw_what_the_reconciler_may_put_and_delet
 
 
 def test_the_stacks_lifecycle_may_ask_about_its_own_stack_only() -> None:
-    asked = _statement(stack(), "StackLifecycleFunction", "SeeWhetherTheStackGoes")
+    asked = _statement(stack(), "StackLifecycleFunction", "SeeWhatHappensToTheStack")
     assert asked["Resource"] == "AWS::StackId"
 
 
@@ -176,7 +176,15 @@ def test_further_names_and_zones_may_be_changed_where_they_are_allowed() -> None
     assert names == ["\\052.example.com", "api.example.com", "\\052.api.example.com"]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_stacks_lifecycle_may_list_the_records_of_any_zone_because_an_update_may_drop_one() -> None:
+    seen = _statement(stack(), "StackLifecycleFunction", "SeeRecordsThatAnUpdateDrops")
+    assert (seen["Action"], seen["Resource"]) == (
+        "route53:ListResourceRecordSets",
+        "arn:aws:route53:::hostedzone/*",
+    )
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "ReconcilerFunction", "WidgetFunction"])
 @pytest.mark.parametrize("further", ["", "Z2", "Z2, Z3"])
 def test_the_zones_that_may_be_read_are_those_that_may_be_changed(function: str, further: str) -> None:
     of = stack(AllowedZoneIds=further)
@@ -221,7 +229,6 @@ def test_messages_may_be_sent_to_the_signals_queue_only(function: str) -> None:
     [
         ("AuditFunction", ["GatherPolicy", "AuditPolicy"]),
         ("ReconcilerFunction", ["GatherPolicy", "WithdrawPolicy"]),
-        ("StackLifecycleFunction", ["WithdrawPolicy"]),
         ("WidgetFunction", ["GatherPolicy", "AuditPolicy"]),
     ],
 )

@@ -67,6 +67,32 @@ def test_the_lifecycle_comes_after_the_audit_that_it_starts() -> None:
     assert {"AuditFunction", "AuditRole", "GatherPolicy"} <= outlived_by(LIFECYCLE)
 
 
+def test_an_update_may_be_refused_before_it_changes_a_pool_or_what_the_functions_may_do() -> None:
+    changed = {"FirstPool", "GatherPolicy", "WithdrawPolicy", "ReconcilerFunction", "AuditFunction", "WidgetFunction"}
+    assert {name for name in changed if "StackPrecondition" not in outlived_by(name)} == set()
+    assert not {"GatherPolicy", "WithdrawPolicy", "FirstPool"} & outlived_by("StackPrecondition")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "zone_ids", "names"),
+    [
+        ({}, ["Z0123456789ABC"], ["app.example.com"]),
+        (
+            {"AllowedZoneIds": "Z2, Z3", "AllowedRecordNames": "api.example.com, *.example.com"},
+            ["Z0123456789ABC", "Z2", "Z3"],
+            ["app.example.com", "api.example.com", "*.example.com"],
+        ),
+    ],
+)
+def test_the_precondition_is_told_the_places_that_the_functions_may_change(
+    parameters: dict[str, str], zone_ids: list[str], names: list[str]
+) -> None:
+    told = stack(**parameters).properties("StackPrecondition")
+    assert (told["HostedZoneIds"], told["RecordNames"]) == (zone_ids, names)
+    given = stack(**parameters).properties("ReconcilerFunction")["Environment"]["Variables"]
+    assert (given["FLEET53_ZONE_IDS"], given["FLEET53_RECORD_NAMES"]) == (",".join(zone_ids), ",".join(names))
+
+
 def test_the_lab_deletes_in_that_order() -> None:
     order = deletion_order(stack().template["Resources"])
     assert order.index("ReconcilerFunctionSignals") < order.index("AddressRule") < order.index(LIFECYCLE)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet53.config.pools import PoolFault, normal_name, read_pool, read_pools, record_type_of
+from fleet53.config.pools import Allowed, PoolFault, normal_name, read_pool, read_pools, record_type_of
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
@@ -23,6 +23,10 @@ REGIONS = (
     "Input should be at least 3 different regions of ap-northeast-1, ap-southeast-1, ap-southeast-2, eu-west-1, "
     "sa-east-1, us-east-1, us-west-1, us-west-2"
 )
+
+
+def allowed(*names: str) -> Allowed:
+    return Allowed(frozenset({ZoneId("Z0123456789ABC")}), frozenset(names))
 
 
 def declare(**keys: Any) -> str:
@@ -394,7 +398,8 @@ def test_a_pools_name_may_be_as_short_as_one_character(name: str) -> None:
 
 def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
     declared = read_pools(
-        {"/p/web": declare(), "/p/api": declare(record_name="APP.example.com."), "/p/cms": declare(record_name="cms")}
+        {"/p/web": declare(), "/p/api": declare(record_name="APP.example.com."), "/p/cms": declare(record_name="cms")},
+        allowed("app.example.com", "cms"),
     )
     assert [pool.name for pool in declared.pools] == ["api", "cms"]
     assert declared.faults == (
@@ -403,13 +408,13 @@ def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
 
 
 def test_a_faulty_pool_stops_no_other_and_holds_no_name() -> None:
-    declared = read_pools({"/p/api": declare(ttl=0), "/p/web": declare()})
+    declared = read_pools({"/p/api": declare(ttl=0), "/p/web": declare()}, allowed("app.example.com"))
     assert [pool.name for pool in declared.pools] == ["web"]
     assert [found.name for found in declared.faults] == ["api"]
 
 
 def test_no_parameter_is_no_pool() -> None:
-    assert read_pools({}).pools == ()
+    assert read_pools({}, allowed()).pools == ()
 
 
 @pytest.mark.parametrize(
@@ -474,3 +479,27 @@ def test_a_pool_that_is_read_keeps_the_rules_between_its_settings(keys: dict[str
     assert pool.address is not AddressType.PRIVATE_IPV4 or pool.check is None
     assert pool.fallback is None or record_type_of(pool.fallback) in pool.address.record_types
     assert pool.record_name == normal_name(pool.record_name)
+
+
+def test_a_pool_at_a_place_that_the_stack_does_not_allow_is_a_fault_that_names_the_parameters_to_extend() -> None:
+    parameters = {
+        "/p/name": declare(record_name="api.example.com"),
+        "/p/zone": declare(hosted_zone_id="Z9"),
+        "/p/both": declare(record_name="*.example.com", hosted_zone_id="Z9"),
+        "/p/none": declare(),
+    }
+    declared = read_pools(parameters, allowed("app.example.com"))
+    assert [pool.name for pool in declared.pools] == ["none"]
+    assert [fault.because for fault in declared.faults] == [
+        (
+            "/p/both: hosted_zone_id='Z9' is not allowed: add it to AllowedZoneIds and record_name='*.example.com' is "
+            "not allowed: add it to AllowedRecordNames of the stack"
+        ),
+        "/p/name: record_name='api.example.com' is not allowed: add it to AllowedRecordNames of the stack",
+        "/p/zone: hosted_zone_id='Z9' is not allowed: add it to AllowedZoneIds of the stack",
+    ]
+
+
+def test_a_pool_that_is_not_allowed_holds_no_place() -> None:
+    parameters = {"/p/api": declare(hosted_zone_id="Z9"), "/p/web": declare()}
+    assert [pool.name for pool in read_pools(parameters, allowed("app.example.com")).pools] == ["web"]

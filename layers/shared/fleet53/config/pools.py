@@ -55,6 +55,23 @@ class Declared:
     faults: tuple[PoolFault, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The hosted zones, and the names in any of them, where the stack's parameters allow pools to be."""
+
+    zone_ids: frozenset[ZoneId]
+    record_names: frozenset[str]
+
+    def why_not(self, pool: Pool) -> str | None:
+        """Return why the stack may not change records at the pool's place, and which parameter to extend; or None."""
+        reasons = []
+        if pool.zone_id not in self.zone_ids:
+            reasons.append(f"hosted_zone_id={pool.zone_id!r} is not allowed: add it to AllowedZoneIds")
+        if pool.record_name not in self.record_names:
+            reasons.append(f"record_name={pool.record_name!r} is not allowed: add it to AllowedRecordNames")
+        return f"{' and '.join(reasons)} of the stack" if reasons else None
+
+
 def normal_name(name: str) -> str:
     """Return a DNS name in the form in which fleet53 compares names: lower-case, without the trailing dot."""
     return name.lower().removesuffix(".")
@@ -157,9 +174,10 @@ class _Declaration(BaseModel):
         )
 
 
-def read_pools(parameters: Mapping[str, str]) -> Declared:
+def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
     """Return the pools that `parameters` (parameter name to text) declare.
 
+    A pool at a place that is not `allowed` is a fault: IAM would deny every change of its records.
     Two pools never share a record name. Of two that declare the same, the first in the order of pool names is served
     and the other is a fault, so an edit of one of them never changes which is served.
     """
@@ -170,6 +188,9 @@ def read_pools(parameters: Mapping[str, str]) -> Declared:
         read = read_pool(parameter, text)
         if isinstance(read, PoolFault):
             faults.append(read)
+            continue
+        if (because := allowed.why_not(read)) is not None:
+            faults.append(PoolFault(read.name, f"{parameter}: {because}"))
             continue
         holder = holders.setdefault(read.record_name, read.name)
         if holder == read.name:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
 from pydantic_core.core_schema import no_info_after_validator_function
 
+from fleet53.config.pools import Allowed, normal_name
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
 from fleet53.domain.ids import ZoneId
@@ -30,6 +31,10 @@ def _zone_ids(text: str) -> tuple[ZoneId, ...]:
     return tuple(ZoneId(zone_id) for zone_id in text.split(",") if zone_id)
 
 
+def _record_names(text: str) -> tuple[str, ...]:
+    return tuple(normal_name(name) for name in text.split(",") if name)
+
+
 def _seconds(number: int) -> timedelta:
     return timedelta(seconds=number)
 
@@ -41,7 +46,8 @@ def _minutes(number: int) -> timedelta:
 class Settings(BaseModel):
     """One stack's settings: each field is a variable of the environment, with its form and its limits.
 
-    `zone_ids` are the hosted zones that pools may use, given separated by commas. `max_withdraw_percent` is the share
+    `zone_ids` are the hosted zones that pools may use, and `record_names` the names in any of them, each given
+    separated by commas. `max_withdraw_percent` is the share
     of a pool that may be withdrawn for no other reason than absence. `admit_timeout` is how long a launch may take,
     given in seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace
     it, given in minutes; 0 is never.
@@ -54,11 +60,17 @@ class Settings(BaseModel):
     pool_tag_key: Annotated[str, Field(min_length=1)]
     queue_url: Annotated[str, Field(min_length=1)]
     zone_ids: Annotated[tuple[ZoneId, ...], _read_as(str, _zone_ids)]
+    record_names: Annotated[tuple[str, ...], _read_as(str, _record_names)]
     max_withdraw_percent: Annotated[int, Field(ge=0, le=100)]
     admit_timeout: Annotated[timedelta, _read_as(Annotated[int, Field(ge=1, le=7200)], _seconds)]
     hook_prefix: Annotated[str, Field(min_length=1)]
     unhealthy_launch_result: Result
     replace_unhealthy_after: Annotated[timedelta, _read_as(Annotated[int, Field(ge=0, le=1440)], _minutes)]
+
+    @property
+    def allowed(self) -> Allowed:
+        """The places where pools may be."""
+        return Allowed(frozenset(self.zone_ids), frozenset(self.record_names))
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet53.aws.clients import Aws
+    from fleet53.config.settings import Settings
     from fleet53.domain.pool import Pool
     from fleet53.planning.changes import PutRecord
     from fleet53.planning.situation import Situation
 
 
-def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, aws: Aws) -> Scope | None:
+def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
     """Return the pools to pass again, because what decided one of their admissions differs now; None if none.
 
     Reads nothing from Route 53, and nothing at all where nobody was admitted.
@@ -28,7 +29,7 @@ def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, aws: A
     if not admissions:
         return None
     instances = aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
-    declared = {pool.name: pool for pool in read_pools(aws.parameters.read()).pools}
+    declared = {pool.name: pool for pool in read_pools(aws.parameters.read(), settings.allowed).pools}
     now = add_states(replace(situation, instances=instances), aws)
     pools = {pool.name: pool for pool in situation.pools}
     again = {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fleet53.aws.clients import Aws
+    from fleet53.config.settings import Settings
     from fleet53.domain.ids import PoolName, ZoneId
     from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.scope import Scope
@@ -42,13 +43,13 @@ class UsablePools:
         )
 
 
-def read_usable_pools(scope: Scope, aws: Aws) -> UsablePools:
+def read_usable_pools(scope: Scope, settings: Settings, aws: Aws) -> UsablePools:
     """Read the declared pools and the hosted zones of those in the scope.
 
     A sweep also reads the zones of the pools outside the scope: the name of a pool that cannot be used may hold records
     that would otherwise look like records of no pool.
     """
-    declared = read_pools(aws.parameters.read())
+    declared = read_pools(aws.parameters.read(), settings.allowed)
     pools: list[Pool] = []
     zones: dict[ZoneId, Zone] = {}
     faults = list(declared.faults)

@@ -97,7 +97,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
             run_pass(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
     admitted = (change for change in outcome.made[before:] if isinstance(change, PutRecord) and change.admits)
     mine = [change for change in admitted if change.pool not in again]
-    overtaken = find_overtaken(mine, situation, run.aws)
+    overtaken = find_overtaken(mine, situation, run.settings, run.aws)
     if overtaken and not last:
         plan = plan.without(overtaken.pools or ())
         ids = [change.instance_id for change in mine if change.instance_id is not None]

@@ -1,4 +1,4 @@
-"""Request: what CloudFormation asks of the stack's custom resource, and the answer to it."""
+"""Request: what CloudFormation asks of the stack's custom resources, and the answer to it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.config.schedule import audit_period
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.messages import reconcile_message
+from fleet53.stack.precondition import read_places, why_not_dropped, why_not_here
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Connection, StackAws
     from fleet53.domain.log import Log
+    from fleet53.stack.precondition import Places
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 """The status of a stack that is being deleted, or whose creation is rolled back (DescribeStacks, StackStatus)."""
 _DENIED_PAUSES: Final = (5, 10, 20, 25)
 """Seconds between tries of a call that AWS denies."""
+_ROLLBACK: Final = "UPDATE_ROLLBACK_IN_PROGRESS"
+_PRECONDITION: Final = "Custom::StackPrecondition"
 _MAX_REASON: Final = 1500
 """Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
 _WAYS_ON: Final = (
@@ -38,7 +42,8 @@ class Request:
 
     `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and checks.
     `audit_schedule` is the schedule of the audit, `audit_function` its function's name. Both are empty where the
-    resource's properties come from an older template.
+    resource's properties come from an older template. `precondition` is set where CloudFormation asks for the resource
+    that comes before all others, and not for the one that comes after them.
     """
 
     kind: str
@@ -50,6 +55,15 @@ class Request:
     withdraws: bool
     audit_schedule: str = ""
     audit_function: str = ""
+    precondition: Precondition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What the places of pools are to be, and were. On Create, `before` has none."""
+
+    before: Places
+    after: Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +93,17 @@ def read_request(event: dict[str, Any]) -> Request:
         withdraws=properties.get("OnStackDelete") == "withdraw",
         audit_schedule=properties.get("AuditSchedule", ""),
         audit_function=properties.get("AuditFunction", ""),
+        precondition=Precondition(read_places(event.get("OldResourceProperties", {})), read_places(properties))
+        if event["ResourceType"] == _PRECONDITION
+        else None,
     )
 
 
 def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
     """Carry out a request. Raises an AWS error if AWS refuses what the decision or the queue needs."""
     aws = connection.aws
+    if request.precondition is not None:
+        return _check(request, request.precondition, connection)
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
         _queue_first_pass(reconcile_message(None, because), connection)
@@ -116,6 +135,17 @@ def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAw
     connection.aws.queue.send(message)
 
 
+def _check(request: Request, precondition: Precondition, connection: Connection[StackAws]) -> Answer:
+    """Answer whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
+    because = None
+    if request.kind == "Create":
+        because = why_not_here(request.stack_id)
+    elif request.kind == "Update" and connection.aws.cloudformation.status(request.stack_id) != _ROLLBACK:
+        before, after, owner = precondition.before, precondition.after, connection.settings.owner
+        because = why_not_dropped(before, after, owner, connection.aws.route53)
+    return Answer(succeeded=because is None, because=because or "nothing is in the way")
+
+
 def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
     """Start an audit now, so that the alarm on missing audits and the dashboard have data from the beginning.
 
@@ -143,7 +173,7 @@ def write_answer(request: Request, answer: Answer) -> dict[str, Any]:
 
     The physical id never changes, so CloudFormation never treats the resource as replaced.
     """
-    stands = answer.succeeded and request.kind != "Delete"
+    stands = answer.succeeded and request.kind != "Delete" and request.precondition is None
     data = {"Data": {"AuditPeriod": str(audit_period(request.audit_schedule))}} if stands else {}
     return {
         "Status": "SUCCESS" if answer.succeeded else "FAILED",

@@ -78,7 +78,7 @@ def _zones(settings: Settings, aws: StackAws, log: Log) -> dict[ZoneId, bool]:
     A pool can name any zone. A zone that only a pool names and that may not be read was never written to.
     """
     try:
-        pools = read_pools(aws.parameters.read()).pools
+        pools = read_pools(aws.parameters.read(), settings.allowed).pools
     except Exception as error:  # noqa: BLE001 - Powertools wraps AWS's errors; the zones of the settings are known
         log.warning("pools not read", extra={"because": str(error)})
         pools = ()

@@ -1,0 +1,148 @@
+"""A stack's life as CloudFormation plays it: it is created, updated or rolled back, and deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.moto import cloudformation, cloudwatch
+from lab.moto.cloud import client
+from lab.stack.custom_resource import CustomResource
+from lab.stack.deploy import complete, deploy
+from lab.stack.functions import Functions
+from lab.stack.sources import Poller, Timer
+from lab.stack.template import TemplateError
+from lab.stack.update import StackUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    from lab.clock import Clock
+    from lab.faults import Faults
+    from lab.stack.custom_resource import AnswerUrls
+    from lab.stack.deploy import Deployment
+
+
+class Stack:
+    """One stack, with its functions and with what invokes them.
+
+    `parameters` are those that it was created with or updated to. The permissions in `faults` follow its policies.
+    `go_on` lets the world follow a change and go on for some seconds.
+    """
+
+    def __init__(
+        self,
+        template: Path,
+        name: str,
+        parameters: Mapping[str, str],
+        *,
+        faults: Faults,
+        urls: AnswerUrls,
+        clock: Clock,
+        go_on: Callable[[float], None],
+    ) -> None:
+        self.name = name
+        self.parameters = dict(parameters)
+        self.custom_resources: dict[str, CustomResource] = {}
+        self._template = template
+        self._faults = faults
+        self._urls = urls
+        self._now = clock.now
+        self._go_on = go_on
+        self.deployment = deploy(template, self.parameters, name)
+        self.functions = Functions(self.deployment, lambda: clock.speed, faults.invoked)
+        self._grant()
+        self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
+        self.timers = tuple(Timer(each, self.functions, clock.now) for each in self.deployment.schedules)
+
+    def complete(self) -> None:
+        """Ask for the creation of the custom resources, and create what depends on them."""
+        for logical_id, properties in self.deployment.custom.items():
+            created = self.custom_resources[logical_id] = CustomResource(
+                logical_id=logical_id,
+                kind=self.deployment.kinds[logical_id],
+                properties=properties,
+                stack_id=self.deployment.stack_id,
+                functions=self.functions,
+                urls=self._urls,
+            )
+            answer = created.create()
+            if answer["Status"] != "SUCCESS":
+                raise TemplateError(f"the creation of {logical_id} failed: {answer['Reason']}")
+        self._follow(complete(self._template, self.deployment, self._data()))
+
+    def update(self, parameters: Mapping[str, str], *, pause: float = 0) -> str:
+        """Change some parameters, and return the stack's status.
+
+        After each resource that is changed, the world goes on for `pause` seconds. If a custom resource fails, all is
+        changed back, and what was created is deleted.
+        """
+        given = self.parameters | dict(parameters)
+        update = StackUpdate(self._template, given, self.deployment)
+        if self._carry_out("UPDATE", update, pause):
+            self.parameters = given
+            return "UPDATE_COMPLETE"
+        rollback = StackUpdate(self._template, self.parameters, self.deployment, undoes=update)
+        undone = self._carry_out("UPDATE_ROLLBACK", rollback, pause)
+        return "UPDATE_ROLLBACK_COMPLETE" if undone else "UPDATE_ROLLBACK_FAILED"
+
+    def _carry_out(self, action: str, update: StackUpdate, pause: float) -> bool:
+        """Change one resource after the other, and tell whether every custom resource succeeded."""
+        cloudformation.put_stack_status(self.name, f"{action}_IN_PROGRESS")
+        for logical_id in update.order:
+            properties = update.changed(logical_id, self._data())
+            custom = self.custom_resources.get(logical_id)
+            if custom is not None and custom.failed:
+                properties = self.deployment.properties[logical_id]  # CloudFormation asks it again to roll back
+            if properties is None:
+                continue
+            if custom is not None and custom.update(properties)["Status"] != "SUCCESS":
+                cloudformation.put_stack_status(self.name, f"{action}_FAILED")
+                return False
+            update.apply(logical_id, properties)
+            self._follow(update.deployment)
+            self._go_on(pause)
+        cloudformation.put_stack_status(self.name, f"{action}_COMPLETE_CLEANUP_IN_PROGRESS")
+        update.clean_up()
+        self._follow(update.deployment)
+        self._go_on(0)
+        cloudformation.put_stack_status(self.name, f"{action}_COMPLETE")
+        return True
+
+    def _follow(self, deployment: Deployment) -> None:
+        """Let the functions, their permissions and what invokes them follow a change."""
+        before, self.deployment, self.functions.deployment = self.deployment, deployment, deployment
+        self._grant()
+        for logical_id, function in deployment.functions.items():
+            if function != before.functions[logical_id]:
+                self.functions.cold_start(logical_id)
+        if deployment.schedules != before.schedules:
+            self.timers = tuple(Timer(each, self.functions, self._now) for each in deployment.schedules)
+        if deployment.event_sources != before.event_sources:
+            self.pollers = tuple(Poller(each, self.functions) for each in deployment.event_sources)
+
+    def _grant(self) -> None:
+        for logical_id in self.deployment.functions:
+            self._faults.permissions.grant(logical_id, self.deployment.statements(logical_id))
+
+    def _data(self) -> dict[str, dict[str, str]]:
+        return {logical_id: resource.data for logical_id, resource in self.custom_resources.items()}
+
+    def delete(self, *, retain: Collection[str] = ()) -> str:
+        """Delete each resource before what it depends on, and return the stack's status.
+
+        It stops at a custom resource whose deletion fails, unless that is one of those to `retain`.
+        """
+        cloudformation.put_stack_status(self.name, "DELETE_IN_PROGRESS")
+        for logical_id in self.deployment.deletion_order:
+            if logical_id in self.custom_resources and logical_id not in retain:
+                if self.custom_resources[logical_id].delete()["Status"] != "SUCCESS":
+                    cloudformation.put_stack_status(self.name, "DELETE_FAILED")
+                    return "DELETE_FAILED"
+                del self.custom_resources[logical_id]
+            self.pollers = tuple(each for each in self.pollers if each.source.logical_id != logical_id)
+            self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
+            cloudwatch.delete_alarm(f"{self.name}-{logical_id}")
+            cloudformation.delete_resource(self.name, logical_id)
+        client("cloudformation").delete_stack(StackName=self.name)
+        return "DELETE_COMPLETE"

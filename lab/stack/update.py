@@ -1,0 +1,81 @@
+"""Updates a stack as CloudFormation does: resource by resource, each after those that it depends on.
+
+A resource is updated if one of its properties has another value than before. One whose name changes is replaced: the
+new one is created, whatever refers to it is updated, and the old one is deleted at the end, in the clean-up. Sources:
+CloudFormation User Guide, "Update behaviors of stack resources" and "Update stack resources"; Template Reference,
+AWS::SSM::Parameter (Name: Replacement) and DependsOn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lab.moto.cloudformation import StackChange, StackValues
+from lab.stack.deploy import describe, is_custom, with_attributes
+from lab.stack.resources import put_resource
+from lab.stack.template import read_template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lab.stack.deploy import Deployment
+
+_NAMES: Final = {"AWS::SSM::Parameter": "Name"}
+"""The property of a type that a resource is replaced for."""
+
+
+class StackUpdate:
+    """One update of a stack to these parameters; one that is not given gets its default.
+
+    `deployment` is the stack as it is at every moment of the update. A rollback knows the update that it undoes.
+    """
+
+    def __init__(
+        self, path: Path, parameters: Mapping[str, str], deployment: Deployment, undoes: StackUpdate | None = None
+    ) -> None:
+        self._template = read_template(path)
+        self._change = StackChange(deployment.stack_name, self._template.for_moto, parameters)
+        self._values = StackValues(deployment.stack_name)
+        self._replaced: dict[str, Any] = {}
+        self._undoes = undoes
+        self.order: Final = tuple(reversed(self._template.deletion_order))
+        self.deployment = deployment
+
+    def changed(self, logical_id: str, data: Mapping[str, Mapping[str, str]]) -> dict[str, Any] | None:
+        """Return a resource's new properties, or None where they stay or the resource does not exist.
+
+        `data` are the attributes of the custom resources.
+        """
+        resource = self._template.resource(logical_id)
+        if not self._values.exists(resource):
+            return None
+        properties = self._values.resolved(with_attributes(resource.get("Properties", {}), data))
+        return None if properties == self.deployment.properties.get(logical_id) else properties
+
+    def apply(self, logical_id: str, properties: dict[str, Any]) -> None:
+        """Give a resource its new properties. A custom resource was asked before."""
+        kind = self.deployment.kinds[logical_id]
+        before = self.deployment.properties.get(logical_id, {})
+        name = _NAMES.get(kind, "")
+        if is_custom(kind):
+            pass
+        elif logical_id in self._template.for_lab:
+            put_resource(f"{self.deployment.stack_name}-{logical_id}", kind, properties)
+        elif name in before and before[name] != properties[name]:
+            old = self._undoes._replaced[logical_id] if self._undoes is not None else None  # noqa: SLF001 - this class
+            new = self._change.create(logical_id) if old is None else self._change.restore(logical_id, old)
+            self._replaced[logical_id] = new
+        else:
+            self._change.update(logical_id)
+        self._describe({**self.deployment.properties, logical_id: properties})
+
+    def clean_up(self) -> None:
+        """Delete the resources that were replaced."""
+        for logical_id, replaced in self._replaced.items():
+            self._change.delete(logical_id, replaced)
+        self._change.end()
+        self._describe(self.deployment.properties)
+
+    def _describe(self, properties: Mapping[str, dict[str, Any]]) -> None:
+        self.deployment = describe(self._template, self.deployment.stack_name, properties)

@@ -1,0 +1,152 @@
+"""The lab's CloudFormation: in which order an update changes a stack, what it replaces, and how it is rolled back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.faults import Fault
+from lab.moto.cloudformation import put_stack_status
+from lab.world import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATH = "/fleet53/fleet53/pools"
+DENIED = "is not authorized to perform: route53:ChangeResourceRecordSets"
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with Lab({"AllowedRecordNames": ""}) as lab:
+        yield lab
+
+
+def parameters(lab: Lab) -> list[str]:
+    found = lab.client("ssm").get_parameters_by_path(Path=PATH)["Parameters"]
+    return sorted(each["Name"].rpartition("/")[2] for each in found)
+
+
+def may_change(lab: Lab, name: str) -> bool:
+    """Tell whether the reconciler's policies allow it now to change a name in the lab's zone."""
+    statements = lab.faults.permissions._statements["ReconcilerFunction"]
+    (found,) = (each for each in statements if each["Sid"] == "ChangeAllowedRecords")
+    return (
+        name in found["Condition"]["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"]
+    )
+
+
+def told(lab: Lab) -> str:
+    return lab.deployment.functions["ReconcilerFunction"].environment["FLEET53_RECORD_NAMES"]
+
+
+def statuses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets the stack's statuses as they come."""
+    seen: list[str] = []
+
+    def put(name: str, status: str) -> None:
+        seen.append(status)
+        put_stack_status(name, status)
+
+    monkeypatch.setattr("lab.moto.cloudformation.put_stack_status", put)
+    return seen
+
+
+def watched(lab: Lab, changes: dict[str, str], **ask: Any) -> list[dict[str, Any]]:
+    """Update the stack, and return the answers to some questions after each resource that was changed."""
+    seen: list[dict[str, Any]] = []
+    go_on = lab.stack._go_on
+
+    def look(seconds: float) -> None:
+        seen.append({name: question(lab) for name, question in ask.items()})
+        go_on(seconds)
+
+    lab.stack._go_on = look
+    lab.update_stack(changes)
+    return seen
+
+
+def test_policies_are_in_force_before_the_functions_that_depend_on_them_get_their_settings(lab: Lab) -> None:
+    seen = watched(
+        lab,
+        {"AllowedRecordNames": "api.example.com"},
+        allowed=lambda lab: may_change(lab, "api.example.com"),
+        told=told,
+    )
+    assert {"allowed": True, "told": "app.example.com"} in seen
+    assert {"allowed": False, "told": "app.example.com,api.example.com"} not in seen
+    assert seen[-1] == {"allowed": True, "told": "app.example.com,api.example.com"}
+
+
+def test_a_parameter_with_another_name_is_created_before_the_old_one_is_deleted_in_the_clean_up(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = statuses(monkeypatch)
+    during = watched(lab, {"PoolName": "www"}, parameters=parameters, status=lambda _: seen[-1])
+    assert {"parameters": ["web", "www"], "status": "UPDATE_IN_PROGRESS"} in during
+    assert {"parameters": ["www"], "status": "UPDATE_IN_PROGRESS"} not in during
+    assert (parameters(lab), seen[-2:]) == (["www"], ["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"])
+    changes = [each["detail"] for each in lab.bus.sent if each["source"] == "aws.ssm"]
+    assert [(each["operation"], each["name"]) for each in changes] == [
+        ("Create", f"{PATH}/www"),
+        ("Delete", f"{PATH}/web"),
+    ]
+
+
+def test_a_parameter_with_another_value_is_updated_in_place(lab: Lab) -> None:
+    lab.update_stack({"RecordTTL": "30"})
+    (change,) = (each["detail"] for each in lab.bus.sent if each["source"] == "aws.ssm")
+    assert (change["operation"], change["name"]) == ("Update", f"{PATH}/web")
+    assert lab.pools.settings("web")["ttl"] == 30
+
+
+def test_only_what_has_another_property_is_changed(lab: Lab) -> None:
+    before = lab.deployment.properties
+    lab.update_stack({"LogLevel": "DEBUG"})
+    changed = {name for name, properties in lab.deployment.properties.items() if properties != before[name]}
+    assert changed == {"AuditFunction", "ReconcilerFunction", "StackLifecycleFunction", "WidgetFunction"}
+
+
+def test_an_update_whose_custom_resource_fails_is_rolled_back_and_what_it_created_is_deleted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = statuses(monkeypatch)
+    before = lab.deployment.properties
+    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=1)  # StackLifecycle queues a pass
+    changes = {"PoolName": "www", "RecordTTL": "30", "AuditSchedule": "rate(1 hour)"}
+    assert lab.update_stack(changes) == "UPDATE_ROLLBACK_COMPLETE"
+    assert seen == [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_FAILED",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE",
+    ]
+    assert (parameters(lab), lab.pools.settings("web")["ttl"]) == (["web"], 60)
+    assert lab.deployment.properties == before
+
+
+def test_a_resource_that_failed_is_asked_to_go_back_with_what_it_refused_as_its_old_properties(lab: Lab) -> None:
+    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=1)
+    lab.update_stack({"MaxWithdrawPercent": "10"})
+    asked = [each.event for each in lab.invocations if each.event.get("LogicalResourceId") == "StackLifecycle"]
+    percents = [
+        (each["OldResourceProperties"]["Settings"][3], each["ResourceProperties"]["Settings"][3]) for each in asked
+    ]
+    assert percents == [("50", "10"), ("10", "50")]
+
+
+def test_a_rollback_that_fails_is_said(lab: Lab) -> None:
+    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=2)
+    assert lab.update_stack({"MaxWithdrawPercent": "10"}) == "UPDATE_ROLLBACK_FAILED"
+
+
+def test_a_function_may_change_no_name_in_route_53_that_its_policies_do_not_have(lab: Lab) -> None:
+    lab.deployment.functions["ReconcilerFunction"].environment["FLEET53_RECORD_NAMES"] = "api.example.com"
+    lab.put_pool("api", record_name="api.example.com", health_check=None, admit_when="running")
+    lab.fleet.launch(pools=["api"])
+    lab.settle()
+    refused = [call for call in lab.route53.calls if call.operation == "ChangeResourceRecordSets"]
+    assert {call.code for call in refused} == {"AccessDenied"}
+    assert any(DENIED in str(line) for each in lab.invocations for line in each.logs)
