@@ -19,6 +19,7 @@ from tests.functional.views import (
     kinds,
     launched,
     log_lines,
+    put_record,
     record_of,
     signal,
 )
@@ -260,6 +261,44 @@ def test_the_reconciler_asks_no_resolver(lab: Lab) -> None:
     signal(lab)
 
     assert lab.resolver.asked == []
+
+
+# -- names that are delegated
+
+
+def delegate(lab: Lab, name: str) -> None:
+    servers = [{"Value": f"ns{number}.elsewhere.example."} for number in (1, 2)]
+    put_record(lab, {"Name": name, "Type": "NS", "TTL": 300, "ResourceRecords": servers})
+
+
+@pytest.mark.parametrize("cut", ["app.example.com", "eu.app.example.com"])
+def test_an_ns_record_between_the_zone_and_a_pools_name_is_reported_with_the_delegation(lab: Lab, cut: str) -> None:
+    name = f"www.{cut}"
+    lab.update_stack({"AllowedRecordNames": name})
+    lab.put_pool("web", record_name=name)
+    lab.settle()
+    admitted(lab, 1, name=name)
+    assert len(lab.answers(name)) == 1
+    delegate(lab, cut)
+    assert lab.answers(name) == set()
+
+    (finding,) = findings(audit(lab), "name-delegated")
+    assert (finding["pool"], finding["record_name"]) == ("web", name)
+    assert finding["because"] == (
+        f"an NS record at {cut} delegates the name to ns1.elsewhere.example., ns2.elsewhere.example.: DNS queries for "
+        f"{name} do not reach the records of this zone"
+    )
+
+
+def test_an_ns_record_at_the_pools_own_name_takes_the_name_away_too(lab: Lab) -> None:
+    delegate(lab, "app.example.com")
+    assert len(findings(audit(lab), "name-delegated")) == 1
+
+
+@pytest.mark.parametrize("beside", ["api.example.com", "a.app.example.com", "pp.example.com"])
+def test_the_zones_own_ns_record_and_one_beside_the_name_are_no_finding(lab: Lab, beside: str) -> None:
+    delegate(lab, beside)
+    assert findings(audit(lab), "name-delegated") == []
 
 
 # -- private zones

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +14,10 @@ from tests.functional.views import (
     calls,
     checks,
     delete_record,
+    findings,
     kinds,
     launched,
+    put_record,
     records,
     see_healthy,
     signal,
@@ -157,3 +159,71 @@ def test_a_held_pool_needs_no_fallback(answering: Lab) -> None:
 
     assert FALLBACK not in values(answering)
     assert len(values(answering)) == 4
+
+
+# -- while others answer at the name
+
+
+def put_theirs(lab: Lab, holder: str, address: str = "198.18.0.1", **differs: Any) -> dict[str, Any]:
+    """Put a record of a stack in another Region at the name, and return it."""
+    record = {
+        "Name": "app.example.com",
+        "Type": "A",
+        "SetIdentifier": f"fleet53.us-east-1.123456789012/{holder}",
+        "MultiValueAnswer": True,
+        "TTL": 60,
+        "ResourceRecords": [{"Value": address}],
+    } | differs
+    put_record(lab, record)
+    return record
+
+
+def test_the_fallback_is_not_answered_beside_the_members_of_another_region(lab: Lab) -> None:
+    theirs = put_theirs(lab, "i-1")
+    lab.put_pool("web", fallback=FALLBACK)
+    lab.settle()
+    assert lab.answers() == {"198.18.0.1"}
+
+    (finding,) = findings(audit(lab), "empty-pool")
+    assert finding["because"] == (
+        "app.example.com has no member of this pool in DNS: 1 record of others answers, and the fallback does not"
+    )
+    delete_record(lab, theirs)
+    signal(lab)
+    assert lab.answers() == {FALLBACK}
+
+
+def test_the_fallback_goes_when_a_member_of_another_region_comes(answering: Lab) -> None:
+    put_theirs(answering, "i-1")
+    put_theirs(answering, "i-2", "198.18.0.2")
+    signal(answering)
+    assert answering.answers() == {"198.18.0.1", "198.18.0.2"}
+
+    (finding,) = findings(audit(answering), "empty-pool")
+    assert "2 records of others answer, and the fallback does not" in finding["because"]
+
+
+def test_the_fallbacks_of_two_regions_do_not_wait_for_each_other(answering: Lab) -> None:
+    put_theirs(answering, "fallback")
+    signal(answering)
+    assert answering.answers() == {FALLBACK, "198.18.0.1"}
+    assert kinds(audit(answering)) == {}
+
+
+def test_members_that_others_admitted_with_another_type_of_address_answer_too(answering: Lab) -> None:
+    put_theirs(answering, "i-1", "2001:db8::1", Type="AAAA")
+    signal(answering)
+    assert answering.answers() == set()
+
+
+def test_records_that_hold_no_address_do_not_keep_the_fallback_away(answering: Lab) -> None:
+    text = {"Name": "app.example.com", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"v=spf1 -all"'}]}
+    put_record(answering, text)
+    signal(answering)
+    assert answering.answers() == {FALLBACK}
+
+
+def test_an_empty_pool_without_a_fallback_says_that_others_answer(lab: Lab) -> None:
+    put_theirs(lab, "i-1")
+    (finding,) = findings(audit(lab), "empty-pool")
+    assert finding["because"] == "app.example.com has no member of this pool in DNS: 1 record of others answers"

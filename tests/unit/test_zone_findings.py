@@ -72,10 +72,12 @@ def test_two_foreign_records_with_one_address_are_a_finding_too() -> None:
 
 
 def test_the_fallback_beside_a_foreign_record_is_called_so() -> None:
-    of = situation(pools=[pool(fallback=IPv4Address("198.51.100.9"))], records=[fallback(), foreign("198.51.100.9")])
-    assert duplicates(of) == [
-        "198.51.100.9 is the address of record 'blue', which is not ours and of the fallback; right is one holder"
-    ]
+    theirs = foreign("198.51.100.9", identifier="blue/fallback")
+    of = situation(pools=[pool(fallback=IPv4Address("198.51.100.9"))], records=[fallback(), theirs])
+    (because,) = duplicates(of)
+    assert because.startswith(
+        "198.51.100.9 is the address of record 'blue/fallback', which is not ours and of the fallback"
+    )
 
 
 def test_a_simple_record_in_the_way_is_another_finding() -> None:

@@ -12,7 +12,7 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from fleet53.aws.clients import Aws
     from fleet53.config.pools import PoolFault
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fleet53.convergence.pools import UsablePools
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import InstanceId, PoolName, ZoneId
+    from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.record import Record
 
 
@@ -87,9 +88,26 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
             continue
         for pool in here:
             found[pool.name] = tuple(record for record in records if record.name == pool.record_name)
+            findings += _delegated(pool, usable.zones.get(zone_id), records)
         ours = [record for record in records if settings.owner.holder(record.identifier) is not None]
         names = {pool.record_name for pool in usable.declared.pools if pool.zone_id == zone_id}
         orphans += (OrphanRecord(zone_id, record) for record in ours if record.name not in names)
         outside = names - {pool.record_name for pool in here}
         others += ((zone_id, record) for record in ours if record.name in outside)
     return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind, denied)
+
+
+def _delegated(pool: Pool, zone: Zone | None, records: tuple[Record, ...]) -> Iterator[Finding]:
+    """Yield a finding for each NS record set below the zone's name that takes the pool's name out of the zone.
+
+    Name servers answer a query for such a name with a referral, and not from the zone's other records (RFC 1034, 4.2.1
+    and 4.3.2).
+    """
+    for record in records:
+        own = zone is None or record.name == zone.name
+        if record.type == "NS" and not own and f".{pool.record_name}".endswith(f".{record.name}"):
+            because = (
+                f"an NS record at {record.name} delegates the name to {', '.join(record.values)}: "
+                f"DNS queries for {pool.record_name} do not reach the records of this zone"
+            )
+            yield Finding(FindingKind.NAME_DELEGATED, because, pool.name, record_name=pool.record_name)

@@ -39,6 +39,7 @@ class FindingKind(StrEnum):
     DUPLICATE_ADDRESS = "duplicate-address"
     PROTECTED_RECORD = "protected-record"
     ZONE_NOT_DELEGATED = "zone-not-delegated"
+    NAME_DELEGATED = "name-delegated"
     PUBLIC_CHECKS_IN_PRIVATE_ZONE = "public-checks-in-private-zone"
     NOT_READ = "not-read"
 

@@ -1,4 +1,7 @@
-"""The fallback: the address that a pool answers with exactly while it has no member in DNS."""
+"""The fallback: the address that a name answers with exactly while no member is in DNS, and nobody else answers.
+
+Others answer where a second stack, such as one in another Region, has its members at the same name.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +41,12 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: An
     Its changes are of the same name as the members', so Route 53 makes them in the same batch. While the only members
     to come wait for their checks to be created, the fallback answers, and it leaves DNS together with their coming.
     """
-    if answered is Answered.NOT and pool.fallback is None:
-        because = f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
+    if answered is Answered.NOT and (because := _why_empty(pool, found)) is not None:
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))
-    wanted = None if answered is Answered.AT_ONCE else _wanted(pool, owner, found)
-    because = "the pool has no such fallback" if answered is Answered.NOT else _MEMBER_IN_DNS
+    wanted = None if answered is Answered.AT_ONCE or found.answering else _wanted(pool, owner, found)
+    because = _MEMBER_IN_DNS
+    if answered is Answered.NOT:
+        because = "records of others answer at the name" if found.answering else "the pool has no such fallback"
     for record in found.fallbacks:
         if wanted is None or record.type != wanted.type:
             yield Decision(delete=deletion(pool, None, record, because, FindingKind.ORPHAN_RECORD))
@@ -57,6 +61,22 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: An
     if answered is Answered.AFTER_CHECKS:
         leaves = deletion(pool, None, there or wanted, _MEMBER_IN_DNS, FindingKind.ORPHAN_RECORD)
         yield Decision(delete=replace(leaves, waits=True))
+
+
+def _why_empty(pool: Pool, found: RecordsAtName) -> str | None:
+    """Return what a pool without members in DNS answers.
+
+    None where it is the fallback, or a foreign record that keeps members out, which has a finding of its own.
+    """
+    blocked = any(found.blocker(record_type) is not None for record_type in pool.address.record_types)
+    if found.answering and not blocked:
+        count = len(found.answering)
+        others = f"{count} record{'s' if count > 1 else ''} of others answer{'' if count > 1 else 's'}"
+        instead = ", and the fallback does not" if pool.fallback is not None else ""
+        return f"{pool.record_name} has no member of this pool in DNS: {others}{instead}"
+    if pool.fallback is not None:
+        return None
+    return f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
 
 
 def _wanted(pool: Pool, owner: Owner, found: RecordsAtName) -> Record | None:

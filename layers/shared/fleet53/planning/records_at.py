@@ -40,6 +40,18 @@ class RecordsAtName:
         """Whether a foreign record answers queries for an address at the name."""
         return any(record.type in {*RecordType, "CNAME"} for record in self.foreign)
 
+    @property
+    def answering(self) -> tuple[Record, ...]:
+        """The foreign records that answer queries for an address at the name.
+
+        Fallbacks of other stacks do not count: two stacks would each wait for the other's.
+        """
+        types = (*RecordType, "CNAME")
+        ends = f"/{FALLBACK}"
+        return tuple(
+            record for record in self.foreign if record.type in types and not (record.identifier or "").endswith(ends)
+        )
+
     def blocker(self, record_type: RecordType) -> str | None:
         """Return why no multivalue record of this type can be put at the name, or None.
 
