@@ -66,6 +66,20 @@ def answer_otherwise(
     monkeypatch.setattr(lab.route53, "call", changed)
 
 
+def fail_lifecycle(lab: Lab, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Let CloudFormation hear that StackLifecycle failed, the next `times` that it is asked for something."""
+    answer, left = lab.answer_urls.answer, [None] * times
+
+    def failed(request_id: str) -> dict[str, Any]:
+        answered = answer(request_id)
+        if answered["LogicalResourceId"] != "StackLifecycle" or not left:
+            return answered
+        left.pop()
+        return answered | {"Status": "FAILED", "Reason": "a test says so"}
+
+    monkeypatch.setattr(lab.answer_urls, "answer", failed)
+
+
 def set_timeout(lab: Lab, function: str, seconds: int) -> None:
     """Change a function's timeout, as a person does in the console."""
     functions = lab.deployment.functions

@@ -13,7 +13,7 @@ from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, audit, checks_of, in_dns, see_healthy, signal
+from tests.functional.views import admitted, allowed_zone, audit, checks_of, in_dns, see_healthy, signal
 
 if TYPE_CHECKING:
     from typing import Any
@@ -115,7 +115,7 @@ def test_reads_that_are_denied_for_good_are_failed_runs(lab: Lab) -> None:
 
 
 def test_a_pool_whose_zone_is_denied_returns_no_message_about_another_pool(lab: Lab) -> None:
-    lab.put_pool("api", hosted_zone_id=lab.create_zone("example.net"), record_name="api.example.net")
+    lab.put_pool("api", hosted_zone_id=allowed_zone(lab, "example.net"), record_name="api.example.net")
     lab.settle()
     lab.route53.deny(lab.zone_id)
     lab.invocations.clear()
@@ -128,7 +128,7 @@ def test_a_pool_whose_zone_is_denied_returns_no_message_about_another_pool(lab: 
 def test_the_first_message_of_a_stack_may_be_denied_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     with Lab(start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
-        (resource,) = lab.custom_resources.values()
+        resource = lab.custom_resources["StackLifecycle"]
         lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=4)
         began = lab.clock.now()
         answer: dict[str, Any] = resource.create()

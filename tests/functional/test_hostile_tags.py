@@ -95,6 +95,7 @@ def test_a_private_fallback_is_taken_where_clients_are_in_the_network(lab: Lab, 
     zone_id, name = lab.zone_id, "in.example.com"
     if private == "its zone":
         zone_id, name = private_zone(lab), "in.internal.example"
+    lab.update_stack({"AllowedRecordNames": name})
     address = "private-ipv4" if private == "its members" else "public-ipv4"
     lab.put_pool(
         "in",
@@ -111,15 +112,17 @@ def test_a_private_fallback_is_taken_where_clients_are_in_the_network(lab: Lab, 
 
 
 def test_a_zone_that_is_refused_is_asked_once_a_run_however_many_pools_name_it(lab: Lab) -> None:
-    for number in range(5):
-        lab.put_pool(f"p{number}", hosted_zone_id="Z0NOWHERE", record_name=f"p{number}.example.net")
+    names = [f"p{number}.example.net" for number in range(5)]
+    lab.update_stack({"AllowedZoneIds": "Z0NOWHERE", "AllowedRecordNames": ",".join(names)})
+    for number, name in enumerate(names):
+        lab.put_pool(f"p{number}", hosted_zone_id="Z0NOWHERE", record_name=name)
     lab.settle()
     lab.route53.reset_calls()
     web = lab.fleet.launch(events=False)
     signal(lab)
 
     asked = [call for call in lab.route53.calls if "Z0NOWHERE" in json.dumps(call.parameters)]
-    assert sorted(call.operation for call in asked) == ["GetHostedZone"]
+    assert sorted(call.operation for call in asked) == ["GetHostedZone", "ListResourceRecordSets"]
     assert calls(lab)["CreateHealthCheck"] == 1
     assert in_dns(lab) <= {web}
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
+from tests.functional.incidents import fail_lifecycle, wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import OWNER, admitted, checks, findings, in_dns, records, signal
 
@@ -115,6 +114,46 @@ def test_a_zone_that_cannot_be_read_is_not_dropped(lab: Lab) -> None:
     assert f"hosted zone {other}: AccessDenied" in refusal(lab)
 
 
+def test_another_tag_key_is_refused_until_every_instance_with_a_record_has_it(lab: Lab) -> None:
+    one, two = admitted(lab, 2)
+    queries = asking(lab, OLD, [one, two])
+    lab.run(25)
+    ec2 = lab.client("ec2")
+    ec2.create_tags(Resources=[one], Tags=[{"Key": "dns/pool", "Value": "web"}])
+
+    assert lab.update_stack({"PoolTagKey": "dns/pool"}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
+    assert refusal(lab) == (
+        f"1 instances with records of this stack would be no members any more: {two}. First tag them so that dns/pool "
+        "names their pools, with web for the first one. Leave web in fleet53:pool until the stack is updated. Nothing "
+        "was changed."
+    )
+    ec2.create_tags(Resources=[two], Tags=[{"Key": "dns/pool", "Value": "web"}])
+    assert lab.update_stack({"PoolTagKey": "dns/pool"}, pause=3) == "UPDATE_COMPLETE"
+    lab.run(60)
+    assert (in_dns(lab), queries.wrong) == ({one, two}, [])
+
+
+def test_another_name_of_the_first_pool_is_refused_until_every_instance_with_a_record_is_tagged_with_it(
+    lab: Lab,
+) -> None:
+    one, two = admitted(lab, 2)
+    queries = asking(lab, OLD, [one, two])
+    lab.run(25)
+    lab.fleet.retag(one, ["web", "www"])
+
+    assert lab.update_stack({"PoolName": "www"}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
+    assert f"would be no members any more: {two}. First tag them" in refusal(lab)
+    assert "with www for the first one. Leave web in fleet53:pool" in refusal(lab)
+    lab.run(60)
+    assert (in_dns(lab), queries.wrong) == ({one, two}, [])
+
+
+def test_an_instance_that_ends_does_not_have_to_be_tagged(lab: Lab) -> None:
+    (one,) = admitted(lab, 1)
+    lab.fleet.stop(one, events=False)
+    assert lab.update_stack({"PoolName": "www", "PoolTagKey": "dns/pool"}) == "UPDATE_COMPLETE"
+
+
 def test_a_stack_is_deleted_after_an_update_that_was_refused(lab: Lab) -> None:
     admitted(lab, 2)
     assert lab.update_stack({"RecordName": NEW}) == "UPDATE_ROLLBACK_COMPLETE"
@@ -122,11 +161,13 @@ def test_a_stack_is_deleted_after_an_update_that_was_refused(lab: Lab) -> None:
     assert (records(lab), records(lab, NEW), checks(lab)) == ({}, {}, {})
 
 
-def test_an_update_that_fails_late_is_rolled_back_to_a_stack_that_works(lab: Lab) -> None:
+def test_an_update_that_fails_late_is_rolled_back_to_a_stack_that_works(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = admitted(lab, 2)
     queries = asking(lab, OLD, members)
     lab.run(25)
-    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=1)
+    fail_lifecycle(lab, monkeypatch)
 
     assert lab.update_stack({"RecordTTL": "30", "AllowedRecordNames": NEW}) == "UPDATE_ROLLBACK_COMPLETE"
     answers = [answer["Status"] for answer in lab.custom_resources["StackLifecycle"].answers]

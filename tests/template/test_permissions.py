@@ -22,7 +22,7 @@ FUNCTIONS = ["AuditFunction", "ReconcilerFunction", "StackLifecycleFunction", "W
 UNBOUND = {
     "AuditFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
     "ReconcilerFunction": {"SeeInstances", "SeeChecks", "CreateChecks"},
-    "StackLifecycleFunction": {"SeeChecks"},
+    "StackLifecycleFunction": {"SeeChecks", "SeeTagsThatAnUpdateExpects"},
     "WidgetFunction": {"SeeInstances", "SeeChecks", "ReadQuotas", "SeeWhomGroupsLetIn", "SeeCheckers"},
 }
 """The statements about what takes no resource."""
@@ -79,6 +79,7 @@ def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message_and_an
     assert iam_actions(stack(), "StackLifecycleFunction") == {
         *OWN_LOGS,
         "cloudformation:DescribeStacks",
+        "ec2:DescribeInstances",
         "lambda:InvokeFunction",
         "route53:ChangeResourceRecordSets",
         "route53:DeleteHealthCheck",

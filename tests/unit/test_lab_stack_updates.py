@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.faults import Fault
 from lab.moto.cloudformation import put_stack_status
 from lab.world import Lab
+from tests.functional.incidents import fail_lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_an_update_whose_custom_resource_fails_is_rolled_back_and_what_it_create
 ) -> None:
     seen = statuses(monkeypatch)
     before = lab.deployment.properties
-    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=1)  # StackLifecycle queues a pass
+    fail_lifecycle(lab, monkeypatch)
     changes = {"PoolName": "www", "RecordTTL": "30", "AuditSchedule": "rate(1 hour)"}
     assert lab.update_stack(changes) == "UPDATE_ROLLBACK_COMPLETE"
     assert seen == [
@@ -127,8 +127,10 @@ def test_an_update_whose_custom_resource_fails_is_rolled_back_and_what_it_create
     assert lab.deployment.properties == before
 
 
-def test_a_resource_that_failed_is_asked_to_go_back_with_what_it_refused_as_its_old_properties(lab: Lab) -> None:
-    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=1)
+def test_a_resource_that_failed_is_asked_to_go_back_with_what_it_refused_as_its_old_properties(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_lifecycle(lab, monkeypatch)
     lab.update_stack({"MaxWithdrawPercent": "10"})
     asked = [each.event for each in lab.invocations if each.event.get("LogicalResourceId") == "StackLifecycle"]
     percents = [
@@ -137,8 +139,8 @@ def test_a_resource_that_failed_is_asked_to_go_back_with_what_it_refused_as_its_
     assert percents == [("50", "10"), ("10", "50")]
 
 
-def test_a_rollback_that_fails_is_said(lab: Lab) -> None:
-    lab.faults.order(Fault.DENIED, "sqs:SendMessage", calls=2)
+def test_a_rollback_that_fails_is_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_lifecycle(lab, monkeypatch, times=2)
     assert lab.update_stack({"MaxWithdrawPercent": "10"}) == "UPDATE_ROLLBACK_FAILED"
 
 

@@ -163,9 +163,10 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class StackAws:
-    """The adapters that the stack's custom resource uses."""
+    """The adapters that the stack's custom resources use. `tagged_by` reads instances with a key of the pool tag."""
 
     cloudformation: CloudFormation
+    tagged_by: Callable[[str], Ec2]
     route53: Route53
     parameters: PoolParameters
     queue: Queue
@@ -179,6 +180,7 @@ class StackClients:
     cloudformation: CloudFormationClient = field(
         default_factory=lambda: _session().client("cloudformation", config=_USUAL)
     )
+    ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_USUAL))
     route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_USUAL))
     ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
@@ -191,6 +193,7 @@ class StackClients:
         settings, retrier = read_settings(environment), _begin(context, kept=to_answer)
         aws = StackAws(
             cloudformation=CloudFormation(self.cloudformation),
+            tagged_by=lambda pool_tag_key: Ec2(self.ec2, pool_tag_key),
             route53=Route53(self.route53, {}),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),

@@ -1,9 +1,10 @@
-"""Precondition: whether the stack may be created here, and whether an update would leave records behind.
+"""Precondition: whether the stack may be created here, and whether an update would leave or lose records.
 
 Note [Nothing left behind]: the policies allow changes of the names and the zones that the stack's parameters have now.
-Records at a place that an update drops could never be withdrawn again, and would answer for ever. So CloudFormation
-asks for this before it changes a policy or a pool, and a refusal changes nothing. A rollback is never refused, because
-a stack whose rollback fails needs an operator.
+Records at a place that an update drops could never be withdrawn again, and would answer for ever. If the key of the
+pool tag or the name of the first pool changes, instances whose tags do not have it yet are no members any more. So
+CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A rollback
+is never refused, because a stack whose rollback fails needs an operator.
 """
 
 from __future__ import annotations
@@ -13,33 +14,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.config.pools import normal_name
-from fleet53.domain.errors import ZoneGoneError
-from fleet53.domain.ids import ZoneId
+from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
+from fleet53.domain.ids import InstanceId, ZoneId
+from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from fleet53.aws.ec2 import Ec2
     from fleet53.aws.route53 import Route53
     from fleet53.domain.identity import Owner
+    from fleet53.domain.record import Record
 
 SUPPORTED: Final = "aws"
 _NAMED: Final = 5
-"""How many places a refusal names."""
+"""How many places or instances a refusal names."""
+_UNCHANGED: Final = "Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The hosted zones, and the names in any of them, that the policies of a stack allow it to change."""
+class Declaration:
+    """What a stack's parameters say of its pools.
 
-    zone_ids: frozenset[ZoneId]
-    names: frozenset[str]
+    `zone_ids` are the hosted zones, and `names` the names in any of them, that its policies allow it to change.
+    `tag_key` is the key of the pool tag, and `first_pool` the name of the pool that the parameters define. They are
+    empty where the properties come from an older template, or where the stack is created.
+    """
+
+    zone_ids: frozenset[ZoneId] = frozenset()
+    names: frozenset[str] = frozenset()
+    tag_key: str = ""
+    first_pool: str = ""
 
 
-def read_places(properties: Mapping[str, Any]) -> Places:
-    """Return the places in the properties of the custom resource. An older template's have none."""
-    return Places(
+def read_declaration(properties: Mapping[str, Any]) -> Declaration:
+    """Return what the properties of the custom resource say."""
+    return Declaration(
         frozenset(ZoneId(zone_id) for zone_id in properties.get("HostedZoneIds", ()) if zone_id),
         frozenset(normal_name(name) for name in properties.get("RecordNames", ()) if name),
+        properties.get("PoolTagKey", ""),
+        properties.get("PoolName", ""),
     )
 
 
@@ -54,37 +68,90 @@ def why_not_here(stack_id: str) -> str | None:
     )
 
 
-def why_not_dropped(before: Places, after: Places, owner: Owner, route53: Route53) -> str | None:
-    """Return why an update must not drop the places that `after` lacks: records of ours are there. None where it may.
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An update of the stack from one declaration to another. `tagged_by` reads instances by a pool tag's key."""
 
-    Raises ZoneUnreadableError or an AWS error where a hosted zone could not be read.
-    """
-    found: Counter[tuple[str, ZoneId]] = Counter()
-    for zone_id in sorted(before.zone_ids):
-        dropped = before.names if zone_id not in after.zone_ids else before.names - after.names
-        if not dropped:
-            continue
-        try:
-            records = route53.records_in(zone_id)
-        except ZoneGoneError:
-            continue
-        found.update(
-            (record.name, zone_id)
-            for record in records
-            if record.name in dropped and owner.holder(record.identifier) is not None
+    before: Declaration
+    after: Declaration
+    owner: Owner
+    route53: Route53
+    tagged_by: Callable[[str], Ec2]
+
+    def why_not(self) -> str | None:
+        """Return why the update must not be made, and what to do; None where it may.
+
+        Raises ZoneUnreadableError or an AWS error where something that decides could not be read.
+        """
+        return self._why_not_dropped() or self._why_not_renamed()
+
+    def _why_not_dropped(self) -> str | None:
+        """Return that records of ours are at places that the update drops."""
+        before, after = self.before, self.after
+        found: Counter[tuple[str, ZoneId]] = Counter()
+        for zone_id in sorted(before.zone_ids):
+            dropped = before.names if zone_id not in after.zone_ids else before.names - after.names
+            if dropped:
+                found.update((record.name, zone_id) for record in self._ours(zone_id) if record.name in dropped)
+        if not found:
+            return None
+        keep = []
+        if names := sorted({name for name, _ in found} - after.names):
+            keep.append(f"{_some(names)} in AllowedRecordNames")
+        if zone_ids := sorted({zone_id for _, zone_id in found} - after.zone_ids):
+            keep.append(f"{_some(zone_ids)} in AllowedZoneIds")
+        places = _some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
+        return (
+            f"{found.total()} records of this stack remain where it could not change them any more: {places}. Keep "
+            f"{' and '.join(keep)} until they are withdrawn, then update the stack again. {_UNCHANGED}"
         )
-    if not found:
-        return None
-    keep = []
-    if names := sorted({name for name, _ in found} - after.names):
-        keep.append(f"{_some(names)} in AllowedRecordNames")
-    if zone_ids := sorted({zone_id for _, zone_id in found} - after.zone_ids):
-        keep.append(f"{_some(zone_ids)} in AllowedZoneIds")
-    places = _some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
-    return (
-        f"{found.total()} records of this stack remain where it could not change them any more: {places}. Keep "
-        f"{' and '.join(keep)} until they are withdrawn, then update the stack again. Nothing was changed."
-    )
+
+    def _why_not_renamed(self) -> str | None:
+        """Return that instances with records of ours are not tagged with the new key or the new name yet."""
+        before, after = self.before, self.after
+        if not before.tag_key or (before.tag_key, before.first_pool) == (after.tag_key, after.first_pool):
+            return None
+        holders = {
+            holder for zone_id in before.zone_ids for record in self._known(zone_id) for holder in self._holder(record)
+        }
+        members = self.tagged_by(before.tag_key).by_id(holders)
+        tagged = self.tagged_by(after.tag_key).by_id(holders)
+        missing = [
+            member.id
+            for member in members.values()
+            if EC2.get(member.state) is not Membership.WITHDRAW
+            if not {self._renamed(name) for name in member.pools} <= tagged[member.id].pools
+        ]
+        if not missing:
+            return None
+        named = _some(sorted(missing))
+        return (
+            f"{len(missing)} instances with records of this stack would be no members any more: {named}. First tag "
+            f"them so that {after.tag_key} names their pools, with {after.first_pool} for the first one. Leave "
+            f"{before.first_pool} in {before.tag_key} until the stack is updated. {_UNCHANGED}"
+        )
+
+    def _renamed(self, pool: str) -> str:
+        return self.after.first_pool if pool == self.before.first_pool else pool
+
+    def _holder(self, record: Record) -> Iterator[InstanceId]:
+        if (instance_id := self.owner.instance(record.identifier)) is not None:
+            yield instance_id
+
+    def _ours(self, zone_id: ZoneId) -> Sequence[Record]:
+        """Return our records in a hosted zone. One that does not exist has none."""
+        try:
+            records = self.route53.records_in(zone_id)
+        except ZoneGoneError:
+            return ()
+        return [record for record in records if self.owner.holder(record.identifier) is not None]
+
+    def _known(self, zone_id: ZoneId) -> Sequence[Record]:
+        """Return our records in a hosted zone. In one that cannot be read, no function withdraws anybody either."""
+        try:
+            return self._ours(zone_id)
+        except ZoneUnreadableError:
+            return ()
 
 
 def _some(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.config.schedule import audit_period
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.messages import reconcile_message
-from fleet53.stack.precondition import read_places, why_not_dropped, why_not_here
+from fleet53.stack.precondition import Update, read_declaration, why_not_here
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Connection, StackAws
     from fleet53.domain.log import Log
-    from fleet53.stack.precondition import Places
+    from fleet53.stack.precondition import Declaration
 
 _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 """The status of a stack that is being deleted, or whose creation is rolled back (DescribeStacks, StackStatus)."""
@@ -60,10 +60,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the places of pools are to be, and were. On Create, `before` has none."""
+    """What the parameters say of pools after a request, and said before it."""
 
-    before: Places
-    after: Places
+    before: Declaration
+    after: Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,9 @@ def read_request(event: dict[str, Any]) -> Request:
         withdraws=properties.get("OnStackDelete") == "withdraw",
         audit_schedule=properties.get("AuditSchedule", ""),
         audit_function=properties.get("AuditFunction", ""),
-        precondition=Precondition(read_places(event.get("OldResourceProperties", {})), read_places(properties))
+        precondition=Precondition(
+            read_declaration(event.get("OldResourceProperties", {})), read_declaration(properties)
+        )
         if event["ResourceType"] == _PRECONDITION
         else None,
     )
@@ -141,8 +143,8 @@ def _check(request: Request, precondition: Precondition, connection: Connection[
     if request.kind == "Create":
         because = why_not_here(request.stack_id)
     elif request.kind == "Update" and connection.aws.cloudformation.status(request.stack_id) != _ROLLBACK:
-        before, after, owner = precondition.before, precondition.after, connection.settings.owner
-        because = why_not_dropped(before, after, owner, connection.aws.route53)
+        owner, aws = connection.settings.owner, connection.aws
+        because = Update(precondition.before, precondition.after, owner, aws.route53, aws.tagged_by).why_not()
     return Answer(succeeded=because is None, because=because or "nothing is in the way")
 
 
