@@ -119,7 +119,7 @@ def test_a_message_that_is_no_event_is_returned_alone_with_a_log_line_that_says_
     (line,) = (line for line in invocation.logs if line["message"] == "message returned")
     assert line["level"] == "WARNING"
     assert line["message_id"] == returned
-    assert line["because"].startswith("not understood, and goes to the dead-letter queue: ")
+    assert line["because"].startswith("not understood, and returned until SQS moves it to the dead-letter queue: ")
     assert why in line["because"]
 
 

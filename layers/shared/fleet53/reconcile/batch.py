@@ -102,7 +102,8 @@ def _read_signals(
         try:
             signal = read_signal(record["body"], pool_tag_key)
         except NotUnderstoodError as error:
-            returned[record["messageId"]] = f"not understood, and goes to the dead-letter queue: {error}"
+            because = f"not understood, and returned until SQS moves it to the dead-letter queue: {error}"
+            returned[record["messageId"]] = because
             continue
         except Exception as error:  # an unexpected error about one message must not delay the others
             log.exception("message not read", extra={"message_id": record["messageId"]})
