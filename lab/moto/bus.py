@@ -30,13 +30,15 @@ class Bus:
 
     PutEvents refuses sources that begin with `aws.`, so `deliver` sends the events of AWS services; `put` answers
     PutEvents. `sent` keeps every event in order, whether a rule matched it or not. The first `refusals` entries of
-    PutEvents are refused.
+    PutEvents are refused. `dropped` has the name of a rule and the ARN of its target for each event that the target's
+    policy kept out: the sender is not told (EventBridge User Guide, "Events aren't delivered to the expected target").
     """
 
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     invoke: Callable[[str, Any], Any]
     sent: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
     refusals: int = 0
 
     def event(
@@ -90,9 +92,10 @@ class Bus:
         body = target.get("Input", json.dumps(event))
         service, name = target["Arn"].split(":")[2], target["Arn"].rsplit(":", 1)[1]
         if service == "sqs":
-            if not _admits(sqs.policy_of(name), rule.arn):
-                raise PermissionError(f"the policy of {name} does not let rule {rule.name} send to it")
-            sqs.send(name, body)
+            if _admits(sqs.policy_of(name), rule.arn):
+                sqs.send(name, body)
+            else:
+                self.dropped.append((rule.name, target["Arn"]))
         elif service == "lambda":
             self.invoke(target["Arn"], json.loads(body))
         else:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from moto.core.responses import ActionResult
 from moto.sqs.models import sqs_backends
 from moto.sqs.responses import SQSResponse
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.cloudwatch import publish_metrics
 from lab.moto.gap import Gap
+from lab.moto.refusals import Refusal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +25,7 @@ _OFTEN: Final = 3
 
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's SQS is corrected."""
-    return (_keep_trace_header(),)
+    return _keep_trace_header(), _move_messages()
 
 
 def _keep_trace_header() -> Gap:
@@ -43,6 +46,37 @@ def _keep_trace_header() -> Gap:
         return answer
 
     return Gap(SQSResponse, "send_message", send_message)
+
+
+def _move_messages() -> Gap:
+    """Move the messages of a dead-letter queue to another queue, or to the one that they came from; moto cannot.
+
+    They are moved at once, as new messages: SQS needs some time for it. Source: SQS API Reference,
+    StartMessageMoveTask; Developer Guide, "Configure a dead-letter queue redrive".
+    """
+
+    def start_message_move_task(response: Any) -> Any:
+        queues = response.sqs_backend.queues
+        by_arn = {queue.queue_arn: queue for queue in queues.values()}
+        source = by_arn.get(response._get_param("SourceArn"))  # noqa: SLF001 - moto's own look-up
+        if source is None:
+            raise Refusal("ResourceNotFoundException", "The source queue does not exist.")
+        before = [queue for queue in queues.values() if queue.dead_letter_queue is source]
+        if not before:
+            raise Refusal("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+        chosen = response._get_param("DestinationArn")  # noqa: SLF001 - as above
+        destination = before[0] if chosen is None else by_arn.get(chosen)
+        if destination is None:
+            raise Refusal("ResourceNotFoundException", "The destination queue does not exist.")
+        moved = source.messages
+        source._messages = [each for each in source._messages if each not in moved]  # noqa: SLF001 - no receipt handle
+        for message in moved:
+            response.sqs_backend.send_message(
+                destination.name, message.body, message_attributes=message.message_attributes
+            )
+        return ActionResult({"TaskHandle": str(uuid.uuid4())})
+
+    return Gap(SQSResponse, "start_message_move_task", start_message_move_task)
 
 
 # -- queues

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.moto.cloudwatch import metric_data
 from lab.stack.template import TemplateError
@@ -299,12 +300,69 @@ def test_a_rule_delivers_the_events_that_it_matches_unchanged(lab: Lab) -> None:
     assert (event["account"], event["region"]) == ("123456789012", "eu-west-1")
 
 
-def test_an_error_names_a_rule_that_the_queues_policy_does_not_allow(template: Path) -> None:
+def test_an_event_of_a_rule_that_the_queues_policy_does_not_allow_is_dropped(template: Path) -> None:
     template.write_text(TEMPLATE.replace("!GetAtt Stopped.Arn, ", ""))
     with Lab(template=template) as lab:
         instance = lab.fleet.launch()
-        with pytest.raises(PermissionError, match="Stopped"):
-            lab.fleet.stop(instance)
+        lab.fleet.stop(instance)
+        lab.settle()
+        assert bodies(lab) == []
+        ((rule, target),) = lab.bus.dropped
+        assert "Stopped" in rule
+        assert target == lab.deployment.event_sources[0].queue_arn
+
+
+def test_events_of_fleet53_are_accepted_although_a_rules_target_lets_nobody_in(lab: Lab) -> None:
+    events, sqs = lab.client("events"), lab.client("sqs")
+    sqs.create_queue(QueueName="mine")
+    events.put_rule(Name="mine", EventPattern='{"source": ["fleet53"]}')
+    events.put_targets(Rule="mine", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:eu-west-1:123456789012:mine"}])
+    entry = {"Source": "fleet53", "DetailType": "Drift Found", "Detail": "{}"}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    assert lab.bus.dropped == [("mine", "arn:aws:sqs:eu-west-1:123456789012:mine")]
+
+
+# -- what moto does not play, or plays otherwise
+
+
+def test_a_tag_of_an_instance_that_ec2_does_not_know_is_refused(lab: Lab) -> None:
+    known = lab.fleet.launch()
+    with pytest.raises(ClientError, match=r"InvalidInstanceID\.NotFound.*i-0123456789abcdef0"):
+        lab.client("ec2").create_tags(Resources=[known, "i-0123456789abcdef0"], Tags=[{"Key": "mine", "Value": "1"}])
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("service-quotas", "list_services", "UnknownOperationException"),
+        ("ec2", "describe_verified_access_groups", "InvalidAction"),
+        ("autoscaling", "describe_account_limits", "InvalidAction"),
+    ],
+)
+def test_an_operation_that_the_lab_does_not_play_is_answered_in_the_services_form(
+    lab: Lab, service: str, operation: str, code: str
+) -> None:
+    with pytest.raises(ClientError, match="The lab does not play") as refused:
+        getattr(lab.client(service), operation)()
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_messages_move_from_the_dead_letter_queue_to_the_one_that_they_came_from(lab: Lab) -> None:
+    lab.send("fail")
+    lab.settle()
+    lab.run(130, step=65)
+    assert (left_in(lab, "Signals"), left_in(lab, "Dead")) == (0, 1)
+    dead = lab.client("sqs").get_queue_attributes(
+        QueueUrl=lab.deployment.queue_url("Dead"), AttributeNames=["QueueArn"]
+    )
+    lab.client("sqs").start_message_move_task(SourceArn=dead["Attributes"]["QueueArn"])
+    assert (left_in(lab, "Signals"), left_in(lab, "Dead")) == (1, 0)
+
+
+def test_messages_move_only_from_a_dead_letter_queue(lab: Lab) -> None:
+    signals = lab.deployment.event_sources[0].queue_arn
+    with pytest.raises(ClientError, match="must be configured as a Dead Letter Queue"):
+        lab.client("sqs").start_message_move_task(SourceArn=signals)
 
 
 def test_a_lost_event_reaches_no_target(lab: Lab) -> None:
