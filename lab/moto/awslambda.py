@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
+from moto.sqs.models import sqs_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
@@ -24,12 +25,18 @@ def configuration(name: str) -> dict[str, Any]:
     return found
 
 
+def polls(uuid: str) -> bool:
+    """Tell whether an event source mapping exists and is enabled."""
+    mapping = lambda_backends[ACCOUNT][REGION].get_event_source_mapping(uuid)
+    return mapping is not None and bool(mapping.enabled)
+
+
 # -- where moto differs from Lambda
 
 
 def gaps(invoke: Invoke, start: Start) -> tuple[Gap, ...]:
     """Return how moto's Lambda is corrected."""
-    return _run_handlers_here(invoke, start), _keep_code()
+    return _run_handlers_here(invoke, start), _keep_code(), _leave_polling_to_the_lab()
 
 
 def _run_handlers_here(invoke: Invoke, start: Start) -> Gap:
@@ -63,3 +70,19 @@ def _keep_code() -> Gap:
         return configuration
 
     return Gap(LambdaFunction, "update_function_code", keep_code)
+
+
+def _leave_polling_to_the_lab() -> Gap:
+    """Keep an event source mapping without a word to the queue; moto's queue hands each message on when it arrives.
+
+    Lambda polls the queue, and so does the lab. Source: Lambda Developer Guide, "Using Lambda with Amazon SQS".
+    """
+    create_as_moto = LambdaBackend.create_event_source_mapping
+
+    def create(backend: Any, spec: dict[str, Any]) -> Any:
+        mapping = create_as_moto(backend, spec)
+        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
+            queue.lambda_event_source_mappings.clear()
+        return mapping
+
+    return Gap(LambdaBackend, "create_event_source_mapping", create)

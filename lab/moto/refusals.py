@@ -18,8 +18,8 @@ _UNKNOWN: Final = ("InvalidAction", "UnknownOperationException")
 """Codes that each service may answer with, and that the models of none of them have."""
 
 
-class Refusal(ServiceException):
-    """An error of the service that is asked; one of moto's own classes would be looked up in moto's model of itself."""
+Refusal: Final[Any] = type("Refusal", (ServiceException,), {"__module__": __name__})
+"""An error of the service that is asked, made of a code and a message; moto has no types to make a subclass of it."""
 
 
 def gaps() -> tuple[Gap, ...]:
@@ -55,7 +55,7 @@ def _refuse_tags_of_unknown_instances() -> Gap:
     """
     look_as_moto = EC2Backend.do_resources_exist
 
-    def do_resources_exist(backend: Any, resource_ids: list[str]) -> bool:
+    def do_resources_exist(backend: Any, resource_ids: list[str]) -> Any:
         known = {each.id for each in ec2.instances()}
         unknown = [each for each in resource_ids if each.startswith("i-") and each not in known]
         if unknown:

@@ -49,6 +49,7 @@ class EventSource:
     """An SQS event source mapping; `window` is in seconds."""
 
     logical_id: str
+    uuid: str
     function: str
     queue_arn: str
     queue_url: str
@@ -172,7 +173,7 @@ def describe(template: Template, stack_name: str, properties: Mapping[str, dict[
         stack_name=stack_name,
         functions=functions,
         event_sources=tuple(
-            _event_source(name, properties[name], functions)
+            _event_source(name, resources[name], properties[name], functions)
             for name, kind in kinds.items()
             if kind == "AWS::Lambda::EventSourceMapping" and name in properties
         ),
@@ -229,13 +230,16 @@ def _logical_id(functions: Mapping[str, Function], name_or_arn: str) -> str | No
     return None
 
 
-def _event_source(name: str, properties: Mapping[str, Any], functions: Mapping[str, Function]) -> EventSource:
+def _event_source(
+    name: str, uuid: str, properties: Mapping[str, Any], functions: Mapping[str, Function]
+) -> EventSource:
     arn = properties["EventSourceArn"]
     function = _logical_id(functions, properties["FunctionName"])
     if not arn.startswith("arn:aws:sqs:") or function is None:
         raise TemplateError(f"the lab maps queues to the template's functions, not {arn} to {function}")
     return EventSource(
         logical_id=name,
+        uuid=uuid,
         function=function,
         queue_arn=arn,
         queue_url=sqs.url_of(arn.rsplit(":", 1)[1]),

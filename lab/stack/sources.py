@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud, events, sqs
+from lab.moto import awslambda, cloud, events, sqs
 from lab.stack.functions import publish_dropped
 from lab.stack.recursion import ALLOW, MOST_INVOCATIONS, longest_chain
 
@@ -24,6 +24,8 @@ _RECEIVE_AT_ONCE: Final = 10
 class Poller:
     """One event source mapping: it receives batches, invokes its function, and deletes or returns each message.
 
+    While it is disabled, messages wait in the queue (Lambda Developer Guide, UpdateEventSourceMapping, Enabled).
+
     Lambda invokes up to MaximumConcurrency batches at once, each in an environment of its own. The lab has
     one environment, so it invokes them one after another.
     """
@@ -37,6 +39,8 @@ class Poller:
 
     def poll_once(self) -> Invocation | None:
         """Invoke the function with one batch of messages; return None if no message can be received now."""
+        if not awslambda.polls(self.source.uuid):
+            return None
         messages, chain = self._receive_for_invocation()
         if not messages:
             return None

@@ -20,7 +20,6 @@ FUNCTION: Final = "AWS::Serverless::Function"
 LAYER: Final = "AWS::Serverless::LayerVersion"
 
 BY_LAB: Final[dict[str, str]] = {
-    "AWS::Lambda::EventSourceMapping": "polled by the lab",
     "Custom::StackLifecycle": "asked by the lab",
     "Custom::StackPrecondition": "asked by the lab",
     "AWS::Scheduler::Schedule": "fired by the lab's clock",

@@ -166,7 +166,7 @@ def test_settings_of_the_template_reach_the_functions_resolved(lab: Lab) -> None
 
 def test_the_deployment_says_who_created_what(lab: Lab) -> None:
     assert lab.deployment.created_by["Signals"] == "moto"
-    assert lab.deployment.created_by["ReconcilerFunctionSignals"] == "polled by the lab"
+    assert lab.deployment.created_by["MaySend"] == "set on the queue"
 
 
 def test_an_error_names_a_resource_type_that_cannot_be_created(template: Path) -> None:
@@ -320,6 +320,18 @@ def test_events_of_fleet53_are_accepted_although_a_rules_target_lets_nobody_in(l
     entry = {"Source": "fleet53", "DetailType": "Drift Found", "Detail": "{}"}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
     assert lab.bus.dropped == [("mine", "arn:aws:sqs:eu-west-1:123456789012:mine")]
+
+
+def test_messages_wait_while_the_event_source_mapping_is_disabled(lab: Lab) -> None:
+    functions = lab.client("lambda")
+    (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    lab.send("later")
+    lab.settle()
+    assert (bodies(lab), left_in(lab, "Signals")) == ([], 1)
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    lab.settle()
+    assert bodies(lab) == [["later"]]
 
 
 # -- what moto does not play, or plays otherwise
