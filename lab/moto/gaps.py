@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from lab.moto import autoscaling, awslambda, cloudformation, ec2, events, refusals, sqs, ssm
+from lab.moto import autoscaling, awslambda, cloudformation, ec2, events, logs, refusals, sqs, ssm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late)
         *cloudformation.gaps(),
         *sqs.gaps(),
         *ssm.gaps(),
+        *logs.gaps(),
         *refusals.gaps(),
     )
     with contextlib.ExitStack() as stack:

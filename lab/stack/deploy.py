@@ -42,6 +42,7 @@ class Function:
     timeout: int
     memory: int
     recursive_loop: str = TERMINATE
+    log_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def describe(template: Template, stack_name: str, properties: Mapping[str, dict[
     resources = stack.resources()
     kinds = {name: template.resource(name)["Type"] for name in template.deletion_order}
     functions = {
-        logical_id: _function(logical_id, resources[logical_id], code, template.resource(logical_id))
+        logical_id: _function(logical_id, resources[logical_id], code, properties.get(logical_id, {}))
         for logical_id, code in template.code.items()
         if logical_id in resources
     }
@@ -208,7 +209,7 @@ def with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
             return node
 
 
-def _function(logical_id: str, name: str, code: Code, resource: Mapping[str, Any]) -> Function:
+def _function(logical_id: str, name: str, code: Code, properties: Mapping[str, Any]) -> Function:
     settings = awslambda.configuration(name)
     return Function(
         logical_id=logical_id,
@@ -219,7 +220,8 @@ def _function(logical_id: str, name: str, code: Code, resource: Mapping[str, Any
         environment={k: str(v) for k, v in settings.get("Environment", {}).get("Variables", {}).items()},
         timeout=int(settings.get("Timeout", 3)),
         memory=int(settings.get("MemorySize", 128)),
-        recursive_loop=resource["Properties"].get("RecursiveLoop", TERMINATE),
+        log_group=properties.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
+        recursive_loop=properties.get("RecursiveLoop", TERMINATE),
     )
 
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from lab.moto import cloudwatch
+from lab.moto import cloudwatch, logs
 from lab.stack.recursion import trace_header
 
 if TYPE_CHECKING:
@@ -157,6 +157,7 @@ class Functions:
         self.invocations.append(invocation)
         if self.publish:
             publish_counts(function, invocation)
+            write_logs(function, invocation)
             for line in invocation.metrics:
                 publish_embedded(line)
         return invocation
@@ -199,7 +200,7 @@ class Functions:
             aws_request_id=str(uuid.uuid4()),
             deadline=at + timedelta(seconds=function.timeout * speed),
             speed=speed,
-            log_group_name=f"/aws/lambda/{function.name}",
+            log_group_name=function.log_group,
         )
         with (
             patch.dict(os.environ, _variables(function, chain)),
@@ -260,6 +261,17 @@ def _json_lines(text: str) -> Iterator[dict[str, Any]]:
             parsed = json.loads(line)
             if isinstance(parsed, dict):
                 yield parsed
+
+
+def write_logs(function: Function, invocation: Invocation) -> None:
+    """Write what an invocation printed to its function's log group, and the error that ended it.
+
+    Source: Lambda Developer Guide, "Log and monitor Python Lambda functions".
+    """
+    lines = invocation.text.splitlines()
+    if invocation.error is not None:
+        lines.append("[ERROR] " + "".join(traceback.format_exception(invocation.error)))
+    logs.write(function.log_group, "lab", lines, invocation.at)
 
 
 def publish_counts(function: Function, invocation: Invocation) -> None:

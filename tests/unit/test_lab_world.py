@@ -334,6 +334,39 @@ def test_messages_wait_while_the_event_source_mapping_is_disabled(lab: Lab) -> N
     assert bodies(lab) == [["later"]]
 
 
+def test_what_a_function_prints_is_in_its_log_group_and_so_is_the_error_that_ends_it(lab: Lab) -> None:
+    function = lab.deployment.functions["ReconcilerFunction"]
+    lab.client("logs").create_log_group(logGroupName=function.log_group)
+    lab.send("raise")
+    lab.settle()
+    found = lab.client("logs").filter_log_events(logGroupName=function.log_group, filterPattern='?"told to" ?hello')
+    messages = [each["message"] for each in found["events"]]
+    assert [message[:10] for message in messages] == ['{"message"', "[ERROR] Tr"]
+    assert messages[1].endswith("RuntimeError: told to\n")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("", ["a b", "b c", "c"]),
+        ("b", ["a b", "b c"]),
+        ("a b", ["a b"]),
+        ('"b c"', ["b c"]),
+        ('?"b c" ?a', ["a b", "b c"]),
+        ("c -b", ["c"]),
+    ],
+)
+def test_log_events_are_found_by_all_of_the_terms_or_by_one_of_them(lab: Lab, pattern: str, found: list[str]) -> None:
+    logs = lab.client("logs")
+    logs.create_log_group(logGroupName="mine")
+    logs.create_log_stream(logGroupName="mine", logStreamName="1")
+    now = int(lab.clock.now().timestamp() * 1000)
+    events = [{"timestamp": now, "message": each} for each in ("a b", "b c", "c")]
+    logs.put_log_events(logGroupName="mine", logStreamName="1", logEvents=events)
+    seen = logs.filter_log_events(logGroupName="mine", filterPattern=pattern)
+    assert [each["message"] for each in seen["events"]] == found
+
+
 # -- what moto does not play, or plays otherwise
 
 
