@@ -80,7 +80,8 @@ Then change something, and ask again:
   aws ssm get-parameters-by-path --path {lab.pools.path}
   aws route53 list-resource-record-sets --hosted-zone-id {lab.zone_id}
   aws lambda invoke --function-name {audit} /dev/stdout
-  sam remote invoke AuditFunction --stack-name {lab.deployment.stack_name}
+  .venv/bin/sam remote invoke AuditFunction --stack-name {lab.deployment.stack_name}
+  aws cloudformation delete-stack --stack-name {lab.deployment.stack_name}
 
 What fleet53 does:"""
 

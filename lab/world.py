@@ -96,7 +96,9 @@ class Lab:
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
             api, late = ScalingApi(self.scaling), self.fleet.late
-            stack.enter_context(gaps.filled(self._invoke, self._start_later, api, self.bus.put, late))
+            asked = (self._invoke, self._start_later, api, self.bus.put, late)
+            delete = lambda *named: self.stack.ask_to_delete(*named)  # noqa: E731, PLW0108 - it is there later
+            stack.enter_context(gaps.filled(*asked, delete=delete))
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
@@ -288,6 +290,7 @@ class Lab:
 
     def work(self) -> None:
         """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
+        self.stack.delete_if_asked()
         for timer in self.timers:
             timer.fire_if_due()
         self.settle()

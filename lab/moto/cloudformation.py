@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import Stack, cloudformation_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import EmptyResult
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
@@ -23,9 +27,40 @@ _SUBSTITUTED: Final = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 # -- where moto differs from CloudFormation
 
 
-def gaps() -> tuple[Gap, ...]:
+type Delete = Callable[[str, tuple[str, ...]], bool]
+"""From a stack's name and the resources to retain to whether it will be deleted: False leaves it to moto."""
+
+
+def gaps(delete: Delete) -> tuple[Gap, ...]:
     """Return how moto's CloudFormation is corrected."""
-    return _read_json(), _find_parameters_in_sub()
+    return _read_json(), _find_parameters_in_sub(), _delete_in_order(delete)
+
+
+def _delete_in_order(delete: Delete) -> Gap:
+    """Take the deletion of a stack and carry it out later, resource by resource; moto drops the stack at once.
+
+    Source: CloudFormation API Reference, DeleteStack, RetainResources.
+    """
+    delete_as_moto = CloudFormationResponse.delete_stack
+
+    def delete_stack(response: Any) -> Any:
+        named = response._get_param("StackName")  # noqa: SLF001 - moto's own look-up
+        retain = tuple(response._get_param("RetainResources", []))  # noqa: SLF001 - as above
+        stack = next((each for each in _stacks() if named in (each.name, each.stack_id)), None)
+        if stack is None:
+            return delete_as_moto(response)
+        if retain and stack.status != "DELETE_FAILED":
+            rule = "specify which resources to retain only when the stack is in the DELETE_FAILED state."
+            raise ValidationError(
+                message=f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, {rule}"
+            )
+        return EmptyResult() if delete(stack.name, retain) else delete_as_moto(response)
+
+    return Gap(CloudFormationResponse, "delete_stack", delete_stack)
+
+
+def _stacks() -> list[Any]:
+    return list(cloudformation_backends[ACCOUNT][REGION].stacks.values())
 
 
 def _read_json() -> Gap:
@@ -88,6 +123,11 @@ def create_stack(stack_name: str, template: str, parameters: Mapping[str, str]) 
 def put_stack_status(stack_name: str, status: str) -> None:
     """Set a stack's status: moto does at once what takes CloudFormation its time."""
     cloudformation_backends[ACCOUNT][REGION].get_stack(stack_name).status = status
+
+
+def drop_stack(stack_name: str) -> None:
+    """Drop a stack whose resources are deleted."""
+    cloudformation_backends[ACCOUNT][REGION].delete_stack(stack_name)
 
 
 def delete_resource(stack_name: str, logical_id: str) -> None:

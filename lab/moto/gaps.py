@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
     from lab.moto.autoscaling import Scaling
     from lab.moto.awslambda import Invoke, Start
+    from lab.moto.cloudformation import Delete
     from lab.moto.events import Put
     from lab.moto.late import Late
 
 
 @contextlib.contextmanager
-def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late) -> Iterator[None]:
+def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late, *, delete: Delete) -> Iterator[None]:
     """Let moto behave as AWS does, for as long as this is entered.
 
     `invoke` runs a Lambda function now and `start` runs it later; `scaling` answers requests to Auto Scaling; `put`
-    delivers the events of PutEvents; `late` is what EC2 does not show yet.
+    delivers the events of PutEvents; `late` is what EC2 does not show yet; `delete` takes the deletion of a stack.
     """
     corrections = (
         *ec2.gaps(),
@@ -34,7 +35,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late)
         *autoscaling.gaps(scaling),
         *awslambda.gaps(invoke, start),
         *events.gaps(put),
-        *cloudformation.gaps(),
+        *cloudformation.gaps(delete),
         *sqs.gaps(),
         *ssm.gaps(),
         *logs.gaps(),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.moto import cloudformation, cloudwatch
-from lab.moto.cloud import client
 from lab.stack.custom_resource import CustomResource
 from lab.stack.deploy import complete, deploy
 from lab.stack.functions import Functions
@@ -44,6 +43,7 @@ class Stack:
         self.name = name
         self.parameters = dict(parameters)
         self.custom_resources: dict[str, CustomResource] = {}
+        self._to_retain: tuple[str, ...] | None = None
         self._template = template
         self._faults = faults
         self._urls = urls
@@ -128,6 +128,19 @@ class Stack:
     def _data(self) -> dict[str, dict[str, str]]:
         return {logical_id: resource.data for logical_id, resource in self.custom_resources.items()}
 
+    def ask_to_delete(self, name: str, retain: tuple[str, ...]) -> bool:
+        """Take a request to delete the stack of this name, and tell whether it is this one."""
+        if name == self.name and self._to_retain is None:
+            cloudformation.put_stack_status(self.name, "DELETE_IN_PROGRESS")
+            self._to_retain = retain
+        return name == self.name
+
+    def delete_if_asked(self) -> None:
+        """Carry out the request to delete the stack, if there is one."""
+        if self._to_retain is not None:
+            self.delete(retain=self._to_retain)
+            self._to_retain = None
+
     def delete(self, *, retain: Collection[str] = ()) -> str:
         """Delete each resource before what it depends on, and return the stack's status.
 
@@ -144,5 +157,5 @@ class Stack:
             self.timers = tuple(each for each in self.timers if each.schedule.logical_id != logical_id)
             cloudwatch.delete_alarm(f"{self.name}-{logical_id}")
             cloudformation.delete_resource(self.name, logical_id)
-        client("cloudformation").delete_stack(StackName=self.name)
+        cloudformation.drop_stack(self.name)
         return "DELETE_COMPLETE"

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from urllib3.util import Retry
 
 from fleet53.domain.errors import AnswerNotSentError
@@ -465,3 +466,23 @@ def test_a_long_list_of_what_is_left_fits_the_answer(lab: Lab) -> None:
     assert status == "DELETE_FAILED"
     assert "60 records" in answer["Reason"]
     assert len(json.dumps(answer)) < 4096
+
+
+def test_a_stack_that_is_deleted_through_the_api_is_withdrawn_first_and_the_lab_goes_on(lab: Lab) -> None:
+    (instance,) = admitted(lab, 1)
+    cloudformation = lab.client("cloudformation")
+    cloudformation.delete_stack(StackName="fleet53")
+    (stack,) = cloudformation.describe_stacks(StackName="fleet53")["Stacks"]
+    assert (stack["StackStatus"], in_dns(lab)) == ("DELETE_IN_PROGRESS", {instance})
+    lab.run(2)
+    assert (in_dns(lab), checks(lab)) == (set(), {})
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName="fleet53")
+    lab.client("ec2").stop_instances(InstanceIds=[instance])
+    lab.fleet.emit_changes()
+    lab.run(1000, step=100)
+
+
+def test_resources_are_retained_only_of_a_stack_whose_deletion_failed(lab: Lab) -> None:
+    with pytest.raises(ClientError, match="only when the stack is in the DELETE_FAILED state"):
+        lab.client("cloudformation").delete_stack(StackName="fleet53", RetainResources=["StackLifecycle"])
