@@ -118,7 +118,7 @@ class Lab:
         self._stack.close()
 
     def _create_stack(self, parameters: Mapping[str, str]) -> None:
-        self.stack = Stack(
+        self.stack: Stack = Stack(
             self._template,
             self._stack_name,
             parameters,
