@@ -74,6 +74,7 @@ class Route53:
             "UpdateHealthCheck": self._checks.update,
             "DeleteHealthCheck": self._checks.delete,
             "ListHealthChecks": self._checks.page,
+            "GetHealthCheckLastFailureReason": self._checks.last_failure_reason,
             "GetHealthCheckStatus": self._checks.status,
             "GetAccountLimit": self._get_account_limit,
             "GetCheckerIpRanges": _get_checker_ip_ranges,

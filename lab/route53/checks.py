@@ -13,7 +13,7 @@ from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.page import page_by_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
 DEFAULT_QUOTA = 200  # active checks of an account (Developer Guide, "Quotas")
@@ -87,6 +87,7 @@ class _Check:
     config: dict[str, Any]
     version: int = 1
     observations: dict[str, Observation] = field(default_factory=dict)
+    failures: dict[str, Observation] = field(default_factory=dict)
 
     def described(self) -> dict[str, Any]:
         return {
@@ -192,21 +193,21 @@ class Checks:
             most=MAX_PAGE,
         )
 
+    def last_failure_reason(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer GetHealthCheckLastFailureReason: the last failure that each region's checkers saw."""
+        return _reported(self._find(parameters).failures.values())
+
     def status(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetHealthCheckStatus."""
-        observations = self._find(parameters).current_observations()
-        return {
-            "HealthCheckObservations": [
-                {"Region": seen.region, "StatusReport": {"Status": seen.status, "CheckedTime": seen.at}}
-                for seen in observations
-            ]
-        }
+        return _reported(self._find(parameters).current_observations())
 
     def observe(self, check_id: str, region: str, *, succeeded: bool, status: str) -> None:
         """Record what a checker saw, unless the check has been deleted."""
         check = self._checks.get(check_id)
         if check is not None:
-            check.observations[region] = Observation(region, succeeded, status, self._now())
+            seen = check.observations[region] = Observation(region, succeeded, status, self._now())
+            if not succeeded:
+                check.failures[region] = seen
 
     def percent_healthy(self, check_id: str) -> float | None:
         """Return the percentage of regions that see it healthy, or None before the first observation."""
@@ -308,3 +309,12 @@ def _is_reserved(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return True
     return not address.is_global or address.is_multicast or any(address in network for network in _RESERVED)
+
+
+def _reported(observations: Iterable[Observation]) -> dict[str, Any]:
+    return {
+        "HealthCheckObservations": [
+            {"Region": seen.region, "StatusReport": {"Status": seen.status, "CheckedTime": seen.at}}
+            for seen in observations
+        ]
+    }

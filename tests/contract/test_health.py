@@ -112,6 +112,19 @@ def test_the_status_is_what_each_region_saw(account: Account, fake: Route53, clo
     assert {seen["StatusReport"]["CheckedTime"] for seen in found} == {clock.at}
 
 
+def test_the_last_failure_of_a_region_is_told_also_after_it_sees_the_check_healthy(
+    account: Account, fake: Route53
+) -> None:
+    check = account.create_check()
+    fake.observe(check["Id"], "us-east-1", succeeded=False, status=DOWN)
+    fake.observe(check["Id"], "us-east-1", succeeded=True, status=OK)
+    fake.observe(check["Id"], "eu-west-1", succeeded=True, status=OK)
+
+    found = account.client.get_health_check_last_failure_reason(HealthCheckId=check["Id"])["HealthCheckObservations"]
+
+    assert [(seen["Region"], seen["StatusReport"]["Status"]) for seen in found] == [("us-east-1", DOWN)]
+
+
 def test_a_new_check_has_no_observations(account: Account) -> None:
     check = account.create_check()
 
