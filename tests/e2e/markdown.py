@@ -63,12 +63,15 @@ class Page:
 
         Of a variable that takes what a command prints, that command.
         """
-        lines = [line for block in self.blocks("sh") for line in _logical_lines(block)]
         return [
             words
-            for line in lines
+            for line in self.lines()
             if (words := shlex.split(taken[1] if (taken := _TAKEN.fullmatch(line)) else line, comments=True))
         ]
+
+    def lines(self) -> list[str]:
+        """Return the lines of the shell blocks; one that goes on is one line."""
+        return [line for block in self.blocks("sh") for line in _logical_lines(block)]
 
     def headings(self, level: int) -> list[str]:
         """Return the headings of a level."""
