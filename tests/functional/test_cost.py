@@ -227,3 +227,28 @@ def test_unrelated_instances_that_end_cost_one_call_a_pool_in_five_minutes_at_mo
         lab.run(40, step=5)
 
     assert calls(lab) == {"ListResourceRecordSets": 1}
+
+
+@pytest.mark.parametrize(("fallback", "reads"), [(None, 1), ("52.94.0.100", 2)])
+def test_a_withdrawal_reads_the_records_once_more_only_where_the_pool_has_a_fallback(
+    lab: Lab, fallback: str | None, reads: int
+) -> None:
+    lab.put_pool("web", fallback=fallback)
+    _, leaves = admitted(lab, 2)
+    signal(lab)
+    lab.route53.reset_calls()
+
+    lab.fleet.terminate(leaves)
+    lab.settle()
+
+    assert calls(lab)["ListResourceRecordSets"] == reads
+
+
+def test_the_first_member_takes_the_fallbacks_place_without_another_look(lab: Lab) -> None:
+    lab.put_pool("web", fallback="52.94.0.100")
+    lab.settle()
+    lab.route53.reset_calls()
+
+    admitted(lab, 1)
+
+    assert calls(lab)["ListResourceRecordSets"] == 2

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.world import Lab
 from tests.functional.groups import GROUP
 from tests.functional.incidents import meanwhile
 from tests.functional.views import (
+    admitted,
     batches,
     in_dns,
     log_lines,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
-
-    from lab.world import Lab
 
 
 def overtake(lab: Lab, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
@@ -129,3 +129,65 @@ def test_a_ttl_that_changes_meanwhile_is_not_set_back(lab: Lab, monkeypatch: pyt
     wait(lab)
 
     assert record_of(lab, web)["TTL"] == 20
+
+
+FALLBACK = "52.94.0.100"
+
+
+def test_a_pool_whose_last_two_members_leave_in_two_runs_answers_with_its_fallback(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.put_pool("web", fallback=FALLBACK)
+    one, two = admitted(lab, 2)
+    lab.route53.reset_calls()
+
+    def end_the_other() -> None:
+        lab.fleet.late.keep_state(one, "running", 20)  # the other run's request is answered with what was before
+        lab.fleet.terminate(two)
+        lab.settle()
+        lab.fleet.late.keep_state(one, "running", 0)
+
+    overtake(lab, monkeypatch, end_the_other)
+    lab.fleet.set_state(one, "shutting-down")
+    lab.settle()
+
+    assert values(lab) == {FALLBACK}
+    assert batches(lab) == [[("DELETE", two)], [("DELETE", one)], [("CREATE", "fallback")]]
+    assert log_lines(lab, "batch refused") == []
+
+
+def test_members_whose_tags_are_removed_in_two_runs_leave_the_fallback_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def untag(*instance_ids: str) -> None:
+        for instance_id in instance_ids:
+            lab.fleet.retag(instance_id, [])
+
+    with Lab({"MaxWithdrawPercent": "100"}) as lab:
+        lab.put_pool("web", fallback=FALLBACK)
+        one, two, three, four = admitted(lab, 4)
+        overtake(lab, monkeypatch, lambda: untag(three, four))
+        untag(one, two)
+        lab.settle()
+
+        assert values(lab) == {FALLBACK}
+
+
+def test_a_fallback_that_another_run_puts_meanwhile_leaves_when_a_member_has_come(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.put_pool("web", fallback=FALLBACK, admit_when="running", health_check=None)
+    lab.settle()
+    leaves = lab.fleet.launch()
+    lab.settle()
+    web = lab.fleet.launch(events=False)
+
+    def end_the_other() -> None:
+        lab.fleet.late.hide(web, 20)
+        lab.fleet.terminate(leaves)
+        lab.settle()
+        lab.fleet.late.hide(web, 0)
+
+    overtake(lab, monkeypatch, end_the_other)
+    lab.send(state_change(lab, web, "running"))
+    lab.settle()
+
+    assert values(lab) == {lab.fleet.address(web)}

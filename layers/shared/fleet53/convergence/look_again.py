@@ -1,4 +1,4 @@
-"""Look again: read once more what decided the admissions of a pass. Note [Look again] in passes.py."""
+"""Look again: read once more what decided a pass's admissions and fallbacks. Note [Look again] in passes.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 from fleet53.config.pools import read_pools
 from fleet53.convergence.instances import add_states
+from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
+from fleet53.planning.changes import DeleteRecord
 from fleet53.planning.membership import Membership
+from fleet53.planning.records_at import records_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.domain.pool import Pool
-    from fleet53.planning.changes import PutRecord
+    from fleet53.planning.changes import PutRecord, RecordChange
     from fleet53.planning.situation import Situation
 
 
@@ -48,6 +51,38 @@ def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
         return False
     own = instance.own_addresses(pool.address, RecordType(admission.record.type))
     return {str(address) for address in own}.issuperset(admission.record.values)
+
+
+def find_wrong_fallbacks(made: Collection[RecordChange], situation: Situation, aws: Aws) -> Scope | None:
+    """Return the pools to pass again, because their fallback is not as their other records want it; None if none.
+
+    Reads the records of the pools that have a fallback and may have been overtaken, and nothing where there is none.
+    """
+    again = [pool for pool in situation.pools if _may_be_overtaken(pool, made) and not _is_right(pool, situation, aws)]
+    return Scope(frozenset(pool.name for pool in again), checks=True) if again else None
+
+
+def _may_be_overtaken(pool: Pool, made: Collection[RecordChange]) -> bool:
+    """Whether the changes of a pool's records are right only if no other pass has changed others at the same time.
+
+    Where the fallback left DNS, its deletion was the condition: the other pass would have deleted it, too.
+    """
+    if pool.fallback is None:
+        return False
+    changes = [each for each in made if each.pool == pool.name]
+    if any(isinstance(each, DeleteRecord) and each.instance_id is None for each in changes):
+        return False
+    return any(isinstance(each, DeleteRecord) or each.admits or each.instance_id is None for each in changes)
+
+
+def _is_right(pool: Pool, situation: Situation, aws: Aws) -> bool:
+    """Whether the fallback is in DNS exactly if nobody else answers. Records that cannot be read are not right."""
+    try:
+        records = aws.route53.records_at(pool.zone_id, pool.record_name)
+    except ZoneUnreadableError:
+        return False
+    found = records_at(replace(situation, records={pool.name: records}), pool)
+    return bool(found.members or found.answering) is not bool(found.fallbacks)
 
 
 def _place(pool: Pool) -> tuple[str, str]:

@@ -4,7 +4,10 @@ Note [Look again]: two passes can run at the same time. A pass that read "runnin
 "terminated" would put a record into DNS that the other one has just withdrawn or did not find yet. So a pass reads
 everything that decided its admissions once more (the instance's state, tag, address, Auto Scaling and Spot state, and
 the pool's settings), and passes the pools again where something differs. It does so before it deletes checks, because
-that can take long.
+that can take long. The fallback depends on all records of its pool: two passes that each withdraw the member that the
+other one leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a
+pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one
+sees what both have done.
 
 Note [Sweep before deletions]: a pass that is no sweep does not see our records at other names than those its pools have
 now, and they may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it passes its
@@ -23,12 +26,12 @@ from fleet53.convergence.apply import Applied, change_after_checks, change_at_on
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions
-from fleet53.convergence.look_again import find_overtaken
+from fleet53.convergence.look_again import find_overtaken, find_wrong_fallbacks
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.domain.source import Source
-from fleet53.planning.changes import PutRecord
+from fleet53.planning.changes import DeleteRecord, PutRecord
 from fleet53.planning.plan import make_plan
 from fleet53.signals.messages import reconcile_message
 
@@ -95,12 +98,17 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
             plan = plan.without(refused)
             pools = frozenset(pool for pool in refused if pool is not None)
             run_pass(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
-    admitted = (change for change in outcome.made[before:] if isinstance(change, PutRecord) and change.admits)
-    mine = [change for change in admitted if change.pool not in again]
-    overtaken = find_overtaken(mine, situation, run.settings, run.aws)
-    if overtaken and not last:
-        plan = plan.without(overtaken.pools or ())
-        ids = [change.instance_id for change in mine if change.instance_id is not None]
+    mine = [
+        change
+        for change in outcome.made[before:]
+        if isinstance(change, PutRecord | DeleteRecord) and change.pool not in again
+    ]
+    admitted = [change for change in mine if isinstance(change, PutRecord) and change.admits]
+    looks = find_overtaken(admitted, situation, run.settings, run.aws), find_wrong_fallbacks(mine, situation, run.aws)
+    overtaken = Scope.union(look for look in looks if look is not None)
+    if overtaken.pools and not last:
+        plan = plan.without(overtaken.pools)
+        ids = [change.instance_id for change in admitted if change.instance_id is not None]
         run_pass(overtaken, guard.telling(ids), run, outcome, attempt + 1)
     unneeded = plan.without(applied.unchanged)
     if _names_are_known(unneeded, situation, run):
