@@ -48,6 +48,7 @@ class _Order:
     fault: Fault
     asked: str
     calls: int | None
+    about: str
 
 
 @dataclass(slots=True)
@@ -64,12 +65,13 @@ class Faults:
     _orders: list[_Order] = field(default_factory=list)
     _invoked: bool = False
 
-    def order(self, fault: Fault, asked: str, *, calls: int | None = None) -> None:
+    def order(self, fault: Fault, asked: str, *, calls: int | None = None, about: str = "") -> None:
         """Let the next `calls` requests meet a fault, or all where it is None.
 
-        `asked` is `<service>:<operation>`, or `<service>:*` for every operation of a service.
+        `asked` is `<service>:<operation>`, or `<service>:*` for every operation of a service. `about` is a text that
+        the request's body has, such as the name of a group.
         """
-        self._orders.append(_Order(fault, asked, calls))
+        self._orders.append(_Order(fault, asked, calls, about))
 
     def end(self) -> None:
         """Let every request succeed again."""
@@ -89,14 +91,15 @@ class Faults:
         finally:
             self._invoked = before
 
-    def meet(self, client: Any, operation: str, url: str) -> Refused | None:
+    def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
         """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None."""
         if not self._invoked:
             return None
         service = client.meta.service_model.service_name
         asked = f"{service}:{operation}"
         self.asked.append(asked)
-        order = next((each for each in self._orders if each.asked in {asked, f"{service}:*"} and each.calls != 0), None)
+        meeting = (each for each in self._orders if each.asked in {asked, f"{service}:*"} and each.calls != 0)
+        order = next((each for each in meeting if each.about.encode() in body), None)
         if order is None:
             return None
         if order.calls is not None:

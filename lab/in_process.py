@@ -63,15 +63,15 @@ class _Account:
         host = urlsplit(request.url).hostname
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:
             raise RuntimeError(f"no lab answers {request.method} {request.url}")
+        given: Any = request.body or b""
+        body: bytes = given.encode() if isinstance(given, str) else bytes(given)
         permissions = None
         if self.faults is not None:
             permissions = self.faults.permissions
-            refused = self.faults.meet(client, event_name.rpartition(".")[2], request.url)
+            refused = self.faults.meet(client, event_name.rpartition(".")[2], request.url, body)
             if refused is not None:
                 headers = {"Content-Type": refused.content_type}
                 return _response(request.url, refused.status, headers, refused.body)
-        given: Any = request.body or b""
-        body: bytes = given.encode() if isinstance(given, str) else bytes(given)
         if host == _MOTO:
             headers = {name: _text(value) for name, value in request.headers.items()}
             answer = requests.answer(client.meta, request.method, request.url, headers, body)

@@ -10,6 +10,7 @@ from lab.faults import Fault
 from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
+from tests.functional.groups import completions
 from tests.functional.incidents import wait_in_lab_time
 from tests.functional.views import admitted, audit, calls, checks_of, findings, in_dns, launched, log_lines, wait
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INFORMING: Final = {
-    "autoscaling:DescribeLifecycleHooks": "lifecycle actions not read",
-    "autoscaling:DescribeScalingActivities": "lifecycle actions not read",
+    "autoscaling:DescribeLifecycleHooks": "lifecycle actions of group web not read",
+    "autoscaling:DescribeScalingActivities": "lifecycle actions of group web not read",
     "cloudwatch:GetMetricData": "health not read",
     "cloudwatch:GetMetricStatistics": "number of created health checks not read",
     "ec2:DescribeManagedPrefixLists": "reachability not checked",
@@ -109,6 +110,50 @@ def test_whatever_becomes_of_reads_that_only_inform_the_repair_is_queued(lab: La
     assert report["queued"] == 1
     assert report["quotas"].pop("names").keys() == {"app.example.com"}
     assert report["quotas"] == {"health_checks": None, "check_creations_last_day": None, "records": {}}
+
+
+@pytest.fixture
+def two_groups() -> Iterator[Lab]:
+    """Return a lab with two groups, in each of which a member waits at a launch hook whose event was lost."""
+    with Lab(start=MONDAY_NOON) as lab:
+        for name in ("api", "web"):
+            lab.fleet.create_group(name, hooks=(launch_hook(heartbeat=7200),))
+            (waiting,) = launched(lab, 1, group=name)
+            lab.fleet.set_lifecycle_state(waiting, "Pending:Wait")
+        yield lab
+
+
+@pytest.mark.parametrize("fault", [Fault.DENIED, Fault.THROTTLED, Fault.SERVER_ERROR, Fault.RESET])
+@pytest.mark.parametrize("operation", ["autoscaling:DescribeLifecycleHooks", "autoscaling:DescribeScalingActivities"])
+def test_a_group_that_cannot_be_read_is_a_line_in_the_report_and_hides_no_other_group(
+    two_groups: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, fault: Fault
+) -> None:
+    lab = two_groups
+    wait_in_lab_time(lab, monkeypatch)
+    lab.clock.advance(1800)
+    lab.faults.order(fault, operation, about="AutoScalingGroupName=api")
+    report = audit(lab)
+
+    (line,) = findings(report, "not-read")
+    assert line["because"].startswith("lifecycle actions of group api not read: ")
+    (stuck,) = findings(report, "stuck-hook")
+    assert stuck["instance_id"] in lab.fleet.members("web")
+
+
+def test_a_group_that_cannot_be_read_keeps_no_other_group_waiting(
+    two_groups: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = two_groups
+    wait_in_lab_time(lab, monkeypatch)
+    asked = completions(monkeypatch)
+    lab.clock.advance(1800)
+    lab.faults.order(Fault.SERVER_ERROR, "autoscaling:DescribeLifecycleHooks", about="AutoScalingGroupName=api")
+    lab.audit({"repair": True})
+    lab.settle()
+
+    assert [one.instance_id for one in asked] == list(lab.fleet.members("web"))
+    (line, *_) = log_lines(lab, "Auto Scaling follow-up failed")
+    assert line["group"] == "api"
 
 
 # -- what decides about some members only

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.faults import Fault
 from lab.moto.autoscaling import ScalingError
 from lab.scaling.groups import AutoScaling
 from lab.world import Lab
@@ -60,6 +61,22 @@ def test_after_ten_minutes_of_bad_health_a_repair_has_the_group_replace_the_memb
     assert list(members.values()) == ["InService"] * 4
     assert in_dns(replacing) == set(members)
     assert set(good) < set(members)
+
+
+def test_a_group_that_cannot_be_read_hides_no_other_pools_members(replacing: Lab) -> None:
+    replacing.put_pool("api")
+    replacing.fleet.create_group("api", 4, pools=("api",))
+    bad, *_ = in_service(replacing, 4)
+    hidden, *_ = replacing.fleet.members("api")
+    broken(replacing, [bad, hidden])
+    replacing.faults.order(Fault.DENIED, "autoscaling:DescribeAutoScalingGroups", about="member.1=api")
+
+    report = repaired(replacing)
+
+    assert [each["instance_id"] for each in findings(report, "unhealthy-for-long")] == [bad]
+    (line,) = findings(report, "not-read")
+    assert line["because"].startswith("members of pool api to replace not read: ")
+    assert marked(replacing) == [bad]
 
 
 def test_after_eight_minutes_nobody_is_marked(replacing: Lab) -> None:

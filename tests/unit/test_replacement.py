@@ -213,7 +213,8 @@ def found(cloud: Cloud, *, minutes: int = 10, states: dict[str, str] | None = No
         lifecycle_states=dict.fromkeys(members, "InService") | (states or {}),
     )
     asked = settings(replace_unhealthy_after=minutes)
-    return list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW))
+    (status,) = make_plan(what, GUARD).statuses
+    return list(find_replacements(what, status, asked, cloud.aws, now=NOW))
 
 
 ONE: dict[str, Any] = {"unhealthy": ["c-1"], "long_unhealthy": ["c-1"]}
@@ -269,7 +270,8 @@ def test_a_member_that_its_group_does_not_confirm_is_not_replaced() -> None:
         checks=[check(f"c-{n}", f"i-{n}") for n in (1, 2, 3, 4)],
     )
     asked = settings(replace_unhealthy_after=10)
-    assert list(find_replacements(what, make_plan(what, GUARD), asked, cloud.aws, now=NOW)) == []
+    (status,) = make_plan(what, GUARD).statuses
+    assert list(find_replacements(what, status, asked, cloud.aws, now=NOW)) == []
 
 
 def test_those_marked_and_those_terminating_are_leaving() -> None:

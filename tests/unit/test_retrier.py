@@ -179,6 +179,16 @@ def test_within_hurried_limits_a_service_that_timed_out_is_asked_nothing_more() 
     assert retrier.call(answers("yes"), service="cloudwatch", region="us-east-1") == "yes"
 
 
+def test_within_hurried_limits_a_service_that_was_asked_in_vain_is_then_asked_once() -> None:
+    retrier, busy = Clock().retrier(), refusal("Throttling")
+    with retrier.within(Limits(tries=2, hurried=True)):
+        for tries in (2, 1, 1):
+            with pytest.raises(TryLaterError, match=f"^tried {tries} times: "):
+                retrier.call(answers(busy, busy), service="autoscaling", region="eu-west-1")
+        assert retrier.call(answers(busy, "yes"), service="autoscaling", region="eu-west-2") == "yes"
+    assert retrier.call(answers(busy, "yes"), service="autoscaling", region="eu-west-1") == "yes"
+
+
 def test_other_limits_hold_until_their_end() -> None:
     retrier = Clock(left=30).retrier()
     with retrier.within(Limits(reserve=25)), pytest.raises(OutOfTimeError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fleet53.convergence.hooks import waiting_actions
+from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.lifecycle import Action, Transition
 from tests.unit.build import LAUNCHED, NOW, action, instance, situation
@@ -32,7 +32,9 @@ def found(
     states = {} if state is None else {member.id: state}
     scaling = replace(scaling or Scaling(), states=states if by_now is None else {member.id: by_now})
     what = situation(instances=[member], lifecycle_states=states)
-    return list(waiting_actions(what, cast("Aws", Cloud(scaling))))
+    return [
+        each for group in waiting_groups(what) for each in waiting_actions(what, group, cast("Aws", Cloud(scaling)))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.finding import Finding, FindingKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fleet53.aws.retrier import Retrier
     from fleet53.domain.log import Log
@@ -40,6 +40,10 @@ class InformingReads:
         except (ZoneUnreadableError, *AWS_ERRORS) as error:
             self.note(failed, str(error))
             return otherwise
+
+    def read_all[T](self, failed: str, find: Callable[[], Iterable[T]]) -> tuple[T, ...]:
+        """Return everything that `find` yields, or nothing where one of its reads fails. `failed` is as in `read`."""
+        return self.read(failed, lambda: tuple(find()), ())
 
     def note(self, failed: str, because: str) -> None:
         """Say what is not known, and why."""

@@ -18,7 +18,7 @@ from fleet53.aws.resolver import name_servers
 from fleet53.config.pools import normal_name
 from fleet53.convergence.checks import read_late
 from fleet53.convergence.gather import gather
-from fleet53.convergence.hooks import waiting_actions
+from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.source import Source
@@ -91,12 +91,8 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
         observations=observations or {},
         health_known=observations is not None,
         quotas=read_quotas(settings, situation, aws, informing, now=now),
-        actions=informing.read("lifecycle actions not read", lambda: tuple(waiting_actions(situation, aws)), ()),
-        replacements=informing.read(
-            "members to replace not read",
-            lambda: tuple(find_replacements(situation, plan, settings, aws, now=now)),
-            (),
-        ),
+        actions=tuple(_read_actions(situation, aws, informing)),
+        replacements=tuple(_read_replacements(situation, plan, settings, aws, informing, now=now)),
         access=_read_access(situation, aws, informing),
         protections=_read_protections(situation, aws, informing),
         delegation=_read_delegation(situation, aws, informing),
@@ -119,6 +115,22 @@ def _unread(situation: Situation) -> Iterator[Finding]:
 
 def _healthy(observations: Mapping[CheckId, HealthObservation]) -> dict[CheckId, bool]:
     return {check_id: observation.healthy for check_id, observation in observations.items()}
+
+
+def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> Iterator[Action]:
+    """Yield the lifecycle actions that wait. One group that cannot be read hides no other."""
+    for group in waiting_groups(situation):
+        failed = f"lifecycle actions of group {group} not read"
+        yield from informing.read_all(failed, partial(waiting_actions, situation, group, aws))
+
+
+def _read_replacements(
+    situation: Situation, plan: Plan, settings: Settings, aws: Aws, informing: InformingReads, *, now: datetime
+) -> Iterator[Replacement]:
+    """Yield the members to replace. One pool whose health or groups cannot be read hides no other."""
+    for status in plan.statuses:
+        failed = f"members of pool {status.pool} to replace not read"
+        yield from informing.read_all(failed, partial(find_replacements, situation, status, settings, aws, now=now))
 
 
 def _read_access(situation: Situation, aws: Aws, informing: InformingReads) -> CheckerAccess:

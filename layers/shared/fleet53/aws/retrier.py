@@ -61,7 +61,7 @@ class Limits:
     """How much a call may take: at most `tries`, none of which may end with less than `reserve` seconds left.
 
     Where `hurried`, a call that timed out is not tried again, and its service in that region is asked nothing more
-    within such limits.
+    within such limits. After a call that was tried in vain, each further call to its service there is tried once.
     """
 
     tries: int = _TRIES
@@ -87,6 +87,7 @@ class Retrier:
     throttled: Counter[str] = field(default_factory=Counter, init=False)
     _limits: Limits = field(default_factory=Limits, init=False)
     _silent: set[tuple[str, str]] = field(default_factory=set, init=False)
+    _busy: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     @contextlib.contextmanager
     def within(self, limits: Limits) -> Iterator[None]:
@@ -106,7 +107,8 @@ class Retrier:
         limits, reason = self._limits, ""
         if limits.hurried and (service, region) in self._silent:
             raise TryLaterError(f"{service} in {region} did not answer a request before")
-        for attempt in range(limits.tries):
+        tries = 1 if limits.hurried and (service, region) in self._busy else limits.tries
+        for attempt in range(tries):
             if attempt:
                 pause = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY) * (0.5 + self.random())
                 self.wait(pause, f"to try again: {reason}", then=longest)
@@ -121,7 +123,9 @@ class Retrier:
                 if limits.hurried and isinstance(error, _TIMED_OUT):
                     self._silent.add((service, region))
                     raise TryLaterError(reason) from error
-        raise TryLaterError(f"tried {limits.tries} times: {reason}")
+        if limits.hurried:
+            self._busy.add((service, region))
+        raise TryLaterError(f"tried {tries} times: {reason}")
 
     def wait(self, seconds: float, purpose: str, *, then: float = 0.0) -> None:
         """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import CheckId, InstanceId, PoolName
     from fleet53.domain.instance import Instance
-    from fleet53.planning.changes import Plan, PoolStatus
+    from fleet53.planning.changes import PoolStatus
     from fleet53.planning.situation import Situation
 
 _SHARE: Final = 3
@@ -77,46 +77,45 @@ def to_replace(
 
 
 def find_replacements(
-    situation: Situation, plan: Plan, settings: Settings, aws: Aws, *, now: datetime
+    situation: Situation, status: PoolStatus, settings: Settings, aws: Aws, *, now: datetime
 ) -> Iterator[Replacement]:
-    """Yield the members of the plan's pools that their groups should replace, if ReplaceUnhealthyAfter is set."""
+    """Yield the members of a pool that their groups should replace, if ReplaceUnhealthyAfter is set."""
     window = settings.replace_unhealthy_after
     if not window:
         return
-    for status in plan.statuses:
-        checks = {
-            record.check_id: holder
-            for record in situation.records[status.pool]
-            if record.check_id is not None
-            and (holder := situation.owner.instance(record.identifier)) is not None
-            and holder in status.in_dns
-        }
-        seen = aws.health.seen(checks, now=now)
-        unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
-        for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
-        states = {member: situation.lifecycle_states.get(member, "") for member in status.members}
-        in_service = {member for member, state in states.items() if state == "InService"}
-        if not for_long & unhealthy & in_service:
-            continue
-        going = {member for member, state in states.items() if state.startswith("Terminating")}
-        found = to_replace(
-            wanted=_wanted(status, situation, aws),
-            in_dns=status.in_dns,
-            unhealthy=unhealthy,
-            for_long=for_long & in_service,
-            leaving=going | aws.autoscaling.marked_unhealthy(in_service),
-            failed=_failed(
-                _staying(status, situation),
-                {member: [check for check, holder in checks.items() if holder == member] for member in status.in_dns},
-                unhealthy,
-                aws,
-                timeout=settings.admit_timeout,
-                now=now,
-            ),
-        )
-        because = f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
-        for member, stopped in found.items():
-            yield Replacement(status.pool, member, because, stopped)
+    checks = {
+        record.check_id: holder
+        for record in situation.records[status.pool]
+        if record.check_id is not None
+        and (holder := situation.owner.instance(record.identifier)) is not None
+        and holder in status.in_dns
+    }
+    seen = aws.health.seen(checks, now=now)
+    unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
+    for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
+    states = {member: situation.lifecycle_states.get(member, "") for member in status.members}
+    in_service = {member for member, state in states.items() if state == "InService"}
+    if not for_long & unhealthy & in_service:
+        return
+    going = {member for member, state in states.items() if state.startswith("Terminating")}
+    found = to_replace(
+        wanted=_wanted(status, situation, aws),
+        in_dns=status.in_dns,
+        unhealthy=unhealthy,
+        for_long=for_long & in_service,
+        leaving=going | aws.autoscaling.marked_unhealthy(in_service),
+        failed=_failed(
+            _staying(status, situation),
+            {member: [check for check, holder in checks.items() if holder == member] for member in status.in_dns},
+            unhealthy,
+            aws,
+            timeout=settings.admit_timeout,
+            now=now,
+        ),
+    )
+    because = f"Route 53 sees it unhealthy for {window.total_seconds() / 60:.0f} minutes"
+    for member, stopped in found.items():
+        yield Replacement(status.pool, member, because, stopped)
 
 
 def _staying(status: PoolStatus, situation: Situation) -> list[Instance]:

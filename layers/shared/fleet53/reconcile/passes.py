@@ -17,6 +17,7 @@ records are. The withdrawals of the pass are made by then and do not wait for it
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
@@ -25,7 +26,7 @@ from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
-from fleet53.convergence.hooks import waiting_actions
+from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.look_again import find_overtaken, find_wrong_fallbacks
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
@@ -36,14 +37,14 @@ from fleet53.planning.plan import make_plan
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import CheckId, PoolName
     from fleet53.domain.log import Log
-    from fleet53.planning.changes import DeleteCheck, Plan
+    from fleet53.planning.changes import DeleteCheck, Plan, PoolStatus
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Place, Situation
     from fleet53.reconcile.outcome import MessageId, Outcome
@@ -222,19 +223,28 @@ def decide(
 def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
     """Find lifecycle actions whose event was lost. On a repair, also have groups replace long-unhealthy members.
 
-    The changes in DNS are made by now. A failure is logged, and the next sweep tries again.
+    The changes in DNS are made by now. A group or a pool that fails is logged, and the next sweep tries it again.
     """
+    for group in waiting_groups(situation):
+        with _failing_alone(run, group=group):
+            outcome.actions += waiting_actions(situation, group, run.aws)
+    for status in plan.statuses if scope.repair else ():
+        with _failing_alone(run, pool=status.pool):
+            _replace_unhealthy(situation, status, run)
+
+
+@contextlib.contextmanager
+def _failing_alone(run: Run, **about: str) -> Iterator[None]:
+    """Log an AWS error of a part that the rest of the run does not depend on."""
     try:
         with run.aws.retrier.within(DISPENSABLE):
-            outcome.actions += waiting_actions(situation, run.aws)
-            if scope.repair:
-                _replace_unhealthy(situation, plan, run)
+            yield
     except AWS_ERRORS as error:
-        run.log.warning("Auto Scaling follow-up failed", extra={"because": str(error)})
+        run.log.warning("Auto Scaling follow-up failed", extra={**about, "because": str(error)})
 
 
-def _replace_unhealthy(situation: Situation, plan: Plan, run: Run) -> None:
-    for replacement in find_replacements(situation, plan, run.settings, run.aws, now=run.now()):
+def _replace_unhealthy(situation: Situation, status: PoolStatus, run: Run) -> None:
+    for replacement in find_replacements(situation, status, run.settings, run.aws, now=run.now()):
         fields = {
             "pool": replacement.pool,
             "instance_id": replacement.instance_id,
