@@ -15,6 +15,7 @@ from moto.ec2.models.instances import InstanceBackend, InstanceState
 from moto.ec2.utils import filter_reservations
 
 from lab.moto.ec2 import CODES
+from lab.moto.ec2 import instance as find_instance
 from lab.moto.gap import Gap
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Late:
     tags: float = 0
     states: float = 0
     _hidden: dict[str, datetime] = field(default_factory=dict)
-    _untagged: dict[str, datetime] = field(default_factory=dict)
+    _tags: dict[str, tuple[list[dict[str, str]], datetime]] = field(default_factory=dict)
     _states: dict[str, tuple[str, datetime]] = field(default_factory=dict)
 
     def hide(self, instance_id: str, seconds: float) -> None:
@@ -42,7 +43,11 @@ class Late:
 
     def hide_tags(self, instance_id: str, seconds: float) -> None:
         """Do not show an instance's tags for so many seconds."""
-        self._untagged[instance_id] = self.now() + timedelta(seconds=seconds)
+        self._tags[instance_id] = [], self.now() + timedelta(seconds=seconds)
+
+    def keep_tags(self, instance_id: str, seconds: float) -> None:
+        """Show the present tags of an instance for so many seconds, whatever becomes of them."""
+        self._tags[instance_id] = list(find_instance(instance_id).get_tags()), self.now() + timedelta(seconds=seconds)
 
     def keep_state(self, instance_id: str, state: str, seconds: float) -> None:
         """Show a former state of an instance for so many seconds."""
@@ -74,10 +79,11 @@ class Late:
         now = self.now()
         if _is_due(self._hidden.get(instance.id), now):
             return None
-        tagged = not _is_due(self._untagged.get(instance.id), now)
+        tags, tags_until = self._tags.get(instance.id, (None, None))
+        tags = tags if _is_due(tags_until, now) else None
         state, until = self._states.get(instance.id, (None, None))
         state = state if _is_due(until, now) else None
-        return instance if tagged and state is None else _View(instance, tagged=tagged, state=state)
+        return instance if tags is None and state is None else _View(instance, tags=tags, state=state)
 
 
 def _is_due(until: datetime | None, now: datetime) -> bool:
@@ -85,11 +91,11 @@ def _is_due(until: datetime | None, now: datetime) -> bool:
 
 
 class _View:
-    """An instance of moto's, without its tags or with a former state."""
+    """An instance of moto's with former tags or a former state."""
 
-    def __init__(self, instance: Any, *, tagged: bool, state: str | None) -> None:
+    def __init__(self, instance: Any, *, tags: list[dict[str, str]] | None, state: str | None) -> None:
         self._instance = instance
-        self._tagged = tagged
+        self._tags = tags
         self.instance_state = instance.instance_state if state is None else InstanceState(state, CODES[state])
         self.state, self.state_code = self.instance_state.name, self.instance_state.code
 
@@ -97,7 +103,7 @@ class _View:
         return getattr(self._instance, name)
 
     def get_tags(self) -> list[dict[str, str]]:
-        return list(self._instance.get_tags()) if self._tagged else []
+        return list(self._instance.get_tags()) if self._tags is None else self._tags
 
     @property
     def tag_list(self) -> list[dict[str, str]]:

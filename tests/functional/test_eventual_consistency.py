@@ -121,3 +121,53 @@ def test_an_event_about_an_earlier_life_of_the_instance_is_not_looked_at_again(l
     wait(lab)
 
     assert log_lines(lab, "event looked at again") == []
+
+
+def test_a_tag_that_ec2_shows_20_seconds_late_brings_the_instance_its_check_within_30(lab: Lab) -> None:
+    web = lab.fleet.launch(pools=())
+    lab.run(150, step=10)
+    lab.fleet.late.hide_tags(web, 20)
+    lab.fleet.retag(web, ["web"])
+    lab.settle()
+    assert checks_of(lab, web) == []
+
+    lab.run(30)
+
+    assert len(checks_of(lab, web)) == 1
+
+
+def test_a_removed_tag_that_ec2_still_shows_for_20_seconds_withdraws_the_member_within_30(lab: Lab) -> None:
+    stays, goes = admitted(lab, 2)
+    lab.fleet.late.keep_tags(goes, 20)
+    lab.fleet.retag(goes, [])
+    lab.settle()
+    assert in_dns(lab) == {stays, goes}
+
+    lab.run(30)
+
+    assert in_dns(lab) == {stays}
+
+
+def test_a_tag_of_another_stack_that_ec2_shows_late_costs_no_call_before_ec2_shows_it(lab: Lab) -> None:
+    admitted(lab, 1)
+    other = lab.fleet.launch(pools=())
+    lab.run(150, step=10)
+    lab.route53.reset_calls()
+    lab.fleet.late.hide_tags(other, 60)
+    lab.fleet.retag(other, ["nobody"])
+
+    lab.run(55, step=5)
+    assert calls(lab) == {}
+
+    lab.run(245, step=5)
+    assert calls(lab) == {"ListResourceRecordSets": 1, "ListHealthChecks": 1}
+
+
+def test_a_tag_that_ec2_never_shows_is_looked_at_for_two_minutes(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.fleet.late.hide_tags(web, 3600)
+    lab.fleet.retag(web, ["web", "nobody"])
+
+    lab.run(300, step=5)
+
+    assert 3 <= len(log_lines(lab, "event looked at again")) <= 9

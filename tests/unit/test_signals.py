@@ -86,8 +86,12 @@ READ: dict[str, Signal] = {
     "autoscaling-launch-unsuccessful": Ignored(
         "aws.autoscaling 'EC2 Instance Launch Unsuccessful' is not an event that fleet53 acts on"
     ),
-    "tag-change-pool-tag-added": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
-    "tag-change-pool-tag-removed": replace(about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID})),
+    "tag-change-pool-tag-added": replace(
+        about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID}), tagged=frozenset({PoolName("web")})
+    ),
+    "tag-change-pool-tag-removed": replace(
+        about_all("tag fleet53:pool changed"), instance_ids=frozenset({ID}), tagged=frozenset()
+    ),
     "tag-change-other-key": Ignored("aws.tag 'Tag Change on Resource' is not about fleet53:pool"),
     "parameter-store-pool-created": about_settings("web", "Create"),
     "parameter-store-pool-updated": about_settings("web", "Update"),

@@ -15,8 +15,10 @@ from fleet53.domain.claim import Claim
 from fleet53.planning.membership import EC2, SPOT_MARKS, Membership
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
+    from fleet53.domain.ids import PoolName
     from fleet53.domain.instance import Instance
 
 LONGEST: Final = timedelta(minutes=2)
@@ -48,6 +50,18 @@ def why_behind(claim: Claim, instance: Instance | None, *, spot: str | None, at:
             return f"its Spot request is still {spot}"
         case _:
             return None
+
+
+def why_tag_is_behind(tagged: AbstractSet[PoolName], instance: Instance | None) -> str | None:
+    """Return in which way EC2 does not show the pools yet that an event said a tag names; None where it does.
+
+    The tag of an instance that is ending does not matter.
+    """
+    if instance is None:
+        return "EC2 does not show the instance yet" if tagged else None
+    if instance.pools == tagged or EC2.get(instance.state) is Membership.WITHDRAW:
+        return None
+    return "EC2 shows another pool tag"
 
 
 def next_look(age: timedelta) -> timedelta | None:

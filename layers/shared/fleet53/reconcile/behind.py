@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.claim import Claim
-from fleet53.planning.behind import next_look, why_behind
+from fleet53.planning.behind import next_look, why_behind, why_tag_is_behind
 from fleet53.signals.model import InstanceSignal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
@@ -28,17 +28,27 @@ def find_behind(
     """Return after what time to look again at each signal whose event EC2 does not show yet: Note [EC2 is behind]."""
     again: dict[MessageId, timedelta] = {}
     for message, signal in signals.items():
-        if not isinstance(signal, InstanceSignal) or signal.claim is None or signal.at is None:
-            continue
-        delay = next_look(run.now() - signal.at)
-        because = _why_behind(signal, signal.claim, signal.at, run, outcome) if delay is not None else None
+        delay = next_look(run.now() - signal.at) if signal.at is not None else None
+        because = _why_behind(signal, run, outcome) if delay is not None else None
         if delay is not None and because is not None:
             again[message] = delay
             run.log.info("event looked at again", extra={"message_id": message, "because": because})
     return again
 
 
-def _why_behind(signal: InstanceSignal, claim: Claim, at: datetime, run: Run, outcome: Outcome) -> str | None:
+def _why_behind(signal: InstanceSignal | PoolSignal, run: Run, outcome: Outcome) -> str | None:
+    if isinstance(signal, InstanceSignal):
+        return _why_claim_is_behind(signal, run, outcome)
+    if signal.tagged is None:
+        return None
+    (instance_id,) = signal.instance_ids
+    return why_tag_is_behind(signal.tagged, outcome.instances.get(instance_id))
+
+
+def _why_claim_is_behind(signal: InstanceSignal, run: Run, outcome: Outcome) -> str | None:
+    claim, at = signal.claim, signal.at
+    if claim is None or at is None:
+        return None
     members = {each for each in signal.instance_ids if each in outcome.instances and outcome.instances[each].pools}
     spot = run.aws.ec2.spot_status(members) if claim is Claim.INTERRUPTED else {}
     reasons = (

@@ -109,7 +109,8 @@ def find_scopes(
     """Return the scope of each signal. None means that it concerns no pool, and costs no call to Route 53.
 
     `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
-    ours. The messages `again` are looked at again: an id that EC2 does not know is new there, and costs nothing yet.
+    ours. The messages `again` are looked at again: an id that EC2 does not know is new there, and costs nothing yet. A
+    change of a tag that EC2 does not show yet is about the pools of both tags, and about all pools the last time.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
     still have its record, and so does a terminating instance whose tag is gone. An instance that ends may have a check
@@ -117,7 +118,10 @@ def find_scopes(
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
-        if isinstance(signal, PoolSignal):
+        if isinstance(signal, PoolSignal) and message in again:
+            shown = (known[each].pools for each in signal.instance_ids if each in known)
+            scopes[message] = Scope(frozenset[PoolName]().union(signal.tagged or (), *shown), checks=True)
+        elif isinstance(signal, PoolSignal):
             scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep, repair=signal.repair)
         elif signal.instance_ids - known.keys():
             scopes[message] = None if message in again else Scope(checks=True)
@@ -191,7 +195,9 @@ def _terminating(signals: Signals, run: Run) -> frozenset[InstanceId]:
 def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
     """Read the instances that the signals are about, and name those that hold the signals' network interfaces."""
     about = [signal for signal in signals.values() if isinstance(signal, InstanceSignal)]
-    outcome.instances |= run.aws.ec2.by_id({each for signal in about for each in signal.instance_ids})
+    tagged = [signal for signal in signals.values() if isinstance(signal, PoolSignal) and signal.tagged is not None]
+    ids = {each for signal in about for each in signal.instance_ids}
+    outcome.instances |= run.aws.ec2.by_id(ids.union(*(signal.instance_ids for signal in tagged)))
     interfaces = {each for signal in about for each in signal.interface_ids}
     if not interfaces:
         return signals

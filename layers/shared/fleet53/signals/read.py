@@ -14,6 +14,7 @@ from fleet53.signals.fields import (
     ACTION_TOKEN,
     GROUP_NAME,
     HOOK_NAME,
+    is_text,
     quoted,
     read_form,
     read_instance_id,
@@ -118,7 +119,8 @@ def _about_tags(
 ) -> Signal:
     """Read a tag change. The instance may have left any pool by it, so all pools are looked at.
 
-    The ids only limit whose wait is looked at again, so an ARN that names no instance is left out.
+    The ids only limit whose wait is looked at again, so an ARN that names no instance is left out. `tags` are all tags
+    after the change (Amazon EventBridge User Guide, tag change events on AWS resources).
     """
     keys = detail.get("changed-tag-keys")
     if not isinstance(keys, list):
@@ -128,4 +130,7 @@ def _about_tags(
     arns = [each for each in resources if isinstance(each, str)] if isinstance(resources, list) else []
     named = (arn.rpartition("/")[2] for arn in arns)
     instance_ids = frozenset(InstanceId(each) for each in named if INSTANCE_ID.fullmatch(each))
-    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=instance_ids)
+    tags = detail.get("tags")
+    value = tags.get(pool_tag_key, "") if isinstance(tags, dict) and len(instance_ids) == 1 else None
+    tagged = frozenset(map(PoolName, str(value).split())) if is_text(value) else None
+    return PoolSignal(None, f"tag {pool_tag_key} changed", at, instance_ids=instance_ids, tagged=tagged)
