@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from lab.moto import autoscaling, awslambda, cloudformation, ec2, events, logs, refusals, sqs, ssm
+from lab.moto import autoscaling, awslambda, cloudformation, ec2_gaps, events, logs, refusals, sqs, ssm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late,
     delivers the events of PutEvents; `late` is what EC2 does not show yet; `delete` takes the deletion of a stack.
     """
     corrections = (
-        *ec2.gaps(),
+        *ec2_gaps.gaps(),
         *late.gaps(),
         *autoscaling.gaps(scaling),
         *awslambda.gaps(invoke, start),

@@ -1,0 +1,180 @@
+"""Where moto's EC2 differs from EC2: what each gap is about, with AWS's source."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from moto.core.utils import utcnow
+from moto.ec2 import utils
+from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance
+from moto.ec2.models.spot_requests import SpotInstanceRequest
+
+from lab.moto.ec2 import elastic_address_at
+from lab.moto.gap import Gap
+
+
+def gaps() -> tuple[Gap, ...]:
+    """Return how moto's EC2 is corrected."""
+    return (
+        _renew_launch_time(),
+        *_keep_elastic_address(),
+        _release_addresses(),
+        *_deal_addresses(),
+        _move_elastic_address(),
+        _filter_spot_requests(),
+        _filter_by_interface(),
+        *_list_in_any_order(),
+    )
+
+
+def _renew_launch_time() -> Gap:
+    """Renew LaunchTime when a stopped instance starts; moto keeps the first one.
+
+    LaunchTime is the time of the last launch (EC2 API Reference, Instance). StartInstances leaves a running instance
+    as it is.
+    """
+    start_as_moto = Instance.start
+
+    def start(instance: Any) -> Any:
+        if instance.state == "running":
+            return copy.copy(instance.instance_state)
+        previous = start_as_moto(instance)
+        instance.launch_time = utcnow()
+        return previous
+
+    return Gap(Instance, "start", start)
+
+
+def _keep_elastic_address() -> tuple[Gap, Gap]:
+    """Keep an instance's Elastic IP over stop and start; moto assigns another address on start.
+
+    Source: EC2 User Guide, "Amazon EC2 instance IP addressing".
+    """
+    start_as_moto, stop_as_moto = NetworkInterface.start, NetworkInterface.stop
+
+    def start(interface: Any) -> None:
+        elastic = elastic_address_at(interface)
+        if elastic is None:
+            start_as_moto(interface)
+        else:
+            interface.public_ip = elastic
+
+    def stop(interface: Any) -> None:
+        stop_as_moto(interface)
+        interface.public_ip = elastic_address_at(interface)
+
+    return Gap(NetworkInterface, "start", start), Gap(NetworkInterface, "stop", stop)
+
+
+def _release_addresses() -> Gap:
+    """Release the addresses of a terminated instance; moto leaves them on it.
+
+    Its public address is released and its Elastic IP is disassociated (EC2 User Guide, "Amazon EC2 instance IP
+    addressing").
+    """
+    terminate_as_moto = Instance.terminate
+
+    def terminate(instance: Any) -> Any:
+        interfaces = list(instance.nics.values())
+        for address in instance.ec2_backend.addresses:
+            if address.instance is instance or address.eni in interfaces:
+                address.instance = address.eni = address.association_id = None
+        previous = terminate_as_moto(instance)
+        for interface in interfaces:
+            interface.public_ip = None
+        return previous
+
+    return Gap(Instance, "terminate", terminate)
+
+
+def _deal_addresses() -> tuple[Gap, Gap]:
+    """Give every instance a public address that no other has, in the same order in every run.
+
+    moto draws Elastic IPs from 127/8, which no client can reach, and may draw an address twice. Source: EC2 User Guide,
+    "Amazon EC2 instance IP addressing".
+    """
+    deal = AddressPlan()
+    return Gap(elastic_network_interfaces, "random_public_ip", deal), Gap(elastic_ip_addresses, "random_ip", deal)
+
+
+def _move_elastic_address() -> Gap:
+    """Take an Elastic IP from its holder when it is associated with another interface; moto leaves it on both.
+
+    Source: EC2 API Reference, AssociateAddress, AllowReassociation.
+    """
+    associate_as_moto = ElasticAddressBackend.associate_address
+
+    def associate(backend: Any, *args: Any, **said: Any) -> Any:
+        before = {address.public_ip: address.eni for address in backend.addresses}
+        address = associate_as_moto(backend, *args, **said)
+        previous = before.get(address.public_ip)
+        if previous is not None and previous is not address.eni:
+            previous.public_ip = None
+            if previous.instance is not None and previous.instance.state == "running":
+                previous.check_auto_public_ip()
+        return address
+
+    return Gap(ElasticAddressBackend, "associate_address", associate)
+
+
+def _filter_spot_requests() -> Gap:
+    """Filter Spot requests by instance and by status code; moto refuses both filters.
+
+    Source: EC2 API Reference, DescribeSpotInstanceRequests.
+    """
+    value_as_moto = SpotInstanceRequest.get_filter_value
+
+    def filter_value(request: Any, name: str, method: str | None = None) -> Any:
+        if name == "instance-id":
+            return request.instance.id
+        if name == "status-code":
+            return request.status["Code"]
+        return value_as_moto(request, name, method)
+
+    return Gap(SpotInstanceRequest, "get_filter_value", filter_value)
+
+
+def _filter_by_interface() -> Gap:
+    """Filter instances by their network interfaces; moto refuses the filter.
+
+    Source: EC2 API Reference, DescribeInstances, Filters.
+    """
+    known = {**utils.filter_dict_attribute_mapping, "network-interface.network-interface-id": "network_interfaces.id"}
+    return Gap(utils, "filter_dict_attribute_mapping", known)
+
+
+def _list_in_any_order() -> tuple[Gap, Gap]:
+    """List the newest network interface and the newest IPv6 address first; moto lists the oldest first.
+
+    EC2 promises no order, so nothing may depend on one (EC2 API Reference, Instance, InstanceNetworkInterface).
+    """
+
+    def newest_interface_first(instance: Any) -> list[Any]:
+        return list(instance.nics.values())[::-1]
+
+    def newest_address_first(interface: Any) -> list[dict[str, Any]]:
+        return [{"Ipv6Address": each, "IsPrimaryIpv6": False} for each in interface.ipv6_addresses[::-1]]
+
+    return (
+        Gap(Instance, "network_interfaces", property(newest_interface_first)),
+        Gap(NetworkInterface, "instance_ipv6_address_list", property(newest_address_first)),
+    )
+
+
+class AddressPlan:
+    """Deals public IPv4 addresses in order from a range that no special-purpose registry reserves."""
+
+    def __init__(self) -> None:
+        self._dealt = 0
+
+    def __call__(self) -> str:
+        """Return the next address."""
+        self._dealt += 1
+        high, low = divmod(self._dealt, 254)
+        if high > 255:  # noqa: PLR2004 - the last /24 of the range
+            raise RuntimeError("the lab's 65,024 public addresses are used up")
+        return f"52.95.{high}.{low + 1}"
