@@ -85,7 +85,7 @@ WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
     "v6-fallback": ({"fallback": "2001:db8::1"}, "fallback must be an address for A, as public-ipv4 has"),
     "same-name": (
         {"record_name": "app.example.com"},
-        "record_name='app.example.com' is already the record name of pool app",
+        "is the place of pool app, which is the stack's first pool",
     ),
     "Bad_Name": ({}, "a pool's name is 1 to 32 of a-z, 0-9 and '-', not 'Bad_Name'"),
     "a-name-of-more-than-thirty-two-characters": ({}, "a pool's name is 1 to 32 of a-z, 0-9 and '-', not 'a-name-of"),
@@ -206,11 +206,12 @@ def test_the_records_and_checks_of_a_pool_that_turned_wrong_stay_as_they_are(lab
 def test_the_other_pools_go_on_being_served_beside_a_wrong_one(lab: Lab, spoilt: str) -> None:
     allow_zones(lab, "Z404")
     lab.put_pool("api")
+    (before,) = admitted(lab, 1, name="api.example.com", pools=("api",))
     lab.put_pool("web", **SPOILT[spoilt])
     (api,) = admitted(lab, 1, name="api.example.com", pools=("api", "web"))
 
-    assert in_dns(lab, "api.example.com") == {api}
-    assert len(checks(lab)) == 1
+    assert in_dns(lab, "api.example.com") == {before, api}
+    assert len(checks(lab)) == 2
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)

@@ -110,6 +110,7 @@ def settings(*, replace_unhealthy_after: int = 0) -> Settings:
             "FLEET53_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
             "FLEET53_ZONE_IDS": ZONE,
             "FLEET53_RECORD_NAMES": "app.example.com",
+            "FLEET53_FIRST_POOL": "web",
             "FLEET53_MAX_WITHDRAW_PERCENT": "50",
             "FLEET53_ADMIT_TIMEOUT": "900",
             "FLEET53_HOOK_PREFIX": "fleet53",

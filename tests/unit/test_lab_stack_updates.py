@@ -145,7 +145,7 @@ def test_a_rollback_that_fails_is_said(lab: Lab, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_function_may_change_no_name_in_route_53_that_its_policies_do_not_have(lab: Lab) -> None:
-    lab.deployment.functions["ReconcilerFunction"].environment["FLEET53_RECORD_NAMES"] = "api.example.com"
+    lab.deployment.functions["ReconcilerFunction"].environment["FLEET53_RECORD_NAMES"] += ",api.example.com"
     lab.put_pool("api", record_name="api.example.com", health_check=None, admit_when="running")
     lab.fleet.launch(pools=["api"])
     lab.settle()

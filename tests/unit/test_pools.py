@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fleet53.config.pools import Allowed, PoolFault, normal_name, read_pool, read_pools, record_type_of
+from fleet53.config.claims import read_pools
+from fleet53.config.pools import Allowed, PoolFault, normal_name, read_pool, record_type_of
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
@@ -394,17 +395,6 @@ def test_a_pools_name_may_be_as_short_as_one_character(name: str) -> None:
     pool = read_pool(f"/fleet53/fleet53/pools/{name}", declare())
     assert isinstance(pool, Pool)
     assert pool.name == name
-
-
-def test_of_two_pools_with_one_record_name_the_later_is_refused() -> None:
-    declared = read_pools(
-        {"/p/web": declare(), "/p/api": declare(record_name="APP.example.com."), "/p/cms": declare(record_name="cms")},
-        allowed("app.example.com", "cms"),
-    )
-    assert [pool.name for pool in declared.pools] == ["api", "cms"]
-    assert declared.faults == (
-        PoolFault(PoolName("web"), "/p/web: record_name='app.example.com' is already the record name of pool api"),
-    )
 
 
 def test_a_faulty_pool_stops_no_other_and_holds_no_name() -> None:

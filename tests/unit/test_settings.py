@@ -7,7 +7,7 @@ import pytest
 from fleet53.config.settings import read_settings
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
-from fleet53.domain.ids import ZoneId
+from fleet53.domain.ids import PoolName, ZoneId
 from fleet53.domain.lifecycle import Result
 
 ENVIRONMENT = {
@@ -17,6 +17,7 @@ ENVIRONMENT = {
     "FLEET53_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
     "FLEET53_ZONE_IDS": "Z0123456789ABC,Z0123456789DEF",
     "FLEET53_RECORD_NAMES": "app.example.com,*.API.example.com.",
+    "FLEET53_FIRST_POOL": "web",
     "FLEET53_MAX_WITHDRAW_PERCENT": "50",
     "FLEET53_ADMIT_TIMEOUT": "900",
     "FLEET53_HOOK_PREFIX": "fleet53",
@@ -34,6 +35,7 @@ def test_settings_are_read_from_the_environment() -> None:
         "queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/signals",
         "zone_ids": (ZoneId("Z0123456789ABC"), ZoneId("Z0123456789DEF")),
         "record_names": ("app.example.com", "*.api.example.com"),
+        "first_pool": PoolName("web"),
         "max_withdraw_percent": 50,
         "admit_timeout": timedelta(minutes=15),
         "hook_prefix": "fleet53",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,9 +16,6 @@ from fleet53.domain.health_check import CHECKER_REGIONS, CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
 from fleet53.domain.pool import AddressType, AdmitWhen, Pool
 from fleet53.domain.record import RecordType
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 POOL_NAME: Final = re.compile(r"[a-z0-9-]{1,32}")
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -39,28 +36,36 @@ class PoolFault:
     `kind` is how it is reported: INVALID_POOL, or ZONE_UNREADABLE where its hosted zone cannot be read. `because` names
     the parameter and the key, and the value where it cannot be a secret that somebody put there by mistake: numbers,
     and short texts of known keys other than url and search_string.
+    `zone_id` and `record_name` are its place, where it is known and is one that the stack may change.
     """
 
     name: PoolName
     because: str
     kind: FindingKind = FindingKind.INVALID_POOL
     record_name: str | None = None
+    zone_id: ZoneId | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """All pools that are declared: those that can be served and those with faults, each in the order of their names."""
+class FirstPool:
+    """The pool that the stack's parameters define: its name, its place, and the name of its parameter."""
 
-    pools: tuple[Pool, ...] = ()
-    faults: tuple[PoolFault, ...] = ()
+    name: PoolName
+    zone_id: ZoneId
+    record_name: str
+    parameter: str
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The hosted zones, and the names in any of them, where the stack's parameters allow pools to be."""
+    """The hosted zones, and the names in any of them, where the stack's parameters allow pools to be.
+
+    `first` is the stack's first pool, None where the settings name no hosted zone.
+    """
 
     zone_ids: frozenset[ZoneId]
     record_names: frozenset[str]
+    first: FirstPool | None = None
 
     def why_not(self, pool: Pool) -> str | None:
         """Return why the stack may not change records at the pool's place, and which parameter to extend; or None."""
@@ -172,33 +177,6 @@ class _Declaration(BaseModel):
             admit_when=AdmitWhen(self.admit_when),
             fallback=_read_address(self.fallback) if self.fallback is not None else None,
         )
-
-
-def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
-    """Return the pools that `parameters` (parameter name to text) declare.
-
-    A pool at a place that is not `allowed` is a fault: IAM would deny every change of its records.
-    Two pools never share a record name. Of two that declare the same, the first in the order of pool names is served
-    and the other is a fault, so an edit of one of them never changes which is served.
-    """
-    pools: list[Pool] = []
-    faults: list[PoolFault] = []
-    holders: dict[str, PoolName] = {}
-    for parameter, text in sorted(parameters.items()):
-        read = read_pool(parameter, text)
-        if isinstance(read, PoolFault):
-            faults.append(read)
-            continue
-        if (because := allowed.why_not(read)) is not None:
-            faults.append(PoolFault(read.name, f"{parameter}: {because}"))
-            continue
-        holder = holders.setdefault(read.record_name, read.name)
-        if holder == read.name:
-            pools.append(read)
-        else:
-            because = f"{parameter}: record_name={read.record_name!r} is already the record name of pool {holder}"
-            faults.append(PoolFault(read.name, because))
-    return Declared(tuple(pools), tuple(faults))
 
 
 def read_pool(parameter: str, text: str) -> Pool | PoolFault:

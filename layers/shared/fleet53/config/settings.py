@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, ValidationError
 from pydantic_core.core_schema import no_info_after_validator_function
 
-from fleet53.config.pools import Allowed, normal_name
+from fleet53.config.pools import Allowed, FirstPool, normal_name
 from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
-from fleet53.domain.ids import ZoneId
+from fleet53.domain.ids import PoolName, ZoneId
 from fleet53.domain.lifecycle import Result
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Settings(BaseModel):
     """One stack's settings: each field is a variable of the environment, with its form and its limits.
 
     `zone_ids` are the hosted zones that pools may use, and `record_names` the names in any of them, each given
-    separated by commas. `max_withdraw_percent` is the share
+    separated by commas. The first of each are those of the pool `first_pool`. `max_withdraw_percent` is the share
     of a pool that may be withdrawn for no other reason than absence. `admit_timeout` is how long a launch may take,
     given in seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace
     it, given in minutes; 0 is never.
@@ -61,6 +61,7 @@ class Settings(BaseModel):
     queue_url: Annotated[str, Field(min_length=1)]
     zone_ids: Annotated[tuple[ZoneId, ...], _read_as(str, _zone_ids)]
     record_names: Annotated[tuple[str, ...], _read_as(str, _record_names)]
+    first_pool: Annotated[PoolName, _read_as(Annotated[str, Field(min_length=1)], PoolName)]
     max_withdraw_percent: Annotated[int, Field(ge=0, le=100)]
     admit_timeout: Annotated[timedelta, _read_as(Annotated[int, Field(ge=1, le=7200)], _seconds)]
     hook_prefix: Annotated[str, Field(min_length=1)]
@@ -69,8 +70,12 @@ class Settings(BaseModel):
 
     @property
     def allowed(self) -> Allowed:
-        """The places where pools may be."""
-        return Allowed(frozenset(self.zone_ids), frozenset(self.record_names))
+        """The places where pools may be, and the one of the first pool."""
+        first = None
+        if self.zone_ids and self.record_names:
+            parameter = f"{self.pools_path}/{self.first_pool}"
+            first = FirstPool(self.first_pool, self.zone_ids[0], self.record_names[0], parameter)
+        return Allowed(frozenset(self.zone_ids), frozenset(self.record_names), first)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

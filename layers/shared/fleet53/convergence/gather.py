@@ -36,7 +36,7 @@ class Gathered:
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     """Read the pools of the scope, their records and instances, and where the scope asks for it the health checks."""
     usable = read_usable_pools(scope, settings, aws)
-    found = sweep_records(usable, settings, aws) if scope.sweep else read_records(usable, aws)
+    found = sweep_records(usable, settings, aws) if scope.sweep else read_records(usable, settings, aws)
     faults = (*usable.faults, *found.faults)
     pools = tuple(pool for pool in usable.pools if pool.name in found.at_pools)
     situation = Situation(

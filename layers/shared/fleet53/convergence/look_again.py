@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleet53.config.pools import read_pools
+from fleet53.config.claims import read_pools
 from fleet53.convergence.instances import add_states
 from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.record import RecordType
@@ -32,7 +32,9 @@ def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, settin
     if not admissions:
         return None
     instances = aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
-    declared = {pool.name: pool for pool in read_pools(aws.parameters.read(), settings.allowed).pools}
+    read = read_pools(aws.parameters.read(), settings.allowed)
+    claimants = (pool for place in read.contested.values() for pool in place.values())
+    declared = {pool.name: pool for pool in (*read.pools, *claimants)}
     now = add_states(replace(situation, instances=instances), aws)
     pools = {pool.name: pool for pool in situation.pools}
     again = {

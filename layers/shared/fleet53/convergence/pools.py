@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import DISPENSABLE
-from fleet53.config.pools import Declared, PoolFault, read_pools
+from fleet53.config.pools import PoolFault
+from fleet53.convergence.declared import read_declared
 from fleet53.domain.addresses import is_private
 from fleet53.domain.errors import TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.pool import AddressType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from fleet53.aws.clients import Aws
+    from fleet53.config.claims import Declared
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import PoolName, ZoneId
     from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.scope import Scope
+    from fleet53.planning.situation import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,15 @@ class UsablePools:
     """The pools of a pass that can be used.
 
     `pools` are those of the scope whose hosted zone holds their name, or was not read. `zones` are the zones that were
-    read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used.
+    read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used. `unserved`
+    are the places of pools of the scope that have a fault, where no other pool is.
     """
 
     pools: tuple[Pool, ...]
     zones: Mapping[ZoneId, Zone]
     declared: Declared
     faults: tuple[PoolFault, ...]
+    unserved: frozenset[Place] = frozenset()
 
     @property
     def declared_names(self) -> frozenset[PoolName]:
@@ -49,7 +54,7 @@ def read_usable_pools(scope: Scope, settings: Settings, aws: Aws) -> UsablePools
     A sweep also reads the zones of the pools outside the scope: the name of a pool that cannot be used may hold records
     that would otherwise look like records of no pool.
     """
-    declared = read_pools(aws.parameters.read(), settings.allowed)
+    declared = read_declared(settings, aws)
     pools: list[Pool] = []
     zones: dict[ZoneId, Zone] = {}
     faults = list(declared.faults)
@@ -76,7 +81,16 @@ def read_usable_pools(scope: Scope, settings: Settings, aws: Aws) -> UsablePools
             faults.append(PoolFault(pool.name, because))
         elif scope.covers(pool.name):
             pools.append(pool)
-    return UsablePools(tuple(pools), zones, declared, tuple(faults))
+    return UsablePools(tuple(pools), zones, declared, tuple(faults), frozenset(_unserved(scope, declared)))
+
+
+def _unserved(scope: Scope, declared: Declared) -> Iterator[Place]:
+    served = {(pool.zone_id, pool.record_name) for pool in declared.pools}
+    for fault in declared.faults:
+        if fault.zone_id is None or fault.record_name is None or not scope.covers(fault.name):
+            continue
+        if (fault.zone_id, fault.record_name) not in served:
+            yield fault.zone_id, fault.record_name
 
 
 def _is_public(pool: Pool, zone: Zone) -> bool:

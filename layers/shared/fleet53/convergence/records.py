@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,9 @@ class FoundRecords:
     """The records that were read.
 
     `at_pools` holds every record at a pool's name, whoever made it. A pool whose hosted zone cannot be read is missing
-    there, and has a fault. `orphans`, `others` (ours at names of pools outside the pass) and `findings` come from a
-    sweep only. It is `blind` if it could not read one of the hosted zones. `denied` are the pools whose hosted zone AWS
-    denied, with the reason.
+    there, and has a fault. Without a sweep, `orphans` are only those at the places of pools that are not served, and
+    there are no `others` (ours at names of pools outside the pass) and no `findings`. It is `blind` if it could not
+    read one of the hosted zones. `denied` are the pools whose hosted zone AWS denied, with the reason.
     """
 
     at_pools: Mapping[PoolName, tuple[Record, ...]]
@@ -50,8 +51,11 @@ class FoundRecords:
         return {holder for holder in holders if holder is not None}
 
 
-def read_records(usable: UsablePools, aws: Aws) -> FoundRecords:
-    """Read the records at the name of each usable pool."""
+def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
+    """Read the records at the name of each usable pool, and ours at the places of pools that cannot be used.
+
+    These are orphans: nobody is admitted there, and only evidence withdraws (planning/orphans.py).
+    """
     found: dict[PoolName, tuple[Record, ...]] = {}
     faults: list[PoolFault] = []
     denied: dict[PoolName | None, str] = {}
@@ -62,7 +66,13 @@ def read_records(usable: UsablePools, aws: Aws) -> FoundRecords:
             faults.append(unreadable_zone(pool, error))
             if is_denied(error):
                 denied[pool.name] = str(error)
-    return FoundRecords(found, tuple(faults), denied=denied)
+    orphans: list[OrphanRecord] = []
+    for zone_id, name in sorted(usable.unserved):
+        with contextlib.suppress(ZoneUnreadableError):  # the pool has a fault already
+            records = aws.route53.records_at(zone_id, name)
+            ours = (record for record in records if settings.owner.holder(record.identifier) is not None)
+            orphans += (OrphanRecord(zone_id, record) for record in ours)
+    return FoundRecords(found, tuple(faults), tuple(orphans), denied=denied)
 
 
 def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:

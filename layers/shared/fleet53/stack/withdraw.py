@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
-from fleet53.config.pools import read_pools
+from fleet53.config.claims import read_pools
 from fleet53.convergence.apply import Applied, apply, describe
 from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.planning.changes import Plan

@@ -1,0 +1,41 @@
+"""Declared: the pools that the parameters declare now, and which pool has a place that several claim."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet53.config.claims import read_pools
+from fleet53.domain.errors import ZoneUnreadableError
+
+if TYPE_CHECKING:
+    from fleet53.aws.clients import Aws
+    from fleet53.config.claims import Declared
+    from fleet53.config.settings import Settings
+    from fleet53.domain.ids import InstanceId, PoolName
+    from fleet53.planning.situation import Place
+
+
+def read_declared(settings: Settings, aws: Aws) -> Declared:
+    """Read the declared pools, and where several claim one place also the records there and their instances.
+
+    Of the pools at a place that cannot be read none is served: Note [One place, one pool] in config/claims.py.
+    """
+    declared = read_pools(aws.parameters.read(), settings.allowed)
+    holders = {place: _holders(place, settings, aws) for place in declared.contested}
+    if not holders:
+        return declared
+    instances = aws.ec2.by_id({each for ids in holders.values() for each in ids})
+    tags: dict[Place, list[frozenset[PoolName]]] = {
+        place: [instances[each].pools for each in sorted(ids) if each in instances] for place, ids in holders.items()
+    }
+    return declared.settled(tags)
+
+
+def _holders(place: Place, settings: Settings, aws: Aws) -> set[InstanceId]:
+    """Return the instances that hold a record of ours at a place."""
+    try:
+        records = aws.route53.records_at(*place)
+    except ZoneUnreadableError:
+        return set()
+    found = {settings.owner.instance(record.identifier) for record in records}
+    return {instance_id for instance_id in found if instance_id is not None}

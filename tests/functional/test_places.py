@@ -1,0 +1,152 @@
+"""Pools and their places: two pools that claim one hosted zone and name, one name in two zones, a missing first pool.
+
+Every test asks DNS in every second.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import wait_in_lab_time
+from tests.functional.queries import asking
+from tests.functional.views import (
+    admitted,
+    allow_zones,
+    audit,
+    checks,
+    findings,
+    in_dns,
+    kinds,
+    launched,
+    records,
+    see_healthy,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+APP, API = "app.example.com", "api.example.com"
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Return a lab in which the time that a function waits passes."""
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        yield lab
+
+
+def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab: Lab) -> None:
+    web = admitted(lab, 2)
+    queries = asking(lab, APP, web)
+    vpc = {"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}
+    zone = lab.route53.call("CreateHostedZone", {"Name": "example.com", "CallerReference": "inside", "VPC": vpc})
+    inside = zone["HostedZone"]["Id"].rsplit("/", 1)[1]
+    allow_zones(lab, inside)
+    lab.put_pool("inside", hosted_zone_id=inside, record_name=APP)
+    for each in web:
+        lab.fleet.retag(each, ["web", "inside"])
+    lab.run(90)
+
+    held = lab.route53.call("ListResourceRecordSets", {"HostedZoneId": inside})["ResourceRecordSets"]
+    assert len([record for record in held if record["Type"] == "A"]) == 2
+    assert (in_dns(lab), queries.wrong) == (set(web), [])
+    assert (kinds(audit(lab)), len(checks(lab))) == ({"public-checks-in-private-zone": 1}, 4)
+
+
+def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(lab: Lab) -> None:
+    web = admitted(lab, 2)
+    queries = asking(lab, APP, web)
+    before = records(lab), checks(lab)
+
+    lab.put_pool("api", record_name=APP, ttl=5, fallback="198.18.0.9")
+    new = launched(lab, 1, pools=("api",))
+    lab.run(90)
+
+    assert (records(lab), checks(lab), queries.wrong) == (*before, [])
+    assert launched(lab, 1, pools=("web",))[0] not in new
+    lab.run(90)
+    assert len(in_dns(lab)) == 3
+    (finding,) = findings(audit(lab), "invalid-pool")
+    assert finding["pool"] == "api"
+    assert finding["because"] == (
+        f"/fleet53/fleet53/pools/api: record_name='{APP}' in hosted_zone_id='{lab.zone_id}' is the place of pool web, "
+        "which is the stack's first pool; give this pool another one"
+    )
+
+
+def test_of_two_further_pools_the_one_that_the_instances_of_the_records_name_serves(lab: Lab) -> None:
+    lab.put_pool("www", record_name=API)
+    www = admitted(lab, 2, API, pools=("www",))
+    queries = asking(lab, API, www)
+    before = records(lab, API), checks(lab)
+
+    lab.put_pool("api", record_name=API, fallback="198.18.0.9")
+    launched(lab, 1, pools=("api",))
+    lab.run(90)
+    assert (records(lab, API), checks(lab), queries.wrong) == (*before, [])
+    (finding,) = findings(audit(lab), "invalid-pool")
+    assert (finding["pool"], "is the place of pool www, which has the records there" in finding["because"]) == (
+        "api",
+        True,
+    )
+
+    lab.fleet.terminate(www[0])
+    lab.run(5)
+    assert in_dns(lab, API) == {www[1]}
+
+
+def test_where_nobody_can_tell_whose_the_place_is_nobody_is_admitted_and_only_evidence_withdraws(lab: Lab) -> None:
+    lab.put_pool("www", record_name=API)
+    both = admitted(lab, 2, API, pools=("www", "api"))
+    queries = asking(lab, API, both)
+    lab.put_pool("api", record_name=API)
+    (late,) = launched(lab, 1, pools=("www",))
+    lab.run(90)
+    assert (in_dns(lab, API), queries.wrong) == (set(both), [])
+    assert {finding["pool"] for finding in findings(audit(lab), "invalid-pool")} == {"api", "www"}
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(both[0])
+    lab.run(5)
+    assert (in_dns(lab, API), queries.wrong) == ({both[1]}, [])
+
+    lab.delete_pool("api")
+    lab.run(5)
+    see_healthy(lab, [late])
+    assert in_dns(lab, API) == {both[1], late}
+
+
+def test_a_first_pool_without_its_parameter_is_a_fault_and_its_records_stay_until_it_is_back(lab: Lab) -> None:
+    web = admitted(lab, 3)
+    queries = asking(lab, APP, web)
+    settings = lab.pools.settings("web")
+    before = records(lab), checks(lab)
+
+    lab.delete_pool("web")
+    lab.run(90)
+    assert (records(lab), checks(lab), queries.wrong) == (*before, [])
+    report = audit(lab, {"repair": True, "force": True})
+    (finding,) = findings(report, "invalid-pool")
+    assert (finding["pool"], finding["record_name"]) == ("web", APP)
+    assert finding["because"].startswith("/fleet53/fleet53/pools/web is missing")
+    assert report["verdict"] != "ok"
+    lab.pools.put("api", settings)
+    launched(lab, 1, pools=("api",))
+    lab.run(90)
+    assert (records(lab), queries.wrong) == (before[0], [])
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(web[0])
+    lab.run(5)
+    assert in_dns(lab) == set(web[1:])
+
+    lab.put_pool("web", **settings)
+    late = launched(lab, 1, pools=("web",))
+    queries.members += late
+    lab.run(90)
+    assert (in_dns(lab), queries.wrong) == ({*web[1:], *late}, [])
