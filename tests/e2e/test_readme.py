@@ -81,7 +81,7 @@ def test_every_parameter_in_the_table_has_the_default_that_it_says() -> None:
 
 
 def test_the_first_deployment_shown_gives_every_parameter_that_has_no_default() -> None:
-    (given,) = [words[2] for words in README.commands() if words[:2] == ["make", "deploy"]]
+    given, *_ = [words[2] for words in README.commands() if words[:2] == ["make", "deploy"]]
     values = dict(each.split("=", 1) for each in given.removeprefix("PARAMETERS=").split())
     without_default = {name for name, each in TEMPLATE["Parameters"].items() if "Default" not in each}
     assert without_default <= values.keys()

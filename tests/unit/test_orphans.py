@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from fleet53.config.pools import PoolFault
 from fleet53.domain.finding import FindingKind
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import InstanceId, PoolName, ZoneId
+from fleet53.domain.pool import AddressType
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 from fleet53.planning.situation import OrphanRecord
-from tests.unit.build import GUARD, ZONE, check, fallback, instance, record, situation
+from tests.unit.build import GUARD, ZONE, check, fallback, instance, pool, record, situation
 
 if TYPE_CHECKING:
     from fleet53.domain.record import Record
@@ -108,3 +110,104 @@ def test_while_a_pool_is_faulty_a_record_of_no_pool_may_be_its_own() -> None:
 
 def test_not_even_force_withdraws_what_may_be_a_faulty_pools() -> None:
     assert plan(orphan(), faults=(FAULT,), guard=Guard(50, force=True)).changes == ()
+
+
+# -- moves: Note [Superseded]
+
+WEB, API = pool(), pool("api", record_name="api.example.com")
+AT_NEW = record(check_id="c-i-0a")
+
+
+def move(*there: Record, tag: str = "web", made_for: str = "web", guard: Guard = GUARD, **what: Any) -> Plan:
+    """Plan for an orphan whose check was made for one pool and whose instance has a tag; `there` are at web's name."""
+    usual: dict[str, Any] = {
+        "pools": [WEB],
+        "valid": (WEB,),
+        "instances": [instance(pools=frozenset(PoolName(name) for name in tag.split()))],
+        "records": there,
+        "checks": [check("c-i-0a", pool_name=made_for)],
+        "healthy": ["c-i-0a"],
+        "orphans": (OrphanRecord(ZONE, orphan()),),
+        "swept": True,
+    }
+    return make_plan(situation(**(usual | what)), guard)
+
+
+def deleted(made: Plan) -> list[str]:
+    """Return why records at the old name are deleted."""
+    found = (change for change in made.change_records if isinstance(change, DeleteRecord))
+    return [change.because for change in found if change.record.name == OLD]
+
+
+def waits(made: Plan) -> list[str]:
+    """Return why records at the old name are not deleted yet."""
+    return [change.because for change in made.absent if change.record.name == OLD]
+
+
+SUPERSEDED = f"superseded: its pool moved, and the instance has a record at app.example.com ({ZONE})"
+STAYS = f"its pool moved, and it stays until the instance has a record at app.example.com ({ZONE})"
+
+
+def test_a_record_whose_instance_stands_at_the_new_place_of_its_pool_is_superseded() -> None:
+    assert (deleted(move(AT_NEW)), waits(move(AT_NEW))) == ([SUPERSEDED], [])
+    assert deleted(move(AT_NEW, faults=(FAULT,))) == [SUPERSEDED]
+    assert move(AT_NEW).delete_checks == ()
+
+
+def test_until_then_it_stays_though_it_is_the_only_one() -> None:
+    made = move()
+    assert (deleted(made), waits(made), made.held) == ([], [STAYS], ())
+    assert [type(change).__name__ for change in made.changes] == ["PutRecord"]
+
+
+def test_force_does_not_wait_for_the_new_place() -> None:
+    assert deleted(move(guard=Guard(50, force=True))) == [STAYS]
+
+
+def test_a_record_at_the_new_place_that_is_not_the_instances_own_address_supersedes_nothing() -> None:
+    assert waits(move(record(address="192.0.2.9", check_id="c-i-0a"))) == [STAYS]
+
+
+def test_a_record_at_the_new_name_in_another_zone_supersedes_nothing() -> None:
+    elsewhere = pool(zone_id=ZoneId("Z9"))
+    made = move(pools=[], valid=(elsewhere,), others=((ZONE, AT_NEW),), declared=frozenset({PoolName("web")}))
+    assert waits(made) == ["its pool moved, and it stays until the instance has a record at app.example.com (Z9)"]
+    made = move(pools=[], valid=(elsewhere,), others=((ZoneId("Z9"), AT_NEW),), declared=frozenset({PoolName("web")}))
+    assert len(deleted(made)) == 1
+
+
+def test_the_checks_reference_tells_the_pool_though_the_tag_names_others_too() -> None:
+    assert deleted(move(AT_NEW, tag="web api", valid=(WEB, API))) == [SUPERSEDED]
+
+
+def test_the_record_of_a_pool_that_is_gone_is_not_superseded() -> None:
+    for tag in ("web old", "web"):
+        made = move(AT_NEW, tag=tag, made_for="old")
+        assert deleted(made) == ["no pool has the name old.example.com"]
+
+
+def test_the_record_of_a_faulty_pool_is_not_superseded() -> None:
+    made = move(AT_NEW, tag="web api", made_for="api", faults=(FAULT,))
+    assert (deleted(made), waits(made), len(made.held)) == ([], [], 1)
+
+
+def test_without_a_check_the_instance_has_to_stand_in_all_pools_of_its_tag() -> None:
+    bare = (OrphanRecord(ZONE, replace(orphan(), check_id=None)),)
+    assert deleted(move(AT_NEW, orphans=bare)) == [SUPERSEDED]
+    made = move(AT_NEW, orphans=bare, tag="web api", valid=(WEB, API))
+    assert (deleted(made), len(waits(made))) == ([], 1)
+    at_api = replace(AT_NEW, name=API.record_name)
+    assert len(deleted(move(AT_NEW, orphans=bare, tag="web api", valid=(WEB, API), others=((ZONE, at_api),)))) == 1
+
+
+def test_both_families_have_to_stand_where_the_pool_has_both() -> None:
+    both = pool(address=AddressType.DUALSTACK)
+    here = instance(ipv6=IPv6Address("2001:db8::1"))
+    six = (OrphanRecord(ZONE, orphan(address="2001:db8::1")),)
+    assert len(waits(move(AT_NEW, pools=[both], valid=(both,), instances=[here], orphans=six))) == 1
+    only_four = move(AT_NEW, instances=[here], orphans=six)
+    assert deleted(only_four) == [SUPERSEDED]
+
+
+def test_an_instance_that_left_its_pool_is_absent_and_not_superseded() -> None:
+    assert deleted(move(AT_NEW, tag="")) == ["no pool has the name old.example.com"]

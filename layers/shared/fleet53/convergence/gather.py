@@ -49,7 +49,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         records=found.at_pools,
         orphans=found.orphans,
         others=found.others,
-        places=frozenset((pool.zone_id, pool.record_name) for pool in usable.declared.pools),
+        valid=usable.declared.pools,
         swept=scope.sweep,
         blind=found.blind,
         whole=scope.pools is None,

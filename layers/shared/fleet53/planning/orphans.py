@@ -1,8 +1,16 @@
-"""Orphans: our records at names that no pool has, and which of them may be deleted."""
+"""Orphans: our records at names that no pool has, and which of them may be deleted.
+
+Note [Superseded]: a pool that is given another place leaves its records behind. Such a record stays until its instance
+has a record at its pool's new place. Then it is superseded. This is evidence, so neither the guard nor a fault of
+another pool holds the deletion. The record's health check tells the pool, because its CallerReference has the hash of
+the pool's name. Where it does not, the instance's tag tells it: the instance must have records in all pools of its tag.
+The record of a pool that is gone is not superseded, whatever else its instance serves.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum, auto
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet53.domain.instance import Instance
+    from fleet53.domain.pool import Pool
     from fleet53.domain.record import Record
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import OrphanRecord, Situation
@@ -36,8 +45,11 @@ def plan_orphans(situation: Situation, guard: Guard) -> Plan:
 def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard) -> Plan:
     """Decide about the records at one name. The guard counts them as it counts the members of a pool."""
     decided = [_deletion(orphan, situation) for orphan in orphans]
-    certain = tuple(deletion for deletion, evidence in decided if evidence)
-    absent = tuple(deletion for deletion, evidence in decided if not evidence)
+    certain = tuple(deletion for deletion, why in decided if why is _Why.EVIDENCE)
+    moving = tuple(deletion for deletion, why in decided if why is _Why.MOVES)
+    absent = tuple(deletion for deletion, why in decided if why is _Why.ABSENT)
+    if guard.force:
+        certain, moving = certain + moving, ()
     leaving = len({deletion.record.identifier for deletion in absent})
     holders = len({orphan.record.identifier for orphan in orphans})
     holds = [(each, _hold(each, situation, guard, absent=leaving, in_dns=holders)) for each in absent]
@@ -46,18 +58,62 @@ def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Gua
     guarded = frozenset((None, each.instance_id) for each in held if each.instance_id is not None)
     # A fault of a pool holds records only while it lasts.
     remembered = guarded & guard.held if situation.faults else guarded
-    return Plan(change_records=certain + passing, held=held, remembered=remembered)
+    return Plan(change_records=certain + passing, held=held, absent=moving, remembered=remembered)
 
 
-def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord, bool]:
-    """Return the deletion of a record, and whether there is evidence for it rather than the absence of a pool."""
+class _Why(Enum):
+    """What the deletion of an orphan rests on: evidence, the absence of a pool, or a move that is not finished."""
+
+    EVIDENCE = auto()
+    ABSENT = auto()
+    MOVES = auto()
+
+
+def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord, _Why]:
+    """Return the deletion of a record, and what it rests on."""
     record = orphan.record
     instance_id = situation.owner.instance(record.identifier)
     instance = situation.instances.get(instance_id) if instance_id is not None else None
-    evidence = _evidence(instance, record, situation)
-    because = evidence or f"no pool has the name {record.name}"
+    why, because = _Why.ABSENT, f"no pool has the name {record.name}"
+    if (evidence := _evidence(instance, record, situation)) is not None:
+        why, because = _Why.EVIDENCE, evidence
+    elif instance is not None and (pools := _moved(instance, record, situation)):
+        where = " and ".join(f"{pool.record_name} ({pool.zone_id})" for pool in pools)
+        if all(_stands(instance, record, pool, situation) for pool in pools):
+            why, because = _Why.EVIDENCE, f"superseded: its pool moved, and the instance has a record at {where}"
+        else:
+            why, because = _Why.MOVES, f"its pool moved, and it stays until the instance has a record at {where}"
     deletion = DeleteRecord(None, orphan.zone_id, instance_id, record, FindingKind.ORPHAN_RECORD, because)
-    return deletion, evidence is not None
+    return deletion, why
+
+
+def _moved(instance: Instance, record: Record, situation: Situation) -> tuple[Pool, ...]:
+    """Return the valid pools that a record can be of, if the instance is still a member of them: Note [Superseded]."""
+    pools = {pool.name: pool for pool in situation.valid}
+    check = situation.checks.get(record.check_id) if situation.checks is not None and record.check_id else None
+    reference = situation.owner.read_reference(check.reference) if check is not None else None
+    if reference is not None:
+        names = frozenset(
+            name
+            for name in (*pools, *instance.pools)
+            if situation.owner.pool_hash(name) == reference.pool_hash and name in instance.pools
+        )
+    else:
+        names = instance.pools
+    return tuple(pools[name] for name in sorted(names)) if names <= pools.keys() else ()
+
+
+def _stands(instance: Instance, record: Record, pool: Pool, situation: Situation) -> bool:
+    """Whether an instance has a record with its own address at the place of `pool`, of this type if the pool has it."""
+    own = {str(address) for address in instance.all_addresses}
+    types = {record.type}.intersection(pool.address.record_types) or set(pool.address.record_types)
+    return any(
+        (zone_id, other.name) == (pool.zone_id, pool.record_name)
+        and other.identifier == record.identifier
+        and other.type in types
+        and own.issuperset(other.values)
+        for zone_id, other in situation.own_records()
+    )
 
 
 def _evidence(instance: Instance | None, record: Record, situation: Situation) -> str | None:

@@ -40,11 +40,11 @@ class Situation:
     declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
     requests. `records` are all record sets at a pool's name, whoever made them. `orphans`, and `others`, which are our
     records at the names of pools outside the pass, are known only after a sweep (`swept`). It is `blind` if it could
-    not read one of the hosted zones. `places` are those of all valid pools. `checks` are all health checks of the
-    account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check that is
-    missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they are
-    read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be read,
-    with the reason, and `denied` those of it that AWS denied.
+    not read one of the hosted zones. `valid` are all valid pools, those outside the pass too. `checks` are all health
+    checks of the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check
+    that is missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they
+    are read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be
+    read, with the reason, and `denied` those of it that AWS denied.
     """
 
     owner: Owner
@@ -58,7 +58,7 @@ class Situation:
     records: Mapping[PoolName, tuple[Record, ...]] = field(default_factory=dict)
     orphans: tuple[OrphanRecord, ...] = ()
     others: tuple[tuple[ZoneId, Record], ...] = ()
-    places: frozenset[Place] = frozenset()
+    valid: tuple[Pool, ...] = ()
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     late: frozenset[CheckId] = frozenset()
@@ -67,6 +67,11 @@ class Situation:
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)
     denied: frozenset[Source] = frozenset()
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """The places of all valid pools."""
+        return frozenset((pool.zone_id, pool.record_name) for pool in self.valid)
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return the membership of the instance in `pool`, with its reason."""

@@ -71,11 +71,12 @@ def queue_look(
 ) -> None:
     """Queue a look at absent members of a pool that were looked at `attempt` times before.
 
-    `pool` is None for records at names of no pool. `absent` wait since their time until their absence has lasted. No
-    message is queued where one for all of them is queued already.
+    `pool` is None for records at names of no pool. `absent` wait since their time until their absence has lasted, or
+    at names of no pool until their instances are at the new place of their pool. No message is queued where one for all
+    of them is queued already.
     """
     keys = [*((pool, each, "held") for each in held), *((pool, each, "absent") for each in absent)]
-    due = next_look_at_absent(owner, attempt, waits=bool(absent), now=now)
+    due = next_look_at_absent(owner, attempt, waits=bool(absent) and pool is not None, now=now)
     if all(queue.looks.covers(key, due, now=now) for key in keys):
         return
     for part in batched(sorted({*held, *absent}), _MOST, strict=False):
