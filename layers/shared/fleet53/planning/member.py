@@ -14,7 +14,7 @@ from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
 from fleet53.planning.membership import Membership
-from fleet53.planning.records_at import describe_address, why_not_own
+from fleet53.planning.records_at import describe_address, is_of_former_kind, why_not_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -72,9 +72,11 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: Hold | N
             yield _withdraw(member, record, pool, hold)
     else:
         for record_type in RecordType:
-            if record_type in pool.address.record_types or record_type in member.records:
-                served = _Served(member.instance, member.verdict, record_type, member.records.get(record_type))
-                yield _serve(served, pool, checks)
+            has = member.records.get(record_type)
+            if record_type in pool.address.record_types:
+                yield _serve(_Served(member.instance, member.verdict, record_type, has), pool, checks)
+            elif has is not None:
+                yield _serve_former_type(member, member.instance, has, pool)
 
 
 def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[Decision]:
@@ -110,6 +112,30 @@ def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> 
     return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
 
 
+def _serve_former_type(member: Member, instance: Instance, record: Record, pool: Pool) -> Decision:
+    """Keep a record of a type that the pool does not have any more until the member's new records stand.
+
+    Note [Another kind] in plan.py.
+    """
+    stranger = why_not_own(record, instance, pool)
+    if stranger is not None:
+        return Decision(delete=deletion(pool, member.id, record, stranger, FindingKind.STALE_RECORD))
+    if member.verdict.membership is Membership.PREPARE:
+        return Decision(delete=deletion(pool, member.id, record, member.verdict.because, FindingKind.ORPHAN_RECORD))
+    if all(_stands(member.records.get(each), instance, pool) for each in pool.address.record_types):
+        because = f"the pool has no {record.type} records any more"
+        return Decision(delete=deletion(pool, member.id, record, because, FindingKind.STALE_RECORD))
+    because = f"its {record.type} record stays until its new records are in DNS"
+    return Decision(remaining=record, waiting=waiting(pool, instance, because))
+
+
+def _stands(record: Record | None, instance: Instance, pool: Pool) -> bool:
+    """Whether a member has a record that holds an address of its own, of the kind that the pool answers with."""
+    if record is None or why_not_own(record, instance, pool) is not None:
+        return False
+    return not is_of_former_kind(record, instance, pool)
+
+
 def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     """Delete a record that does not hold the instance's own address, and decide as if the member had none."""
     instance, record = served.instance, served.record
@@ -123,19 +149,19 @@ def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
 def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     """Decide about a member whose record, if it has one, holds one of the instance's own addresses.
 
-    That address stays, whichever would be chosen now: Note [Which address] in aws/ec2.py. WAIT keeps the record.
-    PREPARE deletes it and seeks a place again, ADMIT renews it. Without one, both seek a place.
+    That address stays, whichever would be chosen now: Note [Which address] in aws/ec2.py. An address of another kind
+    than the pool's is replaced: Note [Another kind] in plan.py. WAIT keeps the record. PREPARE deletes it and seeks a
+    place again, ADMIT renews it. Without one, both seek a place.
     """
     instance, verdict, record = served.instance, served.verdict, served.record
-    if served.record_type not in pool.address.record_types:
-        return Decision()
     if verdict.membership is Membership.WAIT:
         kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
         return replace(kept, waiting=waiting(pool, instance, verdict.because))
     chosen = instance.address(pool.address, served.record_type)
-    address = ip_address(record.values[0]) if record is not None else chosen
+    own = record is not None and not is_of_former_kind(record, instance, pool)
+    address = ip_address(record.values[0]) if record is not None and own else chosen
     if address is None:
-        return _without_address(instance, served.record_type, pool)
+        return replace(_without_address(instance, served.record_type, pool), remaining=record)
     seeker = Seeker(instance, served.record_type, address, verdict)
     if record is None:
         return Decision(seeker=seeker)
@@ -158,16 +184,17 @@ def _without_address(instance: Instance, record_type: RecordType, pool: Pool) ->
 def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> Decision:
     """Keep the record of a member that is admitted, and see that it names the health check that fits."""
     instance = member.instance
+    holds = str(member.address)
     if not checks.wanted:
-        return _keep(instance.id, record, None, pool, checks)
+        return _keep(instance.id, record, None, pool, checks, holds=holds)
     if not checks.known:
         kept = _keep(instance.id, record, record.check_id, pool, checks)
-        if record.check_id is not None:
+        if record.check_id is not None and record.values == (holds,):
             return kept
         return replace(kept, waiting=waiting(pool, instance, "its check is not read yet"))
     check = checks.fitting(instance, member.record_type, member.address, prefer=record.check_id)
     if check is not None and (check.id == record.check_id or checks.healthy.get(check.id)):
-        return replace(_keep(instance.id, record, check.id, pool, checks), keeps_check=check.id)
+        return replace(_keep(instance.id, record, check.id, pool, checks, holds=holds), keeps_check=check.id)
     return _change_check(member, record, check, pool, checks)
 
 
@@ -200,14 +227,20 @@ def _change_check(member: Seeker, record: Record, check: Check | None, pool: Poo
 
 
 def _keep(
-    instance_id: InstanceId, record: Record, check_id: CheckId | None, pool: Pool, checks: PoolChecks
+    instance_id: InstanceId,
+    record: Record,
+    check_id: CheckId | None,
+    pool: Pool,
+    checks: PoolChecks,
+    *,
+    holds: str | None = None,
 ) -> Decision:
-    """Keep a record, and correct it where it has not the pool's TTL or does not name `check_id`.
+    """Keep a record, and correct it where it has not the pool's TTL, does not name `check_id` or does not hold `holds`.
 
     A record whose check is gone stays as it is: Route 53 refuses a batch that puts it (ChangeResourceRecordSets,
     NoSuchHealthCheck).
     """
-    right = replace(record, ttl=pool.ttl, check_id=check_id)
+    right = replace(record, ttl=pool.ttl, check_id=check_id, values=record.values if holds is None else (holds,))
     if right == record or checks.gone(check_id):
         return Decision(remaining=record)
     differs = []
@@ -215,6 +248,8 @@ def _keep(
         differs.append(f"TTL {record.ttl} s, not {right.ttl} s")
     if record.check_id != right.check_id:
         differs.append(f"check {record.check_id}, not {right.check_id}")
+    if record.values != right.values:
+        differs.append(f"address {', '.join(record.values)}, not {holds}")
     because = f"its record has {' and '.join(differs)}"
     put = PutRecord(pool.name, pool.zone_id, instance_id, right, FindingKind.STALE_RECORD, because, replaces=record)
     return Decision(put=put, remaining=right)

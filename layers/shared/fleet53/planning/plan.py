@@ -16,11 +16,16 @@ nothing. For one member and one record type:
 "Held" and "not yet" are withdrawals that rest on absence (guard.py). A seat is one of the places that a name has for
 records of a type (seats.py).
 
-Note [Stranger's address]: a record that does not hold its instance's own address, or does not any more, is deleted at
-once, whatever the membership (but LEAVE), because a released address may belong to somebody else a minute later. The
-instance is admitted again like a new member, with a health check of its new address. A changed setting of the health
-check is different: the record stays with its old check until the new one is healthy, so a wrong path never empties a
-pool.
+Note [Stranger's address]: a record that does not hold an address of its own instance, of any kind, or does not any
+more, is deleted at once, whatever the membership (but LEAVE), because a released address may belong to somebody else a
+minute later. The instance is admitted again like a new member, with a health check of its new address. A changed
+setting of the health check is different: the record stays with its old check until the new one is healthy, so a wrong
+path never empties a pool.
+
+Note [Another kind]: a pool can be given another type of address. An address that its records hold is still the
+instance's own then, so such a record stays until there is another. A record of a type that the pool still has moves to
+the new address when the health check of that address is healthy. A record of another type is deleted when the member's
+new records stand. This shows nobody an address that the name did not show before.
 
 Note [Named checks]: no check is deleted that a record of ours names, at whatever name and of whatever pool. After a
 pool was renamed, its records at the former name may be held, and they name the checks of the records at the new name.

@@ -91,18 +91,27 @@ def records_at(situation: Situation, pool: Pool) -> RecordsAtName:
 def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
     """Return why a member's record does not answer with one of its instance's own addresses and nothing else, or None.
 
-    Such a record is deleted at once: Note [Stranger's address] in plan.py.
+    Such a record is deleted at once: Note [Stranger's address] in plan.py. An address of a kind that the pool does not
+    answer with is the instance's own all the same (is_of_former_kind).
     """
     record_type = RecordType(record.type)
+    if len(record.values) == 1 and record.values[0] in {str(each) for each in instance.all_addresses}:
+        return None if record.multivalue else "its record is not multivalue any more"
     if record_type not in pool.address.record_types:
         return f"the pool has no {record_type} records any more"
     own = instance.own_addresses(pool.address, record_type)
     holds = f"its record holds {', '.join(record.values) or 'an alias'}"
     if not own:
         return f"{holds}, and EC2 says {instance.state} without {describe_address(pool.address, record_type)}"
-    if len(record.values) != 1 or record.values[0] not in {str(each) for each in own}:
-        return f"{holds}, and its own address is {instance.address(pool.address, record_type)}"
-    return None if record.multivalue else "its record is not multivalue any more"
+    return f"{holds}, and its own address is {instance.address(pool.address, record_type)}"
+
+
+def is_of_former_kind(record: Record, instance: Instance, pool: Pool) -> bool:
+    """Whether a member's record holds an address of its own that is of another kind than the pool answers with now."""
+    record_type = RecordType(record.type)
+    if record_type not in pool.address.record_types:
+        return True
+    return not {str(each) for each in instance.own_addresses(pool.address, record_type)}.issuperset(record.values)
 
 
 def multivalue_record(
