@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import denied, wait_in_lab_time
@@ -319,6 +320,45 @@ def test_a_pool_that_its_fallback_answers_for_is_no_alarm(lab: Lab) -> None:
     lab.fleet.terminate(only)
 
     assert rung(lab, 35) == set()
+
+
+def test_a_pool_without_instances_does_not_keep_an_alarm_so_that_the_next_outage_is_told(lab: Lab) -> None:
+    lab.put_pool("api")
+    lab.settle()
+    told = []
+    for _ in range(2):
+        (only,) = admitted(lab, 1)
+        url = mailbox(lab)
+        lab.fleet.terminate(only)
+        rung(lab, 2)
+        (next_one,) = admitted(lab, 1)
+        rung(lab, 17)
+        told.append([each["NewStateValue"] for each in mail(lab, url) if "PoolUnanswered" in each["AlarmName"]])
+        lab.fleet.retag(next_one, ())
+        lab.settle()
+        rung(lab, 17)
+
+    assert told[0][-2:] == told[1][-2:] == ["ALARM", "OK"]
+
+
+def test_a_withdrawal_that_is_denied_leaves_the_pool_answered(lab: Lab) -> None:
+    (only,) = admitted(lab, 1)
+    lab.faults.order(Fault.DENIED, "route53:ChangeResourceRecordSets")
+    lab.fleet.terminate(only)
+    rung(lab, 2)
+
+    assert in_dns(lab) == {only}
+    assert "PoolUnansweredAlarm" not in lab.alarms.ringing()
+    assert [event for event in lab.bus.sent if event["detail-type"] == "Pool Unanswered"] == []
+
+
+def test_an_instance_whose_tag_names_another_stacks_pool_is_no_alarm_and_no_bad_verdict(lab: Lab) -> None:
+    admitted(lab, 2)
+    launched(lab, 1, pools=("theirs",))
+
+    assert rung(lab, 35) == set()
+    report = lab.audit()
+    assert (report["verdict"], report["summary"]) == ("ok", {"unknown-pool": 1})
 
 
 def test_unhealthy_members_are_an_alarm_after_two_audits_where_they_are_half_of_a_pool(lab: Lab) -> None:

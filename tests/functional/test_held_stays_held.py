@@ -9,6 +9,7 @@ import pytest
 from moto.sqs.models import sqs_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
+from tests.functional.groups import GROUP, in_service, state_of, terminate
 from tests.functional.views import admitted, audit, findings, in_dns, launched, log_lines, signal
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def test_a_member_whose_untag_event_was_lost_leaves_dns_five_minutes_after_the_n
     (finding,) = report["findings"]
     assert (finding["kind"], finding["held"], report["queued"]) == ("orphan-record", False, 1)
     assert finding["because"] == (
-        "its tag does not name pool web; no event told of it, so it is withdrawn when this has lasted 5 minutes"
+        "its tag does not name pool web; no event told of it, so it is withdrawn when this has lasted 5 minutes, "
+        "unless the guard held it before"
     )
     assert in_dns(lab) == set(web)
     for _ in range(6):
@@ -260,3 +262,48 @@ def test_a_message_about_a_hundred_members_is_one_message(lab: Lab) -> None:
     (chain,) = chains(lab)
     assert set(chain["held"]) == set(web)
     assert len(json.dumps(chain)) < 5_000
+
+
+# -- evidence takes a held member out at once
+
+
+def hold_group(lab: Lab) -> list[str]:
+    """Let five of a group's eight members lose their tags, and return all of them."""
+    members = in_service(lab, 8)
+    for instance_id in members[:5]:
+        lab.fleet.retag(instance_id, [])
+    lab.settle()
+    assert in_dns(lab) == set(members)
+    return members
+
+
+def test_a_held_member_that_waits_at_its_terminate_hook_leaves_dns_and_goes_on_after_the_drain(lab: Lab) -> None:
+    goes, *others = hold_group(lab)
+    terminate(lab, goes)
+    lab.run(5)
+    assert (in_dns(lab), state_of(lab, goes)) == (set(others), "Terminating:Wait")
+
+    lab.run(150, step=5)
+    assert state_of(lab, goes) != "Terminating:Wait"
+    assert in_dns(lab) == set(others)
+
+
+def test_a_held_member_in_standby_leaves_dns(lab: Lab) -> None:
+    goes, *others = hold_group(lab)
+    lab.client("autoscaling").enter_standby(
+        AutoScalingGroupName=GROUP, InstanceIds=[goes], ShouldDecrementDesiredCapacity=True
+    )
+    lab.run(80, step=10)
+
+    assert in_dns(lab) == set(others)
+
+
+def test_a_held_member_that_spot_interrupts_leaves_dns_at_once(lab: Lab) -> None:
+    goes, *others = admitted(lab, 8, spot=True)
+    for instance_id in (goes, *others[:4]):
+        lab.fleet.retag(instance_id, [])
+    lab.settle()
+    lab.fleet.spot.warn(goes)
+    lab.settle()
+
+    assert in_dns(lab) == set(others)

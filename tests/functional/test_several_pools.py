@@ -188,3 +188,18 @@ def test_a_deleted_pool_whose_parameter_comes_back_goes_on_as_if_nothing_had_bee
 
     assert {each: record_of(lab, each, API) for each in api} == before
     assert audit(lab)["in_sync"] is True
+
+
+def test_while_another_zone_cannot_be_read_the_checks_of_members_that_end_are_deleted_all_the_same(lab: Lab) -> None:
+    zone = allowed_zone(lab, "example.net")
+    lab.put_pool("api", hosted_zone_id=zone, record_name="api.example.net")
+    web = admitted(lab, 6)
+    lab.route53.deny(zone)
+    lab.functions.cold_start()
+    lab.run(100, step=20)
+    for instance_id in web[:3]:
+        lab.fleet.terminate(instance_id)
+        lab.run(60, step=10)
+
+    assert in_dns(lab) == set(web[3:])
+    assert {each for each in web if checks_of(lab, each)} == set(web[3:])

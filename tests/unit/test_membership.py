@@ -143,9 +143,23 @@ def test_ec2_comes_before_auto_scaling() -> None:
     assert judge(pending, WEB, "InService", None) == Verdict(Membership.WAIT, "EC2 says pending")
 
 
-def test_a_missing_tag_comes_before_a_spot_mark() -> None:
-    untagged = instance(spot=True, pools=frozenset())
-    assert not judge(untagged, WEB, None, "marked-for-termination").evidence
+@pytest.mark.parametrize(
+    ("lifecycle_state", "spot", "because"),
+    [
+        (None, "marked-for-termination", "its Spot request is marked-for-termination"),
+        ("Terminating:Wait", None, "Auto Scaling says Terminating:Wait"),
+        ("Standby", None, "Auto Scaling says Standby"),
+    ],
+)
+def test_evidence_of_spot_and_auto_scaling_comes_before_a_missing_tag(
+    lifecycle_state: str | None, spot: str | None, because: str
+) -> None:
+    untagged = instance(spot=True, group="web-fleet", pools=frozenset())
+    assert judge(untagged, WEB, lifecycle_state, spot) == Verdict(Membership.WITHDRAW, because, evidence=True)
+
+
+def test_a_missing_tag_of_an_instance_in_service_is_absence() -> None:
+    assert not judge(instance(group="web-fleet", pools=frozenset()), WEB, "InService", None).evidence
 
 
 def test_a_spot_mark_comes_before_a_group_that_is_not_confirmed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleet53.report.model import Report
+
+
+_NO_ALARM: Final = frozenset({FindingKind.EMPTY_POOL, FindingKind.UNKNOWN_POOL})
+"""Findings that FindingsAlarm leaves out. An empty pool has its own alarm; a tag may name a pool of another stack."""
 
 
 def measure_audit(report: Report) -> list[Measurement]:
@@ -55,12 +59,12 @@ def measure_audit(report: Report) -> list[Measurement]:
 def _measure_health(report: Report) -> Iterator[Measurement]:
     """Yield what the alarms about answers, unhealthy members and findings watch.
 
-    While a pool is unanswered but not lost, it is not known whether an alarm has to end.
+    While an unanswered pool waits for a member, nothing is said: its boot is no alarm, and no alarm ends meanwhile.
     """
     lost = sum(pool.lost for pool in report.pools)
-    if lost or all(pool.verdict is not Verdict.UNANSWERED for pool in report.pools):
+    if lost or not any(pool.verdict is Verdict.UNANSWERED and pool.pending for pool in report.pools):
         yield Measurement("PoolsUnanswered", lost)
     shares = (100 * (pool.in_dns - pool.healthy) / pool.in_dns for pool in report.pools if pool.in_dns)
     yield Measurement("UnhealthyPercent", max(shares, default=0.0), unit=MetricUnit.Percent)
-    others = [each for each in report.findings if not each.drift and each.kind is not FindingKind.EMPTY_POOL]
+    others = [each for each in report.findings if not each.drift and each.kind not in _NO_ALARM]
     yield Measurement("FindingsForAPerson", len(others))

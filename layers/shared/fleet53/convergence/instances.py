@@ -28,14 +28,14 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 def add_states(situation: Situation, aws: Aws) -> Situation:
     """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
 
-    So it is with the running instances that have a record at a name of no pool. A service that cannot be read is noted,
-    because everybody whose fate EC2 alone decides does not depend on it.
+    So it is with the running instances that have a record of ours, whatever their tag names. A service that cannot be
+    read is noted, because everybody whose fate EC2 alone decides does not depend on it.
     """
-    former = {situation.owner.instance(orphan.record.identifier) for orphan in situation.orphans}
+    holders = {situation.owner.instance(record.identifier) for _, record in situation.own_records()}
     members = [
         instance
         for instance in situation.instances.values()
-        if instance.state == "running" and (instance.id in former or _is_member(instance, situation))
+        if instance.state == "running" and (instance.id in holders or _is_member(instance, situation))
     ]
     in_groups = [instance.id for instance in members if instance.group is not None]
     by_spot = [instance.id for instance in members if instance.spot]

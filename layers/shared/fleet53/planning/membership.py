@@ -5,9 +5,10 @@
 | a state that this version does not know                           | LEAVE      |
 | the id is unknown to EC2                                           | WITHDRAW (absence) |
 | EC2 stopping, stopped, shutting-down, terminated                   | WITHDRAW   |
+| Spot has marked it, while EC2 still says running                   | WITHDRAW   |
+| in a group whose state for it is WITHDRAW in AUTO_SCALING          | WITHDRAW   |
 | the pool tag is gone, or does not name the pool                    | WITHDRAW (absence) |
 | EC2 pending                                                        | WAIT       |
-| Spot has marked it, while EC2 still says running                   | WITHDRAW   |
 | EC2 running, in no Auto Scaling group                              | ADMIT      |
 | its tag names a group, but Auto Scaling does not list it           | WAIT       |
 | in a group                                                         | AUTO_SCALING below |
@@ -131,16 +132,25 @@ def judge(
         return Verdict(Membership.LEAVE, f"EC2 state {instance.state!r} is unknown to this version")
     if by_ec2 is Membership.WITHDRAW:
         return Verdict(by_ec2, f"EC2 says {instance.state}")
+    going = _why_going(lifecycle_state, spot) if by_ec2 is Membership.ADMIT else None
+    if going is not None:
+        return Verdict(Membership.WITHDRAW, going)
     if pool not in instance.pools:
         return Verdict(Membership.WITHDRAW, f"its tag does not name pool {pool}", evidence=False)
     if by_ec2 is Membership.WAIT:
         return Verdict(by_ec2, f"EC2 says {instance.state}")
-    if spot is not None and spot.startswith(SPOT_MARKS):
-        return Verdict(Membership.WITHDRAW, f"its Spot request is {spot}")
     verdict = _in_group(instance.group, lifecycle_state, unread) if instance.group is not None else _RUNNING
     if instance.spot and Source.SPOT in unread and verdict.membership in {Membership.ADMIT, Membership.PREPARE}:
         return _left(Source.SPOT, unread)
     return verdict
+
+
+def _why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
+    """Return how Spot or Auto Scaling says that a running instance does not serve; None where they do not."""
+    if spot is not None and spot.startswith(SPOT_MARKS):
+        return f"its Spot request is {spot}"
+    withdrawn = lifecycle_state is not None and AUTO_SCALING.get(lifecycle_state) is Membership.WITHDRAW
+    return f"Auto Scaling says {lifecycle_state}" if withdrawn else None
 
 
 _RUNNING: Final = Verdict(Membership.ADMIT, "EC2 says running")

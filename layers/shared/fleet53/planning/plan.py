@@ -74,7 +74,7 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
     needed |= {record.check_id for zone_id, record in situation.own_records() if (zone_id, record) not in left}
     unneeded = _unneeded_checks(situation, owned, needed)
     if situation.blind:
-        unneeded = _named(unneeded, {record.check_id for _, record in left})
+        unneeded = _named(unneeded, situation.freed.union(record.check_id for _, record in left if record.check_id))
     return replace(merged, delete_checks=tuple(unneeded))
 
 

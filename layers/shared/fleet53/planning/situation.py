@@ -44,7 +44,8 @@ class Situation:
     checks of the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check
     that is missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they
     are read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be
-    read, with the reason, and `denied` those of it that AWS denied.
+    read, with the reason, and `denied` those of it that AWS denied. `freed` are the checks of records that the run has
+    taken out of DNS before this pass.
     """
 
     owner: Owner
@@ -64,6 +65,7 @@ class Situation:
     late: frozenset[CheckId] = frozenset()
     swept: bool = False
     blind: bool = False
+    freed: frozenset[CheckId] = frozenset()
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)
     denied: frozenset[Source] = frozenset()

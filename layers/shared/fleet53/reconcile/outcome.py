@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from fleet53.domain.finding import Finding
-    from fleet53.domain.ids import InstanceId, PoolName
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName
     from fleet53.domain.instance import Instance
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.pool import Pool
@@ -117,9 +117,21 @@ class Outcome:
         return frozenset(members)
 
     @property
+    def freed(self) -> frozenset[CheckId]:
+        """The health checks of records that the run has taken out of DNS, or has replaced."""
+        deleted = (change.record for change in self.made if isinstance(change, DeleteRecord))
+        replaced = (change.replaces for change in self.made if isinstance(change, PutRecord))
+        records = (record for record in (*deleted, *replaced) if record is not None)
+        return frozenset(record.check_id for record in records if record.check_id is not None)
+
+    @property
     def emptied(self) -> list[PoolStatus]:
         """The pools whose last member the run withdrew, so that no record is at their name."""
-        return [status for pool, status in self.statuses.items() if pool in self.unanswered and status.in_dns]
+        return [
+            status
+            for pool, status in self.statuses.items()
+            if pool in self.unanswered and status.in_dns and not self.in_dns(pool)
+        ]
 
     @property
     def filled(self) -> list[PoolStatus]:

@@ -79,7 +79,8 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     """
     gathered = gather(scope, run.settings, run.aws)
     timeout = run.settings.admit_timeout
-    situation, plan = decide(gathered.situation, guard, run.aws, admit_timeout=timeout, now=run.now())
+    before_it = replace(gathered.situation, freed=outcome.freed)
+    situation, plan = decide(before_it, guard, run.aws, admit_timeout=timeout, now=run.now())
     outcome.note(situation, plan, gathered.findings)
     outcome.denied |= gathered.denied
     guard = guard.holding(plan.remembered)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
+from fleet53.domain.claim import Claim
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
@@ -154,7 +155,12 @@ def _scopes_of_former_members(
         if not isinstance(signal, InstanceSignal):
             continue
         instances = [outcome.instances[each] for each in signal.instance_ids if each in outcome.instances]
-        ending = {each.id for each in instances if EC2.get(each.state) is Membership.WITHDRAW or each.id in terminating}
+        interrupted = signal.claim is Claim.INTERRUPTED
+        ending = {
+            each.id
+            for each in instances
+            if interrupted or each.id in terminating or EC2.get(each.state) is Membership.WITHDRAW
+        }
         if not ending:
             continue
         if scope is not None:

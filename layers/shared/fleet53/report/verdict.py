@@ -74,6 +74,8 @@ def judge(pools: Iterable[Verdict], findings: Collection[Finding]) -> Verdict:
 def _judge_finding(finding: Finding) -> Verdict:
     if finding.kind in _NOT_READ:
         return Verdict.NOT_READ
+    if finding.kind is FindingKind.UNKNOWN_POOL:
+        return Verdict.OK  # the tag may name a pool of another stack
     if finding.held:
         return Verdict.HELD
     return Verdict.DRIFT if finding.drift else Verdict.FINDINGS
