@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
+from fleet53.domain.words import some
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership
 
@@ -136,7 +137,7 @@ def _hold(deletion: DeleteRecord, situation: Situation, guard: Guard, *, absent:
     It need not have lasted: a pool that is gone is no event that may have been lost about one of its members.
     """
     if situation.faults:
-        faulty = ", ".join(fault.name for fault in situation.faults)
+        faulty = some([fault.name for fault in situation.faults])
         return f"held: it may be a record of a pool that is not valid now ({faulty})"
     if deletion.instance_id is not None:
         return guard.why_held((None, deletion.instance_id), absent=absent, in_dns=in_dns)

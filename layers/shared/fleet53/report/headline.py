@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.words import some
 from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _TITLES: Final[Mapping[Verdict, str]] = {
     Verdict.SOME_UNHEALTHY: "Some members unhealthy",
     Verdict.OK: "In sync and healthy",
 }
-_NAMED: Final = 5
-"""How many pools a sentence names."""
 
 
 def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
@@ -51,7 +50,7 @@ def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]
     yield from (TROUBLE[verdict].format(_name(pools[verdict], name)) for verdict in troubled)
     unread = [finding.pool for finding in report.findings if finding.kind in NOT_LOOKED_AT]
     if unread:
-        yield f"NOT LOOKED AT: {_some([name(pool) if pool else 'a hosted zone' for pool in unread])}."
+        yield f"NOT LOOKED AT: {some([name(pool) if pool else 'a hosted zone' for pool in unread])}."
     drift, held = len(report.drift), sum(finding.held for finding in report.findings)
     if held:
         yield f"WITHDRAWALS HELD: {held} until you decide."
@@ -85,15 +84,10 @@ def _count(number: int, what: str) -> str:
 
 def _name(pools: list[PoolReport], name: Callable[[str], str]) -> str:
     """Return the pools with their names in DNS, and how many of their members are healthy where they have any."""
-    return _some(
+    return some(
         [
             f"{name(pool.name)} ({name(pool.record_name)}"
             f"{f', {pool.healthy} of {pool.in_dns} healthy' if pool.in_dns else ''})"
             for pool in pools
         ]
     )
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

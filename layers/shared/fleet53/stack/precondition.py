@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.ids import InstanceId, ZoneId
+from fleet53.domain.words import some
 from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from fleet53.domain.record import Record
 
 SUPPORTED: Final = "aws"
-_NAMED: Final = 5
-"""How many places or instances a refusal names."""
 _UNCHANGED: Final = "Nothing was changed."
 
 
@@ -97,10 +96,10 @@ class Update:
             return None
         keep = []
         if names := sorted({name for name, _ in found} - after.names):
-            keep.append(f"{_some(names)} in AllowedRecordNames")
+            keep.append(f"{some(names)} in AllowedRecordNames")
         if zone_ids := sorted({zone_id for _, zone_id in found} - after.zone_ids):
-            keep.append(f"{_some(zone_ids)} in AllowedZoneIds")
-        places = _some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
+            keep.append(f"{some(zone_ids)} in AllowedZoneIds")
+        places = some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
         return (
             f"{found.total()} records of this stack remain where it could not change them any more: {places}. Keep "
             f"{' and '.join(keep)} until they are withdrawn, then update the stack again. {_UNCHANGED}"
@@ -124,7 +123,7 @@ class Update:
         ]
         if not missing:
             return None
-        named = _some(sorted(missing))
+        named = some(sorted(missing))
         return (
             f"{len(missing)} instances with records of this stack would be no members any more: {named}. First tag "
             f"them so that {after.tag_key} names their pools, with {after.first_pool} for the first one. Leave "
@@ -152,8 +151,3 @@ class Update:
             return self._ours(zone_id)
         except ZoneUnreadableError:
             return ()
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import FindingKind
+from fleet53.domain.words import some
 from fleet53.planning.changes import DeleteCheck, DeleteRecord
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 type Deletion = DeleteRecord | DeleteCheck
 
 _BECAUSE: Final = "its stack is deleted"
-_NAMED: Final = 5
-"""How many of the records and checks that are left a reason names. The log names all."""
 
 
 @dataclass(slots=True)
@@ -100,12 +99,7 @@ def describe_left(left: Iterable[Deletion]) -> str:
     parts = []
     if records:
         named = [f"{count} of {place}" for place, count in sorted(records.items())]
-        parts.append(f"{records.total()} records ({_some(named)})")
+        parts.append(f"{records.total()} records ({some(named)})")
     if checks:
-        parts.append(f"{len(checks)} health checks ({_some(sorted(checks))})")
+        parts.append(f"{len(checks)} health checks ({some(sorted(checks))})")
     return " and ".join(parts)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
