@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.ids import InstanceId
+from fleet53.domain.record import ANSWERING
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
 from fleet53.report.model import MemberReport, PoolReport
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from fleet53.planning.changes import Plan
     from fleet53.planning.situation import Situation
 
-_ANSWERS: Final = frozenset({"A", "AAAA", "CNAME"})
-"""The types of record with which a query for an address is answered."""
 _ENDED: Final = frozenset({"shutting-down", "terminated"})
 """The EC2 states of an instance that never comes back. EC2 shows it, with its tags, for about an hour."""
 
@@ -43,7 +42,7 @@ def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, Health
             pending=len(status.pending),
             standby=len(status.standby),
             instances=tuple(members.report(instance_id) for instance_id in sorted(status.members | status.in_dns)),
-            answered=any(record.type in _ANSWERS for record in situation.records[status.pool]),
+            answered=any(record.type in ANSWERING for record in situation.records[status.pool]),
         )
 
 

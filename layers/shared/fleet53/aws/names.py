@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.domain.ids import CheckId, InstanceId
-    from fleet53.planning.situation import Place
+    from fleet53.domain.pool import Place
 
 KNOWN: Final = timedelta(hours=1)
 """How long a sweep tells at which names our records are. Only a pool that moves away and back meanwhile escapes it."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from fleet53.config.pools import Allowed, FirstPool
-    from fleet53.domain.ids import PoolName, ZoneId
-    from fleet53.domain.pool import Pool
+    from fleet53.domain.ids import PoolName
+    from fleet53.domain.pool import Place, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Declared:
 
     pools: tuple[Pool, ...] = ()
     faults: tuple[PoolFault, ...] = ()
-    contested: Mapping[tuple[ZoneId, str], Mapping[str, Pool]] = field(default_factory=dict)
+    contested: Mapping[Place, Mapping[str, Pool]] = field(default_factory=dict)
 
-    def settled(self, tags: Mapping[tuple[ZoneId, str], Iterable[frozenset[PoolName]]]) -> Declared:
+    def settled(self, tags: Mapping[Place, Iterable[frozenset[PoolName]]]) -> Declared:
         """Return all pools without contested places.
 
         `tags` are, for each contested place, the pools that each instance with a record of ours there has in its tag.
@@ -58,7 +58,7 @@ def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
     without a parameter. Of several pools at one place at most one is served: Note [One place, one pool].
     """
     faults: list[PoolFault] = []
-    claims: dict[tuple[ZoneId, str], dict[str, Pool]] = {}
+    claims: dict[Place, dict[str, Pool]] = {}
     for parameter, text in sorted(parameters.items()):
         read = read_pool(parameter, text)
         if isinstance(read, PoolFault):
@@ -66,13 +66,13 @@ def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
         elif (because := allowed.why_not(read)) is not None:
             faults.append(_at_its_place(PoolFault(read.name, f"{parameter}: {because}"), allowed.first))
         else:
-            claims.setdefault((read.zone_id, read.record_name), {})[parameter] = read
+            claims.setdefault(read.place, {})[parameter] = read
     first = allowed.first
     placed = first is not None and any(pool.name == first.name for at in claims.values() for pool in at.values())
     if first is not None and first.parameter not in parameters:
         faults.append(_missing(first))
     pools: list[Pool] = []
-    contested: dict[tuple[ZoneId, str], Mapping[str, Pool]] = {}
+    contested: dict[Place, Mapping[str, Pool]] = {}
     for place, claimants in claims.items():
         names = {pool.name for pool in claimants.values()}
         if first is not None and place == (first.zone_id, first.record_name) and (first.name in names or not placed):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fleet53.config.claims import Declared
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import InstanceId, PoolName
-    from fleet53.planning.situation import Place
+    from fleet53.domain.pool import Place
 
 
 def read_declared(settings: Settings, aws: Aws) -> Declared:
@@ -31,11 +31,10 @@ def read_declared(settings: Settings, aws: Aws) -> Declared:
     return declared.settled(tags)
 
 
-def _holders(place: Place, settings: Settings, aws: Aws) -> set[InstanceId]:
+def _holders(place: Place, settings: Settings, aws: Aws) -> frozenset[InstanceId]:
     """Return the instances that hold a record of ours at a place."""
     try:
         records = aws.route53.records_at(*place)
     except ZoneUnreadableError:
-        return set()
-    found = {settings.owner.instance(record.identifier) for record in records}
-    return {instance_id for instance_id in found if instance_id is not None}
+        return frozenset()
+    return settings.owner.instances(record.identifier for record in records)

@@ -31,7 +31,7 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
     So it is with the running instances that have a record of ours, whatever their tag names. A service that cannot be
     read is noted, because everybody whose fate EC2 alone decides does not depend on it.
     """
-    holders = {situation.owner.instance(record.identifier) for _, record in situation.own_records()}
+    holders = situation.owner.instances(record.identifier for _, record in situation.own_records())
     members = [
         instance
         for instance in situation.instances.values()

@@ -42,7 +42,7 @@ def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, settin
         for change in admissions
         if declared.get(change.pool) != pools[change.pool] or not _holds(change, pools[change.pool], now)
     }
-    moved = any(name not in declared or _place(declared[name]) != _place(pools[name]) for name in again)
+    moved = any(name not in declared or declared[name].place != pools[name].place for name in again)
     return Scope(frozenset(again), sweep=moved) if again else None
 
 
@@ -80,12 +80,8 @@ def _may_be_overtaken(pool: Pool, made: Collection[RecordChange]) -> bool:
 def _is_right(pool: Pool, situation: Situation, aws: Aws) -> bool:
     """Whether the fallback is in DNS exactly if nobody else answers. Records that cannot be read are not right."""
     try:
-        records = aws.route53.records_at(pool.zone_id, pool.record_name)
+        records = aws.route53.records_at(*pool.place)
     except ZoneUnreadableError:
         return False
     found = records_at(replace(situation, records={pool.name: records}), pool)
     return bool(found.members or found.answering) is not bool(found.fallbacks)
-
-
-def _place(pool: Pool) -> tuple[str, str]:
-    return pool.zone_id, pool.record_name

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from fleet53.config.claims import Declared
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import PoolName, ZoneId
-    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.pool import Place, Pool, Zone
     from fleet53.domain.scope import Scope
-    from fleet53.planning.situation import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def read_usable_pools(scope: Scope, settings: Settings, aws: Aws) -> UsablePools
 
 
 def _unserved(scope: Scope, declared: Declared) -> Iterator[Place]:
-    served = {(pool.zone_id, pool.record_name) for pool in declared.pools}
+    served = {pool.place for pool in declared.pools}
     for fault in declared.faults:
         if fault.zone_id is None or fault.record_name is None or not scope.covers(fault.name):
             continue

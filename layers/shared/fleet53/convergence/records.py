@@ -43,12 +43,11 @@ class FoundRecords:
     blind: bool = False
     denied: Mapping[PoolName | None, str] = field(default_factory=dict)
 
-    def holders(self, owner: Owner) -> set[InstanceId]:
+    def holders(self, owner: Owner) -> frozenset[InstanceId]:
         """Return the instances that hold one of the owner's records."""
         records = [record for found in self.at_pools.values() for record in found]
         records += [orphan.record for orphan in self.orphans]
-        holders = {owner.instance(record.identifier) for record in records}
-        return {holder for holder in holders if holder is not None}
+        return owner.instances(record.identifier for record in records)
 
 
 def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
@@ -61,7 +60,7 @@ def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundReco
     denied: dict[PoolName | None, str] = {}
     for pool in usable.pools:
         try:
-            found[pool.name] = aws.route53.records_at(pool.zone_id, pool.record_name)
+            found[pool.name] = aws.route53.records_at(*pool.place)
         except ZoneUnreadableError as error:
             faults.append(unreadable_zone(pool, error))
             if is_denied(error):

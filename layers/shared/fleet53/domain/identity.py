@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.domain.ids import InstanceId, PoolName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from fleet53.domain.health_check import CheckConfig
@@ -60,6 +60,10 @@ class Owner:
         """Return the instance id of a SetIdentifier of ours; None if it is the fallback's, or not ours."""
         holder = self.holder(identifier)
         return None if holder is None or holder == FALLBACK else InstanceId(holder)
+
+    def instances(self, identifiers: Iterable[str | None]) -> frozenset[InstanceId]:
+        """Return the instance ids of those SetIdentifiers that are ours and no fallback's."""
+        return frozenset(each for each in map(self.instance, identifiers) if each is not None)
 
     def references(
         self,

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import IPAddress, PoolName, ZoneId
 
 
+type Place = tuple[ZoneId, str]
+"""A hosted zone and a DNS name in it."""
+
+
 class AddressType(StrEnum):
     """Which address of an instance a pool answers with."""
 
@@ -56,6 +60,11 @@ class Pool:
     check: CheckSettings | None = None
     admit_when: AdmitWhen = AdmitWhen.HEALTHY
     fallback: IPAddress | None = None
+
+    @property
+    def place(self) -> Place:
+        """The hosted zone and the name in it."""
+        return self.zone_id, self.record_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,10 @@ class RecordType(StrEnum):
 
     A = "A"
     AAAA = "AAAA"
+
+
+ANSWERING: Final = frozenset({*RecordType, "CNAME"})
+"""The types of record with which a query for an address is answered."""
 
 
 @dataclass(frozen=True, slots=True)

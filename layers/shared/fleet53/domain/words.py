@@ -1,4 +1,4 @@
-"""Words: how a list is written in a sentence."""
+"""Words: how a list and a number of things are written in a sentence."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def some(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things, with the plural where there is not one."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

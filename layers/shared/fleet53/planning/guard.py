@@ -6,10 +6,10 @@ rests on absence (an id that EC2 does not know, a tag or a pool that was deleted
 
 Note [Held stays held]: members that are held do not pass because others have come back since, although their share is
 small then. There is no state of our own that remembers them, but a chain of messages that names them, and that is
-renewed while they are absent (requeue.py). In a run that knows of it, they are held whatever their share is. A run that
-does not know of it must not withdraw them either. So in a pool of four or more, an absence of which no event tells has
-to last before it counts: it is a message of its own chain that withdraws the member. Both chains are due at the same
-moments, so a run has both messages before the absence has lasted, and drops the second chain.
+renewed while they are absent (reconcile/absent.py). In a run that knows of it, they are held whatever their share is. A
+run that does not know of it must not withdraw them either. So in a pool of four or more, an absence of which no event
+tells has to last before it counts: it is a message of its own chain that withdraws the member. Both chains are due at
+the same moments, so a run has both messages before the absence has lasted, and drops the second chain.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _stands(instance: Instance, record: Record, pool: Pool, situation: Situation
     own = {str(address) for address in instance.all_addresses}
     types = {record.type}.intersection(pool.address.record_types) or set(pool.address.record_types)
     return any(
-        (zone_id, other.name) == (pool.zone_id, pool.record_name)
+        (zone_id, other.name) == pool.place
         and other.identifier == record.identifier
         and other.type in types
         and own.issuperset(other.values)

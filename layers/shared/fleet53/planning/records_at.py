@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.domain.identity import FALLBACK
 from fleet53.domain.pool import AddressType
-from fleet53.domain.record import Record, RecordType
+from fleet53.domain.record import ANSWERING, Record, RecordType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ class RecordsAtName:
     @property
     def answered_by_others(self) -> bool:
         """Whether a foreign record answers queries for an address at the name."""
-        return any(record.type in {*RecordType, "CNAME"} for record in self.foreign)
+        return any(record.type in ANSWERING for record in self.foreign)
 
     @property
     def answering(self) -> tuple[Record, ...]:
@@ -46,10 +46,11 @@ class RecordsAtName:
 
         Fallbacks of other stacks do not count: two stacks would each wait for the other's.
         """
-        types = (*RecordType, "CNAME")
         ends = f"/{FALLBACK}"
         return tuple(
-            record for record in self.foreign if record.type in types and not (record.identifier or "").endswith(ends)
+            record
+            for record in self.foreign
+            if record.type in ANSWERING and not (record.identifier or "").endswith(ends)
         )
 
     def blocker(self, record_type: RecordType) -> str | None:

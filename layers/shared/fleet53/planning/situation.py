@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
     from fleet53.domain.instance import Instance
-    from fleet53.domain.pool import Pool, Zone
+    from fleet53.domain.pool import Place, Pool, Zone
     from fleet53.domain.record import Record
-
-
-type Place = tuple[ZoneId, str]
-"""A hosted zone and a DNS name in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ class Situation:
     @property
     def places(self) -> frozenset[Place]:
         """The places of all valid pools."""
-        return frozenset((pool.zone_id, pool.record_name) for pool in self.valid)
+        return frozenset(pool.place for pool in self.valid)
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return the membership of the instance in `pool`, with its reason."""

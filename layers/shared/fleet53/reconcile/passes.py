@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import CheckId, PoolName
     from fleet53.domain.log import Log
+    from fleet53.domain.pool import Place
     from fleet53.planning.changes import DeleteCheck, Plan, PoolStatus
     from fleet53.planning.guard import Guard
-    from fleet53.planning.situation import Place, Situation
+    from fleet53.planning.situation import Situation
     from fleet53.reconcile.outcome import MessageId, Outcome
 
 _ATTEMPTS: Final = 4
@@ -136,16 +137,15 @@ def _remember(situation: Situation, plan: Plan, run: Run) -> None:
     for zone_id, record in situation.own_records():
         if record.check_id is not None:
             named_at[record.check_id].add((zone_id, record.name))
-    former = {situation.owner.instance(orphan.record.identifier) for orphan in situation.orphans}
-    ids = frozenset(instance_id for instance_id in former if instance_id is not None)
-    run.aws.names.note(situation.places, named_at, ids, now=run.now())
+    former = situation.owner.instances(orphan.record.identifier for orphan in situation.orphans)
+    run.aws.names.note(situation.places, named_at, former, now=run.now())
 
 
 def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
     """Whether the plan's checks can be deleted without another sweep: Note [Sweep before deletions]."""
     if situation.swept:
         return True
-    here = {(pool.zone_id, pool.record_name) for pool in situation.pools}
+    here = {pool.place for pool in situation.pools}
     check_ids = [change.check_id for change in plan.delete_checks]
     return not check_ids or run.aws.names.only_at(here, check_ids, situation.places, now=run.now())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fleet53.domain.words import some
+from fleet53.domain.words import count, some
 from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 
 if TYPE_CHECKING:
@@ -69,17 +69,13 @@ def title(report: Report) -> str:
         case Verdict.NOT_READ:
             return "In sync, as far as could be read" if report.in_sync else "Not everything could be read"
         case Verdict.HELD:
-            return f"{_count(held, 'withdrawal')} held: decide"
+            return f"{count(held, 'withdrawal')} held: decide"
         case Verdict.DRIFT:
             return f"{drift} drifted"
         case Verdict.FINDINGS:
-            return f"In sync, with {_count(len(report.findings), 'finding')}"
+            return f"In sync, with {count(len(report.findings), 'finding')}"
         case verdict:
             return _TITLES[verdict]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _name(pools: list[PoolReport], name: Callable[[str], str]) -> str:

@@ -12,6 +12,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.health_check import HEALTHY_ABOVE
+from fleet53.domain.words import count
 from fleet53.report.entries import entries_of
 from fleet53.report.headline import STATES, headlines
 from fleet53.report.verdict import NOT_LOOKED_AT
@@ -97,7 +98,7 @@ def _verdict(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
     yield from headlines(report, name)
     others = len(report.findings) - len(report.drift)
     if others:
-        yield f"{_count(others, 'finding')} that a repair does not fix."
+        yield f"{count(others, 'finding')} that a repair does not fix."
     yield "A repair is queued." if report.queued else "Nothing is queued."
     if not report.whole:
         yield "Not all pools were looked at."
@@ -163,13 +164,9 @@ def _quota_rows(report: Report) -> Iterator[Row]:
 def _cost(report: Report) -> str:
     cost = report.cost
     return (
-        f"Cost a month: {_count(cost.checks, 'health check')} about ${cost.usd_a_month:.2f}; metrics, alarms and the "
+        f"Cost a month: {count(cost.checks, 'health check')} about ${cost.usd_a_month:.2f}; metrics, alarms and the "
         f"dashboard about ${cost.monitoring_usd_a_month:.2f}, less CloudWatch's free tier."
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _time(at: datetime) -> str:
