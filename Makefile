@@ -13,9 +13,9 @@ export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded unchanged, so Python keeps its byte code elsewhere (docs/decisions/0011).
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test artifact coverage screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage compare screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test artifact coverage screenshots fix check build bench live deploy
+.PHONY: help demo lab audit test artifact coverage compare screenshots fix check build bench live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -45,6 +45,11 @@ artifact: build  ## sam build, then test what was built under AWS's own runtime
 # by half: docs/decisions/0010-coverage-is-a-run-of-its-own.md.
 coverage: $(READY)  ## unit and functional tests with the gate on branch coverage
 	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 --cov --cov-branch tests/unit tests/functional
+
+# CI never runs this: it needs npm, and the lab checks every request of every other test by the same rules.
+compare: $(READY)  ## compare the lab's IAM with an independent evaluator; needs Node.js
+	@npm --prefix tests/compare ci --silent
+	@$(BIN)/pytest tests/compare
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures

@@ -91,6 +91,16 @@ class Faults:
         finally:
             self._invoked = before
 
+    @contextlib.contextmanager
+    def meanwhile(self) -> Iterator[None]:
+        """Tell that somebody else makes the requests in the middle of an invocation, for as long as this is entered."""
+        before, self._invoked = self._invoked, False
+        try:
+            with self.permissions.acting(None):
+                yield
+        finally:
+            self._invoked = before
+
     def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
         """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None."""
         if not self._invoked:
@@ -117,22 +127,29 @@ class Faults:
                 return _refusal(client, operation, refused)
 
 
+_AS_JSON: Final = frozenset({"json", "rest-json"})
 _THROTTLING: Final = {"ec2": ("RequestLimitExceeded", 503), "sqs": ("RequestThrottled", 403)}
 """How services whose throttling is not `Throttling` or `ThrottlingException` answer (API references, Common Errors)."""
+
+
+def denial(client: Any, message: str) -> Refused:
+    """Return how the service of a client says that IAM does not allow a request."""
+    model = client.meta.service_model
+    protocol = model.resolved_protocol
+    if model.service_name == "ec2":
+        return _written(protocol, "UnauthorizedOperation", message, int(HTTPStatus.FORBIDDEN))
+    if protocol in _AS_JSON:
+        return _written(protocol, "AccessDeniedException", message, int(HTTPStatus.BAD_REQUEST))
+    return _written(protocol, "AccessDenied", message, int(HTTPStatus.FORBIDDEN))
 
 
 def _refusal(client: Any, operation: str, fault: Fault) -> Refused:
     model = client.meta.service_model
     service, protocol = model.service_name, model.resolved_protocol
-    as_json = protocol in {"json", "rest-json"}
-    message = f"User is not authorized to perform: {service}:{operation}"
+    as_json = protocol in _AS_JSON
     match fault:
-        case Fault.DENIED if service == "ec2":
-            code, status = "UnauthorizedOperation", int(HTTPStatus.FORBIDDEN)
-        case Fault.DENIED if as_json:
-            code, status = "AccessDeniedException", int(HTTPStatus.BAD_REQUEST)
         case Fault.DENIED:
-            code, status = "AccessDenied", int(HTTPStatus.FORBIDDEN)
+            return denial(client, f"User is not authorized to perform: {service}:{operation}")
         case Fault.THROTTLED:
             usual = "ThrottlingException" if as_json else "Throttling", int(HTTPStatus.BAD_REQUEST)
             code, status = _THROTTLING.get(service, usual)

@@ -26,30 +26,36 @@ class Request:
 
 @dataclass(slots=True)
 class Permissions:
-    """What each function may do. Requests that no function makes are allowed."""
+    """What each function may do. Requests that no function makes are allowed.
 
-    _statements: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    _acting: str | None = None
+    `statements` are those of each function's role. `function` makes the present requests. `refused` has each request
+    that was not allowed, with its function.
+    """
+
+    function: str | None = None
+    refused: list[tuple[str, Request]] = field(default_factory=list)
+    statements: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     def grant(self, function: str, statements: Iterable[Mapping[str, Any]]) -> None:
         """Replace what a function may do by these policy statements."""
-        self._statements[function] = tuple(statements)
+        self.statements[function] = tuple(statements)
 
     @contextlib.contextmanager
-    def acting(self, function: str) -> Iterator[None]:
-        """Tell that a function makes the requests for as long as this is entered."""
-        before, self._acting = self._acting, function
+    def acting(self, function: str | None) -> Iterator[None]:
+        """Tell that a function, or nobody's function, makes the requests for as long as this is entered."""
+        before, self.function = self.function, function
         try:
             yield
         finally:
-            self._acting = before
+            self.function = before
 
     def refusal(self, request: Request) -> str | None:
         """Return how AWS says that the request is not allowed, or None where it is."""
-        if self._acting is None or any(_allows(each, request) for each in self._statements.get(self._acting, ())):
+        if self.function is None or any(_allows(each, request) for each in self.statements.get(self.function, ())):
             return None
+        self.refused.append((self.function, request))
         return (
-            f"User: {self._acting} is not authorized to perform: {request.action} on resource: {request.resource} "
+            f"User: {self.function} is not authorized to perform: {request.action} on resource: {request.resource} "
             f"because no identity-based policy allows the {request.action} action"
         )
 

@@ -21,15 +21,18 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.retries import quota
 
+from lab.faults import denial
 from lab.moto import requests
+from lab.moto.permission import request_of
 from lab.route53.http import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from botocore.awsrequest import AWSPreparedRequest
 
-    from lab.faults import Faults
+    from lab.faults import Faults, Refused
+    from lab.iam import Permissions
     from lab.route53.api import Route53
 
 _MOTO: Final = "aws.invalid"
@@ -47,6 +50,12 @@ class _Body(io.BytesIO):
         yield self.read()
 
 
+class _Asked(threading.local):
+    """The parameters of the call that a thread makes, in boto3's names and shapes."""
+
+    parameters: Mapping[str, Any]
+
+
 class _Account:
     """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab.
 
@@ -57,6 +66,11 @@ class _Account:
         self.route53: Route53 | None = None
         self.faults: Faults | None = None
         self._protocol = Protocol()
+        self._asked = _Asked()
+
+    def note(self, params: Mapping[str, Any], **_: object) -> None:
+        """Remember what the call asks that this thread makes: the request that follows is written for the wire."""
+        self._asked.parameters = params
 
     def answer(self, client: Any, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
         """Answer a request of a client of botocore's, in place of its HTTP session."""
@@ -68,7 +82,10 @@ class _Account:
         permissions = None
         if self.faults is not None:
             permissions = self.faults.permissions
-            refused = self.faults.meet(client, event_name.rpartition(".")[2], request.url, body)
+            operation = event_name.rpartition(".")[2]
+            refused = self.faults.meet(client, operation, request.url, body)
+            if refused is None and host == _MOTO:
+                refused = self._why_denied(client, operation, permissions)
             if refused is not None:
                 headers = {"Content-Type": refused.content_type}
                 return _response(request.url, refused.status, headers, refused.body)
@@ -79,6 +96,14 @@ class _Account:
         target = request.url.removeprefix(f"http://{_ROUTE53}")
         answered = self._protocol.answer(self.route53, request.method, target, body, permissions)
         return _response(request.url, answered.status, answered.headers, answered.body)
+
+    def _why_denied(self, client: Any, operation: str, permissions: Permissions) -> Refused | None:
+        """Return a refusal if the policies of the function that asks do not allow a request to moto."""
+        if permissions.function is None:
+            return None
+        service = client.meta.service_model.service_name
+        because = permissions.refusal(request_of(service, operation, self._asked.parameters))
+        return None if because is None else denial(client, because)
 
 
 def _text(value: bytes | str) -> str:
@@ -113,6 +138,7 @@ def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
     with patch.object(quota, "RetryQuota", _Quota):
         client = _make(session, *arguments, **settings)
     client.meta.events.register_first("choose-signer", _do_not_sign)
+    client.meta.events.register("before-parameter-build", _account().note)
     client.meta.events.register("before-send", functools.partial(_account().answer, client))
     return client
 
@@ -131,7 +157,7 @@ def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
 def answering(route53: Route53, faults: Faults) -> Iterator[None]:
     """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults.
 
-    Route 53 refuses what the policies of the function that asks do not allow.
+    What the policies of the function that asks do not allow is refused.
     """
     for each in _QUOTAS:
         each.release(quota.RetryQuota.INITIAL_CAPACITY)

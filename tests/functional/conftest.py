@@ -18,6 +18,10 @@ MONDAY_NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    """Return a lab with a stack of its own and one pool, `web`, at app.example.com."""
+    """Return a lab with a stack of its own and one pool, `web`, at app.example.com.
+
+    The template allows the functions all that they ask of AWS. A test in which it does not clears the list.
+    """
     with Lab(start=MONDAY_NOON) as lab:
         yield lab
+        assert lab.faults.permissions.refused == []

@@ -33,7 +33,8 @@ def before_each(
 
     def interrupted(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if asked == operation:
-            act(parameters)
+            with lab.faults.meanwhile():
+                act(parameters)
         return answer(asked, parameters)
 
     monkeypatch.setattr(lab.route53, "call", interrupted)

@@ -203,6 +203,21 @@ def test_an_action_that_a_sweep_found_earlier_does_not_complete_the_next_one(
     assert line["because"].startswith("another scaling activity of the instance began at ")
 
 
+def return_to_warm_pool(lab: Lab, instance_id: str) -> None:
+    """Complete an instance's launch, let it go back to the warm pool, and let it leave that again."""
+    lab.client("autoscaling").complete_lifecycle_action(
+        AutoScalingGroupName=GROUP,
+        LifecycleHookName="fleet53-launch",
+        LifecycleActionResult="CONTINUE",
+        InstanceId=instance_id,
+    )
+    for wanted in (0, 0, 0, 1, 1, 1, 1):
+        resize(lab, wanted)
+        lab.clock.advance(1)
+        lab.scaling.advance()
+    assert state_of(lab, instance_id) == "Pending:Wait"
+
+
 def test_an_instance_that_leaves_the_warm_pool_while_a_sweep_looks_is_not_completed(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,17 +234,8 @@ def test_an_instance_that_leaves_the_warm_pool_while_a_sweep_looks_is_not_comple
         nonlocal moved
         if transition is None and not moved:  # DescribeLifecycleHooks, after the states were read
             moved = True
-            lab.client("autoscaling").complete_lifecycle_action(
-                AutoScalingGroupName=GROUP,
-                LifecycleHookName="fleet53-launch",
-                LifecycleActionResult="CONTINUE",
-                InstanceId=instance_id,
-            )
-            for wanted in (0, 0, 0, 1, 1, 1, 1):
-                resize(lab, wanted)
-                lab.clock.advance(1)
-                lab.scaling.advance()
-            assert state_of(lab, instance_id) == "Pending:Wait"
+            with lab.faults.meanwhile():
+                return_to_warm_pool(lab, instance_id)
         return hooks_of(hooks, group, transition)
 
     monkeypatch.setattr(Hooks, "of", of)

@@ -185,7 +185,8 @@ def intercept(
     answer = lab.route53.call
 
     def call(asked: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        instead = act(parameters) if asked == operation else None
+        with lab.faults.meanwhile():
+            instead = act(parameters) if asked == operation else None
         return answer(asked, parameters) if instead is None else instead
 
     monkeypatch.setattr(lab.route53, "call", call)

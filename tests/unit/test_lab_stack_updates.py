@@ -30,7 +30,7 @@ def parameters(lab: Lab) -> list[str]:
 
 def may_change(lab: Lab, name: str) -> bool:
     """Tell whether the reconciler's policies allow it now to change a name in the lab's zone."""
-    statements = lab.faults.permissions._statements["ReconcilerFunction"]
+    statements = lab.faults.permissions.statements["ReconcilerFunction"]
     (found,) = (each for each in statements if each["Sid"] == "ChangeAllowedRecords")
     return (
         name in found["Condition"]["ForAllValues:StringEquals"]["route53:ChangeResourceRecordSetsNormalizedRecordNames"]
