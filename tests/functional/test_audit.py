@@ -217,6 +217,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
         "owner": OWNER,
         "in_sync": False,
         "verdict": "drift",
+        "headline": ["NOT IN SYNC: 1 drifted.", "Some members are unhealthy: web (app.example.com, 1 of 2 healthy)."],
         "pools": [
             {
                 "name": "web",
@@ -237,6 +238,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
                 "record_name": None,
                 "health_check_id": check_of(lab, first),
                 "held": False,
+                "drift": True,
             }
         ],
         "summary": {"check-mismatch": 1},

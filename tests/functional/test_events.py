@@ -216,6 +216,17 @@ def test_an_audit_that_finds_no_drift_tells_nothing(lab: Lab) -> None:
     assert told(lab) == []
 
 
+def test_an_audit_that_is_only_to_be_looked_at_tells_nothing_and_writes_no_metrics(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    told(lab)
+    assert lab.audit({"publish": False})["summary"] == {"missing-record": 1}
+
+    assert told(lab) == []
+    assert lab.invocations[-1].metrics == ()
+    assert [line["report"]["in_sync"] for line in log_lines(lab, "audit")][-1] is False
+
+
 def test_a_pool_that_loses_its_last_member_and_gets_another_one_is_told(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     told(lab)
