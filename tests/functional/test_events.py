@@ -292,6 +292,26 @@ def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:
     assert log_lines(lab, "event not sent") == []
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"Arn": QUEUE},
+        {"Arn": "arn:aws:sns:eu-west-1:123456789012:others"},
+        {"Arn": "arn:aws:logs:eu-west-1:123456789012:log-group:others"},
+        {"Arn": QUEUE, "InputPath": "$.detail"},
+    ],
+)
+def test_a_rule_whose_target_gets_nothing_makes_no_event_fail(lab: Lab, target: dict[str, str]) -> None:
+    events = lab.client("events")
+    events.put_rule(Name="theirs", EventPattern=json.dumps({"source": ["fleet53"]}))
+    events.put_targets(Rule="theirs", Targets=[{"Id": "theirs"} | target])
+    admitted(lab, 1)
+
+    assert ("theirs", target["Arn"]) in lab.bus.dropped
+    assert "Instance Admitted" in {each["detail-type"] for each in lab.bus.sent}
+    assert [*log_lines(lab, "events not sent"), *log_lines(lab, "event not sent")] == []
+
+
 def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) -> None:
     lab.bus.refusals = 1000
     (web,) = admitted(lab, 1)
