@@ -15,7 +15,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test artifact coverage compare screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit test artifact coverage compare screenshots fix check build bench live deploy
+.PHONY: help demo lab audit status test artifact coverage compare screenshots fix check build bench live deploy
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -27,13 +27,16 @@ demo: $(LAB)  ## set up what is needed, then tell the story of two servers
 lab: $(LAB)  ## leave the whole system running on this machine; Ctrl-C ends it
 	@$(BIN)/python -m lab
 
-ifeq ($(MAKECMDGOALS)$(STACK),audit)
-$(error Which stack? Say it: make audit STACK=fleet53)
+ifneq ($(filter $(MAKECMDGOALS)$(STACK),audit status),)
+$(error Which stack? Say it: make $(MAKECMDGOALS) STACK=fleet53)
 endif
 
 # make passes STACK and EVENT to the shell as environment variables, so quotes in them are safe here.
 audit: $(READY)  ## ask a stack what is wrong; STACK=fleet53, optionally EVENT='{"repair": true}'
 	@$(BIN)/python tools/audit.py "$$STACK" $${EVENT:+"$$EVENT"}
+
+status: $(READY)  ## show on one screen how a stack is, the worst first; STACK=fleet53, optionally WATCH=30 (seconds)
+	@$(BIN)/python -m tools.status "$$STACK" $${WATCH:+--watch "$$WATCH"}
 
 test: $(READY)  ## set up what is needed, then run every test of the sources; or some: TESTS=tests/unit
 	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 $(TESTS)

@@ -109,7 +109,8 @@ class Stage:
         """
         began, give_up = self.lab.clock.now(), time.monotonic() + timeout
         told: tuple[str, ...] = ()
-        spinner = Spinner("dots", Text(f"waiting: {expected}", style="dim"))
+        waiting = Text(f"waiting: {expected}", style="dim", no_wrap=True, overflow="ellipsis")
+        spinner = Spinner("dots", waiting)
         # While a handler runs, the lab redirects sys.stdout; the spinner must not redirect it as well.
         with Spinning(spinner, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False):
             while True:
@@ -120,7 +121,7 @@ class Stage:
                 seen = (state or self.state)()
                 for line in seen:
                     if line not in told:
-                        self.console.print(Text(f"  {passed:4.0f} s  {line}", style="dim"), soft_wrap=True)
+                        self.console.print(Text(timed(passed, line, self.console.width), style="dim"), soft_wrap=True)
                 told = seen
                 if done:
                     return passed
@@ -146,6 +147,11 @@ class Stage:
         logged = [line for each in self.lab.invocations for line in each.logs if "because" in line]
         last = [f"{line['message']}: {line['because']}" for line in logged[-3:]]
         return "".join(f"\n{line}" for line in (*errors[-1:], *last))
+
+
+def timed(seconds: float, line: str, width: int) -> str:
+    """Return a line with its time before it; where a terminal is narrow, it goes on in the next line between words."""
+    return textwrap.fill(line, width, initial_indent=f"  {seconds:4.0f} s  ", subsequent_indent=" " * 10)
 
 
 def expect(claim: str, *, true: bool, seen: object) -> None:

@@ -17,12 +17,18 @@ import argparse
 import json
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FUNCTION: Final = "AuditFunction"
 """The function's logical id in the template."""
@@ -38,16 +44,18 @@ CODES: Final = {
 }
 """The exit code for each verdict. Every other verdict needs a person."""
 ATTENTION: Final = 5
+INTERRUPTED: Final = 130
+"""The exit code of a program that Ctrl-C ended."""
 _WAIT: Final = Config(read_timeout=330, retries={"total_max_attempts": 1})
 """The function may take five minutes, and a second invocation would not bring the first one's answer."""
 
 
-class WrongEventError(Exception):
-    """The event is not one that the audit takes; the message is one line that says why."""
+class NoReportError(Exception):
+    """There is no report; the message is one line that says why, and `code` is the exit code."""
 
-
-class UnreachedError(Exception):
-    """The audit could not be asked; the message is one line that says why."""
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +76,57 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         event = read_event(arguments.event)
-        if sys.stderr.isatty():
-            sys.stderr.write(f"Auditing {arguments.stack}, which takes some seconds \N{HORIZONTAL ELLIPSIS}\n")
-        answer = ask(arguments.stack, event)
-    except WrongEventError as error:
-        return complain(str(error), WRONG)
-    except UnreachedError as error:
-        return complain(str(error), FAILED)
+        with progress() as tell:
+            verdict, report = audited(arguments.stack, event, tell)
+    except NoReportError as error:
+        return complain(str(error), error.code)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    sys.stdout.write(report if isinstance(report, str) else json.dumps(report, indent=2) + "\n")
+    return exit_code(verdict)
+
+
+def audited(stack: str, event: dict[str, Any], tell: Callable[[str], None]) -> tuple[str, Any]:
+    """Return the verdict of a stack's audit, and the report in the form that the event asks for.
+
+    `tell` is told what is waited for. Raises NoReportError.
+    """
+    try:
+        answer = ask(stack, event, tell)
     except (BotoCoreError, ClientError) as error:
-        return complain(f"stack {arguments.stack}: {error}", FAILED)
+        raise NoReportError(f"stack {stack}: {error}") from None
     if answer.failed:
         wrong = isinstance(answer.value, dict) and answer.value.get("errorType") == "NotUnderstoodError"
-        return complain(f"the audit failed: {describe(answer.value)}", WRONG if wrong else FAILED)
-    report = answer.value["report"]
-    sys.stdout.write(report if isinstance(report, str) else json.dumps(report, indent=2) + "\n")
-    return CODES.get(answer.value["verdict"], ATTENTION)
+        raise NoReportError(f"the audit failed: {describe(answer.value)}", WRONG if wrong else FAILED)
+    return answer.value["verdict"], answer.value["report"]
+
+
+def exit_code(verdict: str) -> int:
+    """Return the exit code that says a verdict."""
+    return CODES.get(verdict, ATTENTION)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Show on a terminal what is waited for and for how long, until left; elsewhere show nothing.
+
+    It yields the function that is told what is waited for.
+    """
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task("")
+        yield lambda text: shown.update(task, description=one_line(text))
+
+
+def one_line(text: str) -> str:
+    """Return text as one line without anything that a terminal obeys."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
 
 
 def complain(message: str, code: int) -> int:
     """Write one line to standard error and return the exit code."""
-    line = " ".join(message.split())
-    sys.stderr.write("".join(each for each in line if each.isprintable()) + "\n")
+    sys.stderr.write(one_line(message) + "\n")
     return code
 
 
@@ -97,20 +135,22 @@ def read_event(text: str) -> dict[str, Any]:
     try:
         event = json.loads(text)
     except ValueError as error:
-        raise WrongEventError(f"the event {text!r} is not JSON: {error}") from None
+        raise NoReportError(f"the event {text!r} is not JSON: {error}", WRONG) from None
     if not isinstance(event, dict):
-        raise WrongEventError(f'the event {text!r} is no JSON object such as {{"repair": true}}')
+        raise NoReportError(f'the event {text!r} is no JSON object such as {{"repair": true}}', WRONG)
     return {"format": "text"} | event | {"verdict": True}
 
 
-def ask(stack: str, event: dict[str, Any]) -> Answer:
+def ask(stack: str, event: dict[str, Any], tell: Callable[[str], None]) -> Answer:
     """Invoke the stack's audit. Raises an AWS error where there is no such stack, or no access to it."""
     # boto3 reads AWS_DEFAULT_REGION only; the AWS CLI reads AWS_REGION as well, and so do Lambda and CI services.
     session = boto3.Session(region_name=os.environ.get("AWS_REGION"))
+    tell(f"Asking CloudFormation for the audit of stack {stack}")
     described = session.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
     name = described["StackResourceDetail"].get("PhysicalResourceId")
     if not name:
-        raise UnreachedError(f"stack {stack}: its {FUNCTION} does not exist yet")
+        raise NoReportError(f"stack {stack}: its {FUNCTION} does not exist yet")
+    tell(f"Waiting for the audit of stack {stack}")
     invoked = session.client("lambda", config=_WAIT).invoke(FunctionName=name, Payload=json.dumps(event).encode())
     return Answer(json.loads(invoked["Payload"].read()), failed="FunctionError" in invoked)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from fleet53.audit.publish import publish
+from fleet53.audit.publish import publish, write_log
 from fleet53.audit.request import read_request
 from fleet53.audit.run import audit
 from fleet53.aws.clients import Clients
@@ -28,7 +28,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
     connection = clients.connect(os.environ, context)
     request = read_request(event)
     report = audit(request, connection.settings, connection.aws, logger, now=connection.now())
-    publish(report, connection, logger)
+    write_log(report, logger)
+    if request.publish:
+        publish(report, connection, logger)
     written = _write(report, request.format)
     return {"verdict": report.verdict.value, "report": written} if request.verdict else written
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
-from moto.cloudformation.models import Stack, cloudformation_backends
+from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
 from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import EmptyResult
@@ -33,7 +33,23 @@ type Delete = Callable[[str, tuple[str, ...]], bool]
 
 def gaps(delete: Delete) -> tuple[Gap, ...]:
     """Return how moto's CloudFormation is corrected."""
-    return _read_json(), _find_parameters_in_sub(), _delete_in_order(delete)
+    return _read_json(), _find_parameters_in_sub(), _compute_outputs(), _delete_in_order(delete)
+
+
+def _compute_outputs() -> Gap:
+    """Compute a stack's outputs when a change set is executed; moto leaves them as they were.
+
+    Source: CloudFormation API Reference, Stack, Outputs. `aws cloudformation deploy` and SAM execute change sets.
+    """
+    apply_as_moto = ChangeSet.apply
+
+    def apply(change_set: Any) -> None:
+        apply_as_moto(change_set)
+        stack = change_set.stack
+        stack.template, stack.template_dict = change_set.template, change_set.template_dict
+        stack.output_map = stack._create_output_map()  # noqa: SLF001 - as StackChange does
+
+    return Gap(ChangeSet, "apply", apply)
 
 
 def _delete_in_order(delete: Delete) -> Gap:

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.core.utils import utcnow
 from moto.ec2 import utils
-from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+from moto.ec2.models import EC2Backend, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
@@ -28,6 +28,7 @@ def gaps() -> tuple[Gap, ...]:
         _filter_spot_requests(),
         _filter_by_interface(),
         *_list_in_any_order(),
+        _name_default_group(),
     )
 
 
@@ -163,6 +164,23 @@ def _list_in_any_order() -> tuple[Gap, Gap]:
         Gap(Instance, "network_interfaces", property(newest_interface_first)),
         Gap(NetworkInterface, "instance_ipv6_address_list", property(newest_address_first)),
     )
+
+
+def _name_default_group() -> Gap:
+    """Show an instance that was launched without security groups in its VPC's default group; moto shows it in none.
+
+    Source: EC2 User Guide, "Security groups for your EC2 instances"; EC2 API Reference, RunInstances, SecurityGroupId.
+    """
+    run_as_moto = EC2Backend.run_instances
+
+    def run_instances(backend: Any, *args: Any, **given: Any) -> Any:
+        reservation = run_as_moto(backend, *args, **given)
+        for instance in reservation.instances:
+            if not instance.security_groups:
+                instance.security_groups = list(instance.nics[0].group_set)
+        return reservation
+
+    return Gap(EC2Backend, "run_instances", run_instances)
 
 
 class AddressPlan:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import select
 import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -162,10 +168,10 @@ def test_the_audit_is_invoked_by_the_command_that_the_readme_shows(lab: RunningL
     assert [(each["name"], each["members"], each["in_dns"]) for each in report["pools"]] == [("web", 2, 2)]
 
 
-def ran_audit(lab: RunningLab, *words: str) -> subprocess.CompletedProcess[str]:
+def ran_audit(lab: RunningLab, *words: str, target: str = "audit") -> subprocess.CompletedProcess[str]:
     """Run what `make audit` runs, told of nothing but what the lab printed."""
     return subprocess.run(  # noqa: S603 - no shell, and our own command
-        ["make", "--silent", "--assume-old=.venv/.ready", "audit", *words],  # noqa: S607 - the person's own make
+        ["make", "--silent", "--assume-old=.venv/.ready", target, *words],  # noqa: S607 - the person's own make
         cwd=ROOT,
         env=os.environ | lab.environment | {"MAKEFLAGS": ""},
         stdin=subprocess.DEVNULL,
@@ -206,6 +212,49 @@ def test_make_audit_says_in_a_line_that_there_is_no_such_stack(lab: RunningLab) 
     assert said.startswith("stack fleet35: ")
     assert "does not exist" in said
     assert [line for line in makes_own if "Error 1" not in line] == []
+
+
+def test_make_status_shows_the_pools_on_one_screen(lab: RunningLab) -> None:
+    lab.wait_for_addresses(2)
+    ran = ran_audit(lab, "STACK=fleet53", target="status")
+    assert ran.returncode == 0, ran.stderr
+    owner, verdict, _, heads, web = ran.stdout.splitlines()
+    assert owner.startswith("fleet53.eu-west-1.123456789012, ")
+    assert verdict == "In sync and healthy."
+    assert heads.split()[:2] == ["pool", "members"]
+    assert web.split() == ["web", "2", "2", "2", "0", "ok", "app.example.com"]
+
+
+def test_a_watch_draws_on_the_terminals_other_screen_and_leaves_the_last_view(lab: RunningLab) -> None:
+    lab.wait_for_addresses(2)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "tools.status", "fleet53", "--watch", "60"],
+        cwd=ROOT,
+        env=os.environ | lab.environment | {"TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    drawn = b""
+    while b"Asking again in" not in drawn:
+        assert select.select([ours], [], [], TIMEOUT)[0], drawn
+        drawn += os.read(ours, 65_536)
+    watch.send_signal(signal.SIGINT)
+    last = b""
+    with contextlib.suppress(OSError):  # EIO: the other side is closed
+        while more := os.read(ours, 65_536):
+            last += more
+    os.close(ours)
+
+    assert watch.wait(TIMEOUT) == 0
+    _drawn, _, left = last.decode().rpartition("\x1b[?1049l")
+    assert "In sync and healthy." in left
+    assert "Ctrl-C" not in left
+    assert drawn.startswith(b"\x1b[?1049h")
 
 
 def test_the_dashboards_widget_is_shown_at_the_printed_address(lab: RunningLab) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AWS_ONLY: Final = re.compile(r"^make deploy\b|# AWS only$")
 """What docs/runbook.md says needs AWS."""
-IN_THE_LAB: Final = re.compile(r"aws |dig |make audit|sam remote ")
+IN_THE_LAB: Final = re.compile(r"aws |dig |make audit|make status STACK=\w+ +# once|sam remote ")
 """What README.md says works in the lab."""
 
 BASH: Final = r"""
@@ -43,8 +43,8 @@ sys.stdout.write(out), sys.stderr.write(error), sys.exit(code)' "$AWS_SOCKET" "$
 make() {
   [ -n "${asked["$*"]-}" ] && return
   asked["$*"]=1
-  command make --silent --assume-old=.venv/.ready -C "$ROOT" "$@" 2>made || grep -q 'audit\] Error [345]$' made ||
-    echo "failed: make $*" >&2
+  command make --silent --assume-old=.venv/.ready -C "$ROOT" "$@" 2>made ||
+    grep -Eq '(audit|status)\] Error [345]$' made || echo "failed: make $*" >&2
 }
 sam() { SAM_CLI_TELEMETRY=0 "${PYTHON%/*}/sam" "$@" || echo "failed: sam $*" >&2; }
 dig() { if type -P dig >/dev/null; then command dig $LAB_DIG "$@" || echo "failed: dig $*" >&2; fi; }

@@ -55,6 +55,13 @@ def address_record(address: str, **settings: Any) -> dict[str, Any]:
     return {"Name": "app.example.com", "Type": "A", "TTL": 60, "ResourceRecords": values} | settings
 
 
+def seen_for(lab: Lab, instance_id: str, percent: float = 0, *, minutes: int) -> None:
+    """Let Route 53 report the health of an instance's health check for each of so many minutes."""
+    for _minute in range(minutes):
+        lab.report_health(check_of(lab, instance_id), percent)
+        lab.clock.advance(60)
+
+
 # -- what it is asked
 
 
@@ -217,6 +224,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
         "owner": OWNER,
         "in_sync": False,
         "verdict": "drift",
+        "headline": ["NOT IN SYNC: 1 drifted.", "Some members are unhealthy: web (app.example.com, 1 of 2 healthy)."],
         "pools": [
             {
                 "name": "web",
@@ -237,6 +245,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
                 "record_name": None,
                 "health_check_id": check_of(lab, first),
                 "held": False,
+                "drift": True,
             }
         ],
         "summary": {"check-mismatch": 1},
@@ -359,6 +368,39 @@ def test_a_check_deleted_by_hand_is_a_dead_reference_of_its_record(lab: Lab) -> 
     assert finding["because"] == f"its record names check {check}, which is gone"
 
 
+def test_a_dead_reference_of_an_old_launch_is_one_finding_until_the_new_check_is_unhealthy_for_too_long(
+    lab: Lab,
+) -> None:
+    (web,) = admitted(lab, 1)
+    lab.clock.advance(86_400)
+    delete_check(lab, check_of(lab, web))
+    assert kinds(audit(lab)) == {"dead-check-reference": 1}
+    audit(lab, {"repair": True})
+    lab.settle()
+    assert kinds(audit(lab)) == {"dead-check-reference": 1}
+
+    seen_for(lab, web, minutes=5)
+    assert kinds(audit(lab)) == {"dead-check-reference": 1}
+    seen_for(lab, web, minutes=16)
+
+    late = audit(lab)
+    assert kinds(late) == {"dead-check-reference": 1, "not-healthy-in-time": 1}
+    (finding,) = findings(late, "not-healthy-in-time")
+    assert finding["health_check_id"] == check_of(lab, web)
+
+
+def test_an_instance_that_is_tagged_long_after_its_launch_has_its_time_to_become_healthy(lab: Lab) -> None:
+    admitted(lab, 1)
+    late = lab.fleet.launch(())
+    lab.clock.advance(86_400)
+    lab.fleet.retag(late, ("web",))
+    lab.settle()
+    seen_for(lab, late, minutes=5)
+    assert kinds(audit(lab)) == {}
+    seen_for(lab, late, minutes=16)
+    assert kinds(audit(lab)) == {"not-healthy-in-time": 1}
+
+
 def test_a_check_edited_by_hand_is_a_mismatch(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     edit_check(lab, check_of(lab, web), ResourcePath="/other")
@@ -420,16 +462,14 @@ def test_an_instance_without_an_address_is_reported_once_the_time_to_admit_has_p
 def test_an_instance_that_is_never_healthy_is_reported_once_the_time_to_admit_has_passed(lab: Lab) -> None:
     admitted(lab, 1)
     (sick,) = launched(lab, 1)
-    lab.report_health(sick, 0)
-    lab.clock.advance(850)
-    lab.report_health(sick, 0)
+    seen_for(lab, sick, minutes=14)
     assert kinds(audit(lab)) == {}
-    lab.clock.advance(60)
+    seen_for(lab, sick, minutes=2)
 
     (finding,) = audit(lab)["findings"]
     assert (finding["kind"], finding["instance_id"]) == ("not-healthy-in-time", sick)
     assert finding["health_check_id"] == check_of(lab, sick)
-    assert finding["because"].startswith("Route 53 does not see it healthy, 91")
+    assert finding["because"].startswith("Route 53 does not see it healthy, 960 s")
 
 
 def test_a_state_that_this_version_does_not_know_is_reported_and_left_alone(lab: Lab) -> None:

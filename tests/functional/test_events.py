@@ -216,6 +216,17 @@ def test_an_audit_that_finds_no_drift_tells_nothing(lab: Lab) -> None:
     assert told(lab) == []
 
 
+def test_an_audit_that_is_only_to_be_looked_at_tells_nothing_and_writes_no_metrics(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    delete_record(lab, record_of(lab, web))
+    told(lab)
+    assert lab.audit({"publish": False})["summary"] == {"missing-record": 1}
+
+    assert told(lab) == []
+    assert lab.invocations[-1].metrics == ()
+    assert [line["report"]["in_sync"] for line in log_lines(lab, "audit")][-1] is False
+
+
 def test_a_pool_that_loses_its_last_member_and_gets_another_one_is_told(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     told(lab)
@@ -279,6 +290,26 @@ def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:
 
     assert [each["instance_id"] for each in details(lab, "Instance Admitted")] == [web]
     assert log_lines(lab, "event not sent") == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"Arn": QUEUE},
+        {"Arn": "arn:aws:sns:eu-west-1:123456789012:others"},
+        {"Arn": "arn:aws:logs:eu-west-1:123456789012:log-group:others"},
+        {"Arn": QUEUE, "InputPath": "$.detail"},
+    ],
+)
+def test_a_rule_whose_target_gets_nothing_makes_no_event_fail(lab: Lab, target: dict[str, str]) -> None:
+    events = lab.client("events")
+    events.put_rule(Name="theirs", EventPattern=json.dumps({"source": ["fleet53"]}))
+    events.put_targets(Rule="theirs", Targets=[{"Id": "theirs"} | target])
+    admitted(lab, 1)
+
+    assert ("theirs", target["Arn"]) in lab.bus.dropped
+    assert "Instance Admitted" in {each["detail-type"] for each in lab.bus.sent}
+    assert [*log_lines(lab, "events not sent"), *log_lines(lab, "event not sent")] == []
 
 
 def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) -> None:

@@ -43,6 +43,7 @@ def test_a_member_in_dns_shows_its_address_its_launch_and_what_route_53_sees(lab
             "launched_at": launch.isoformat(timespec="seconds"),
             "membership": "admit",
             "in_dns": True,
+            "well": True,
             "because": "EC2 says running",
             "health_check_ids": [check_of(lab, web)],
             "percent_healthy": 100.0,

@@ -379,6 +379,20 @@ def test_a_protected_name_is_left_and_named_and_the_rest_goes(lab: Lab) -> None:
     }
 
 
+def test_a_failed_deletion_says_why_first_and_fits_a_stack_event_with_long_names() -> None:
+    name = ".".join(["a" * 63, "b" * 63, "c" * 40, "example.com"])
+    with Lab({"RecordName": name}, start=MONDAY_NOON) as lab:
+        admitted(lab, 1, name)
+        lab.route53.protect(lab.zone_id, name, "A", "do not touch")
+        reason = delete(lab)[1]["Reason"]
+
+    assert reason.startswith("Not withdrawn, because ")
+    assert "do not touch" in reason[:600]
+    assert "Left: 1 records (1 of aaa" in reason
+    assert reason.endswith("--retain-resources StackLifecycle. The function's log names the rest.")
+    assert len(reason) <= 1024
+
+
 def test_a_stack_whose_deletion_failed_is_deleted_by_the_next_once_the_cause_is_mended(lab: Lab) -> None:
     admitted(lab, 1)
     denied = Route53Error("AccessDenied", "not allowed to list", HTTPStatus.FORBIDDEN)

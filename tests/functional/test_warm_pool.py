@@ -21,7 +21,7 @@ from tests.functional.groups import (
     resize,
     state_of,
 )
-from tests.functional.views import audit, checks_of, in_dns, log_lines, signal
+from tests.functional.views import audit, checks_of, findings, in_dns, log_lines, signal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,6 +214,8 @@ def test_a_launch_into_the_warm_pool_of_which_no_event_told_is_completed_by_a_re
     lab.fleet.create_group(GROUP, 0, hooks=(launch_hook(), terminate_hook()), warm_pool=WarmPool(1, "Running"))
     lab.run(12)
     assert list(warm(lab).values()) == ["Warmed:Pending:Wait"]
+    lab.clock.advance(250)
+    assert {each["instance_id"] for each in findings(audit(lab), "stuck-hook")} == {*warm(lab)}
     lab.run(3000, step=30)
 
     assert list(warm(lab).values()) == ["Warmed:Running"]

@@ -40,6 +40,18 @@ def test_a_terminate_hook_is_stuck_two_minutes_after_the_drain(ttl: int, allowed
     assert len(stuck(action(), ttl=ttl, after=allowed + 1)) == 1
 
 
+@pytest.mark.parametrize("transition", [LAUNCHING, TERMINATING])
+def test_an_instance_of_the_warm_pool_is_stuck_after_two_minutes(transition: Transition) -> None:
+    assert stuck(action(transition=transition, warm=True), after=120) == []
+    assert len(stuck(action(transition=transition, warm=True), after=121)) == 1
+
+
+def test_an_instance_that_may_have_returned_to_the_warm_pool_is_stuck_two_minutes_after_the_drain() -> None:
+    waits = action(transition=LAUNCHING, warm=True), action()
+    assert stuck(*waits, ttl=300, after=480) == []
+    assert len(stuck(*waits, ttl=300, after=481)) == 2
+
+
 def test_an_instance_of_no_pool_has_no_finding() -> None:
     assert stuck(action("i-0b"), after=9999) == []
 

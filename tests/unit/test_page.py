@@ -332,6 +332,13 @@ def test_after_a_repair_it_says_whether_a_repair_is_queued() -> None:
     assert "queued" not in text_of(write_page(drifted(), VIEW))
 
 
+def test_what_the_guard_says_of_many_members_is_said_once() -> None:
+    text = text_of(write_page(guarded(), VIEW))
+
+    assert text.count("3 of 4 members would be withdrawn") == 1
+    assert text.count("held by the guard, see Findings") == 3
+
+
 def test_a_zone_that_could_not_be_read_stands_out_and_the_others_are_shown() -> None:
     page = write_page(reports.unreadable(), VIEW)
     text = text_of(page)

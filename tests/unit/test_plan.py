@@ -84,8 +84,10 @@ def delete_check(
     return DeleteCheck(WEB, instance_id, CheckId(check_id), IPv4Address(address), ORPHAN_CHECK, because)
 
 
-def waiting(because: str, check_id: str | None = None, overdue: FindingKind | None = None) -> Waiting:
-    return Waiting(WEB, A, because, LAUNCHED, CheckId(check_id) if check_id else None, overdue)
+def waiting(
+    because: str, check_id: str | None = None, overdue: FindingKind | None = None, *, serves: bool = False
+) -> Waiting:
+    return Waiting(WEB, A, because, LAUNCHED, CheckId(check_id) if check_id else None, overdue, serves)
 
 
 def finding(kind: FindingKind, because: str, instance_id: InstanceId | None = A) -> Finding:
@@ -244,7 +246,7 @@ def test_a_changed_setting_makes_a_new_check_beside_the_old() -> None:
     because = "its check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(asks=OTHER_PATH), because, drift=STALE)]
     assert (made.change_records, made.delete_checks) == ((), ())
-    assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE),)
+    assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE, serves=True),)
 
 
 def test_a_wrong_path_never_empties_a_pool() -> None:
@@ -295,7 +297,7 @@ def test_a_dead_check_is_reported_while_the_new_one_is_not_healthy() -> None:
     because = "its record names check c-9, which is gone"
     assert made.changes == ()
     assert made.findings == (replace(finding(FindingKind.DEAD_CHECK_REFERENCE, because), check_id=CheckId("c-9")),)
-    assert made.waiting == (waiting(f"{because}{MOVES}", "c-1", OVERDUE),)
+    assert made.waiting == (waiting(f"{because}{MOVES}", "c-1", OVERDUE, serves=True),)
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,11 @@ def test_any_rate_is_a_period_that_cloudwatch_takes(number: int, unit: str) -> N
     period = audit_period(f"rate({number} {unit})")
     assert period % 60 == 0
     assert 60 <= period * PERIODS <= (86_400 if period < 3_600 else 604_800)
+
+
+@pytest.mark.parametrize(("days", "together"), [(3, True), (4, True), (5, False), (7, False)])
+def test_two_audits_are_in_two_periods_in_a_row_if_they_are_less_than_five_days_apart(
+    days: int, *, together: bool
+) -> None:
+    """An alarm evaluates two periods that end now. The template and the runbook say which schedules that leaves out."""
+    assert (days * 86_400 < 2 * audit_period(f"rate({days} days)")) is together

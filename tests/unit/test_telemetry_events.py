@@ -111,4 +111,5 @@ def test_an_event_and_the_audits_json_tell_a_finding_with_the_same_fields() -> N
             "held": True,
         }
     ]
-    assert as_json(told)["findings"] == json.loads(drift.model_dump_json())["findings"]
+    (published,) = json.loads(drift.model_dump_json())["findings"]
+    assert as_json(told)["findings"] == [published | {"drift": True}]

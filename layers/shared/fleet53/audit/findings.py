@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet53.convergence.replacement import Replacement
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.scope import Scope
-    from fleet53.planning.changes import Change, Plan
+    from fleet53.planning.changes import Change, Plan, Waiting
     from fleet53.planning.situation import Situation
     from fleet53.report.model import Quotas
 
@@ -51,28 +51,53 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)
 
 
-def find_overdue(plan: Plan, *, now: datetime, timeout: timedelta, health_known: bool) -> Iterator[Finding]:
-    """Yield a finding for each member that has waited longer than `timeout` since its launch.
+def find_overdue(
+    situation: Situation, plan: Plan, *, now: datetime, timeout: timedelta, health_known: bool
+) -> Iterator[Finding]:
+    """Yield a finding for each member that has waited longer than `timeout`, which is AdmitTimeout.
 
     Where health is not known, none is said not to have become healthy.
     """
     for waiting in plan.waiting:
         waited = now - waiting.launched
-        if waiting.overdue is FindingKind.NOT_HEALTHY_IN_TIME and not health_known:
+        if waiting.overdue is None or waited <= timeout:
             continue
-        if waiting.overdue is not None and waited > timeout:
-            because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
-            yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
+        if waiting.overdue is FindingKind.NOT_HEALTHY_IN_TIME and not (health_known and _is_late(waiting, situation)):
+            continue
+        because = f"{waiting.because}, {waited.total_seconds():.0f} s after its launch"
+        yield Finding(waiting.overdue, because, waiting.pool, waiting.instance_id, check_id=waiting.check_id)
+
+
+def _is_late(waiting: Waiting, situation: Situation) -> bool:
+    """Whether a member's check was unhealthy for as long as AdmitTimeout, and not just since a change.
+
+    The check may be much younger than the launch: the instance was tagged later, or a check was deleted. A check that
+    does not exist is a finding of its own. If Route 53 shows no data of a new member, the time since its launch counts.
+    """
+    if waiting.check_id is None:
+        return False
+    if waiting.check_id in situation.healthy:
+        return waiting.check_id in situation.late
+    return not waiting.serves
 
 
 def find_stuck_hooks(
     actions: Iterable[Action], situation: Situation, *, now: datetime, admit_timeout: timedelta
 ) -> Iterator[Finding]:
-    """Yield a finding for each pool of a member that waits at a hook of ours longer than there is a reason for."""
-    for action in actions:
+    """Yield a finding for each pool of a member that waits at a hook of ours longer than there is a reason for.
+
+    What enters or leaves a warm pool goes on at once. Where it may also come from the group, the drain passes first.
+    """
+    waiting = tuple(actions)
+    served = {action.instance_id for action in waiting if not action.warm}
+    for action in waiting:
         pools = [pool for pool in situation.pools if pool.name in situation.instances[action.instance_id].pools]
-        launching = action.transition is Transition.LAUNCHING
-        allowed = admit_timeout if launching else drain_of(pool.ttl for pool in pools)
+        if action.instance_id not in served:
+            allowed = timedelta()
+        elif action.transition is Transition.LAUNCHING and not action.warm:
+            allowed = admit_timeout
+        else:
+            allowed = drain_of(pool.ttl for pool in pools)
         waited = now - action.at
         if waited > allowed + _HOOK_GRACE:
             for pool in pools:

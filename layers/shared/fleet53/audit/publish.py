@@ -1,4 +1,4 @@
-"""Publish: what an audit found, as a log line, metrics and events."""
+"""Publish: what an audit found, as a log line, and as metrics and events."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from fleet53.report.model import Report
 
 
-def publish(report: Report, connection: Connection[Aws], log: Log) -> None:
-    """Log the report, always as JSON, write its metrics and send its events."""
+def write_log(report: Report, log: Log) -> None:
+    """Log the report, always as JSON."""
     log.info("audit", extra={"report": without_instances(as_json(report))})
+
+
+def publish(report: Report, connection: Connection[Aws], log: Log) -> None:
+    """Write the report's metrics and send its events."""
     emit([*measure_audit(report), *measure_requests(connection.retrier)], connection.settings.owner)
     send_events(report_events(report), connection.aws.bus, log)

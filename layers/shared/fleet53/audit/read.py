@@ -27,7 +27,7 @@ from fleet53.planning.plan import make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
@@ -80,9 +80,12 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
     situation = replace(gathered.situation, healthy=_healthy(observations or {}))
     guard = Guard(settings.max_withdraw_percent, told=frozenset())
     plan = make_plan(situation, guard)
+    # A full name's seats depend on the time for which every check was unhealthy, other members only on their own.
+    waited_for = checks if plan.full_names else _unhealthy_for_long(situation, plan, settings.admit_timeout, now=now)
+    if waited_for:
+        late = partial(read_late, waited_for, aws, timeout=settings.admit_timeout, now=now)
+        situation = replace(situation, late=informing.read("time without health not read", late, frozenset()))
     if plan.full_names:
-        late = partial(read_late, checks, aws, timeout=settings.admit_timeout, now=now)
-        situation = replace(situation, late=informing.read("turns not read", late, frozenset()))
         plan = make_plan(situation, guard)
     return AuditReadings(
         situation=situation,
@@ -98,6 +101,15 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
         delegation=_read_delegation(situation, aws, informing),
         unreadable=(*gathered.findings, *_unread(situation), *informing.findings),
     )
+
+
+def _unhealthy_for_long(situation: Situation, plan: Plan, timeout: timedelta, *, now: datetime) -> set[CheckId]:
+    """Return the unhealthy checks that a member waits for which was launched longer than `timeout` ago."""
+    return {
+        check_id
+        for waiting in plan.waiting
+        if (check_id := waiting.check_id) in situation.healthy and check_id and now - waiting.launched > timeout
+    }
 
 
 def _unread(situation: Situation) -> Iterator[Finding]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _RIGHT: Final = (
-    'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown", "verdict": true'
+    'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown", "verdict": true, '
+    '"publish": false'
 )
 
 
@@ -23,7 +24,8 @@ class AuditRequest(BaseModel):
 
     The audit is about `pools`, or about all where it is None. `repair` also queues what drifted, and with `force` what
     the guard holds as well. `format` is the form of the answer: an object for programs, or text for people. With
-    `verdict`, the answer is an object with the verdict and the report in that form.
+    `verdict`, the answer is an object with the verdict and the report in that form. Without `publish`, the audit writes
+    no metrics and sends no events, so that a person can look as often as they like.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -33,6 +35,7 @@ class AuditRequest(BaseModel):
     force: bool = False
     format: Literal["json", "text", "markdown"] = "json"
     verdict: bool = False
+    publish: bool = True
 
     @property
     def scope(self) -> Scope:

@@ -107,7 +107,8 @@ class Waiting:
     """A member that is not in DNS yet, or not on its new check yet, and why.
 
     `check_id` is the check whose health it waits for, where that check exists. `overdue` is the finding that an audit
-    reports when the wait is too long. `launched` is the time of the instance's last launch.
+    reports when the wait is too long. `launched` is the time of the instance's last launch. `serves` is whether it is
+    in DNS and waits for another check.
     """
 
     pool: PoolName
@@ -116,6 +117,7 @@ class Waiting:
     launched: datetime
     check_id: CheckId | None = None
     overdue: FindingKind | None = None
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

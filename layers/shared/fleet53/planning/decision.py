@@ -71,9 +71,10 @@ def waiting(
     *,
     check_id: CheckId | None = None,
     overdue: FindingKind | None = None,
+    serves: bool = False,
 ) -> Waiting:
     """Return that a member of the pool waits, and why."""
-    return Waiting(pool.name, instance.id, because, instance.launched, check_id, overdue)
+    return Waiting(pool.name, instance.id, because, instance.launched, check_id, overdue, serves)
 
 
 def finding(

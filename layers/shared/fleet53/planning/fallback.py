@@ -69,7 +69,9 @@ def _why_empty(pool: Pool, found: RecordsAtName) -> str | None:
     None where it is the fallback, or a foreign record that keeps members out, which has a finding of its own.
     """
     blocked = any(found.blocker(record_type) is not None for record_type in pool.address.record_types)
-    if found.answering and not blocked:
+    if blocked:
+        return None
+    if found.answering:
         count = len(found.answering)
         others = f"{count} record{'s' if count > 1 else ''} of others answer{'' if count > 1 else 's'}"
         instead = ", and the fallback does not" if pool.fallback is not None else ""

@@ -210,6 +210,7 @@ def _change_check(member: Seeker, record: Record, check: Check | None, pool: Poo
             f"{fault}; the record moves when its new check is healthy",
             check_id=check.id if check is not None else None,
             overdue=FindingKind.NOT_HEALTHY_IN_TIME,
+            serves=True,
         ),
     )
     if check is None:

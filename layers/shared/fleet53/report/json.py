@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from fleet53.report.headline import headlines
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -35,8 +37,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "at": _time(report.at),
         "in_sync": report.in_sync,
         "verdict": report.verdict.value,
+        "headline": list(headlines(report)),
         "pools": [_pool(pool) for pool in report.pools],
-        "findings": [PublicFinding.model_validate(finding).model_dump() for finding in report.findings],
+        "findings": [
+            PublicFinding.model_validate(finding).model_dump() | {"drift": finding.drift} for finding in report.findings
+        ],
         "summary": report.summary,
         "quotas": {
             "health_checks": _quota(checks) if (checks := report.quotas.health_checks) else None,
@@ -79,6 +84,7 @@ def _member(member: MemberReport) -> dict[str, Any]:
         "launched_at": _time(member.launched),
         "membership": member.membership.value,
         "in_dns": member.in_dns,
+        "well": member.well,
         "because": member.because,
         "health_check_ids": list(member.check_ids),
         "percent_healthy": member.percent_healthy,

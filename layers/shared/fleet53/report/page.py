@@ -132,6 +132,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         repaired=repaired,
         mendable=len(drift) - len(held),
         held=len(held),
+        guarded={finding.because for finding in held},
         blind=blind,
         title=title(report),
         look=_LOOKS.get(report.verdict, "warn"),

@@ -28,11 +28,14 @@ _ROLLBACK: Final = "UPDATE_ROLLBACK_IN_PROGRESS"
 _PRECONDITION: Final = "Custom::StackPrecondition"
 _MAX_REASON: Final = 1500
 """Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
+_MAX_REASONS: Final = 480
+_MAX_LEFT: Final = 220
+"""Characters of the two parts of a failed deletion's reason. A stack event keeps about 1,024 bytes, and the ways on
+have to fit as well."""
 _WAYS_ON: Final = (
-    "Not everything could be withdrawn; the log of this function names it. Delete the stack again to go on, or remove "
-    "what is left by hand first. A record under a name or in a zone that the stack's parameters do not allow any more "
-    "goes only by hand. To delete the stack and leave it: aws cloudformation delete-stack with --retain-resources and "
-    "this resource's logical id."
+    "Delete the stack again to go on. Remove by hand what is under a name or in a zone that the parameters do not "
+    "allow any more. To leave it all: aws cloudformation delete-stack --retain-resources {}. "
+    "The function's log names the rest."
 )
 
 
@@ -117,7 +120,7 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
     if status not in _GOING:
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
         return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
-    return _withdraw(connection, log)
+    return _withdraw(request, connection, log)
 
 
 def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAws]) -> None:
@@ -161,13 +164,18 @@ def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
         log.warning("audit not started", extra={"because": str(error)})
 
 
-def _withdraw(connection: Connection[StackAws], log: Log) -> Answer:
+def _withdraw(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
     withdrawal = withdraw(connection.settings, connection.aws, connection.retrier, log)
     if not withdrawal.reasons:
         return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
-    left = describe_left(withdrawal.left) or "nobody could read what"
-    reasons = "; ".join(dict.fromkeys(withdrawal.reasons))
-    return Answer(succeeded=False, because=f"{_WAYS_ON} Left: {left}. Because: {reasons}")
+    reasons = _short("; ".join(dict.fromkeys(withdrawal.reasons)), _MAX_REASONS)
+    left = _short(describe_left(withdrawal.left) or "nobody could read what", _MAX_LEFT)
+    ways_on = _WAYS_ON.format(request.logical_id)
+    return Answer(succeeded=False, because=f"Not withdrawn, because {reasons}. Left: {left}. {ways_on}")
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def write_answer(request: Request, answer: Answer) -> dict[str, Any]:
