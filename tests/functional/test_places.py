@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.world import Lab
-from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import (
     admitted,
@@ -27,17 +24,11 @@ from tests.functional.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from lab.world import Lab
 
 APP, API = "app.example.com", "api.example.com"
 
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab in which the time that a function waits passes."""
-    with Lab(start=MONDAY_NOON) as lab:
-        wait_in_lab_time(lab, monkeypatch)
-        yield lab
+pytestmark = pytest.mark.usefixtures("lab_time")
 
 
 def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab: Lab) -> None:
@@ -58,8 +49,11 @@ def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab
     assert (kinds(audit(lab)), len(checks(lab))) == ({"public-checks-in-private-zone": 1}, 4)
 
 
-def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(lab: Lab) -> None:
-    web = admitted(lab, 2)
+@pytest.mark.parametrize("count", [2, 6])
+def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(
+    lab: Lab, count: int
+) -> None:
+    web = admitted(lab, count)
     queries = asking(lab, APP, web)
     before = records(lab), checks(lab)
 
@@ -68,15 +62,21 @@ def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_chang
     lab.run(90)
 
     assert (records(lab), checks(lab), queries.wrong) == (*before, [])
-    assert launched(lab, 1, pools=("web",))[0] not in new
+    queries.members += launched(lab, 1, pools=("web",))
     lab.run(90)
-    assert len(in_dns(lab)) == 3
-    (finding,) = findings(audit(lab), "invalid-pool")
+    assert len(in_dns(lab)) == count + 1
+    (finding,) = findings(audit(lab, {"repair": True, "force": True}), "invalid-pool")
     assert finding["pool"] == "api"
     assert finding["because"] == (
         f"/fleet53/fleet53/pools/api: record_name='{APP}' in hosted_zone_id='{lab.zone_id}' is the place of pool web, "
         "which is the stack's first pool; give this pool another one"
     )
+    lab.run(30)
+    assert (len(in_dns(lab)), queries.strangers) == (count + 1, [])
+
+    lab.put_pool("api", record_name=API)
+    lab.run(60)
+    assert (in_dns(lab, API), len(in_dns(lab))) == (set(new), count + 1)
 
 
 def test_of_two_further_pools_the_one_that_the_instances_of_the_records_name_serves(lab: Lab) -> None:
