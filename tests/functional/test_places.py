@@ -150,3 +150,46 @@ def test_a_first_pool_without_its_parameter_is_a_fault_and_its_records_stay_unti
     queries.members += late
     lab.run(90)
     assert (in_dns(lab), queries.wrong) == ({*web[1:], *late}, [])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_nobody_takes_the_place_of_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
+    lab.put_pool("www", record_name=API)
+    settings = lab.pools.settings("www")
+    www = admitted(lab, 3, API, pools=("www",))
+    queries = asking(lab, API, www)
+    before = records(lab, API), checks(lab)
+
+    lab.put_pool_text("www", "{")
+    lab.put_pool("api", record_name=API, fallback="198.18.0.9")
+    launched(lab, 1, pools=("api",))
+    lab.run(90)
+    assert (records(lab, API), checks(lab), queries.wrong) == (*before, [])
+    newcomer, incumbent = findings(audit(lab, {"repair": True}), "invalid-pool")
+    assert (newcomer["pool"], incumbent["pool"], incumbent["record_name"]) == ("api", "www", API)
+    lab.run(30)
+    assert (records(lab, API), queries.wrong) == (before[0], [])
+
+    if not warm:
+        lab.functions.cold_start()
+    lab.fleet.terminate(www[0])
+    lab.settle()
+    assert in_dns(lab, API) == set(www[1:])
+
+    lab.pools.put("www", settings)
+    lab.run(30)
+    assert (in_dns(lab, API), queries.wrong) == (set(www[1:]), [])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_an_instance_that_ends_leaves_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
+    lab.put_pool("www", record_name=API)
+    stays, ends = admitted(lab, 2, API, pools=("www",))
+    lab.put_pool_text("www", "{")
+    lab.run(30)
+
+    if not warm:
+        lab.functions.cold_start()
+    lab.fleet.terminate(ends)
+    lab.settle()
+    assert in_dns(lab, API) == {stays}
