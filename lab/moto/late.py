@@ -1,4 +1,4 @@
-"""EC2 is eventually consistent: for some seconds DescribeInstances may not show an instance, its tags or its state.
+"""EC2 is eventually consistent: for some seconds DescribeInstances may show an instance as it was, or not at all.
 
 Source: EC2 API Reference, "Eventual consistency". moto shows everything at once. A request that names instance ids is
 answered with what is true, so that a test can read it; fleet53 filters instead.
@@ -36,6 +36,7 @@ class Late:
     _hidden: dict[str, datetime] = field(default_factory=dict)
     _tags: dict[str, tuple[list[dict[str, str]], datetime]] = field(default_factory=dict)
     _states: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _interfaces: dict[str, tuple[dict[int, Any], datetime]] = field(default_factory=dict)
 
     def hide(self, instance_id: str, seconds: float) -> None:
         """Do not show an instance for so many seconds."""
@@ -52,6 +53,11 @@ class Late:
     def keep_state(self, instance_id: str, state: str, seconds: float) -> None:
         """Show a former state of an instance for so many seconds."""
         self._states[instance_id] = state, self.now() + timedelta(seconds=seconds)
+
+    def keep_addresses(self, instance_id: str, seconds: float) -> None:
+        """Show the present network interfaces and addresses of an instance for so many seconds."""
+        now = {index: _copy(interface) for index, interface in find_instance(instance_id).nics.items()}
+        self._interfaces[instance_id] = now, self.now() + timedelta(seconds=seconds)
 
     def note_launch(self, instance_id: str) -> None:
         """Show a new instance and its tags as late as was set."""
@@ -79,11 +85,21 @@ class Late:
         now = self.now()
         if _is_due(self._hidden.get(instance.id), now):
             return None
-        tags, tags_until = self._tags.get(instance.id, (None, None))
-        tags = tags if _is_due(tags_until, now) else None
-        state, until = self._states.get(instance.id, (None, None))
-        state = state if _is_due(until, now) else None
-        return instance if tags is None and state is None else _View(instance, tags=tags, state=state)
+        tags = _former(self._tags.get(instance.id), now)
+        state = _former(self._states.get(instance.id), now)
+        interfaces = _former(self._interfaces.get(instance.id), now)
+        former = (each is not None for each in (tags, state, interfaces))
+        return _View(instance, tags=tags, state=state, interfaces=interfaces) if any(former) else instance
+
+
+def _copy(interface: Any) -> Any:
+    copied = copy.copy(interface)
+    copied.ipv6_addresses = list(interface.ipv6_addresses)
+    return copied
+
+
+def _former[Shown](kept: tuple[Shown, datetime] | None, now: datetime) -> Shown | None:
+    return kept[0] if kept is not None and _is_due(kept[1], now) else None
 
 
 def _is_due(until: datetime | None, now: datetime) -> bool:
@@ -91,13 +107,24 @@ def _is_due(until: datetime | None, now: datetime) -> bool:
 
 
 class _View:
-    """An instance of moto's with former tags or a former state."""
+    """An instance of moto's with former tags, a former state or former network interfaces."""
 
-    def __init__(self, instance: Any, *, tags: list[dict[str, str]] | None, state: str | None) -> None:
+    def __init__(
+        self,
+        instance: Any,
+        *,
+        tags: list[dict[str, str]] | None,
+        state: str | None,
+        interfaces: dict[int, Any] | None,
+    ) -> None:
         self._instance = instance
         self._tags = tags
         self.instance_state = instance.instance_state if state is None else InstanceState(state, CODES[state])
         self.state, self.state_code = self.instance_state.name, self.instance_state.code
+        if interfaces is not None:
+            self.nics = interfaces
+            self.network_interfaces = list(interfaces.values())[::-1]
+            self.public_ip = self.public_ip_address = interfaces[0].public_ip
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._instance, name)

@@ -296,6 +296,14 @@ class Fleet:
             if instance.state == "running" and instance.public_ip and instance.id not in self.scaling.machines.rebooting
         }
 
+    def reachable_addresses(self) -> dict[str, tuple[str, ...]]:
+        """Return every public IPv4 address and every IPv6 address of each running instance, except while it reboots."""
+        return {
+            instance.id: tuple(address for family in ec2.addresses_of(instance) for address in family)
+            for instance in ec2.instances()
+            if instance.state == "running" and instance.id not in self.scaling.machines.rebooting
+        }
+
     def whose(self, address: str) -> tuple[str | None, str]:
         """Return the instance that has an address or had it last, with its EC2 and Auto Scaling states."""
         return self._changes.whose(address)

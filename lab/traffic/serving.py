@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from lab.traffic.servers import Running
+    from collections.abc import Callable, Mapping
 
 BOOT_TIME = timedelta(seconds=20)
+
+
+class Reachable(Protocol):
+    """Knows every address of the running instances that the internet reaches."""
+
+    def reachable_addresses(self) -> Mapping[str, tuple[str, ...]]:
+        """Return them by instance id, IPv4 and IPv6."""
+        ...
 
 
 @dataclass(slots=True)
 class Serving:
     """An instance serves once it has run for `boot_time`, until it stops; its address then belongs to somebody else."""
 
-    fleet: Running
+    fleet: Reachable
     now: Callable[[], datetime]
     boot_time: timedelta = BOOT_TIME
     _ready: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -26,7 +32,7 @@ class Serving:
 
     def follow(self) -> None:
         """Note which instances run now, and when they will have booted."""
-        running = set(self.fleet.running_addresses().items())
+        running = {(each, address) for each, own in self.fleet.reachable_addresses().items() for address in own}
         self._ready = {key: self._ready.get(key, self.now() + self.boot_time) for key in running}
 
     def break_(self, instance_id: str) -> None:
@@ -38,14 +44,14 @@ class Serving:
         self._broken.discard(instance_id)
 
     def serves(self, instance_id: str) -> bool:
-        """Tell whether an instance serves now."""
-        address = self.fleet.running_addresses().get(instance_id)
-        return address is not None and self._answers(instance_id, address)
+        """Tell whether an instance serves now, at one of its addresses."""
+        own = self.fleet.reachable_addresses().get(instance_id, ())
+        return any(self._answers(instance_id, address) for address in own)
 
     def refusal(self, address: str) -> str | None:
         """Return why no instance serves at a public address now, or None if one does."""
-        for instance_id, own in self.fleet.running_addresses().items():
-            if own == address:
+        for instance_id, own in self.fleet.reachable_addresses().items():
+            if address in own:
                 return None if self._answers(instance_id, address) else f"{instance_id} does not serve"
         return "the address belongs to no instance of this fleet"
 

@@ -8,20 +8,33 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.world import Lab
+from tests.functional.incidents import wait_in_lab_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MONDAY_NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 """When every test begins: at a full minute, because CloudWatch aggregates datapoints by the minute."""
 
 
 @pytest.fixture
-def lab() -> Iterator[Lab]:
+def parameters() -> Mapping[str, str]:
+    """Return the parameters of the lab's stack that differ from their defaults; a module may have its own."""
+    return {}
+
+
+@pytest.fixture
+def lab(parameters: Mapping[str, str]) -> Iterator[Lab]:
     """Return a lab with a stack of its own and one pool, `web`, at app.example.com.
 
     The template allows the functions all that they ask of AWS. A test in which it does not clears the list.
     """
-    with Lab(start=MONDAY_NOON) as lab:
+    with Lab(parameters, start=MONDAY_NOON) as lab:
         yield lab
         assert lab.faults.permissions.refused == []
+
+
+@pytest.fixture
+def lab_time(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time that a function waits pass by the lab's clock."""
+    wait_in_lab_time(lab, monkeypatch)

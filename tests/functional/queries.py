@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from lab.world import Lab
 
 
 @dataclass(slots=True)
 class Queries:
-    """Queries for one name, one in every turn, and every answer that is wrong.
+    """Queries in every turn, for each of these names and record types, and every answer that is wrong.
 
-    `strangers` are addresses in answers that no member has, `negative` the times at which there was no answer although
-    a member serves. The checkers see in every turn which instances serve.
+    `strangers` are addresses in answers that no member has. `negative` are the times at which none of the queries had
+    an answer although a member serves. The checkers see in every turn which instances serve. `others` are further
+    addresses that are right: private ones, and those that somebody else answers with.
     """
 
     lab: Lab
-    name: str
+    names: tuple[str, ...]
     members: tuple[str, ...]
-    record_type: str = "A"
+    record_types: tuple[str, ...] = ("A",)
+    others: frozenset[str] = frozenset()
     asked: int = 0
     strangers: list[str] = field(default_factory=list)
     negative: list[str] = field(default_factory=list)
@@ -31,16 +34,12 @@ class Queries:
         """Ask once."""
         self.lab.report_serving()
         self.asked += 1
-        answered = self.lab.answers(self.name, self.record_type)
-        fleet = self.lab.fleet
-        own = {
-            address
-            for member in self.members
-            if fleet.describe(member)["State"]["Name"] == "running"
-            for address in fleet.addresses(member)
-        }
+        asked = product(self.names, self.record_types)
+        answered = frozenset[str]().union(*(self.lab.answers(name, record_type) for name, record_type in asked))
+        reachable = self.lab.fleet.reachable_addresses()
+        own = {address for member in self.members for address in reachable.get(member, ())}
         at = self.lab.clock.now().strftime("%H:%M:%S")
-        self.strangers += (f"{at} {address}" for address in sorted(answered - own))
+        self.strangers += (f"{at} {address}" for address in sorted(answered - own - self.others))
         if not answered and any(self.lab.serving.serves(member) for member in self.members):
             self.negative.append(at)
 
@@ -50,8 +49,16 @@ class Queries:
         return [*self.strangers, *(f"{at} negative" for at in self.negative)]
 
 
-def asking(lab: Lab, name: str, members: Iterable[str], record_type: str = "A") -> Queries:
-    """Ask for a name in every turn of the lab from now on."""
-    queries = Queries(lab, name, tuple(members), record_type)
+def asking(
+    lab: Lab,
+    name: str,
+    members: Iterable[str],
+    *,
+    also: Sequence[str] = (),
+    record_types: Sequence[str] = ("A",),
+    others: Iterable[str] = (),
+) -> Queries:
+    """Ask for a name in every turn of the lab from now on. It is enough if it or one of `also` is answered."""
+    queries = Queries(lab, (name, *also), tuple(members), tuple(record_types), frozenset(others))
     lab.crowds.append(queries)
     return queries

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.functional.groups import GROUP, completions, pass_time, state_of
-from tests.functional.views import admitted, calls, checks_of, in_dns, log_lines, state_change, wait
+from tests.functional.views import (
+    admitted,
+    calls,
+    checks_of,
+    in_dns,
+    log_lines,
+    see_healthy,
+    state_change,
+    values,
+    wait,
+)
 
 if TYPE_CHECKING:
     from lab.world import Lab
@@ -171,3 +181,108 @@ def test_a_tag_that_ec2_never_shows_is_looked_at_for_two_minutes(lab: Lab) -> No
     lab.run(300, step=5)
 
     assert 3 <= len(log_lines(lab, "event looked at again")) <= 9
+
+
+# -- addresses
+
+
+def test_the_former_address_of_a_member_with_an_elastic_ip_leaves_dns_though_ec2_shows_it_for_20_seconds(
+    lab: Lab,
+) -> None:
+    (web,) = admitted(lab, 1)
+    former = lab.fleet.address(web)
+    lab.fleet.late.keep_addresses(web, 20)
+    elastic = lab.fleet.associate_address(web)
+    lab.settle()
+    assert values(lab) == {former}
+
+    lab.run(35)
+
+    assert (values(lab), lab.checks_of(elastic) != ()) == (set(), True)
+
+
+def test_an_elastic_ip_that_is_taken_away_leaves_dns_though_ec2_shows_it_for_20_seconds(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    elastic = lab.fleet.associate_address(web)
+    lab.settle()
+    see_healthy(lab, [web])
+    assert values(lab) == {elastic}
+    lab.fleet.late.keep_addresses(web, 20)
+    lab.fleet.disassociate_address(web)
+    lab.settle()
+    assert values(lab) == {elastic}
+
+    lab.run(35)
+
+    assert values(lab) == set()
+
+
+def test_an_elastic_ip_that_moves_to_a_stranger_leaves_dns_though_ec2_shows_it_for_45_seconds(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    elastic = lab.fleet.associate_address(web)
+    lab.settle()
+    see_healthy(lab, [web])
+    stranger = lab.fleet.launch(pools=())
+    lab.run(150, step=10)
+    lab.fleet.late.keep_addresses(web, 45)
+    lab.fleet.move_elastic_address(elastic, stranger)
+    lab.settle()
+    assert values(lab) == {elastic}
+
+    lab.run(65)
+
+    assert elastic not in values(lab)
+
+
+def test_an_ipv6_address_that_is_unassigned_leaves_dns_though_ec2_shows_it_for_20_seconds(lab: Lab) -> None:
+    lab.put_pool("web", address="ipv6")
+    web = lab.fleet.launch(ipv6="2600:1f18::53")
+    lab.settle()
+    see_healthy(lab, ["2600:1f18::53"])
+    lab.fleet.late.keep_addresses(web, 20)
+    interface = lab.fleet.describe(web)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    lab.fleet.replace_ipv6(web, [])
+    lab.bus.deliver(recorded(lab, "UnassignIpv6Addresses", networkInterfaceId=interface))
+    lab.settle()
+    assert values(lab, record_type="AAAA") == {"2600:1f18::53"}
+
+    lab.run(35)
+
+    assert values(lab, record_type="AAAA") == set()
+
+
+def test_the_call_about_an_address_is_looked_at_four_times_more_and_each_costs_one_request_a_pool(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.fleet.associate_address(web)
+    lab.settle()
+    see_healthy(lab, [web])
+    lab.run(150, step=10)
+    lab.invocations.clear()
+    lab.route53.reset_calls()
+
+    stranger = lab.fleet.launch(pools=())
+    lab.fleet.associate_address(stranger)
+    lab.run(300, step=5)
+
+    again = log_lines(lab, "event looked at again")
+    assert [each["because"] for each in again].count("EC2 may show former addresses") == 4
+    assert calls(lab) == {"ListResourceRecordSets": 5}
+
+
+def test_the_call_about_an_interface_of_an_unrelated_instance_is_not_looked_at_again(lab: Lab) -> None:
+    admitted(lab, 1)
+    unrelated = lab.fleet.launch(pools=())
+    lab.run(150, step=10)
+    lab.route53.reset_calls()
+    lab.invocations.clear()
+    interface = lab.fleet.describe(unrelated)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    lab.bus.deliver(recorded(lab, "AssignIpv6Addresses", networkInterfaceId=interface))
+    lab.run(130, step=5)
+
+    assert (log_lines(lab, "event looked at again"), calls(lab)) == ([], {})
+
+
+def recorded(lab: Lab, operation: str, **parameters: str) -> dict[str, Any]:
+    """Return the event about a call to EC2 that CloudTrail recorded."""
+    detail = {"eventSource": "ec2.amazonaws.com", "eventName": operation, "requestParameters": parameters}
+    return lab.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail)

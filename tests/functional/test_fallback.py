@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.functional.queries import asking
 from tests.functional.views import (
     OWNER,
     admitted,
@@ -227,3 +228,27 @@ def test_an_empty_pool_without_a_fallback_says_that_others_answer(lab: Lab) -> N
     put_theirs(lab, "i-1")
     (finding,) = findings(audit(lab), "empty-pool")
     assert finding["because"] == "app.example.com has no member of this pool in DNS: 1 record of others answers"
+
+
+def test_the_fallback_is_never_one_of_several_answers_whichever_region_changes(lab: Lab) -> None:
+    theirs = put_theirs(lab, "i-1")
+    (web,) = admitted(lab, 1)
+    queries = asking(lab, "app.example.com", [web], others=["198.18.0.1"])
+    lab.run(25)
+    lab.put_pool("web", fallback=FALLBACK)
+    lab.run(30)
+    lab.fleet.stop(web)
+    lab.run(30)
+    assert lab.answers() == {"198.18.0.1"}
+    lab.fleet.start(web)
+    lab.run(90)
+    delete_record(lab, theirs)
+    lab.run(30)
+    assert lab.answers() == {lab.fleet.address(web)}
+    assert queries.wrong == []
+
+    queries.others |= {FALLBACK}
+    lab.fleet.stop(web)
+    lab.settle()
+    lab.run(5)
+    assert (lab.answers(), queries.wrong) == ({FALLBACK}, [])

@@ -5,52 +5,27 @@ Every test asks DNS for both names in every second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.world import Lab
-from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import admitted, audit, checks, in_dns, kinds, records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+
+    from lab.world import Lab
 
 OLD, NEW = "app.example.com", "www.example.com"
 
+pytestmark = pytest.mark.usefixtures("lab_time")
+
 
 @pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab whose stack allows no other name than its first pool's."""
-    with Lab({"AllowedRecordNames": ""}, start=MONDAY_NOON) as lab:
-        wait_in_lab_time(lab, monkeypatch)
-        yield lab
-
-
-@dataclass(slots=True)
-class Move:
-    """Queries for the old and the new name in every turn: what is wrong in either, and when neither was answered."""
-
-    lab: Lab
-    new: str
-    members: tuple[str, ...]
-    unanswered: list[str] = field(default_factory=list)
-
-    def turn(self) -> None:
-        """Ask for both names."""
-        if not self.lab.answers(OLD) and not self.lab.answers(self.new):
-            self.unanswered.append(self.lab.clock.now().strftime("%H:%M:%S"))
-
-
-def watch(lab: Lab, members: tuple[str, ...], new: str = NEW) -> list[list[str]]:
-    """Ask for both names from now on. Return lists that stay empty while no answer is wrong."""
-    queries = asking(lab, OLD, members), asking(lab, new, members)
-    move = Move(lab, new, members)
-    lab.crowds.append(move)
-    return [move.unanswered, *(each.strangers for each in queries)]
+def parameters() -> Mapping[str, str]:
+    """Return the parameters of a stack that allows no other name than its first pool's."""
+    return {"AllowedRecordNames": ""}
 
 
 @pytest.mark.parametrize("count", [3, 5])
@@ -58,31 +33,31 @@ def test_an_update_of_the_record_name_moves_the_members_and_the_old_name_can_be_
     lab: Lab, count: int
 ) -> None:
     members = admitted(lab, count)
-    wrong = watch(lab, members)
+    queries = asking(lab, OLD, members, also=[NEW])
     lab.run(25)
     before = checks(lab)
 
     assert lab.update_stack({"RecordName": NEW, "AllowedRecordNames": OLD}, pause=3) == "UPDATE_COMPLETE"
     lab.run(130)
     assert (in_dns(lab, OLD), in_dns(lab, NEW)) == (set(), set(members))
-    assert (checks(lab), wrong) == (before, [[], [], []])
+    assert (checks(lab), queries.wrong) == (before, [])
     assert kinds(audit(lab)) == {}
 
     assert lab.update_stack({"AllowedRecordNames": ""}, pause=3) == "UPDATE_COMPLETE"
-    assert (in_dns(lab, NEW), wrong) == (set(members), [[], [], []])
+    assert (in_dns(lab, NEW), queries.wrong) == (set(members), [])
 
 
 def test_an_update_of_the_zone_moves_the_members_and_the_old_zone_can_be_dropped_then(lab: Lab) -> None:
     new = "app.example.net"
     zone_id = lab.create_zone("example.net")
     members = admitted(lab, 5)
-    wrong = watch(lab, members, new)
+    queries = asking(lab, OLD, members, also=[new])
     lab.run(25)
 
     changed = {"HostedZoneId": zone_id, "RecordName": new, "AllowedZoneIds": lab.zone_id, "AllowedRecordNames": OLD}
     assert lab.update_stack(changed, pause=3) == "UPDATE_COMPLETE"
     lab.run(130)
-    assert (in_dns(lab, OLD), in_dns(lab, new), wrong) == (set(), set(members), [[], [], []])
+    assert (in_dns(lab, OLD), in_dns(lab, new), queries.wrong) == (set(), set(members), [])
     assert lab.update_stack({"AllowedZoneIds": "", "AllowedRecordNames": ""}, pause=3) == "UPDATE_COMPLETE"
     assert in_dns(lab, new) == set(members)
 
@@ -92,7 +67,7 @@ def test_an_update_of_the_zone_moves_the_members_and_the_old_zone_can_be_dropped
 def test_the_records_stay_at_the_old_name_until_the_new_ones_stand(lab: Lab, count: int, *, warm: bool) -> None:
     lab.update_stack({"AllowedRecordNames": NEW})
     members = admitted(lab, count)
-    wrong = watch(lab, members)
+    queries = asking(lab, OLD, members, also=[NEW])
     lab.run(25)
     before = records(lab)
 
@@ -102,7 +77,7 @@ def test_the_records_stay_at_the_old_name_until_the_new_ones_stand(lab: Lab, cou
     if not warm:
         lab.functions.cold_start()
     lab.run(180)
-    assert (in_dns(lab, OLD), in_dns(lab, NEW), wrong) == (set(), set(members), [[], [], []])
+    assert (in_dns(lab, OLD), in_dns(lab, NEW), queries.wrong) == (set(), set(members), [])
     assert len(checks(lab)) == count
 
 
@@ -123,20 +98,20 @@ def test_a_move_without_health_checks_is_told_by_the_tag(lab: Lab) -> None:
     members = tuple(lab.fleet.launch() for _ in range(5))
     lab.settle()
     assert in_dns(lab, OLD) == set(members)
-    wrong = watch(lab, members)
+    queries = asking(lab, OLD, members, also=[NEW])
 
     lab.put_pool("web", record_name=NEW)
     lab.run(130)
-    assert (in_dns(lab, OLD), in_dns(lab, NEW), wrong) == (set(), set(members), [[], [], []])
+    assert (in_dns(lab, OLD), in_dns(lab, NEW), queries.wrong) == (set(), set(members), [])
 
 
 def test_a_move_that_is_undone_takes_back_the_records_that_were_made_at_the_new_name(lab: Lab) -> None:
     lab.update_stack({"AllowedRecordNames": NEW})
     members = admitted(lab, 5)
-    wrong = watch(lab, members)
+    queries = asking(lab, OLD, members, also=[NEW])
     before = records(lab)
     lab.put_pool("web", record_name=NEW, health_check={"url": "http://:80/other"})
     lab.run(5)
     lab.put_pool("web", record_name=OLD, health_check={"url": "http://:80/"})
     lab.run(130)
-    assert (records(lab), in_dns(lab, NEW), wrong) == (before, set(), [[], [], []])
+    assert (records(lab), in_dns(lab, NEW), queries.wrong) == (before, set(), [])

@@ -191,3 +191,41 @@ def test_a_fallback_that_another_run_puts_meanwhile_leaves_when_a_member_has_com
     lab.settle()
 
     assert values(lab) == {lab.fleet.address(web)}
+
+
+# -- withdrawals
+
+
+def test_a_member_that_leaves_standby_while_an_older_run_withdraws_it_is_back_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.fleet.create_group(GROUP)
+    stays, web = admitted(lab, 2, group=GROUP)
+    signal(lab)  # a sweep, after which the function knows at which names records are
+    lab.fleet.set_lifecycle_state(web, "Standby")
+
+    def exit_standby() -> None:
+        lab.fleet.set_lifecycle_state(web, "InService")
+        lab.send(state_change(lab, web, "running"))
+
+    overtake(lab, monkeypatch, exit_standby)
+    lab.route53.reset_calls()
+    lab.send(state_change(lab, web, "running"))
+    lab.settle()
+
+    assert batches(lab) == [[("DELETE", web)], [("CREATE", web)]]
+    assert in_dns(lab) == {stays, web}
+
+
+def test_a_member_that_is_tagged_again_while_an_older_run_withdraws_it_is_back_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stays, web = admitted(lab, 2)
+    signal(lab)
+    lab.route53.reset_calls()
+    overtake(lab, monkeypatch, lambda: lab.fleet.retag(web, ["web"]))
+    lab.fleet.retag(web, [])
+    lab.settle()
+
+    assert batches(lab) == [[("DELETE", web)], [("CREATE", web)]]
+    assert in_dns(lab) == {stays, web}

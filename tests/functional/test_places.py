@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.world import Lab
-from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import (
     admitted,
@@ -27,17 +24,11 @@ from tests.functional.views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from lab.world import Lab
 
 APP, API = "app.example.com", "api.example.com"
 
-
-@pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab in which the time that a function waits passes."""
-    with Lab(start=MONDAY_NOON) as lab:
-        wait_in_lab_time(lab, monkeypatch)
-        yield lab
+pytestmark = pytest.mark.usefixtures("lab_time")
 
 
 def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab: Lab) -> None:
@@ -58,8 +49,11 @@ def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab
     assert (kinds(audit(lab)), len(checks(lab))) == ({"public-checks-in-private-zone": 1}, 4)
 
 
-def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(lab: Lab) -> None:
-    web = admitted(lab, 2)
+@pytest.mark.parametrize("count", [2, 6])
+def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(
+    lab: Lab, count: int
+) -> None:
+    web = admitted(lab, count)
     queries = asking(lab, APP, web)
     before = records(lab), checks(lab)
 
@@ -68,15 +62,21 @@ def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_chang
     lab.run(90)
 
     assert (records(lab), checks(lab), queries.wrong) == (*before, [])
-    assert launched(lab, 1, pools=("web",))[0] not in new
+    queries.members += launched(lab, 1, pools=("web",))
     lab.run(90)
-    assert len(in_dns(lab)) == 3
-    (finding,) = findings(audit(lab), "invalid-pool")
+    assert len(in_dns(lab)) == count + 1
+    (finding,) = findings(audit(lab, {"repair": True, "force": True}), "invalid-pool")
     assert finding["pool"] == "api"
     assert finding["because"] == (
         f"/fleet53/fleet53/pools/api: record_name='{APP}' in hosted_zone_id='{lab.zone_id}' is the place of pool web, "
         "which is the stack's first pool; give this pool another one"
     )
+    lab.run(30)
+    assert (len(in_dns(lab)), queries.strangers) == (count + 1, [])
+
+    lab.put_pool("api", record_name=API)
+    lab.run(60)
+    assert (in_dns(lab, API), len(in_dns(lab))) == (set(new), count + 1)
 
 
 def test_of_two_further_pools_the_one_that_the_instances_of_the_records_name_serves(lab: Lab) -> None:
@@ -150,3 +150,46 @@ def test_a_first_pool_without_its_parameter_is_a_fault_and_its_records_stay_unti
     queries.members += late
     lab.run(90)
     assert (in_dns(lab), queries.wrong) == ({*web[1:], *late}, [])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_nobody_takes_the_place_of_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
+    lab.put_pool("www", record_name=API)
+    settings = lab.pools.settings("www")
+    www = admitted(lab, 3, API, pools=("www",))
+    queries = asking(lab, API, www)
+    before = records(lab, API), checks(lab)
+
+    lab.put_pool_text("www", "{")
+    lab.put_pool("api", record_name=API, fallback="198.18.0.9")
+    launched(lab, 1, pools=("api",))
+    lab.run(90)
+    assert (records(lab, API), checks(lab), queries.wrong) == (*before, [])
+    newcomer, incumbent = findings(audit(lab, {"repair": True}), "invalid-pool")
+    assert (newcomer["pool"], incumbent["pool"], incumbent["record_name"]) == ("api", "www", API)
+    lab.run(30)
+    assert (records(lab, API), queries.wrong) == (before[0], [])
+
+    if not warm:
+        lab.functions.cold_start()
+    lab.fleet.terminate(www[0])
+    lab.settle()
+    assert in_dns(lab, API) == set(www[1:])
+
+    lab.pools.put("www", settings)
+    lab.run(30)
+    assert (in_dns(lab, API), queries.wrong) == (set(www[1:]), [])
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_an_instance_that_ends_leaves_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
+    lab.put_pool("www", record_name=API)
+    stays, ends = admitted(lab, 2, API, pools=("www",))
+    lab.put_pool_text("www", "{")
+    lab.run(30)
+
+    if not warm:
+        lab.functions.cold_start()
+    lab.fleet.terminate(ends)
+    lab.settle()
+    assert in_dns(lab, API) == {stays}

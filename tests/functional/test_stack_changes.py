@@ -5,6 +5,7 @@ Every test asks DNS in every second of the update.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,20 +14,20 @@ from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import fail_lifecycle, wait_in_lab_time
 from tests.functional.queries import asking
-from tests.functional.views import OWNER, admitted, checks, findings, in_dns, records, signal
+from tests.functional.views import OWNER, admitted, audit, checks, findings, in_dns, kinds, records, signal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
 OLD, NEW = "app.example.com", "www.example.com"
 
+pytestmark = pytest.mark.usefixtures("lab_time")
+
 
 @pytest.fixture
-def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab whose stack allows no other name than its first pool's, and whose instances have booted."""
-    with Lab({"AllowedRecordNames": ""}, start=MONDAY_NOON) as lab:
-        wait_in_lab_time(lab, monkeypatch)
-        yield lab
+def parameters() -> Mapping[str, str]:
+    """Return the parameters of a stack that allows no other name than its first pool's."""
+    return {"AllowedRecordNames": ""}
 
 
 def refusal(lab: Lab) -> str:
@@ -148,6 +149,48 @@ def test_another_name_of_the_first_pool_is_refused_until_every_instance_with_a_r
     assert (in_dns(lab), queries.wrong) == ({one, two}, [])
 
 
+def records_without_check(lab: Lab) -> list[str]:
+    """Return the identifiers of the records that name a health check that does not exist."""
+    there = checks(lab)
+    return [key for key, record in records(lab).items() if record.get("HealthCheckId") not in there]
+
+
+@dataclass(slots=True)
+class Dangling:
+    """The records that name no health check, in any turn of the lab."""
+
+    lab: Lab
+    found: list[str] = field(default_factory=list)
+
+    def turn(self) -> None:
+        """Look once."""
+        self.found += records_without_check(self.lab)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_another_name_of_the_first_pool_keeps_every_member_that_has_both_names_in_its_tag(lab: Lab, count: int) -> None:
+    members = admitted(lab, count)
+    queries, dangling = asking(lab, OLD, members), Dangling(lab)
+    lab.crowds.append(dangling)
+    lab.run(25)
+    for each in members:
+        lab.fleet.retag(each, ["web", "www"])
+    lab.run(5)
+
+    assert lab.update_stack({"PoolName": "www"}, pause=3) == "UPDATE_COMPLETE"
+    lab.run(130)
+    assert (in_dns(lab), queries.wrong, dangling.found) == (set(members), [], [])
+    assert lab.pools.names() == ("www",)
+
+    for each in members:
+        lab.fleet.retag(each, ["www"])
+    lab.run(60)
+    assert kinds(audit(lab, {"repair": True})) == {"orphan-check": count}
+    lab.run(30)
+    assert (in_dns(lab), queries.wrong, dangling.found) == (set(members), [], [])
+    assert (len(checks(lab)), kinds(audit(lab))) == (count, {})
+
+
 def test_an_instance_that_ends_does_not_have_to_be_tagged(lab: Lab) -> None:
     (one,) = admitted(lab, 1)
     lab.fleet.stop(one, events=False)
@@ -216,7 +259,8 @@ def test_a_stack_in_another_partition_is_refused_before_anything_is_created(lab:
 
 
 def test_a_pool_whose_name_the_stack_does_not_allow_is_invalid_without_a_call(lab: Lab) -> None:
-    admitted(lab, 1)
+    members = admitted(lab, 1)
+    queries = asking(lab, OLD, members)
     lab.put_pool("api", record_name="api.example.com")
     lab.settle()
     lab.route53.reset_calls()
@@ -229,6 +273,27 @@ def test_a_pool_whose_name_the_stack_does_not_allow_is_invalid_without_a_call(la
         "/fleet53/fleet53/pools/api: record_name='api.example.com' is not allowed: add it to AllowedRecordNames of the "
         "stack"
     )
+    lab.run(60)
+    assert (in_dns(lab), queries.wrong) == (set(members), [])
+
+
+def test_a_pool_that_is_given_a_name_that_the_stack_does_not_allow_stays_where_it_is_until_it_does(lab: Lab) -> None:
+    stays, ends = members = admitted(lab, 2)
+    queries = asking(lab, OLD, members, also=[NEW])
+    before = records(lab), checks(lab)
+    lab.put_pool("web", record_name=NEW)
+    lab.run(60)
+    assert (records(lab), checks(lab)) == before
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(ends)
+    lab.run(5)
+    assert in_dns(lab) == {stays}
+
+    assert lab.update_stack({"AllowedRecordNames": NEW}, pause=3) == "UPDATE_COMPLETE"
+    lab.run(130)
+    assert (in_dns(lab), in_dns(lab, NEW)) == (set(), {stays})
+    assert queries.wrong == []
 
 
 def test_a_pool_whose_zone_the_stack_does_not_allow_is_invalid_without_a_call(lab: Lab) -> None:

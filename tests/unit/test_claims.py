@@ -96,5 +96,39 @@ def test_where_the_tags_do_not_tell_nobody_gets_the_place() -> None:
     assert "is also the place of api, and the tags" in declared.settled({}).faults[1].because
 
 
+def test_a_pool_whose_parameter_is_wrong_keeps_the_place_whose_records_are_of_its_instances() -> None:
+    declared = read(web=declare(), www="{", api=declare(record_name=API)).settled(tagged("www", "www", "api"))
+    assert (served(declared), refused(declared)) == (["web"], ["api", "www"])
+    newcomer, incumbent = declared.faults
+    assert newcomer.because == (
+        "/p/api: record_name='api.example.com' in hosted_zone_id='Z0123456789ABC' is the place of pool www, which has "
+        "the records there, and whose own parameter is wrong; correct that one first, or give this pool another place"
+    )
+    assert (incumbent.record_name, incumbent.zone_id) == (API, ZONE)
+    assert incumbent.because.startswith("/p/www: not JSON")
+
+
+def test_a_pool_that_is_not_allowed_at_its_new_place_keeps_its_former_one() -> None:
+    declared = read(web=declare(), www=declare(record_name="www.example.org"), api=declare(record_name=API))
+    assert served(declared.settled(tagged("www"))) == ["web"]
+
+
+def test_a_wrong_parameter_takes_no_place_from_a_pool_that_as_many_instances_name() -> None:
+    for tags in (tagged(), tagged("api"), tagged("www api"), tagged("www", "api"), tagged("db")):
+        declared = read(web=declare(), www="{", api=declare(record_name=API)).settled(tags)
+        assert (served(declared), refused(declared)) == (["api", "web"], ["www"])
+        assert declared.faults[0].zone_id is None
+
+
+def test_of_several_pools_at_the_place_of_one_whose_parameter_is_wrong_none_gets_it() -> None:
+    declared = read(web=declare(), www="{", api=declare(record_name=API), new=declare(record_name=API))
+    assert served(declared.settled(tagged("www", "www", "api"))) == ["web"]
+
+
+def test_a_wrong_parameter_of_another_pool_is_no_matter_to_the_first_pools_own_place() -> None:
+    declared = read(web=declare(), www="{")
+    assert (served(declared), declared.contested) == (["web"], {})
+
+
 def test_a_stack_without_a_zone_has_no_first_pool() -> None:
     assert read(None) == Declared()

@@ -49,9 +49,14 @@ def about_all(because: str) -> PoolSignal:
     return PoolSignal(None, because, AT)
 
 
+def about_address(operation: str) -> PoolSignal:
+    return PoolSignal(None, f"CloudTrail recorded {operation}, {NOT_NAMED}", AT, claim=Claim.ADDRESSED)
+
+
 def about_interface(operation: str) -> InstanceSignal:
     interfaces = frozenset({InterfaceId("eni-0a1b2c3d4e5f60001")})
-    return InstanceSignal(frozenset(), f"CloudTrail recorded {operation}", AT, interface_ids=interfaces)
+    because = f"CloudTrail recorded {operation}"
+    return InstanceSignal(frozenset(), because, AT, interface_ids=interfaces, claim=Claim.ADDRESSED)
 
 
 READ: dict[str, Signal] = {
@@ -98,12 +103,12 @@ READ: dict[str, Signal] = {
     "parameter-store-pool-deleted": about_settings("web", "Delete"),
     # No rule sends this one: the rule's pattern holds the path of the stack's pools.
     "parameter-store-other-parameter": about_settings("host", "Update"),
-    "cloudtrail-associate-address-with-instance": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
-    "cloudtrail-associate-address-with-interface": about_all(f"CloudTrail recorded AssociateAddress, {NOT_NAMED}"),
-    "cloudtrail-disassociate-address": about_all(f"CloudTrail recorded DisassociateAddress, {NOT_NAMED}"),
-    "cloudtrail-release-address": about_all(f"CloudTrail recorded ReleaseAddress, {NOT_NAMED}"),
-    "cloudtrail-detach-network-interface": about_all(f"CloudTrail recorded DetachNetworkInterface, {NOT_NAMED}"),
-    "cloudtrail-attach-network-interface": about_it("CloudTrail recorded AttachNetworkInterface"),
+    "cloudtrail-associate-address-with-instance": about_address("AssociateAddress"),
+    "cloudtrail-associate-address-with-interface": about_address("AssociateAddress"),
+    "cloudtrail-disassociate-address": about_address("DisassociateAddress"),
+    "cloudtrail-release-address": about_address("ReleaseAddress"),
+    "cloudtrail-detach-network-interface": about_address("DetachNetworkInterface"),
+    "cloudtrail-attach-network-interface": about_it("CloudTrail recorded AttachNetworkInterface", Claim.ADDRESSED),
     "cloudtrail-modify-network-interface-attribute": about_interface("ModifyNetworkInterfaceAttribute"),
     "cloudtrail-assign-ipv6-addresses": about_interface("AssignIpv6Addresses"),
     "cloudtrail-unassign-ipv6-addresses": about_interface("UnassignIpv6Addresses"),
@@ -452,12 +457,13 @@ def test_the_interface_is_found_where_cloudtrail_nests_the_request() -> None:
         frozenset(),
         "CloudTrail recorded UnassignIpv6Addresses",
         interface_ids=frozenset({InterfaceId("eni-0a1b2c3d4e5f60001")}),
+        claim=Claim.ADDRESSED,
     )
 
 
 def test_a_call_about_an_interface_that_it_does_not_name_concerns_all_pools() -> None:
     assert read_signal(call("UnassignIpv6Addresses", {"ipv6Addresses": ["2600:1f18::53"]}), TAG) == PoolSignal(
-        None, "CloudTrail recorded UnassignIpv6Addresses, which names no network interface"
+        None, "CloudTrail recorded UnassignIpv6Addresses, which names no network interface", claim=Claim.ADDRESSED
     )
 
 

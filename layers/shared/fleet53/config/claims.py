@@ -5,18 +5,21 @@ pool at the place of another, and must not take it over. The stack's first pool 
 parameter is missing or wrong. Any other place belongs to the pool that most instances of the records there have in
 their tags, because a parameter cannot change these. Where that is no single pool, none of them is served. A pool that
 is not served has a fault, so the records at the place stay until there is evidence (planning/orphans.py).
+
+A parameter that is wrong does not tell the place of its pool, and the pool keeps its place all the same: where more of
+the instances name it than any pool that claims the place, the place is its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet53.config.pools import PoolFault, read_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from fleet53.config.pools import Allowed, FirstPool
     from fleet53.domain.ids import PoolName
@@ -27,28 +30,52 @@ if TYPE_CHECKING:
 class Declared:
     """All pools that are declared: those that can be served and those with faults, each in the order of their names.
 
-    `contested` are valid pools by their place and by their parameter, where several have the same place and it is not
-    the first pool's.
+    `contested` are valid pools by their place and by their parameter, where the records there decide whose the place
+    is: several pools claim it, or it may be the place of a pool whose parameter is wrong. The first pool's own place is
+    never among them.
     """
 
     pools: tuple[Pool, ...] = ()
     faults: tuple[PoolFault, ...] = ()
     contested: Mapping[Place, Mapping[str, Pool]] = field(default_factory=dict)
 
+    @property
+    def unplaced(self) -> frozenset[PoolName]:
+        """The pools whose place is not known, because their parameters are wrong."""
+        return frozenset(fault.name for fault in self.faults if fault.zone_id is None)
+
     def settled(self, tags: Mapping[Place, Iterable[frozenset[PoolName]]]) -> Declared:
         """Return all pools without contested places.
 
         `tags` are, for each contested place, the pools that each instance with a record of ours there has in its tag.
         """
-        pools, faults = list(self.pools), list(self.faults)
+        pools = list(self.pools)
+        claimed: list[PoolFault] = []
+        found: dict[PoolName, Place] = {}
         for place, claimants in self.contested.items():
-            holder = _incumbent(claimants.values(), tags.get(place, ()))
+            named = Counter(name for names in tags.get(place, ()) for name in names)
+            holder = _incumbent(claimants.values(), named, self.unplaced)
+            if holder is not None and holder in self.unplaced:
+                found.setdefault(holder, place)
             for parameter, pool in claimants.items():
-                if pool is holder:
+                if pool.name == holder:
                     pools.append(pool)
                 else:
-                    faults.append(_claimed(parameter, pool, _why_not(claimants.values(), pool, holder)))
-        return Declared(_by_name(pools), _by_name(faults))
+                    claimed.append(_claimed(parameter, pool, self._why_not(claimants.values(), pool, holder)))
+        faults = [_placed(fault, found) for fault in self.faults]
+        return Declared(_by_name(pools), _by_name([*faults, *claimed]))
+
+    def _why_not(self, claimants: Iterable[Pool], pool: Pool, holder: PoolName | None) -> str:
+        if holder is None:
+            others = ", ".join(other.name for other in claimants if other is not pool)
+            return (
+                f"is also the place of {others}, and the tags of the instances with records there do not tell whose it "
+                "is; give all of them but one another place"
+            )
+        has = f"is the place of pool {holder}, which has the records there"
+        if holder in self.unplaced:
+            return f"{has}, and whose own parameter is wrong; correct that one first, or give this pool another place"
+        return f"{has}; give this pool another one"
 
 
 def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
@@ -71,6 +98,7 @@ def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
     placed = first is not None and any(pool.name == first.name for at in claims.values() for pool in at.values())
     if first is not None and first.parameter not in parameters:
         faults.append(_missing(first))
+    unplaced = any(fault.zone_id is None for fault in faults)
     pools: list[Pool] = []
     contested: dict[Place, Mapping[str, Pool]] = {}
     for place, claimants in claims.items():
@@ -80,29 +108,27 @@ def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
             because = f"is the place of pool {first.name}, which is the stack's first pool; give this pool another one"
             others = ((parameter, pool) for parameter, pool in claimants.items() if pool.name != first.name)
             faults += (_claimed(parameter, pool, because) for parameter, pool in others)
-        elif len(claimants) == 1:
+        elif len(claimants) == 1 and not unplaced:
             pools += claimants.values()
         else:
             contested[place] = claimants
     return Declared(_by_name(pools), _by_name(faults), contested)
 
 
-def _incumbent(claimants: Iterable[Pool], tags: Iterable[frozenset[PoolName]]) -> Pool | None:
-    """Return the pool that more of the instances name than any other, None where that is no single one."""
-    named = Counter(name for names in tags for name in names)
-    most = max((named[pool.name] for pool in claimants), default=0)
-    holders = [pool for pool in claimants if named[pool.name] == most]
-    return holders[0] if most > 0 and len(holders) == 1 else None
+def _incumbent(
+    claimants: Collection[Pool], named: Mapping[PoolName, int], unplaced: Iterable[PoolName]
+) -> PoolName | None:
+    """Return the pool that has a place: the one of the claimants that more of the instances there name than any other.
 
-
-def _why_not(claimants: Iterable[Pool], pool: Pool, holder: Pool | None) -> str:
-    if holder is not None:
-        return f"is the place of pool {holder.name}, which has the records there; give this pool another one"
-    others = ", ".join(other.name for other in claimants if other is not pool)
-    return (
-        f"is also the place of {others}, and the tags of the instances with records there do not tell whose it is; "
-        "give all of them but one another place"
-    )
+    One of the `unplaced` has it where still more instances name that one. A single claimant need not be named. It is
+    None where the tags do not tell. `named` is how many instances name each pool.
+    """
+    counts = {pool.name: named.get(pool.name, 0) for pool in claimants}
+    most = max(counts.values(), default=0)
+    if others := {name: named[name] for name in unplaced if named.get(name, 0) > most}:
+        return max(sorted(others), key=others.__getitem__)
+    holders = [name for name, count in counts.items() if count == most]
+    return holders[0] if len(holders) == 1 and (most > 0 or len(counts) == 1) else None
 
 
 def _claimed(parameter: str, pool: Pool, because: str) -> PoolFault:
@@ -123,7 +149,15 @@ def _at_its_place(fault: PoolFault, first: FirstPool | None) -> PoolFault:
     """Return the fault of a parameter that cannot be read, with the place where it is the first pool's."""
     if first is None or fault.name != first.name:
         return fault
-    return PoolFault(fault.name, fault.because, fault.kind, first.record_name, first.zone_id)
+    return replace(fault, record_name=first.record_name, zone_id=first.zone_id)
+
+
+def _placed(fault: PoolFault, found: Mapping[PoolName, Place]) -> PoolFault:
+    """Return a fault with the place of its pool, where the records there told it."""
+    if fault.name not in found or fault.zone_id is not None:
+        return fault
+    zone_id, record_name = found[fault.name]
+    return replace(fault, zone_id=zone_id, record_name=record_name)
 
 
 def _by_name[Named: (Pool, PoolFault)](each: Iterable[Named]) -> tuple[Named, ...]:

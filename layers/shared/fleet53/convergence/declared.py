@@ -13,17 +13,22 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.pool import Place
+    from fleet53.domain.scope import Scope
 
 
-def read_declared(settings: Settings, aws: Aws) -> Declared:
-    """Read the declared pools, and where several claim one place also the records there and their instances.
+def read_declared(scope: Scope, settings: Settings, aws: Aws) -> Declared:
+    """Read the declared pools, and where it is contested whose a place is also the records there and their instances.
 
-    Of the pools at a place that cannot be read none is served: Note [One place, one pool] in config/claims.py.
+    Where only a wrong parameter makes a place contested, it is read for a pass about one of these pools. Of several
+    pools at a place that cannot be read none is served: Note [One place, one pool] in config/claims.py.
     """
     declared = read_pools(aws.parameters.read(), settings.allowed)
-    holders = {place: _holders(place, settings, aws) for place in declared.contested}
-    if not holders:
-        return declared
+    about_all = scope.sweep or any(scope.covers(name) for name in declared.unplaced)
+    holders = {
+        place: _holders(place, settings, aws)
+        for place, claimants in declared.contested.items()
+        if about_all or len(claimants) > 1 or any(scope.covers(pool.name) for pool in claimants.values())
+    }
     instances = aws.ec2.by_id({each for ids in holders.values() for each in ids})
     tags: dict[Place, list[frozenset[PoolName]]] = {
         place: [instances[each].pools for each in sorted(ids) if each in instances] for place, ids in holders.items()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet53.convergence.checks import add_checks
+from fleet53.convergence.declared import read_declared
 from fleet53.convergence.instances import add_instances, add_states
 from fleet53.convergence.pools import read_usable_pools
 from fleet53.convergence.records import read_records, sweep_records
@@ -34,8 +35,15 @@ class Gathered:
 
 
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
-    """Read the pools of the scope, their records and instances, and where the scope asks for it the health checks."""
-    usable = read_usable_pools(scope, settings, aws)
+    """Read the pools of the scope, their records and instances, and where the scope asks for it the health checks.
+
+    A wrong parameter does not tell where the records of its pool are. Only a sweep finds them, and one of their
+    instances may be ending. So a pass about such a pool is a sweep.
+    """
+    declared = read_declared(scope, settings, aws)
+    if scope.checks and any(scope.covers(name) for name in declared.unplaced):
+        scope = replace(scope, sweep=True)
+    usable = read_usable_pools(scope, declared, aws)
     found = sweep_records(usable, settings, aws) if scope.sweep else read_records(usable, settings, aws)
     faults = (*usable.faults, *found.faults)
     pools = tuple(pool for pool in usable.pools if pool.name in found.at_pools)

@@ -1,4 +1,4 @@
-"""Look again: read once more what decided a pass's admissions and fallbacks. Note [Look again] in passes.py."""
+"""Look again: read once more what decided what a pass has changed. Note [Look again] in passes.py."""
 
 from __future__ import annotations
 
@@ -10,32 +10,47 @@ from fleet53.convergence.instances import add_states
 from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
-from fleet53.planning.changes import DeleteRecord
+from fleet53.planning.changes import DeleteRecord, PutRecord
 from fleet53.planning.membership import Membership
 from fleet53.planning.records_at import records_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.domain.pool import Pool
-    from fleet53.planning.changes import PutRecord, RecordChange
+    from fleet53.planning.changes import RecordChange
     from fleet53.planning.situation import Situation
 
 
-def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
-    """Return the pools to pass again, because what decided one of their admissions differs now; None if none.
+def find_overtaken(made: Collection[RecordChange], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
+    """Return the pools to pass again, because what decided an admission or a withdrawal differs now; None if none.
 
-    Reads nothing from Route 53, and nothing at all where nobody was admitted.
+    Reads nothing from Route 53, and nothing at all where nobody was admitted and only terminated instances left.
     """
-    if not admissions:
+    admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
+    withdrawals = [change for change in made if isinstance(change, DeleteRecord) and _may_come_back(change, situation)]
+    changed: list[RecordChange] = [*admissions, *withdrawals]
+    ids = {change.instance_id for change in changed if change.instance_id is not None}
+    if not ids:
         return None
-    instances = aws.ec2.by_id({change.instance_id for change in admissions if change.instance_id is not None})
+    now = add_states(replace(situation, instances=aws.ec2.by_id(ids)), aws)
+    back = {change.pool for change in withdrawals if _membership(change, now) is Membership.ADMIT}
+    looks = _find_overtaken_admissions(admissions, situation, now, settings, aws), Scope(frozenset(filter(None, back)))
+    found = Scope.union(looks)
+    return found if found.pools else None
+
+
+def _find_overtaken_admissions(
+    admissions: Collection[PutRecord], situation: Situation, now: Situation, settings: Settings, aws: Aws
+) -> Scope:
+    """Return the pools in which an admission does not hold now, and a sweep where one of them is not where it was."""
+    if not admissions:
+        return Scope(frozenset())
     read = read_pools(aws.parameters.read(), settings.allowed)
     claimants = (pool for place in read.contested.values() for pool in place.values())
     declared = {pool.name: pool for pool in (*read.pools, *claimants)}
-    now = add_states(replace(situation, instances=instances), aws)
     pools = {pool.name: pool for pool in situation.pools}
     again = {
         change.pool
@@ -43,7 +58,21 @@ def find_overtaken(admissions: Sequence[PutRecord], situation: Situation, settin
         if declared.get(change.pool) != pools[change.pool] or not _holds(change, pools[change.pool], now)
     }
     moved = any(name not in declared or declared[name].place != pools[name].place for name in again)
-    return Scope(frozenset(again), sweep=moved) if again else None
+    return Scope(frozenset(again), sweep=moved)
+
+
+def _may_come_back(change: DeleteRecord, situation: Situation) -> bool:
+    """Whether a member was withdrawn that can be a member again. An instance that is terminated never runs again."""
+    instance = situation.instances.get(change.instance_id) if change.instance_id is not None else None
+    ended = instance is not None and instance.state in {"shutting-down", "terminated"}
+    return not ended and _membership(change, situation) is Membership.WITHDRAW
+
+
+def _membership(change: DeleteRecord, situation: Situation) -> Membership | None:
+    """Return the membership of the instance in the pool of a change; None for the fallback and a record of no pool."""
+    if change.instance_id is None or change.pool is None:
+        return None
+    return situation.verdict(change.instance_id, change.pool).membership
 
 
 def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:

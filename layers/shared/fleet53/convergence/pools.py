@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import DISPENSABLE
 from fleet53.config.pools import PoolFault
-from fleet53.convergence.declared import read_declared
 from fleet53.domain.addresses import is_private
 from fleet53.domain.errors import TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.finding import FindingKind
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.claims import Declared
-    from fleet53.config.settings import Settings
     from fleet53.domain.ids import PoolName, ZoneId
     from fleet53.domain.pool import Place, Pool, Zone
     from fleet53.domain.scope import Scope
@@ -47,13 +45,12 @@ class UsablePools:
         )
 
 
-def read_usable_pools(scope: Scope, settings: Settings, aws: Aws) -> UsablePools:
-    """Read the declared pools and the hosted zones of those in the scope.
+def read_usable_pools(scope: Scope, declared: Declared, aws: Aws) -> UsablePools:
+    """Read the hosted zones of the declared pools that are in the scope.
 
     A sweep also reads the zones of the pools outside the scope: the name of a pool that cannot be used may hold records
     that would otherwise look like records of no pool.
     """
-    declared = read_declared(settings, aws)
     pools: list[Pool] = []
     zones: dict[ZoneId, Zone] = {}
     faults = list(declared.faults)

@@ -12,3 +12,5 @@ class Claim(StrEnum):
     """As LAUNCHED, and it runs."""
     ENDS = "it stops or is terminated"
     INTERRUPTED = "Spot interrupts it"
+    ADDRESSED = "addresses were given or taken"
+    """The event does not say which addresses the instances have now, or not even which instances it is about."""

@@ -3,7 +3,8 @@
 Note [EC2 is behind]: EC2 is eventually consistent. For some seconds after an event, DescribeInstances may not show the
 instance, its tags or its state, and a Spot request may keep its former status (EC2 API Reference, Eventual
 consistency). A signal is only a hint, so what EC2 shows decides, and the event would be handled too early. So the
-message comes again after some seconds, until EC2 agrees or two minutes have passed since the event.
+message comes again after some seconds, until EC2 agrees or two minutes have passed since the event. An event about an
+address does not say what EC2 will show, so its message comes again at the ages of ADDRESS_LOOKS, whatever EC2 shows.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LONGEST: Final = timedelta(minutes=2)
 """How long after an event EC2 is taken to be behind it. The interruption of a Spot instance comes then, too."""
+FORMER_ADDRESSES: Final = "EC2 may show former addresses"
+ADDRESS_LOOKS: Final = tuple(timedelta(seconds=age) for age in (10, 30, 60, 120))
+"""How old an event about an address is at each further look. Each costs a request to Route 53 for each of its pools."""
 _SOONEST: Final = timedelta(seconds=5)
 _LATEST: Final = timedelta(seconds=30)
 _BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})
@@ -42,6 +46,8 @@ def why_behind(claim: Claim, instance: Instance | None, *, spot: str | None, at:
     if not instance.pools or instance.launched > at:
         return None
     match claim:
+        case Claim.ADDRESSED if EC2.get(instance.state) is not Membership.WITHDRAW:
+            return FORMER_ADDRESSES
         case Claim.RUNNING if instance.state in _BEFORE_RUNNING:
             return f"EC2 still says {instance.state}"
         case Claim.ENDS if instance.state in _BEFORE_END and instance.launched < at:
@@ -64,8 +70,10 @@ def why_tag_is_behind(tagged: AbstractSet[PoolName], instance: Instance | None) 
     return "EC2 shows another pool tag"
 
 
-def next_look(age: timedelta) -> timedelta | None:
+def next_look(age: timedelta, claim: Claim | None = None) -> timedelta | None:
     """Return after what time to look again at an event of this age; None where EC2 had time enough."""
+    if claim is Claim.ADDRESSED:
+        return next((look - age for look in ADDRESS_LOOKS if look > age), None)
     if age >= LONGEST:
         return None
     return min(max(age, _SOONEST), _LATEST, LONGEST - age)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.claim import Claim
-from fleet53.planning.behind import next_look, why_behind, why_tag_is_behind
+from fleet53.planning.behind import FORMER_ADDRESSES, next_look, why_behind, why_tag_is_behind
 from fleet53.signals.model import InstanceSignal
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def find_behind(
     """Return after what time to look again at each signal whose event EC2 does not show yet: Note [EC2 is behind]."""
     again: dict[MessageId, timedelta] = {}
     for message, signal in signals.items():
-        delay = next_look(run.now() - signal.at) if signal.at is not None else None
+        delay = next_look(run.now() - signal.at, signal.claim) if signal.at is not None else None
         because = _why_behind(signal, run, outcome) if delay is not None else None
         if delay is not None and because is not None:
             again[message] = delay
@@ -39,6 +39,8 @@ def find_behind(
 def _why_behind(signal: InstanceSignal | PoolSignal, run: Run, outcome: Outcome) -> str | None:
     if isinstance(signal, InstanceSignal):
         return _why_claim_is_behind(signal, run, outcome)
+    if signal.claim is Claim.ADDRESSED:
+        return FORMER_ADDRESSES
     if signal.tagged is None:
         return None
     (instance_id,) = signal.instance_ids

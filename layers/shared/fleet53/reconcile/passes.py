@@ -3,8 +3,10 @@
 Note [Look again]: two passes can run at the same time. A pass that read "running" before another pass handled
 "terminated" would put a record into DNS that the other one has just withdrawn or did not find yet. So a pass reads
 everything that decided its admissions once more (the instance's state, tag, address, Auto Scaling and Spot state, and
-the pool's settings), and passes the pools again where something differs. It does so before it deletes checks, because
-that can take long. The fallback depends on all records of its pool: two passes that each withdraw the member that the
+the pool's settings), and passes the pools again where something differs. Likewise, it looks once more at the instances
+that it has withdrawn, unless they are terminated: one that left standby or was tagged again meanwhile is admitted by
+the same run. It does so before it deletes checks, because that can take long, and because a member that is back needs
+its check. The fallback depends on all records of its pool: two passes that each withdraw the member that the
 other one leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a
 pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one
 sees what both have done.
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from fleet53.reconcile.outcome import MessageId, Outcome
 
 _ATTEMPTS: Final = 4
-"""How often pools are passed at most, because a batch was refused or an admission was overtaken."""
+"""How often pools are passed at most, because a batch was refused or a change was overtaken."""
 _FEW_CHECKS: Final = 25
 """How many checks are deleted before the queue is looked at: five seconds, at five requests a second."""
 _LATER: Final = 60
@@ -76,7 +78,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     """Gather, plan and apply.
 
     Pools whose batch is refused are read and planned again before anything else is done, and so are those where an
-    admission was overtaken (Note [Look again]). The last attempt sends a batch for each pool.
+    admission or a withdrawal was overtaken (Note [Look again]). The last attempt sends a batch for each pool.
     """
     gathered = gather(scope, run.settings, run.aws)
     timeout = run.settings.admit_timeout
@@ -106,11 +108,11 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
         for change in outcome.made[before:]
         if isinstance(change, PutRecord | DeleteRecord) and change.pool not in again
     ]
-    admitted = [change for change in mine if isinstance(change, PutRecord) and change.admits]
-    looks = find_overtaken(admitted, situation, run.settings, run.aws), find_wrong_fallbacks(mine, situation, run.aws)
+    looks = find_overtaken(mine, situation, run.settings, run.aws), find_wrong_fallbacks(mine, situation, run.aws)
     overtaken = Scope.union(look for look in looks if look is not None)
     if overtaken.pools and not last:
         plan = plan.without(overtaken.pools)
+        admitted = (change for change in mine if isinstance(change, PutRecord) and change.admits)
         ids = [change.instance_id for change in admitted if change.instance_id is not None]
         run_pass(overtaken, guard.telling(ids), run, outcome, attempt + 1)
     unneeded = plan.without(applied.unchanged)

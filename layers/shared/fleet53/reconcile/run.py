@@ -111,7 +111,8 @@ def find_scopes(
 
     `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
     ours. The messages `again` are looked at again: an id that EC2 does not know is new there, and costs nothing yet. A
-    change of a tag that EC2 does not show yet is about the pools of both tags, and about all pools the last time.
+    change of a tag that EC2 does not show yet is about the pools of both tags, and about all pools the last time. Where
+    an address was given or taken, the records and EC2 tell whether there is something to do, without the checks.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
     still have its record, and so does a terminating instance whose tag is gone. An instance that ends may have a check
@@ -119,11 +120,12 @@ def find_scopes(
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
-        if isinstance(signal, PoolSignal) and message in again:
+        if isinstance(signal, PoolSignal) and message in again and signal.tagged is not None:
             shown = (known[each].pools for each in signal.instance_ids if each in known)
             scopes[message] = Scope(frozenset[PoolName]().union(signal.tagged or (), *shown), checks=True)
         elif isinstance(signal, PoolSignal):
-            scopes[message] = Scope(signal.pools, checks=True, sweep=signal.sweep, repair=signal.repair)
+            by_records = signal.claim is Claim.ADDRESSED
+            scopes[message] = Scope(signal.pools, checks=not by_records, sweep=signal.sweep, repair=signal.repair)
         elif signal.instance_ids - known.keys():
             scopes[message] = None if message in again else Scope(checks=True)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.fields import quoted, read_instance_id, read_interface_id, read_text, shown
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
@@ -37,9 +38,11 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
     because = f"CloudTrail recorded {shown(name)}"
     match name, parameters:
         case (("AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" | "DetachNetworkInterface"), _):
-            return PoolSignal(None, f"{because}, which does not name the instance that lost the address", at)
+            because = f"{because}, which does not name the instance that lost the address"
+            return PoolSignal(None, because, at, claim=Claim.ADDRESSED)
         case "AttachNetworkInterface", {"instanceId": str(instance_id)}:
-            return InstanceSignal(frozenset({read_instance_id(instance_id, "instanceId", what)}), because, at)
+            named = frozenset({read_instance_id(instance_id, "instanceId", what)})
+            return InstanceSignal(named, because, at, claim=Claim.ADDRESSED)
         case name, _ if name in _INTERFACE_CALLS:
             return _about_interface(parameters, because, at, what)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), {"instanceIds": [*instance_ids]}) if instance_ids:
@@ -56,9 +59,9 @@ def _about_interface(parameters: object, because: str, at: datetime | None, what
     """Read a call that names a network interface, whose addresses may have changed."""
     interface_id = _find_text(parameters, "networkinterfaceid")
     if interface_id is None:
-        return PoolSignal(None, f"{because}, which names no network interface", at)
+        return PoolSignal(None, f"{because}, which names no network interface", at, claim=Claim.ADDRESSED)
     named = read_interface_id(interface_id, "networkInterfaceId", what)
-    return InstanceSignal(frozenset(), because, at, interface_ids=frozenset({named}))
+    return InstanceSignal(frozenset(), because, at, interface_ids=frozenset({named}), claim=Claim.ADDRESSED)
 
 
 def _find_text(parameters: object, key: str) -> str | None:

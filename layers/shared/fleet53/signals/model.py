@@ -43,9 +43,9 @@ class PoolSignal:
     `since` is the time of the first event about each member that waits. `instance_ids` are the instances that an event
     about all pools names. `changed` are the pools whose settings an event says have changed: that concerns all pools,
     because two pools with one name are not both valid. `tagged` are the pools that the tag of the one instance names
-    after a change, None where no event says so. `held` are the members that the guard holds, and `absent` when the
-    absence of others was first seen: Note [Held stays held] in planning/guard.py. Where `pools` is None, both are about
-    records at names of no pool.
+    after a change, None where no event says so. `claim` is as in InstanceSignal. `held` are the members that the guard
+    holds, and `absent` when the absence of others was first seen: Note [Held stays held] in planning/guard.py. Where
+    `pools` is None, both are about records at names of no pool.
     """
 
     pools: frozenset[PoolName] | None
@@ -60,6 +60,7 @@ class PoolSignal:
     instance_ids: frozenset[InstanceId] = frozenset()
     changed: frozenset[PoolName] = frozenset()
     tagged: frozenset[PoolName] | None = None
+    claim: Claim | None = None
     held: frozenset[InstanceId] = frozenset()
     absent: Mapping[InstanceId, datetime] = field(default_factory=dict)
 
