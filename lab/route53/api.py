@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
 from lab.route53.checks import Checks
+from lab.route53.constraints import refuse_unmet
 from lab.route53.error import Route53Error, invalid_input
 from lab.route53.names import Name, parse_name
 from lab.route53.refusals import Refusals
@@ -26,7 +27,7 @@ from lab.route53.zones import Zones
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lab.route53.records import RecordSet
+    from lab.route53.batch import RecordSet
 
 __all__ = ["Call", "Route53", "Route53Error"]
 
@@ -206,6 +207,7 @@ class Route53:
                 HTTPStatus.NOT_IMPLEMENTED,
             )
         self._refusals.check_request(operation, parameters)
+        refuse_unmet(operation, parameters)
         return answer(parameters)
 
     def _resource_id(self, letter: str) -> str:

@@ -162,6 +162,28 @@ def test_a_comment_has_256_characters_at_most(account: Account) -> None:
         account.client.change_resource_record_sets(HostedZoneId=account.zone_id, ChangeBatch=batch)
 
 
+@pytest.mark.parametrize("action", ["FROB", "create", None])
+def test_an_action_is_create_delete_or_upsert(account: Account, action: str | None) -> None:
+    change = {"ResourceRecordSet": account.member("web", "i-1")} | ({} if action is None else {"Action": action})
+
+    with refused("InvalidInput", "'changeBatch.changes.1.member.action' failed to satisfy constraint: Member must"):
+        account.client.change_resource_record_sets(HostedZoneId=account.zone_id, ChangeBatch={"Changes": [change]})
+
+    assert account.records() == []
+
+
+def test_a_refusal_names_every_field_that_is_no_member_of_its_enum(account: Account) -> None:
+    with refused("InvalidInput", "3 validation errors detected") as refusal:
+        account.create(
+            account.member("web", "i-1", Type="FROB"),
+            account.member("web", "i-2", Type="aaaa"),
+            account.member("web", "i-3", MultiValueAnswer=None, Region="mars-1"),
+        )
+
+    for text in ("changes.1.member.resourceRecordSet.type", "changes.3.member.resourceRecordSet.region", "eu-west-1"):
+        assert text in refusal[0]
+
+
 def test_a_batch_has_1000_elements_at_most(account: Account) -> None:
     records = [account.simple(f"n{number}") for number in range(1001)]
 
