@@ -16,7 +16,7 @@ from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
 from lab.route53.dns import answer
-from lab.route53.health import HealthMetrics, every_check
+from lab.route53.health import HealthMetrics
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
@@ -26,6 +26,7 @@ from lab.stack.deploy import STACK
 from lab.stack.life import Stack
 from lab.stack.pools import FURTHER, Pools
 from lab.stack.sources import drain
+from lab.traffic.reported import Reported
 from lab.traffic.servers import Servers, wanted
 from lab.traffic.serving import Serving
 from lab.traffic.visitors import Visitors, asking_route53, over_http
@@ -106,6 +107,7 @@ class Lab:
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
             self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
+            self.reported = Reported(self.route53, self.health, self.fleet.addresses, self.serving)
             self.answer_urls = stack.enter_context(AnswerUrls())
             usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
             self._create_stack(usual | self._parameters)
@@ -285,6 +287,7 @@ class Lab:
             self.serving.follow()
         self.health.publish_due()
         self.alarms.turn()
+        self.route53.see_alarms(cloud.REGION, self.alarms.judged())
         for crowd in self.crowds:
             crowd.turn()
 
@@ -307,35 +310,18 @@ class Lab:
 
     def checks_of(self, address: str) -> tuple[str, ...]:
         """Return the ids of the health checks of an address."""
-        return tuple(
-            str(check["Id"])
-            for check in every_check(self.route53)
-            if check["HealthCheckConfig"].get("IPAddress") == address
-        )
+        return self.reported.checks_of(address)
 
     def report_health(self, target: str, percent: float = 100) -> None:
         """Let that share of the regions see a check healthy, or every check of an instance or an address.
 
         The metrics are published at once, so that the next pass can read them.
         """
-        known = {str(check["Id"]) for check in every_check(self.route53)}
-        if target in known:
-            checks: tuple[str, ...] = (target,)
-        else:
-            addresses = self.fleet.addresses(target) if target.startswith("i-") else (target,)
-            checks = tuple(each for address in addresses for each in self.checks_of(address))
-        if not checks:
-            raise LookupError(f"no health check of {target}")
-        for check in checks:
-            self.health.see(check, percent)
-        self.health.publish()
+        self.reported.share(target, percent)
 
     def report_serving(self) -> None:
         """Let every region see of every check whether the instance at its address serves now."""
-        for check in every_check(self.route53):
-            refused = self.serving.refusal(str(check["HealthCheckConfig"].get("IPAddress")))
-            if self.route53.percent_healthy(check["Id"]) != (100 if refused is None else 0):
-                self.report_health(check["Id"], 100 if refused is None else 0)
+        self.reported.what_serves()
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

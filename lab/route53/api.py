@@ -153,6 +153,16 @@ class Route53:
         with self._lock:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
+    def see_alarms(self, region: str, states: Mapping[str, str]) -> None:
+        """Let CLOUDWATCH_METRIC checks follow the alarms of a region: OK, ALARM or INSUFFICIENT_DATA by name."""
+        with self._lock:
+            self._checks.see_alarms(region, states)
+
+    def healthy_children(self, check_id: str) -> int | None:
+        """Return how many children of a CALCULATED check are healthy; None for a check of another type."""
+        with self._lock:
+            return self._checks.healthy_children(check_id)
+
     def percent_healthy(self, check_id: str) -> float | None:
         """Return the health check's HealthCheckPercentageHealthy, or None while there is no data."""
         with self._lock:
