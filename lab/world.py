@@ -15,7 +15,6 @@ from lab.moto import cloud, gaps
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
-from lab.route53.dns import answer
 from lab.route53.health import HealthMetrics
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
@@ -244,7 +243,7 @@ class Lab:
 
     def answers(self, name: str = RECORD, record_type: str = "A") -> set[str]:
         """Return the addresses in DNS's answer for a name."""
-        return set(answer(self.route53, name, record_type, self._random).values)
+        return set(self.route53.answer(name, record_type, self._random).values)
 
     def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Visitors:
         """Let clients connect to a name in every turn of the world from now on, and return them.

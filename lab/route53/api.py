@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
+from lab.route53.answers import Answer, Answers
 from lab.route53.checks import Checks
 from lab.route53.constraints import refuse_unmet
 from lab.route53.error import Route53Error, invalid_input
@@ -25,6 +26,7 @@ from lab.route53.refusals import Refusals
 from lab.route53.zones import Zones
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Mapping
 
     from lab.route53.batch import RecordSet
@@ -197,15 +199,14 @@ class Route53:
             zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))
 
-    def delegated(self, name: str) -> bool:
-        """Tell whether an NS record set below the name of the answering zone takes a name out of it."""
+    def answer(self, name: str | Name, record_type: str, source: random.Random) -> Answer:
+        """Answer a question in DNS from the most specific zone; REFUSED if there is none. `source` draws records."""
         with self._lock:
-            asked = parse_name(name)
+            asked = name if isinstance(name, Name) else parse_name(name)
             zone = self._zones.answering(asked)
             if zone is None:
-                return False
-            cuts = (Name(asked.labels[first:]) for first in range(len(asked.labels) - len(zone.name.labels)))
-            return any(zone.records.at(cut, "NS") for cut in cuts)
+                return Answer("REFUSED")
+            return Answers(zone, self._checks.is_healthy, source).to(asked, record_type)
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._refusals.check_rate()

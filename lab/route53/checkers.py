@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.route53.check_config import REGIONS, is_of_endpoint
-from lab.route53.dns import answer
 from lab.route53.health import every_check
 from lab.route53.probe import Verdict, probe
 
@@ -76,7 +75,7 @@ class Checkers:
 
     def _resolve(self, name: str) -> str | None:
         """Return an IPv4 address of a name, as DNS answers now; None if it answers none."""
-        found = answer(self._route53, name, "A", self._random)
+        found = self._route53.answer(name, "A", self._random)
         return self._random.choice(found.values) if found.record_type == "A" else None
 
     def _due(self) -> list[tuple[dict[str, Any], str]]:

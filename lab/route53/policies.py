@@ -29,7 +29,8 @@ _NO_MULTIVALUE_TYPES: Final = ("NS", "SOA", "CNAME")
 
 def fields_of(record_set: Mapping[str, Any]) -> list[str]:
     """Return the fields that give a record set a routing policy; a valid one has at most one."""
-    return [name for name in POLICIES if record_set.get(name) not in (None, False)]
+    # A weight of 0 is a policy too.
+    return [name for name in POLICIES if (value := record_set.get(name)) is not None and value is not False]
 
 
 def policy_of(record_set: Mapping[str, Any]) -> str:

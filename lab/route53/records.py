@@ -35,8 +35,9 @@ _COMPARED: Final = (
 class Records:
     """The record sets of one hosted zone: `change` applies a whole batch, or none of it if a change is refused."""
 
-    def __init__(self, zone: Name, name_servers: Sequence[str]) -> None:
+    def __init__(self, zone: Name, zone_id: str, name_servers: Sequence[str]) -> None:
         self._zone = zone
+        self._zone_id = zone_id
         self._sets: dict[Key, RecordSet] = {}
         self.protections = Protections(zone)
         soa = f"{name_servers[0]} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
@@ -114,6 +115,7 @@ class Records:
             else:
                 sets[change.key] = change.record_set
         faults += self._faults_of_the_whole(sets)
+        faults += self._alias_faults(changes, sets)
         faults += policies.group_faults(sets, [change.key for change in changes])
         if faults:
             raise invalid_change_batch(dict.fromkeys(faults))
@@ -162,6 +164,20 @@ class Records:
                     )
             elif policies.policy_of(other) != policies.policy_of(record_set):
                 yield policies.mixed(key, policies.policy_of(record_set))
+
+    def _alias_faults(self, changes: Iterable[Change], sets: Mapping[Key, RecordSet]) -> Iterator[str]:
+        """Yield a refusal for each new alias of this zone's own records that leads nowhere, in Route 53's words."""
+        there = {(key.name, key.type) for key in sets}
+        for action, key, record_set in changes:
+            target = record_set.get("AliasTarget")
+            if action == "DELETE" or target is None or target["HostedZoneId"] != self._zone_id:
+                continue
+            name = parse_name(target["DNSName"])
+            tried = f"Tried to create an alias that targets {name}, type {key.type} in zone {self._zone_id}, but"
+            if not name.is_within(self._zone):
+                yield f"{tried} the alias target name does not lie within the target zone"
+            elif (name, key.type) not in there:
+                yield f"{tried} that target was not found"
 
     def _faults_of_the_whole(self, sets: Mapping[Key, RecordSet]) -> Iterator[str]:
         for record_type in ("NS", "SOA"):

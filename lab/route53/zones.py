@@ -92,7 +92,8 @@ class Zones:
         asked = parameters.get("HostedZoneConfig") or {}
         config = {**asked, "PrivateZone": bool(vpc or asked.get("PrivateZone"))}
         servers = _name_servers(len(self._zones) + 1)
-        zone = Zone(self._new_zone_id(), name, reference, config, vpc, servers, Records(name, servers))
+        zone_id = self._new_zone_id()
+        zone = Zone(zone_id, name, reference, config, vpc, servers, Records(name, zone_id, servers))
         self._zones[zone.id] = zone
         return zone
 

@@ -126,6 +126,23 @@ def test_an_alias_cannot_be_multivalue(account: Account) -> None:
         account.create(account.member("web", "i-1", TTL=None, ResourceRecords=None, AliasTarget=alias))
 
 
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("missing.{zone}", "but that target was not found"),
+        ("example.net.", "but the alias target name does not lie within the target zone"),
+    ],
+)
+def test_an_alias_within_the_zone_has_a_target(account: Account, target: str, text: str) -> None:
+    name = target.format(zone=account.zone_name)
+    alias = {"HostedZoneId": account.zone_id, "DNSName": name, "EvaluateTargetHealth": False}
+
+    with refused("InvalidChangeBatch", f"Tried to create an alias that targets {name}, type A"):
+        account.create(account.simple("web", TTL=None, ResourceRecords=None, AliasTarget=alias))
+    with refused("InvalidChangeBatch", text):
+        account.create(account.simple("web", TTL=None, ResourceRecords=None, AliasTarget=alias))
+
+
 @pytest.mark.parametrize("record_type", ["CNAME", "NS"])
 def test_some_types_cannot_be_multivalue(account: Account, record_type: str) -> None:
     with refused("InvalidChangeBatch"):
