@@ -48,7 +48,7 @@ def _served(route53: Route53, faults: Faults, *, http: bool) -> Iterator[tuple[s
     """Make moto and `route53` reachable, and yield their URLs."""
     if http:
         with serve(route53) as server:
-            yield cloud.server(), server.url
+            yield cloud.served(), server.url
     else:
         with in_process.answering(route53, faults):
             yield in_process.URLS

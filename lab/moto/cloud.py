@@ -15,9 +15,8 @@ from moto.ec2.models import amis, instances
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
-from moto.server import ThreadedMotoServer
 
-from lab.moto import answers, memory
+from lab.moto import answers, memory, server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,13 +34,10 @@ _SEED = 53
 
 
 @functools.cache
-def server() -> str:
+def served() -> str:
     """Start the process's one moto server, and return its URL."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    started = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    return f"http://{host}:{port}"
+    return server.serve()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -9,7 +10,6 @@ from lab.route53.names import Name, parse_name
 from lab.route53.policies import policy_of
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Sequence
 
     from lab.route53.batch import RecordSet
@@ -149,3 +149,18 @@ class Answers:
         if target["HostedZoneId"] != self.zone.id or not found or aliases >= _ALIASES_IN_A_ROW:
             raise UnknownTargetError(f"{alias['Name']} is an alias of {target['DNSName']}, which the lab cannot answer")
         return found
+
+
+def tested(zone: Zone, is_healthy: Callable[[str], bool], name: Name, record_type: str) -> dict[str, Any]:
+    """Answer TestDNSAnswer: what a hosted zone answers now for a name and a type."""
+    found = Answer("REFUSED")
+    if name.is_within(zone.name):
+        found = Answers(zone, is_healthy, random.Random(0)).to(name, record_type)
+    return {
+        "Nameserver": zone.name_servers[0].removesuffix("."),
+        "RecordName": str(name),
+        "RecordType": record_type,
+        "RecordData": [*(each.target for each in found.cnames), *found.values],
+        "ResponseCode": found.rcode,
+        "Protocol": "UDP",
+    }

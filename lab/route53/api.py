@@ -1,9 +1,9 @@
 """Route 53 in memory, as its API documentation describes it.
 
 moto accepts many requests that Route 53 refuses, and so would hide mistakes of fleet53. The lab therefore has its own
-Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. Not modelled: tags,
-traffic policies, DNSSEC, shared delegation sets, 400 values per record. The quota of 10,000 records per hosted zone is
-reported, not enforced.
+Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. What is not played is
+refused: traffic policies, DNSSEC, shared delegation sets, and routing by the place of the resolver. The quota of 10,000
+records per hosted zone is reported, not enforced.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
-from lab.route53.answers import Answer, Answers
+from lab.route53.answers import Answer, Answers, tested
+from lab.route53.changes import Changes
 from lab.route53.checks import Checks
 from lab.route53.constraints import refuse_unmet
-from lab.route53.error import Route53Error, invalid_input
-from lab.route53.names import Name, parse_name
+from lab.route53.error import Route53Error, invalid_input, no_such_health_check
+from lab.route53.names import InvalidNameError, Name, parse_name
 from lab.route53.refusals import Refusals
+from lab.route53.tags import Tags
 from lab.route53.zones import Zones
 
 if TYPE_CHECKING:
@@ -64,21 +66,30 @@ class Route53:
         self._lock = threading.RLock()
         self._zones = Zones(lambda: self._resource_id("Z"))
         self._checks = Checks(now, new_id)
-        self._changes: dict[str, dict[str, Any]] = {}
+        self._changes = Changes(now, lambda: self._resource_id("C"))
+        self._tags = Tags(self._refuse_unknown)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "CreateHostedZone": self._create_hosted_zone,
             "GetHostedZone": self._zones.get,
+            "DeleteHostedZone": self._delete_hosted_zone,
+            "GetHostedZoneCount": self._zones.count,
             "ListHostedZones": self._zones.page,
+            "ListHostedZonesByName": self._zones.page_by_name,
             "ListResourceRecordSets": self._list_resource_record_sets,
             "ChangeResourceRecordSets": self._change_resource_record_sets,
-            "GetChange": self._get_change,
+            "GetChange": self._changes.get,
+            "TestDNSAnswer": self._test_dns_answer,
             "CreateHealthCheck": self._checks.create,
             "GetHealthCheck": self._checks.get,
             "UpdateHealthCheck": self._checks.update,
             "DeleteHealthCheck": self._checks.delete,
+            "GetHealthCheckCount": self._checks.count,
             "ListHealthChecks": self._checks.page,
             "GetHealthCheckLastFailureReason": self._checks.last_failure_reason,
             "GetHealthCheckStatus": self._checks.status,
+            "ChangeTagsForResource": self._tags.change,
+            "ListTagsForResource": self._tags.of_one,
+            "ListTagsForResources": self._tags.of_several,
             "GetAccountLimit": self._get_account_limit,
             "GetCheckerIpRanges": _get_checker_ip_ranges,
             "GetHostedZoneLimit": self._zones.limit,
@@ -224,19 +235,17 @@ class Route53:
     def _resource_id(self, letter: str) -> str:
         return letter + self._new_id().replace("-", "").upper()[-20:]
 
-    def _submit(self) -> dict[str, Any]:
-        change_id = self._resource_id("C")
-        change = {"Id": f"/change/{change_id}", "Status": "PENDING", "SubmittedAt": self._now()}
-        self._changes[change_id] = change
-        return dict(change)
-
     def _create_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.create(parameters)
         return {
             "HostedZone": zone.described(),
-            "ChangeInfo": self._submit(),
+            "ChangeInfo": self._changes.submit(),
             "Location": f"https://route53.amazonaws.com/2013-04-01/hostedzone/{zone.id}",
         } | zone.location()
+
+    def _delete_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._zones.delete(parameters["Id"])
+        return {"ChangeInfo": self._changes.submit()}
 
     def _list_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self._zones.find(parameters["HostedZoneId"]).records.page(parameters)
@@ -244,16 +253,23 @@ class Route53:
     def _change_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.find(parameters["HostedZoneId"])
         zone.records.change(parameters["ChangeBatch"], self._checks.__contains__)
-        return {"ChangeInfo": self._submit()}
+        return {"ChangeInfo": self._changes.submit()}
 
-    def _get_change(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        change = self._changes.get(parameters["Id"])
-        if change is None:
-            raise Route53Error(
-                "NoSuchChange", f"No change exists with the ID: {parameters['Id']}", HTTPStatus.NOT_FOUND
-            )
-        # The lab has one name server, which answers with a change at once.
-        return {"ChangeInfo": {**change, "Status": "INSYNC"}}
+    def _test_dns_answer(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        zone = self._zones.find(parameters["HostedZoneId"])
+        if zone.private:
+            raise invalid_input("TestDNSAnswer supports public hosted zones only")
+        try:
+            name = parse_name(parameters["RecordName"])
+        except InvalidNameError as error:
+            raise invalid_input(str(error)) from error
+        return tested(zone, self._checks.is_healthy, name, parameters["RecordType"])
+
+    def _refuse_unknown(self, kind: str, resource_id: str) -> None:
+        if kind == "hostedzone":
+            self._zones.find(resource_id)
+        elif resource_id not in self._checks:
+            raise no_such_health_check(resource_id)
 
     def _get_account_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if parameters["Type"] != "MAX_HEALTH_CHECKS_BY_OWNER":

@@ -155,6 +155,10 @@ class Checks:
         del self._checks[self._find(parameters).id]
         return {}
 
+    def count(self, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer GetHealthCheckCount."""
+        return {"HealthCheckCount": len(self._checks)}
+
     def page(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer ListHealthChecks: every check of the account, in the order of ids."""
         return page_by_id(

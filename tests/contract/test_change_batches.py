@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contract.account import Account, refused
+from tests.contract.clock import Clock
 
 
 def test_a_refused_batch_changes_nothing(account: Account) -> None:
@@ -273,10 +274,12 @@ def test_an_unknown_zone_is_refused(account: Account) -> None:
         account.client.change_resource_record_sets(HostedZoneId="Z0000000000000", ChangeBatch=batch)
 
 
-def test_a_change_is_pending_and_then_in_sync(account: Account) -> None:
+def test_a_change_is_pending_and_then_in_sync(account: Account, clock: Clock) -> None:
     change = account.change(("CREATE", account.member("web", "i-1")))["ChangeInfo"]
 
     assert change["Status"] == "PENDING"
+    assert account.client.get_change(Id=change["Id"])["ChangeInfo"]["Status"] == "PENDING"
+    clock.advance(seconds=60)
     account.client.get_waiter("resource_record_sets_changed").wait(Id=change["Id"])
 
 

@@ -376,3 +376,11 @@ def test_the_account_limit_tells_quota_and_use(account: Account) -> None:
     after = account.client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER")
     assert after["Count"] == before["Count"] + 1
     assert after["Limit"]["Value"] >= 200
+
+
+def test_health_checks_are_counted(account: Account) -> None:
+    before = account.client.get_health_check_count()["HealthCheckCount"]
+
+    account.create_check("web")
+
+    assert account.client.get_health_check_count()["HealthCheckCount"] == before + 1
