@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lab.route53.api import Route53
 
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
+_VERSION = re.compile(r"^/(2010-10-01|2011-05-05|2012-02-29|2012-12-12)/")
+"""Former versions of the API in a path: Route 53 answers them too, each in its own namespace."""
 _SIGNATURES = frozenset({"Authorization", "X-Amzn-Authorization"})
 """Headers with a signature, which is not verified: of version 4, and of version 3, which older clients send."""
 
@@ -54,6 +56,11 @@ class Protocol:
         self, route53: Route53, method: str, target: str, body: bytes, permissions: Permissions | None = None
     ) -> Response:
         """Answer one HTTP request; every refusal is an answer too, also that of `permissions`."""
+        former = _VERSION.match(target)
+        if former is not None:
+            present = self.answer(route53, method, _VERSION.sub("/2013-04-01/", target), body, permissions)
+            text = present.body.replace(_NAMESPACE.encode(), _NAMESPACE.replace("2013-04-01", former[1]).encode())
+            return replace(present, body=text)
         try:
             operation, parameters = self._read(method, target, body)
             refusal = permissions.refusal(request_of(operation.name, parameters)) if permissions is not None else None

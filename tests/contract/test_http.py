@@ -18,11 +18,11 @@ pytestmark = pytest.mark.fake_only(reason="this is about the lab's own server")
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=lab/20261120/us-east-1/route53/aws4_request"}
 
 
-def _ask(fake: Route53, **headers: str) -> tuple[int, bytes]:
+def _ask(fake: Route53, path: str = "/2013-04-01/healthcheck", **headers: str) -> tuple[int, bytes]:
     with serve(fake) as server:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", "/2013-04-01/healthcheck", headers=named)
+        connection.request("GET", path, headers=named)
         with connection.getresponse() as response:
             answer = response.status, response.read()
         connection.close()
@@ -72,6 +72,13 @@ def test_an_error_of_the_lab_is_an_answer_too(
     assert status == 500
     assert b"<Code>InternalFailure</Code>" in body
     assert "KeyError: 'gone'" in capfd.readouterr().err
+
+
+def test_a_former_version_of_the_api_is_answered_in_its_own_namespace(fake: Route53) -> None:
+    status, body = _ask(fake, "/2012-02-29/hostedzone", **SIGNED)
+
+    assert status == 200
+    assert b'<ListHostedZonesResponse xmlns="https://route53.amazonaws.com/doc/2012-02-29/">' in body
 
 
 def test_an_operation_the_lab_lacks_is_named(account: Account) -> None:
