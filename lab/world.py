@@ -45,8 +45,6 @@ TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 ZONE: Final = "example.com"
 RECORD: Final = "app.example.com"
 
-_SEED: Final = 53
-
 
 class Lab:
     """One stack in an AWS of its own, for as long as it is entered.
@@ -55,7 +53,8 @@ class Lab:
     sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
     to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
     programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only if
-    `requests_per_second` is given. So many instances as `running` says run before the stack is created.
+    `requests_per_second` is given. So many instances as `running` says run before the stack is created. The same `seed`
+    makes the same ids: of two labs that run at once, each needs its own.
 
     The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
     """
@@ -71,6 +70,7 @@ class Lab:
         stack_name: str = STACK,
         requests_per_second: int | None = None,
         running: int = 0,
+        seed: int = cloud.SEED,
     ) -> None:
         self._parameters = dict(parameters or {})
         self._with_servers = servers
@@ -80,7 +80,8 @@ class Lab:
         self._requests_per_second = requests_per_second
         self._already_running = running
         self._stack = contextlib.ExitStack()
-        self._random = random.Random(_SEED)
+        self._seed = seed
+        self._random = random.Random(seed)
         self.crowds: list[Crowd] = []
         self.clock = Clock(start)
 
@@ -91,7 +92,8 @@ class Lab:
                 now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
             )
             self.faults = Faults(self.clock.advance)
-            self.environment = stack.enter_context(empty_account(self.route53, self.faults, http=self._http))
+            account = empty_account(self.route53, self.faults, http=self._http, seed=self._seed)
+            self.environment = stack.enter_context(account)
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
@@ -245,7 +247,7 @@ class Lab:
         """Return the addresses in DNS's answer for a name."""
         return set(self.route53.answer(name, record_type, self._random).values)
 
-    def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Visitors:
+    def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = cloud.SEED) -> Visitors:
         """Let clients connect to a name in every turn of the world from now on, and return them.
 
         They ask Route 53 for the name's A records unless `ask` says whom else.

@@ -29,8 +29,8 @@ ROUTE53_METRICS_REGION: Final = "us-east-1"
 IMAGE: Final = "ami-12c6146b"
 """The machine image of all instances: one that moto knows."""
 
-_SEED = 53
-"""Makes the ids that moto draws the same in every run."""
+SEED: Final = 53
+"""Makes the ids that a lab draws the same in every run."""
 
 
 @functools.cache
@@ -41,8 +41,8 @@ def served() -> str:
 
 
 @contextlib.contextmanager
-def emptied() -> Iterator[None]:
-    """Empty moto and make it draw the same ids as in every lab.
+def emptied(seed: int) -> Iterator[None]:
+    """Empty moto and make it draw the same ids as in every lab with this seed.
 
     Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab. moto looks
     through all instance types for each launch, and does nothing with what it finds: it finds none.
@@ -57,7 +57,7 @@ def emptied() -> Iterator[None]:
         patch.dict(os.environ, only_these),
     ):
         moto_api_backend.reset()
-        mock_random.seed(_SEED)
+        mock_random.seed(seed)
         yield
 
 
