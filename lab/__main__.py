@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import secrets
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from lab.console import Console, widget_of
 from lab.dig import command
 from lab.live import Live
 from lab.moto import cloud
+from lab.route53.refusals import REQUESTS_PER_SECOND
 from lab.world import RECORD, Lab
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ def main() -> int:
     parser.add_argument("--speed", type=speed, default=1, help="how fast time passes (1 is real time)")
     parser.add_argument("--dns-port", type=port, default=0, help="port of the DNS server (0: any free one)")
     parser.add_argument("--page-port", type=port, default=0, help="port of the dashboard's page (0: any free one)")
+    parser.add_argument(
+        "--throttle", action="store_true", help="refuse more than five requests a second to Route 53, as AWS does"
+    )
     arguments = parser.parse_args()
     try:
         run(arguments)
@@ -41,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
-    with Lab(servers=True, http=True) as lab:
+    limit = REQUESTS_PER_SECOND if arguments.throttle else None
+    with Lab(servers=True, http=True, requests_per_second=limit, seed=secrets.randbits(32)) as lab:
         instances = [lab.fleet.launch(), lab.fleet.launch()]
         with (
             Live(lab, arguments.speed, arguments.dns_port, report=_report) as live,

@@ -22,13 +22,13 @@ _STRANGERS: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS
 
 
 @contextlib.contextmanager
-def empty_account(route53: Route53, faults: Faults, *, http: bool) -> Iterator[dict[str, str]]:
+def empty_account(route53: Route53, faults: Faults, *, http: bool, seed: int = cloud.SEED) -> Iterator[dict[str, str]]:
     """Empty moto, point this process at it and at `route53`, and put the environment back afterwards.
 
     Yield the variables by which any AWS SDK or CLI finds the lab instead of AWS. They work in other processes only with
-    `http`, and `faults` meet requests only without it.
+    `http`, and `faults` meet requests only without it. The same `seed` makes the same ids.
     """
-    with _served(route53, faults, http=http) as (moto_url, route53_url), cloud.emptied():
+    with _served(route53, faults, http=http) as (moto_url, route53_url), cloud.emptied(seed):
         environment = {
             "AWS_ENDPOINT_URL": moto_url,
             "AWS_ENDPOINT_URL_ROUTE_53": route53_url,
@@ -48,7 +48,7 @@ def _served(route53: Route53, faults: Faults, *, http: bool) -> Iterator[tuple[s
     """Make moto and `route53` reachable, and yield their URLs."""
     if http:
         with serve(route53) as server:
-            yield cloud.server(), server.url
+            yield cloud.served(), server.url
     else:
         with in_process.answering(route53, faults):
             yield in_process.URLS

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _PAGE: Final = Path(__file__).parent / "console_page"
 _TYPES: Final = {"console.js": "text/javascript; charset=utf-8", "console.css": "text/css; charset=utf-8"}
-_NAMES: Final = frozenset({"127.0.0.1", "localhost"})
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -126,8 +125,8 @@ class _Handler(Handler):
     def _show(self) -> None:
         parts = urlsplit(self.path)
         name = parts.path.removeprefix("/")
-        if not self._for_us():
-            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this host is not loopback")
+        if refusal := self.refusal():
+            self._refuse(*refusal)
         elif name in _TYPES:
             self._send(_TYPES[name], (_PAGE / name).read_bytes())
         elif not name:
@@ -144,8 +143,8 @@ class _Handler(Handler):
 
     def _call(self) -> None:
         body = self.body()
-        if not self._for_us() or self.headers.get("Origin", self._own_origin()) != self._own_origin():
-            self._refuse(HTTPStatus.FORBIDDEN, "asked by another page")
+        if refusal := self.refusal():
+            self._refuse(*refusal)
         elif self.headers.get_content_type() != "application/json":  # a form of another page cannot send it
             self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "JSON is taken")
         elif self.path != "/call":
@@ -156,13 +155,6 @@ class _Handler(Handler):
             self._send("text/html; charset=utf-8", html.encode(errors="backslashreplace"))
 
     do_GET, do_POST = _show, _call  # noqa: N815 - http.server looks for these names
-
-    def _for_us(self) -> bool:
-        name, _, port = self.headers.get("Host", "").partition(":")
-        return name in _NAMES and port == str(self.server.server_address[1])
-
-    def _own_origin(self) -> str:
-        return f"http://{self.headers.get('Host', '')}"
 
     def _send(self, content_type: str, body: bytes) -> None:
         self.answer(HTTPStatus.OK, _HEADERS | {"Content-Type": content_type}, body)

@@ -8,10 +8,11 @@ import ssl
 import tempfile
 import threading
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, override
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, override
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,9 +21,39 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 HOST = "127.0.0.1"
+_NAMES: Final = frozenset({HOST, "localhost"})
+_OWN_SITES: Final = frozenset({None, "none", "same-origin"})
+
+
+class Refusal(NamedTuple):
+    """Why a server does not answer a request."""
+
+    status: HTTPStatus
+    because: str
+
+
+def refusal(header: Callable[[str], str | None], port: int) -> Refusal | None:
+    """Return why a server on this port of loopback does not answer a request, None if it does.
+
+    `header` returns a header of the request.
+
+    A page of another origin can make a browser send requests to loopback. A browser tells where they come from (Fetch
+    Standard, Origin; Fetch Metadata, Sec-Fetch-Site), and a page that has its own name point at loopback shows in Host.
+    AWS's clients send neither Origin nor Sec-Fetch-Site.
+    """
+    host = header("Host") or ""
+    name, _, asked = host.rpartition(":")
+    if (name not in _NAMES and not name.endswith(".localhost")) or asked != str(port):
+        return Refusal(HTTPStatus.MISDIRECTED_REQUEST, "this host is not loopback")
+    if (header("Origin") or f"http://{host}") != f"http://{host}":
+        return Refusal(HTTPStatus.FORBIDDEN, "asked by another page")
+    if header("Sec-Fetch-Site") not in _OWN_SITES:
+        return Refusal(HTTPStatus.FORBIDDEN, "asked by another page")
+    return None
 
 
 def self_signed(name: str) -> bytes:
@@ -64,6 +95,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else each answer waits for the client's delayed ACK, 40 ms
     wbufsize = -1  # one packet for headers and body
+
+    def refusal(self) -> Refusal | None:
+        """Return why the request is not answered, None if it is."""
+        return refusal(self.headers.get, int(self.connection.getsockname()[1]))
 
     def body(self) -> bytes:
         """Return the request's body."""

@@ -15,8 +15,7 @@ from lab.moto import cloud, gaps
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
-from lab.route53.dns import answer
-from lab.route53.health import HealthMetrics, every_check
+from lab.route53.health import HealthMetrics
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
@@ -26,6 +25,7 @@ from lab.stack.deploy import STACK
 from lab.stack.life import Stack
 from lab.stack.pools import FURTHER, Pools
 from lab.stack.sources import drain
+from lab.traffic.reported import Reported
 from lab.traffic.servers import Servers, wanted
 from lab.traffic.serving import Serving
 from lab.traffic.visitors import Visitors, asking_route53, over_http
@@ -45,8 +45,6 @@ TEMPLATE: Final = Path(__file__).resolve().parent.parent / "template.yaml"
 ZONE: Final = "example.com"
 RECORD: Final = "app.example.com"
 
-_SEED: Final = 53
-
 
 class Lab:
     """One stack in an AWS of its own, for as long as it is entered.
@@ -55,7 +53,8 @@ class Lab:
     sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
     to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
     programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only if
-    `requests_per_second` is given. So many instances as `running` says run before the stack is created.
+    `requests_per_second` is given. So many instances as `running` says run before the stack is created. The same `seed`
+    makes the same ids: of two labs that run at once, each needs its own.
 
     The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
     """
@@ -71,6 +70,7 @@ class Lab:
         stack_name: str = STACK,
         requests_per_second: int | None = None,
         running: int = 0,
+        seed: int = cloud.SEED,
     ) -> None:
         self._parameters = dict(parameters or {})
         self._with_servers = servers
@@ -80,7 +80,8 @@ class Lab:
         self._requests_per_second = requests_per_second
         self._already_running = running
         self._stack = contextlib.ExitStack()
-        self._random = random.Random(_SEED)
+        self._seed = seed
+        self._random = random.Random(seed)
         self.crowds: list[Crowd] = []
         self.clock = Clock(start)
 
@@ -91,7 +92,8 @@ class Lab:
                 now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
             )
             self.faults = Faults(self.clock.advance)
-            self.environment = stack.enter_context(empty_account(self.route53, self.faults, http=self._http))
+            account = empty_account(self.route53, self.faults, http=self._http, seed=self._seed)
+            self.environment = stack.enter_context(account)
             self.bus = Bus(self.clock.now, self._new_id, self._start)
             self.fleet = Fleet(self.bus)
             self.scaling = self.fleet.scaling
@@ -106,6 +108,7 @@ class Lab:
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
             self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
+            self.reported = Reported(self.route53, self.health, self.fleet.addresses, self.serving)
             self.answer_urls = stack.enter_context(AnswerUrls())
             usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
             self._create_stack(usual | self._parameters)
@@ -242,9 +245,9 @@ class Lab:
 
     def answers(self, name: str = RECORD, record_type: str = "A") -> set[str]:
         """Return the addresses in DNS's answer for a name."""
-        return set(answer(self.route53, name, record_type, self._random).values)
+        return set(self.route53.answer(name, record_type, self._random).values)
 
-    def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = _SEED) -> Visitors:
+    def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = cloud.SEED) -> Visitors:
         """Let clients connect to a name in every turn of the world from now on, and return them.
 
         They ask Route 53 for the name's A records unless `ask` says whom else.
@@ -285,6 +288,7 @@ class Lab:
             self.serving.follow()
         self.health.publish_due()
         self.alarms.turn()
+        self.route53.see_alarms(cloud.REGION, self.alarms.judged())
         for crowd in self.crowds:
             crowd.turn()
 
@@ -307,35 +311,18 @@ class Lab:
 
     def checks_of(self, address: str) -> tuple[str, ...]:
         """Return the ids of the health checks of an address."""
-        return tuple(
-            str(check["Id"])
-            for check in every_check(self.route53)
-            if check["HealthCheckConfig"].get("IPAddress") == address
-        )
+        return self.reported.checks_of(address)
 
     def report_health(self, target: str, percent: float = 100) -> None:
         """Let that share of the regions see a check healthy, or every check of an instance or an address.
 
         The metrics are published at once, so that the next pass can read them.
         """
-        known = {str(check["Id"]) for check in every_check(self.route53)}
-        if target in known:
-            checks: tuple[str, ...] = (target,)
-        else:
-            addresses = self.fleet.addresses(target) if target.startswith("i-") else (target,)
-            checks = tuple(each for address in addresses for each in self.checks_of(address))
-        if not checks:
-            raise LookupError(f"no health check of {target}")
-        for check in checks:
-            self.health.see(check, percent)
-        self.health.publish()
+        self.reported.share(target, percent)
 
     def report_serving(self) -> None:
         """Let every region see of every check whether the instance at its address serves now."""
-        for check in every_check(self.route53):
-            refused = self.serving.refusal(str(check["HealthCheckConfig"].get("IPAddress")))
-            if self.route53.percent_healthy(check["Id"]) != (100 if refused is None else 0):
-                self.report_health(check["Id"], 100 if refused is None else 0)
+        self.reported.what_serves()
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

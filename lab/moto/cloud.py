@@ -15,9 +15,8 @@ from moto.ec2.models import amis, instances
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.moto_api._internal import mock_random
 from moto.moto_api._internal.models import moto_api_backend
-from moto.server import ThreadedMotoServer
 
-from lab.moto import answers, memory
+from lab.moto import answers, memory, server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,23 +29,20 @@ ROUTE53_METRICS_REGION: Final = "us-east-1"
 IMAGE: Final = "ami-12c6146b"
 """The machine image of all instances: one that moto knows."""
 
-_SEED = 53
-"""Makes the ids that moto draws the same in every run."""
+SEED: Final = 53
+"""Makes the ids that a lab draws the same in every run."""
 
 
 @functools.cache
-def server() -> str:
+def served() -> str:
     """Start the process's one moto server, and return its URL."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    started = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    started.start()
-    host, port = started.get_host_and_port()
-    return f"http://{host}:{port}"
+    return server.serve()
 
 
 @contextlib.contextmanager
-def emptied() -> Iterator[None]:
-    """Empty moto and make it draw the same ids as in every lab.
+def emptied(seed: int) -> Iterator[None]:
+    """Empty moto and make it draw the same ids as in every lab with this seed.
 
     Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab. moto looks
     through all instance types for each launch, and does nothing with what it finds: it finds none.
@@ -61,7 +57,7 @@ def emptied() -> Iterator[None]:
         patch.dict(os.environ, only_these),
     ):
         moto_api_backend.reset()
-        mock_random.seed(_SEED)
+        mock_random.seed(seed)
         yield
 
 

@@ -37,9 +37,9 @@ def delete_alarm(name: str) -> None:
     cloudwatch_backends[ACCOUNT][REGION].delete_alarms([name])
 
 
-def metric_data() -> list[Any]:
-    """Return every data point, in the order in which they were published."""
-    data: list[Any] = cloudwatch_backends[ACCOUNT][REGION].metric_data
+def metric_data(region: str = REGION) -> list[Any]:
+    """Return every data point of a region, in the order in which they were published."""
+    data: list[Any] = cloudwatch_backends[ACCOUNT][region].metric_data
     return data
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from moto.core.responses import ActionResult
-from moto.sqs.models import sqs_backends
+from moto.sqs.models import SQSBackend, sqs_backends
 from moto.sqs.responses import SQSResponse
 
 from lab.moto.cloud import ACCOUNT, REGION
@@ -23,9 +24,13 @@ _OFTEN: Final = 3
 """Receives after which a message does not count as the oldest (SQS Developer Guide, available CloudWatch metrics)."""
 
 
+_NAME_IS_TAKEN: Final = 60
+"""Seconds for which the name of a deleted queue cannot be used again."""
+
+
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's SQS is corrected."""
-    return _keep_trace_header(), _move_messages()
+    return _keep_trace_header(), _move_messages(), *_refuse_recent_names()
 
 
 def _keep_trace_header() -> Gap:
@@ -77,6 +82,31 @@ def _move_messages() -> Gap:
         return ActionResult({"TaskHandle": str(uuid.uuid4())})
 
     return Gap(SQSResponse, "start_message_move_task", start_message_move_task)
+
+
+def _refuse_recent_names() -> tuple[Gap, Gap]:
+    """Refuse to create a queue with the name of one that was deleted in the last 60 seconds; moto creates it.
+
+    Source: SQS API Reference, CreateQueue (QueueDeletedRecently) and DeleteQueue. CloudFormation is not refused: what
+    it does meanwhile is not documented.
+    """
+    create_as_moto, delete_as_moto = SQSResponse.create_queue, SQSBackend.delete_queue
+    deleted: dict[str, float] = {}
+
+    def create_queue(response: Any) -> Any:
+        name = response._get_param("QueueName")  # noqa: SLF001 - moto's own look-up
+        if time.time() - deleted.get(name, float("-inf")) < _NAME_IS_TAKEN:
+            raise Refusal(
+                "AWS.SimpleQueueService.QueueDeletedRecently",
+                "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            )
+        return create_as_moto(response)
+
+    def delete_queue(backend: Any, queue_name: str) -> None:
+        delete_as_moto(backend, queue_name)
+        deleted[queue_name] = time.time()
+
+    return Gap(SQSResponse, "create_queue", create_queue), Gap(SQSBackend, "delete_queue", delete_queue)
 
 
 # -- queues

@@ -1,9 +1,9 @@
 """Route 53 in memory, as its API documentation describes it.
 
 moto accepts many requests that Route 53 refuses, and so would hide mistakes of fleet53. The lab therefore has its own
-Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. Not modelled: tags,
-traffic policies, DNSSEC, shared delegation sets, 400 values per record. The quota of 10,000 records per hosted zone is
-reported, not enforced.
+Route 53: tests/contract proves each of its rules, and can prove the same rules on a real account. What is not played is
+refused: traffic policies, DNSSEC, shared delegation sets, and routing by the place of the resolver. The quota of 10,000
+records per hosted zone is reported, not enforced.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
+from lab.route53.answers import Answer, Answers, tested
+from lab.route53.changes import Changes
 from lab.route53.checks import Checks
-from lab.route53.error import Route53Error, invalid_input
-from lab.route53.names import Name, parse_name
+from lab.route53.constraints import refuse_unmet
+from lab.route53.error import Route53Error, invalid_input, no_such_health_check
+from lab.route53.names import InvalidNameError, Name, parse_name
 from lab.route53.refusals import Refusals
+from lab.route53.tags import Tags
 from lab.route53.zones import Zones
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Mapping
 
-    from lab.route53.records import RecordSet
+    from lab.route53.batch import RecordSet
 
 __all__ = ["Call", "Route53", "Route53Error"]
 
@@ -61,21 +66,30 @@ class Route53:
         self._lock = threading.RLock()
         self._zones = Zones(lambda: self._resource_id("Z"))
         self._checks = Checks(now, new_id)
-        self._changes: dict[str, dict[str, Any]] = {}
+        self._changes = Changes(now, lambda: self._resource_id("C"))
+        self._tags = Tags(self._refuse_unknown)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "CreateHostedZone": self._create_hosted_zone,
             "GetHostedZone": self._zones.get,
+            "DeleteHostedZone": self._delete_hosted_zone,
+            "GetHostedZoneCount": self._zones.count,
             "ListHostedZones": self._zones.page,
+            "ListHostedZonesByName": self._zones.page_by_name,
             "ListResourceRecordSets": self._list_resource_record_sets,
             "ChangeResourceRecordSets": self._change_resource_record_sets,
-            "GetChange": self._get_change,
+            "GetChange": self._changes.get,
+            "TestDNSAnswer": self._test_dns_answer,
             "CreateHealthCheck": self._checks.create,
             "GetHealthCheck": self._checks.get,
             "UpdateHealthCheck": self._checks.update,
             "DeleteHealthCheck": self._checks.delete,
+            "GetHealthCheckCount": self._checks.count,
             "ListHealthChecks": self._checks.page,
             "GetHealthCheckLastFailureReason": self._checks.last_failure_reason,
             "GetHealthCheckStatus": self._checks.status,
+            "ChangeTagsForResource": self._tags.change,
+            "ListTagsForResource": self._tags.of_one,
+            "ListTagsForResources": self._tags.of_several,
             "GetAccountLimit": self._get_account_limit,
             "GetCheckerIpRanges": _get_checker_ip_ranges,
             "GetHostedZoneLimit": self._zones.limit,
@@ -152,6 +166,16 @@ class Route53:
         with self._lock:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
+    def see_alarms(self, region: str, states: Mapping[str, str]) -> None:
+        """Let CLOUDWATCH_METRIC checks follow the alarms of a region: OK, ALARM or INSUFFICIENT_DATA by name."""
+        with self._lock:
+            self._checks.see_alarms(region, states)
+
+    def healthy_children(self, check_id: str) -> int | None:
+        """Return how many children of a CALCULATED check are healthy; None for a check of another type."""
+        with self._lock:
+            return self._checks.healthy_children(check_id)
+
     def percent_healthy(self, check_id: str) -> float | None:
         """Return the health check's HealthCheckPercentageHealthy, or None while there is no data."""
         with self._lock:
@@ -186,15 +210,14 @@ class Route53:
             zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))
 
-    def delegated(self, name: str) -> bool:
-        """Tell whether an NS record set below the name of the answering zone takes a name out of it."""
+    def answer(self, name: str | Name, record_type: str, source: random.Random) -> Answer:
+        """Answer a question in DNS from the most specific zone; REFUSED if there is none. `source` draws records."""
         with self._lock:
-            asked = parse_name(name)
+            asked = name if isinstance(name, Name) else parse_name(name)
             zone = self._zones.answering(asked)
             if zone is None:
-                return False
-            cuts = (Name(asked.labels[first:]) for first in range(len(asked.labels) - len(zone.name.labels)))
-            return any(zone.records.at(cut, "NS") for cut in cuts)
+                return Answer("REFUSED")
+            return Answers(zone, self._checks.is_healthy, source).to(asked, record_type)
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._refusals.check_rate()
@@ -206,24 +229,23 @@ class Route53:
                 HTTPStatus.NOT_IMPLEMENTED,
             )
         self._refusals.check_request(operation, parameters)
+        refuse_unmet(operation, parameters)
         return answer(parameters)
 
     def _resource_id(self, letter: str) -> str:
         return letter + self._new_id().replace("-", "").upper()[-20:]
 
-    def _submit(self) -> dict[str, Any]:
-        change_id = self._resource_id("C")
-        change = {"Id": f"/change/{change_id}", "Status": "PENDING", "SubmittedAt": self._now()}
-        self._changes[change_id] = change
-        return dict(change)
-
     def _create_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.create(parameters)
         return {
             "HostedZone": zone.described(),
-            "ChangeInfo": self._submit(),
+            "ChangeInfo": self._changes.submit(),
             "Location": f"https://route53.amazonaws.com/2013-04-01/hostedzone/{zone.id}",
         } | zone.location()
+
+    def _delete_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._zones.delete(parameters["Id"])
+        return {"ChangeInfo": self._changes.submit()}
 
     def _list_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self._zones.find(parameters["HostedZoneId"]).records.page(parameters)
@@ -231,16 +253,23 @@ class Route53:
     def _change_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.find(parameters["HostedZoneId"])
         zone.records.change(parameters["ChangeBatch"], self._checks.__contains__)
-        return {"ChangeInfo": self._submit()}
+        return {"ChangeInfo": self._changes.submit()}
 
-    def _get_change(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        change = self._changes.get(parameters["Id"])
-        if change is None:
-            raise Route53Error(
-                "NoSuchChange", f"No change exists with the ID: {parameters['Id']}", HTTPStatus.NOT_FOUND
-            )
-        # The lab has one name server, which answers with a change at once.
-        return {"ChangeInfo": {**change, "Status": "INSYNC"}}
+    def _test_dns_answer(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        zone = self._zones.find(parameters["HostedZoneId"])
+        if zone.private:
+            raise invalid_input("TestDNSAnswer supports public hosted zones only")
+        try:
+            name = parse_name(parameters["RecordName"])
+        except InvalidNameError as error:
+            raise invalid_input(str(error)) from error
+        return tested(zone, self._checks.is_healthy, name, parameters["RecordType"])
+
+    def _refuse_unknown(self, kind: str, resource_id: str) -> None:
+        if kind == "hostedzone":
+            self._zones.find(resource_id)
+        elif resource_id not in self._checks:
+            raise no_such_health_check(resource_id)
 
     def _get_account_limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         if parameters["Type"] != "MAX_HEALTH_CHECKS_BY_OWNER":

@@ -5,7 +5,7 @@ AWS's are found by GetCheckerIpRanges and in AWS-managed prefix lists. They chan
 
 from typing import Final
 
-from lab.route53.checks import REGIONS
+from lab.route53.check_config import REGIONS
 
 IPV4: Final = tuple(f"15.177.{index}.{start}/26" for index in range(len(REGIONS)) for start in (64, 192))
 IPV6: Final = tuple(f"2600:1f53:{index:x}{half}00::/53" for index in range(1, len(REGIONS) + 1) for half in "08")

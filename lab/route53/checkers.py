@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from lab.route53.checks import REGIONS
+from lab.route53.check_config import REGIONS, is_of_endpoint
 from lab.route53.health import every_check
 from lab.route53.probe import Verdict, probe
 
@@ -47,6 +48,7 @@ class Checkers:
         self._route53 = route53
         self._place = place
         self._clock = clock
+        self._random = random.Random(0)
         self._checkers: dict[tuple[str, str], _Checker] = {}
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="checker")
 
@@ -62,7 +64,7 @@ class Checkers:
         """Make every probe whose time has come and report what the checkers now think; return how many."""
         due = self._due()
         verdicts = self._threads.map(
-            lambda each: probe(each[0]["HealthCheckConfig"], self._place, self._clock.speed), due
+            lambda each: probe(each[0]["HealthCheckConfig"], self._place, self._clock.speed, self._resolve), due
         )
         for (check, region), verdict in zip(due, verdicts, strict=True):
             checker = self._checkers[check["Id"], region]
@@ -71,13 +73,18 @@ class Checkers:
                 self._route53.observe(check["Id"], region, checker.healthy, verdict.status)
         return len(due)
 
+    def _resolve(self, name: str) -> str | None:
+        """Return an IPv4 address of a name, as DNS answers now; None if it answers none."""
+        found = self._route53.answer(name, "A", self._random)
+        return self._random.choice(found.values) if found.record_type == "A" else None
+
     def _due(self) -> list[tuple[dict[str, Any], str]]:
         now = self._clock.now()
         due = []
         known: set[tuple[str, str]] = set()
         for check in every_check(self._route53):
             config = check["HealthCheckConfig"]
-            if config["Disabled"]:
+            if config["Disabled"] or not is_of_endpoint(config):
                 continue
             interval = timedelta(seconds=config["RequestInterval"])
             regions = config.get("Regions") or REGIONS

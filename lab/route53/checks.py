@@ -6,9 +6,9 @@ import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 
+from lab.route53.check_config import is_of_endpoint, refuse_invalid, with_defaults
 from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.page import page_by_id
 
@@ -21,25 +21,6 @@ MAX_CREATIONS = 1_000  # CreateHealthCheck requests of an account in CREATION_PE
 CREATION_PERIOD = timedelta(hours=24)
 HEALTHY_ABOVE_PERCENT = 18  # Developer Guide, "How Route 53 determines whether a health check is healthy"
 DEFAULT_PAGE, MAX_PAGE = 100, 1_000  # ListHealthChecks
-MAX_REFERENCE_CHARACTERS = 64
-MAX_TEXT_CHARACTERS = 255
-MIN_REGIONS = 3
-_PORTS = range(1, 65536)
-_FAILURE_THRESHOLDS = range(1, 11)
-_REQUEST_INTERVALS = (10, 30)  # seconds
-REGIONS = (
-    "us-east-1",
-    "us-west-1",
-    "us-west-2",
-    "eu-west-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-northeast-1",
-    "sa-east-1",
-)
-_HTTP_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH")
-_ENDPOINT_TYPES = (*_HTTP_TYPES, "TCP")
-_OTHER_TYPES = ("CALCULATED", "CLOUDWATCH_METRIC", "RECOVERY_CONTROL")
 _RESETTABLE = ("FullyQualifiedDomainName", "Regions", "ResourcePath", "ChildHealthChecks")
 _UPDATABLE = (
     "IPAddress",
@@ -57,16 +38,6 @@ _UPDATABLE = (
     "AlarmIdentifier",
     "InsufficientDataHealthStatus",
 )
-# CreateHealthCheck refuses the special-use ranges of RFC 5735, RFC 6598 and RFC 5156. The ipaddress module
-# follows the later registries, so what those RFCs name and it calls global is listed here.
-_RESERVED = (
-    IPv4Network("192.88.99.0/24"),
-    IPv6Network("2001::/32"),
-    IPv6Network("2001:10::/28"),
-    IPv6Network("2002::/16"),
-    IPv6Network("3ffe::/16"),
-)
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +59,10 @@ class _Check:
     version: int = 1
     observations: dict[str, Observation] = field(default_factory=dict)
     failures: dict[str, Observation] = field(default_factory=dict)
+    alarm_is_ok: bool | None = None
+    """What the data of the alarm said last, None before there were any; for CLOUDWATCH_METRIC."""
+    lacks_data: bool = True
+    """Whether the alarm has insufficient data now."""
 
     def described(self) -> dict[str, Any]:
         return {
@@ -123,10 +98,8 @@ class Checks:
         """Answer CreateHealthCheck; the same reference with the same settings returns the existing check."""
         self._count_creation()
         reference = parameters["CallerReference"]
-        if not 1 <= len(reference) <= MAX_REFERENCE_CHARACTERS:
-            raise invalid_input(f"CallerReference must have 1 to {MAX_REFERENCE_CHARACTERS} characters")
-        config = _with_defaults(parameters["HealthCheckConfig"])
-        _refuse_invalid(config)
+        config = with_defaults(parameters["HealthCheckConfig"])
+        self._refuse_invalid(config)
         known = self._ids_by_reference.get(reference)
         if known is not None:
             check = self._checks.get(known)
@@ -172,7 +145,7 @@ class Checks:
             if name not in _RESETTABLE:
                 raise invalid_input(f"{name} cannot be reset")
             config.pop(name, None)
-        _refuse_invalid(config)
+        self._refuse_invalid(config)
         check.config = config
         check.version += 1
         return {"HealthCheck": check.described()}
@@ -181,6 +154,10 @@ class Checks:
         """Answer DeleteHealthCheck, also for a check that records still use."""
         del self._checks[self._find(parameters).id]
         return {}
+
+    def count(self, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer GetHealthCheckCount."""
+        return {"HealthCheckCount": len(self._checks)}
 
     def page(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer ListHealthChecks: every check of the account, in the order of ids."""
@@ -195,11 +172,11 @@ class Checks:
 
     def last_failure_reason(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetHealthCheckLastFailureReason: the last failure that each region's checkers saw."""
-        return _reported(self._find(parameters).failures.values())
+        return _reported(self._find_of_endpoint(parameters).failures.values())
 
     def status(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetHealthCheckStatus."""
-        return _reported(self._find(parameters).current_observations())
+        return _reported(self._find_of_endpoint(parameters).current_observations())
 
     def observe(self, check_id: str, region: str, *, succeeded: bool, status: str) -> None:
         """Record what a checker saw, unless the check has been deleted."""
@@ -217,19 +194,65 @@ class Checks:
             return None
         return 100 * sum(seen.succeeded for seen in observations) / len(observations)
 
+    def see_alarms(self, region: str, states: Mapping[str, str]) -> None:
+        """Record what the data of a region's alarms say: OK, ALARM or INSUFFICIENT_DATA by the name of each alarm."""
+        for check in self._checks.values():
+            alarm = check.config.get("AlarmIdentifier")
+            if alarm is not None and alarm["Region"] == region:
+                state = states.get(alarm["Name"], "INSUFFICIENT_DATA")
+                check.lacks_data = state == "INSUFFICIENT_DATA"
+                if not check.lacks_data:
+                    check.alarm_is_ok = state == "OK"
+
     def is_healthy(self, check_id: str) -> bool:
         """Tell whether DNS treats a check as healthy; an unknown check is healthy here, and undefined in AWS."""
         check = self._checks.get(check_id)
         if check is None:
             return True
-        percent = None if check.config["Disabled"] else self.percent_healthy(check_id)
-        healthy = percent is None or percent > HEALTHY_ABOVE_PERCENT
+        healthy = bool(check.config["Disabled"]) or self._judged(check)
         return healthy is not check.config["Inverted"]
+
+    def healthy_children(self, check_id: str) -> int | None:
+        """Return how many children of a CALCULATED check are healthy; None for a check of another type."""
+        check = self._checks.get(check_id)
+        if check is None or check.config["Type"] != "CALCULATED":
+            return None
+        return sum(map(self.is_healthy, check.config.get("ChildHealthChecks", ())))
+
+    def _judged(self, check: _Check) -> bool:
+        """Tell whether a check is healthy, before Disabled and Inverted."""
+        match check.config["Type"]:
+            case "CALCULATED":
+                # HealthCheckConfig, HealthThreshold: 0 is always healthy, more than there are children never.
+                return (self.healthy_children(check.id) or 0) >= int(check.config["HealthThreshold"])
+            case "CLOUDWATCH_METRIC":
+                # HealthCheckConfig, InsufficientDataHealthStatus: without a last known status the check is healthy.
+                assumed = check.config.get("InsufficientDataHealthStatus", "LastKnownStatus")
+                if check.lacks_data and assumed != "LastKnownStatus":
+                    return bool(assumed == "Healthy")
+                return check.alarm_is_ok is not False
+            case _:
+                percent = self.percent_healthy(check.id)
+                return percent is None or percent > HEALTHY_ABOVE_PERCENT
+
+    def _refuse_invalid(self, config: Mapping[str, Any]) -> None:
+        refuse_invalid(config)
+        for child in config.get("ChildHealthChecks") or ():
+            # CreateHealthCheck lists no NoSuchHealthCheck. A calculated child could be its own parent.
+            if child not in self._checks or self._checks[child].config["Type"] == "CALCULATED":
+                raise invalid_input(f"Child health check {child} does not exist, or is a calculated one.")
 
     def _find(self, parameters: Mapping[str, Any]) -> _Check:
         check = self._checks.get(parameters["HealthCheckId"])
         if check is None:
             raise no_such_health_check(parameters["HealthCheckId"])
+        return check
+
+    def _find_of_endpoint(self, parameters: Mapping[str, Any]) -> _Check:
+        check = self._find(parameters)
+        if not is_of_endpoint(check.config):
+            # The API Reference says so of calculated checks, in GetHealthCheckStatus.
+            raise invalid_input(f"A health check of type {check.config['Type']} has no observations")
         return check
 
     def _count_creation(self) -> None:
@@ -240,75 +263,9 @@ class Checks:
         self._creations.append(now)
 
 
-def _with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"Inverted": False, "Disabled": False}
-    if config["Type"] in _ENDPOINT_TYPES:
-        defaults |= {"RequestInterval": 30, "FailureThreshold": 3, "MeasureLatency": False}
-    if config["Type"] in _HTTP_TYPES:
-        defaults["Port"] = 443 if config["Type"].startswith("HTTPS") else 80
-    return {**defaults, **copy.deepcopy(dict(config))}
-
-
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     lists = {name: sorted(config[name]) for name in ("Regions", "ChildHealthChecks") if config.get(name)}
     return {**copy.deepcopy(dict(config)), **lists}
-
-
-def _refuse_invalid(config: Mapping[str, Any]) -> None:
-    check_type = config["Type"]
-    if check_type not in (*_ENDPOINT_TYPES, *_OTHER_TYPES):
-        raise invalid_input(f"Type {check_type!r} is no type of health check")
-    if check_type in _ENDPOINT_TYPES:
-        _refuse_invalid_endpoint(config)
-        _refuse_invalid_request(config)
-        _refuse_invalid_schedule(config)
-
-
-def _refuse_invalid_endpoint(config: Mapping[str, Any]) -> None:
-    address = config.get("IPAddress")
-    if address is None and not config.get("FullyQualifiedDomainName"):
-        raise invalid_input("A health check needs an IPAddress or a FullyQualifiedDomainName")
-    if address is not None:
-        try:
-            parsed = ip_address(address)
-        except ValueError as error:
-            raise invalid_input(f"IPAddress {address!r} is not an IP address") from error
-        if _is_reserved(parsed):
-            raise invalid_input(f"IPAddress {address} is in a local, private, non-routable or multicast range")
-    port = config.get("Port")
-    if port is None:
-        raise invalid_input("A TCP health check needs a Port")
-    if port not in _PORTS:
-        raise invalid_input(f"Port {port} is not between 1 and 65535")
-
-
-def _refuse_invalid_request(config: Mapping[str, Any]) -> None:
-    for name in ("ResourcePath", "FullyQualifiedDomainName", "SearchString"):
-        if len(config.get(name) or "") > MAX_TEXT_CHARACTERS:
-            raise invalid_input(f"{name} is longer than {MAX_TEXT_CHARACTERS} characters")
-    if config["Type"].endswith("_STR_MATCH") != bool(config.get("SearchString")):
-        raise invalid_input(f"SearchString {config.get('SearchString')!r} does not go with Type {config['Type']}")
-
-
-def _refuse_invalid_schedule(config: Mapping[str, Any]) -> None:
-    if config["FailureThreshold"] not in _FAILURE_THRESHOLDS:
-        raise invalid_input(f"FailureThreshold {config['FailureThreshold']} is not between 1 and 10")
-    if config["RequestInterval"] not in _REQUEST_INTERVALS:
-        raise invalid_input(f"RequestInterval {config['RequestInterval']} is neither 10 nor 30")
-    regions = config.get("Regions")
-    if regions is None:
-        return
-    unknown = sorted(set(regions) - set(REGIONS))
-    if unknown:
-        raise invalid_input(f"Regions {', '.join(unknown)} have no health checkers")
-    if len(set(regions)) < MIN_REGIONS:
-        raise invalid_input(f"Regions names {len(set(regions))}, and {MIN_REGIONS} is the least")
-
-
-def _is_reserved(address: IPv4Address | IPv6Address) -> bool:
-    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
-        return True
-    return not address.is_global or address.is_multicast or any(address in network for network in _RESERVED)
 
 
 def _reported(observations: Iterable[Observation]) -> dict[str, Any]:

@@ -1,18 +1,32 @@
-"""Route 53's name servers: they answer from the hosted zones' records, on loopback."""
+"""Route 53's name servers: they answer from the hosted zones' records, by UDP and TCP on loopback."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+import socketserver
+import struct
+import threading
+from typing import TYPE_CHECKING, Any, Final, Self, override
 
-from dnslib import QTYPE, RCODE, RR
-from dnslib.server import DNSServer
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from lab.route53 import values
+from lab.route53.names import Name, parse_name
 
 if TYPE_CHECKING:
     import random
     from types import TracebackType
 
+    from lab.route53.answers import Answer
     from lab.route53.api import Route53
 
 ANSWER_WITHIN: Final = 300.0
@@ -21,96 +35,122 @@ ANSWER_WITHIN: Final = 300.0
 dnspython measures them by the time of day, so they pass as fast as the lab's time: 12 real seconds in the demo.
 """
 
-MOST_IN_AN_ANSWER: Final = 8
-"""The largest number of multivalue records in an answer (Developer Guide, routing-policy-multivalue)."""
+_PAYLOAD: Final = 4096
+"""The largest UDP message, in bytes, that the server says it takes (EDNS, RFC 6891)."""
+_PLAIN_PAYLOAD: Final = 512
+"""The largest UDP message, in bytes, to a client that says nothing (RFC 1035, 4.2.1)."""
+_HEADER: Final = 12
+_IDLE: Final = 10.0
+"""Real seconds after which a TCP connection without a question is closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """DNS's answer for a name and type; a negative answer from a hosted zone has its `soa`."""
-
-    rcode: str
-    record_type: str = ""
-    values: tuple[str, ...] = ()
-    ttl: int = 0
-    zone: str = ""
-    soa: str = ""
-
-
-def answer(route53: Route53, name: str, record_type: str, source: random.Random) -> Answer:
-    """Answer a question as Route 53's name servers do: from the account's hosted zones, without recursion."""
-    zone = route53.zone_of(name)
-    if zone is None:
-        return Answer("REFUSED")
-    if route53.delegated(name):
-        return Answer("NOERROR", zone=zone)  # a referral to other name servers (RFC 1034, 4.3.2), which the lab lacks
-    owner = name if route53.has_name(name) else _wildcard(route53, name, zone)
-    (soa_set,) = route53.records(zone, "SOA")
-    soa = soa_set["ResourceRecords"][0]["Value"]
-    # A resolver keeps a negative answer for the lesser of the SOA's TTL and its last number (RFC 2308).
-    negative_ttl = min(int(soa_set["TTL"]), int(soa.split()[-1]))
-    if owner is None:
-        return Answer("NXDOMAIN", ttl=negative_ttl, zone=zone, soa=soa)
-    for found in (record_type, "CNAME"):
-        if record_sets := route53.records(owner, found):
-            values, ttl = _chosen(route53, record_sets, source)
-            return Answer("NOERROR", found, values, ttl)
-    return Answer("NOERROR", ttl=negative_ttl, zone=zone, soa=soa)
+def reply_to(route53: Route53, wire: bytes, source: random.Random, *, datagram: bool) -> bytes | None:
+    """Answer one message in wire form; None if it is not a question. What cannot be answered is SERVFAIL."""
+    try:
+        query = dns.message.from_wire(wire)
+    except dns.exception.DNSException:
+        return _malformed(wire)
+    if query.flags & dns.flags.QR:
+        return None
+    reply = dns.message.make_response(query, our_payload=_PAYLOAD)
+    try:
+        _fill(reply, query, route53, source)
+    except Exception:  # noqa: BLE001 - whatever it is, a client must not wait for an answer
+        reply.answer.clear()
+        reply.authority.clear()
+        reply.set_rcode(dns.rcode.SERVFAIL)
+    limit = max(_PLAIN_PAYLOAD, query.payload) if datagram else 0xFFFF
+    return reply.to_wire(max_size=limit, prefer_truncation=True)
 
 
-def _wildcard(route53: Route53, name: str, zone: str) -> str | None:
-    """Return the wildcard that stands for a missing name: the one below its closest parent (RFC 4592)."""
-    labels = name.removesuffix(".").split(".")
-    for first in range(1, len(labels)):
-        parent = ".".join(labels[first:])
-        if route53.has_name(f"*.{parent}"):
-            return f"*.{parent}"
-        if route53.has_name(parent) or parent == zone.removesuffix("."):
-            return None
-    return None
+def _malformed(wire: bytes) -> bytes | None:
+    """Answer FORMERR to a message of which only the header can be read."""
+    if len(wire) < _HEADER or wire[2] & 0x80:
+        return None
+    (number,) = struct.unpack("!H", wire[:2])
+    return struct.pack("!HHHHHH", number, dns.flags.QR | dns.rcode.FORMERR, 0, 0, 0, 0)
 
 
-def _chosen(
-    route53: Route53, record_sets: tuple[dict[str, Any], ...], source: random.Random
-) -> tuple[tuple[str, ...], int]:
-    """Choose among the records of a name and type: up to eight healthy ones, or of all if none is."""
-    if not record_sets[0].get("MultiValueAnswer"):
-        chosen = list(record_sets[:1])
+def _fill(reply: dns.message.Message, query: dns.message.Message, route53: Route53, source: random.Random) -> None:
+    if query.edns > 0:
+        reply.set_rcode(dns.rcode.BADVERS)
+    elif query.opcode() != dns.opcode.QUERY:
+        reply.set_rcode(dns.rcode.NOTIMP)
+    elif len(query.question) != 1:
+        reply.set_rcode(dns.rcode.FORMERR)
+    elif query.question[0].rdclass != dns.rdataclass.IN:
+        reply.set_rcode(dns.rcode.REFUSED)
     else:
-        healthy = [
-            each for each in record_sets if "HealthCheckId" not in each or route53.is_healthy(each["HealthCheckId"])
-        ]
-        candidates = healthy or list(record_sets)
-        chosen = source.sample(candidates, min(MOST_IN_AN_ANSWER, len(candidates)))
-    values = tuple(str(value["Value"]) for each in chosen for value in each["ResourceRecords"])
-    return values, int(chosen[0]["TTL"])
+        question = query.question[0]
+        name = Name(tuple(label.decode("latin-1").lower() for label in question.name.labels[:-1]))
+        found = route53.answer(name, dns.rdatatype.to_text(question.rdtype), source)
+        _write(reply, question.name, found)
 
 
-class _Resolver:
-    """The glue to dnslib: a request in, a reply out."""
-
-    def __init__(self, route53: Route53, source: random.Random) -> None:
-        self._route53 = route53
-        self._source = source
-
-    def resolve(self, request: Any, _handler: Any) -> Any:
-        name, record_type = str(request.q.qname), QTYPE[request.q.qtype]
-        found = answer(self._route53, name, record_type, self._source)
-        reply = request.reply(ra=0, aa=int(found.rcode != "REFUSED"))
-        reply.header.ad = 0  # dnslib copies the question's flag, which in an answer would mean that it was validated
-        reply.header.rcode = getattr(RCODE, found.rcode)
-        for value in found.values:
-            reply.add_answer(*RR.fromZone(f"{name} {found.ttl} IN {found.record_type} {value}"))
-        if found.soa:
-            reply.add_auth(*RR.fromZone(f"{found.zone} {found.ttl} IN SOA {found.soa}"))
-        return reply
+def _write(reply: dns.message.Message, asked: dns.name.Name, found: Answer) -> None:
+    reply.set_rcode(dns.rcode.from_text(found.rcode))
+    if found.rcode != "REFUSED":
+        reply.flags |= dns.flags.AA
+    owner = asked  # as it was asked: a name's case comes back
+    for cname in found.cnames:
+        reply.answer.append(_set(owner, cname.ttl, "CNAME", [cname.target]))
+        owner = _written(parse_name(cname.target))
+    if found.values:
+        reply.answer.append(_set(owner, found.ttl, found.record_type, found.values))
+    if found.soa:
+        reply.authority.append(_set(_written(parse_name(found.zone)), found.ttl, "SOA", [found.soa]))
 
 
-class _Silent:
-    """A log that keeps nothing: dnslib prints every query otherwise."""
+def _set(owner: dns.name.Name, ttl: int, record_type: str, texts: Any) -> dns.rrset.RRset:
+    return dns.rrset.from_rdata_list(owner, ttl, [values.read(record_type, text) for text in texts])
 
-    def __getattr__(self, _name: str) -> Any:
-        return lambda *_arguments: None
+
+def _written(name: Name) -> dns.name.Name:
+    return dns.name.Name([*(label.encode("latin-1") for label in name.labels), b""])
+
+
+class _Datagrams(socketserver.BaseRequestHandler):
+    server: _Udp
+
+    @override
+    def handle(self) -> None:
+        wire, answering = self.request
+        reply = reply_to(self.server.route53, wire, self.server.source, datagram=True)
+        if reply is not None:
+            answering.sendto(reply, self.client_address)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    """A connection, on which a client may ask one question after the other (RFC 7766)."""
+
+    server: _Tcp
+    timeout = _IDLE
+
+    @override
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):  # the client is silent, or has hung up
+            while len(length := self.rfile.read(2)) == 2:  # noqa: PLR2004 - bytes of the length (RFC 1035, 4.2.2)
+                wire = self.rfile.read(int.from_bytes(length))
+                reply = reply_to(self.server.route53, wire, self.server.source, datagram=False)
+                if reply is None:
+                    return
+                self.wfile.write(len(reply).to_bytes(2) + reply)
+
+
+class _Udp(socketserver.ThreadingUDPServer):
+    daemon_threads = True
+    max_packet_size = 0xFFFF
+    route53: Route53
+    source: random.Random
+
+
+class _Tcp(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False  # a client may keep its connection
+    allow_reuse_address = True
+    request_queue_size = 128
+    route53: Route53
+    source: random.Random
 
 
 class NameServer:
@@ -119,23 +159,25 @@ class NameServer:
     def __init__(self, route53: Route53, source: random.Random, port: int = 0) -> None:
         self.host = "127.0.0.1"
         self.port = port or _free_port(self.host)
-        resolver = _Resolver(route53, source)
-        self._servers = [
-            DNSServer(resolver, port=self.port, address=self.host, tcp=tcp, logger=_Silent()) for tcp in (False, True)
-        ]
+        self._servers = (_Udp((self.host, self.port), _Datagrams), _Tcp((self.host, self.port), _Connection))
+        self._threads = []
+        for server in self._servers:
+            server.route53, server.source = route53, source
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,), name="name-server", daemon=True)
+            self._threads.append(thread)
 
     def __enter__(self) -> Self:
-        for server in self._servers:
-            server.start_thread()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for server in self._servers:
-            server.stop()
-            server.server.server_close()
-            server.thread.join()
+        for server, thread in zip(self._servers, self._threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 def _free_port(host: str) -> int:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
-from lab.route53.checks import REGIONS
+from lab.route53.check_config import REGIONS, is_of_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from lab.route53.api import Route53
@@ -66,11 +66,19 @@ class HealthMetrics:
                 "Unit": unit,
             }
             for check in every_check(self.route53)
-            if (percent := self.route53.percent_healthy(check["Id"])) is not None
-            for name, value, unit in (
-                ("HealthCheckPercentageHealthy", percent, "Percent"),
-                ("HealthCheckStatus", float(self.route53.is_healthy(check["Id"])), "None"),
-            )
+            for name, value, unit in self._metrics(check)
         ]
         if data:
             cloudwatch.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)
+
+    def _metrics(self, check: dict[str, Any]) -> Iterator[tuple[str, float, str]]:
+        """Yield the name, value and unit of each metric that a check has now."""
+        check_id = check["Id"]
+        percent = self.route53.percent_healthy(check_id)
+        if percent is not None:
+            yield "HealthCheckPercentageHealthy", percent, "Percent"
+        children = self.route53.healthy_children(check_id)
+        if children is not None:
+            yield "ChildHealthCheckHealthyCount", float(children), "None"
+        if percent is not None or not is_of_endpoint(check["HealthCheckConfig"]):
+            yield "HealthCheckStatus", float(self.route53.is_healthy(check_id)), "None"

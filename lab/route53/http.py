@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lab.route53.api import Route53
 
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
+_VERSION = re.compile(r"^/(2010-10-01|2011-05-05|2012-02-29|2012-12-12)/")
+"""Former versions of the API in a path: Route 53 answers them too, each in its own namespace."""
+_SIGNATURES = frozenset({"Authorization", "X-Amzn-Authorization"})
+"""Headers with a signature, which is not verified: of version 4, and of version 3, which older clients send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Protocol:
 
     def __init__(self) -> None:
         api = ServiceModel(model.load(), "route53")
+        api.metadata["xmlNamespace"] = _NAMESPACE  # botocore's model states it for requests only
         self._operations = [api.operation_model(name) for name in api.operation_names]
         self._routes = [
             (operation.http["method"], _pattern(operation.http["requestUri"]), operation)
@@ -51,7 +56,11 @@ class Protocol:
         self, route53: Route53, method: str, target: str, body: bytes, permissions: Permissions | None = None
     ) -> Response:
         """Answer one HTTP request; every refusal is an answer too, also that of `permissions`."""
-        request_id = str(uuid.uuid4())
+        former = _VERSION.match(target)
+        if former is not None:
+            present = self.answer(route53, method, _VERSION.sub("/2013-04-01/", target), body, permissions)
+            text = present.body.replace(_NAMESPACE.encode(), _NAMESPACE.replace("2013-04-01", former[1]).encode())
+            return replace(present, body=text)
         try:
             operation, parameters = self._read(method, target, body)
             refusal = permissions.refusal(request_of(operation.name, parameters)) if permissions is not None else None
@@ -59,14 +68,9 @@ class Protocol:
                 route53.refuse(operation.name, parameters, refusal)
             serialized = RestXMLSerializer(operation).serialize(route53.call(operation.name, parameters))
         except Route53Error as error:
-            status, headers, text = error.status, {"Content-Type": "text/xml"}, _error_xml(error, request_id)
-        else:
-            status, headers, text = (
-                serialized["status_code"],
-                serialized["headers"],
-                serialized["body"].encode(),
-            )
-        return Response(status, {**headers, "x-amzn-RequestId": request_id}, text)
+            return refused(error)
+        headers = {**serialized["headers"], "x-amzn-RequestId": str(uuid.uuid4())}
+        return Response(serialized["status_code"], headers, serialized["body"].encode())
 
     def _read(self, method: str, target: str, body: bytes) -> tuple[Any, dict[str, Any]]:
         parts = urlsplit(target)
@@ -94,6 +98,13 @@ def _pattern(uri_template: str) -> re.Pattern[str]:
     return re.compile(f"{path}/?")
 
 
+def refused(error: Route53Error) -> Response:
+    """Return a refusal as Route 53 sends it."""
+    request_id = str(uuid.uuid4())
+    headers = {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
+    return Response(error.status, headers, _error_xml(error, request_id))
+
+
 def _error_xml(error: Route53Error, request_id: str) -> bytes:
     root = ET.Element("ErrorResponse", xmlns=_NAMESPACE)
     described = ET.SubElement(root, "Error")
@@ -109,7 +120,23 @@ class _Handler(Handler):
     server: Server
 
     def _answer(self) -> None:
-        response = self.server.protocol.answer(self.server.route53, self.command, self.path, self.body())
+        body = self.body()
+        if refusal := self.refusal():
+            self.answer(refusal.status, {"Content-Type": "text/plain"}, f"{refusal.because}\n".encode())
+        elif not any(name in self.headers for name in _SIGNATURES):
+            # Route 53 API Reference, "Common Errors".
+            missing = Route53Error("MissingAuthenticationToken", "Missing Authentication Token", HTTPStatus.FORBIDDEN)
+            self._send(refused(missing))
+        else:
+            try:
+                response = self.server.protocol.answer(self.server.route53, self.command, self.path, body)
+            except Exception as error:
+                failure = Route53Error("InternalFailure", repr(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+                self._send(refused(failure))
+                raise
+            self._send(response)
+
+    def _send(self, response: Response) -> None:
         self.answer(response.status, response.headers, response.body)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server looks for these names

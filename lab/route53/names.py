@@ -12,7 +12,11 @@ _NAME_CHARACTERS = 255
 
 
 class InvalidNameError(ValueError):
-    """A text is not a DNS name; the message is Route 53's."""
+    """A text is not a DNS name; `problem` is Route 53's name of what is wrong, with its explanation."""
+
+    def __init__(self, problem: str, text: str) -> None:
+        super().__init__(f"FATAL problem: {problem} encountered with '{text}'")
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,9 @@ def parse_name(text: str) -> Name:
         _ESCAPE.sub(lambda found: chr(int(found[1], 8)), label).lower() for label in text.removesuffix(".").split(".")
     )
     if not all(labels):
-        raise InvalidNameError(f"FATAL problem: DomainLabelEmpty (Domain label is empty) encountered with '{text}'")
+        raise InvalidNameError("DomainLabelEmpty (Domain label is empty)", text)
     if any(len(label) > _LABEL_CHARACTERS for label in labels):
-        raise InvalidNameError(
-            f"FATAL problem: DomainLabelTooLong (Domain label is too long) encountered with '{text}'"
-        )
+        raise InvalidNameError("DomainLabelTooLong (Domain label is too long)", text)
     if sum(len(label) + 1 for label in labels) > _NAME_CHARACTERS:
-        raise InvalidNameError(f"FATAL problem: DomainNameTooLong (Domain name is too long) encountered with '{text}'")
+        raise InvalidNameError("DomainNameTooLong (Domain name is too long)", text)
     return Name(labels)

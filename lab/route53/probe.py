@@ -32,6 +32,10 @@ type Place = Callable[[str, int], tuple[str, int]]
 """From an instance's address and port to a loopback address and port."""
 
 
+type Resolve = Callable[[str], str | None]
+"""From a DNS name to one of its IPv4 addresses, None if it has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of a probe, with the text of GetHealthCheckStatus."""
@@ -40,14 +44,20 @@ class Verdict:
     status: str
 
 
-def probe(config: Mapping[str, Any], place: Place, speed: float = 1.0) -> Verdict:
-    """Connect to the endpoint of a health check and judge what it answers; time-outs shrink with `speed`."""
+def probe(config: Mapping[str, Any], place: Place, speed: float = 1.0, resolve: Resolve = lambda _: None) -> Verdict:
+    """Connect to the endpoint of a health check and judge what it answers; time-outs shrink with `speed`.
+
+    A check without an address is resolved at each probe, to IPv4 only (HealthCheckConfig, FullyQualifiedDomainName).
+    """
     kind = str(config["Type"]).removesuffix("_STR_MATCH")
 
     def within(seconds: float) -> float:
         return max(_LEAST, seconds / speed)
 
-    target = place(config["IPAddress"], int(config["Port"]))
+    address = config.get("IPAddress") or resolve(config["FullyQualifiedDomainName"])
+    if address is None:
+        return Verdict(succeeded=False, status="Failure: DNS resolution failed: no A record")
+    target = place(address, int(config["Port"]))
     try:
         connection = socket.create_connection(target, timeout=within(CONNECT_TCP if kind == "TCP" else CONNECT))
     except OSError:
@@ -87,7 +97,7 @@ def _judge(
     connection: socket.socket, config: Mapping[str, Any], kind: str, within: Callable[[float], float]
 ) -> Verdict:
     connection.settimeout(within(RESPOND))
-    client = http.client.HTTPConnection(str(config["IPAddress"]), int(config["Port"]))
+    client = http.client.HTTPConnection(host_header(config))
     client.sock = connection
     client.putrequest("GET", str(config.get("ResourcePath") or "/"), skip_host=True, skip_accept_encoding=True)
     client.putheader("Host", host_header(config))

@@ -12,6 +12,8 @@ from lab.route53.error import Route53Error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+REQUESTS_PER_SECOND: Final = 5
+"""The requests that AWS grants to an account (Developer Guide, "Quotas")."""
 _ONE_SECOND: Final = timedelta(seconds=1)
 
 

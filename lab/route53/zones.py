@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.route53.error import Route53Error, invalid_input
 from lab.route53.names import InvalidNameError, Name, parse_name
-from lab.route53.page import page_by_id
+from lab.route53.page import page_by_id, page_size
 from lab.route53.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MAX_PAGE: Final = 100  # ListHostedZones
+_OWN_SETS: Final = 2  # NS and SOA
 _MAX_SETS_PER_ZONE: Final = 10_000  # Developer Guide, "Quotas"; the lab does not enforce it
 
 
@@ -84,15 +85,13 @@ class Zones:
                 f"A hosted zone has already been created with the caller reference {reference}",
                 HTTPStatus.CONFLICT,
             )
-        try:
-            name = parse_name(parameters["Name"])
-        except InvalidNameError as error:
-            raise Route53Error("InvalidDomainName", str(error)) from error
+        name = _parsed(parameters["Name"])
         vpc = parameters.get("VPC")
         asked = parameters.get("HostedZoneConfig") or {}
         config = {**asked, "PrivateZone": bool(vpc or asked.get("PrivateZone"))}
         servers = _name_servers(len(self._zones) + 1)
-        zone = Zone(self._new_zone_id(), name, reference, config, vpc, servers, Records(name, servers))
+        zone_id = self._new_zone_id()
+        zone = Zone(zone_id, name, reference, config, vpc, servers, Records(name, zone_id, servers))
         self._zones[zone.id] = zone
         return zone
 
@@ -115,12 +114,54 @@ class Zones:
             most=_MAX_PAGE,
         )
 
+    def page_by_name(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer ListHostedZonesByName: hosted zones in the order of their names with the labels reversed."""
+        size = page_size(parameters.get("MaxItems"), default=_MAX_PAGE, most=_MAX_PAGE)
+        start_name, start_id = parameters.get("DNSName"), parameters.get("HostedZoneId")
+        if start_id and not start_name:
+            raise invalid_input("HostedZoneId needs a DNSName")
+        start = (_parsed(start_name).sort_key if start_name else "", start_id or "")
+        zones = sorted(self._zones.values(), key=_order_by_name)
+        left = [each for each in zones if _order_by_name(each) >= start]
+        answer: dict[str, Any] = {
+            "HostedZones": [each.described() for each in left[:size]],
+            "IsTruncated": len(left) > size,
+            "MaxItems": str(size),
+        }
+        answer |= {"DNSName": start_name} if start_name else {}
+        answer |= {"HostedZoneId": start_id} if start_id else {}
+        if len(left) > size:
+            answer |= {"NextDNSName": str(left[size].name), "NextHostedZoneId": left[size].id}
+        return answer
+
+    def count(self, _parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer GetHostedZoneCount."""
+        return {"HostedZoneCount": len(self._zones)}
+
+    def delete(self, zone_id: str) -> None:
+        """Delete a hosted zone that has no record sets but its own NS and SOA (DeleteHostedZone)."""
+        if len(self.find(zone_id).records) > _OWN_SETS:
+            text = "The specified hosted zone contains non-required resource record sets  and so cannot be deleted."
+            raise Route53Error("HostedZoneNotEmpty", text)
+        del self._zones[zone_id]
+
     def limit(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer GetHostedZoneLimit."""
         zone = self.find(parameters["HostedZoneId"])
         if parameters["Type"] != "MAX_RRSETS_BY_ZONE":
             raise invalid_input(f"The lab keeps no limit of type {parameters['Type']}")
         return {"Limit": {"Type": parameters["Type"], "Value": _MAX_SETS_PER_ZONE}, "Count": len(zone.records)}
+
+
+def _parsed(text: str) -> Name:
+    try:
+        return parse_name(text)
+    except InvalidNameError as error:
+        raise Route53Error("InvalidDomainName", str(error)) from error
+
+
+def _order_by_name(zone: Zone) -> tuple[str, str]:
+    return zone.name.sort_key, zone.id
 
 
 def _name_servers(number: int) -> tuple[str, ...]:

@@ -167,6 +167,10 @@ class Alarms:
         self._follow()
         return {self._logical_id(name): str(state) for name, state in self._states.items()}
 
+    def judged(self) -> Mapping[str, str]:
+        """Return the state of each alarm by its name, as its data say: SetAlarmState does not change it."""
+        return self._states
+
     def ringing(self) -> set[str]:
         """Return the logical ids of the alarms that are in ALARM."""
         return {name for name, state in self.states().items() if state == State.ALARM}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 import dns.message
 import dns.query
 
-from lab.route53.dns import ANSWER_WITHIN, Answer, answer
+from lab.route53.answers import Answer
+from lab.route53.dns import ANSWER_WITHIN
 
 if TYPE_CHECKING:
     import random
@@ -103,7 +104,7 @@ class Visitors:
 
 def asking_route53(route53: Route53, name: str, record_type: str, source: random.Random) -> Ask:
     """Return a question that Route 53 answers in this process."""
-    return lambda: answer(route53, name, record_type, source)
+    return lambda: route53.answer(name, record_type, source)
 
 
 def asking_server(host: str, port: int, name: str) -> Ask:

@@ -117,10 +117,12 @@ class Account:
 
 
 @contextmanager
-def refused(code: str, text: str = "") -> Iterator[None]:
-    """Expect a refusal with this code, whose message contains this text."""
+def refused(code: str, text: str = "") -> Iterator[list[str]]:
+    """Expect a refusal with this code, whose message contains this text; the list has the message afterwards."""
+    messages: list[str] = []
     with pytest.raises(ClientError) as caught:
-        yield
+        yield messages
     error = caught.value.response["Error"]
     assert error["Code"] == code
     assert text in error["Message"]
+    messages.append(error["Message"])

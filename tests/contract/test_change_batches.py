@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contract.account import Account, refused
+from tests.contract.clock import Clock
 
 
 def test_a_refused_batch_changes_nothing(account: Account) -> None:
@@ -162,6 +163,28 @@ def test_a_comment_has_256_characters_at_most(account: Account) -> None:
         account.client.change_resource_record_sets(HostedZoneId=account.zone_id, ChangeBatch=batch)
 
 
+@pytest.mark.parametrize("action", ["FROB", "create", None])
+def test_an_action_is_create_delete_or_upsert(account: Account, action: str | None) -> None:
+    change = {"ResourceRecordSet": account.member("web", "i-1")} | ({} if action is None else {"Action": action})
+
+    with refused("InvalidInput", "'changeBatch.changes.1.member.action' failed to satisfy constraint: Member must"):
+        account.client.change_resource_record_sets(HostedZoneId=account.zone_id, ChangeBatch={"Changes": [change]})
+
+    assert account.records() == []
+
+
+def test_a_refusal_names_every_field_that_is_no_member_of_its_enum(account: Account) -> None:
+    with refused("InvalidInput", "3 validation errors detected") as refusal:
+        account.create(
+            account.member("web", "i-1", Type="FROB"),
+            account.member("web", "i-2", Type="aaaa"),
+            account.member("web", "i-3", MultiValueAnswer=None, Region="mars-1"),
+        )
+
+    for text in ("changes.1.member.resourceRecordSet.type", "changes.3.member.resourceRecordSet.region", "eu-west-1"):
+        assert text in refusal[0]
+
+
 def test_a_batch_has_1000_elements_at_most(account: Account) -> None:
     records = [account.simple(f"n{number}") for number in range(1001)]
 
@@ -251,10 +274,12 @@ def test_an_unknown_zone_is_refused(account: Account) -> None:
         account.client.change_resource_record_sets(HostedZoneId="Z0000000000000", ChangeBatch=batch)
 
 
-def test_a_change_is_pending_and_then_in_sync(account: Account) -> None:
+def test_a_change_is_pending_and_then_in_sync(account: Account, clock: Clock) -> None:
     change = account.change(("CREATE", account.member("web", "i-1")))["ChangeInfo"]
 
     assert change["Status"] == "PENDING"
+    assert account.client.get_change(Id=change["Id"])["ChangeInfo"]["Status"] == "PENDING"
+    clock.advance(seconds=60)
     account.client.get_waiter("resource_record_sets_changed").wait(Id=change["Id"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lab.route53.api import Route53
-from tests.contract.account import Account
+from tests.contract.account import Account, refused
 from tests.contract.clock import Clock
 
 pytestmark = pytest.mark.fake_only(reason="nobody answers a real checker at the test's address")
@@ -131,3 +131,95 @@ def test_a_new_check_has_no_observations(account: Account) -> None:
     found = account.client.get_health_check_status(HealthCheckId=check["Id"])["HealthCheckObservations"]
 
     assert found == []
+
+
+def _calculated(account: Account, children: list[dict[str, Any]], **config: Any) -> dict[str, Any]:
+    ids = [child["Id"] for child in children]
+    return account.create_check("sum", Type="CALCULATED", IPAddress=None, ChildHealthChecks=ids, **config)
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(0, True), (1, True), (2, True), (3, False), (4, False)])
+def test_a_calculated_check_is_healthy_when_enough_children_are(
+    account: Account, fake: Route53, threshold: int, *, expected: bool
+) -> None:
+    children = [account.create_check(label) for label in ("a", "b", "c")]
+    check = _calculated(account, children, HealthThreshold=threshold)
+
+    _see(fake, children[0], healthy=0, of=3)
+
+    assert fake.is_healthy(check["Id"]) is expected
+    assert fake.healthy_children(check["Id"]) == 2
+
+
+def test_a_calculated_check_can_be_inverted_and_disabled(account: Account, fake: Route53) -> None:
+    children = [account.create_check("a")]
+    check = _calculated(account, children, HealthThreshold=1, Inverted=True)
+    assert not fake.is_healthy(check["Id"])
+
+    _see(fake, children[0], healthy=0, of=3)
+
+    assert fake.is_healthy(check["Id"])
+    assert not fake.is_healthy(account.update_check(check, Disabled=True)["Id"])
+
+
+def test_the_children_of_a_calculated_check_change(account: Account, fake: Route53) -> None:
+    children = [account.create_check(label) for label in ("a", "b")]
+    check = _calculated(account, children[:1], HealthThreshold=1)
+    _see(fake, children[0], healthy=0, of=3)
+
+    account.update_check(check, ChildHealthChecks=[children[1]["Id"]])
+
+    assert fake.is_healthy(check["Id"])
+
+
+def _of_alarm(account: Account, **config: Any) -> dict[str, Any]:
+    alarm = {"Region": "eu-west-1", "Name": "alarm"}
+    return account.create_check("alarm", Type="CLOUDWATCH_METRIC", IPAddress=None, AlarmIdentifier=alarm, **config)
+
+
+@pytest.mark.parametrize(("state", "expected"), [("OK", True), ("ALARM", False)])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_check_of_a_metric_follows_its_alarm(
+    account: Account, fake: Route53, state: str, *, expected: bool, inverted: bool
+) -> None:
+    check = _of_alarm(account, InsufficientDataHealthStatus="Unhealthy", Inverted=inverted)
+
+    fake.see_alarms("eu-west-1", {"alarm": state, "other": "OK"})
+
+    assert fake.is_healthy(check["Id"]) is (expected is not inverted)
+
+
+@pytest.mark.parametrize(
+    ("assumed", "expected"), [("Healthy", True), ("Unhealthy", False), ("LastKnownStatus", True), (None, True)]
+)
+def test_without_data_a_check_of_a_metric_is_what_it_says(
+    account: Account, fake: Route53, assumed: str | None, *, expected: bool
+) -> None:
+    assert fake.is_healthy(_of_alarm(account, InsufficientDataHealthStatus=assumed)["Id"]) is expected
+
+
+@pytest.mark.parametrize(("assumed", "expected"), [("Healthy", True), ("Unhealthy", False), ("LastKnownStatus", False)])
+def test_a_check_of_a_metric_that_lost_its_data_is_what_it_says(
+    account: Account, fake: Route53, assumed: str, *, expected: bool
+) -> None:
+    check = _of_alarm(account, InsufficientDataHealthStatus=assumed)
+
+    fake.see_alarms("eu-west-1", {"alarm": "ALARM"})
+    fake.see_alarms("eu-west-1", {"alarm": "INSUFFICIENT_DATA"})
+
+    assert fake.is_healthy(check["Id"]) is expected
+
+
+def test_an_alarm_of_another_region_is_another_alarm(account: Account, fake: Route53) -> None:
+    check = _of_alarm(account, InsufficientDataHealthStatus="Healthy")
+
+    fake.see_alarms("us-east-1", {"alarm": "ALARM"})
+
+    assert fake.is_healthy(check["Id"])
+
+
+def test_a_calculated_check_has_no_observations_to_ask_for(account: Account) -> None:
+    check = _calculated(account, [], HealthThreshold=1)
+
+    with refused("InvalidInput"):
+        account.client.get_health_check_status(HealthCheckId=check["Id"])

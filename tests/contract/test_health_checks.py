@@ -93,12 +93,63 @@ def test_every_kind_of_endpoint_is_checked(account: Account) -> None:
         {"IPAddress": "52.95.110"},
         {"IPAddress": "example.com"},
         {"IPAddress": None},
+        {"EnableSNI": True},
+        {"Type": "CALCULATED", "IPAddress": None},
+        {"Type": "CALCULATED", "IPAddress": None, "HealthThreshold": 257},
+        {"Type": "CALCULATED", "IPAddress": None, "HealthThreshold": 1, "ChildHealthChecks": ["unknown"]},
+        {"Type": "CLOUDWATCH_METRIC", "IPAddress": None},
     ],
     ids=repr,
 )
 def test_an_invalid_setting_is_refused(account: Account, config: dict[str, Any]) -> None:
     with refused("InvalidInput"):
         account.create_check("web", **config)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (
+            {"Type": "TCP", "Port": 22, "ResourcePath": "/"},
+            "TCP health checks must not have a resource path specified.",
+        ),
+        (
+            {"Type": "TCP", "Port": 22, "FullyQualifiedDomainName": "example.com"},
+            "TCP health checks that have IP address must not have a fully qualified domain name specified.",
+        ),
+        (
+            {"AlarmIdentifier": {"Region": "eu-west-1", "Name": "alarm"}},
+            "Basic health checks must not have an metric region specified.",
+        ),
+        (
+            {"InsufficientDataHealthStatus": "Healthy"},
+            "Basic health checks must not have an insufficient data health state specified",
+        ),
+        (
+            {"Type": "CALCULATED", "IPAddress": None, "HealthThreshold": 1, "FailureThreshold": 3},
+            "Calculated health checks must not have a failure threshold specified.",
+        ),
+    ],
+    ids=repr,
+)
+def test_settings_that_do_not_go_together_are_refused(account: Account, config: dict[str, Any], text: str) -> None:
+    with refused("InvalidInput", text):
+        account.create_check("web", **config)
+
+
+@pytest.mark.fake_only(reason="the lab has no routing controls")
+def test_a_check_of_a_routing_control_is_refused_by_name(account: Account) -> None:
+    with refused("NotImplemented", "RECOVERY_CONTROL"):
+        account.create_check("web", Type="RECOVERY_CONTROL", IPAddress=None, RoutingControlArn="arn:aws:x")
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "HTTPS"])
+def test_sni_is_on_by_default_for_https_only(account: Account, kind: str) -> None:
+    assert account.create_check("web", Type=kind)["HealthCheckConfig"]["EnableSNI"] is (kind == "HTTPS")
+
+
+def test_a_tcp_check_by_name_only_is_granted(account: Account) -> None:
+    account.create_check("web", Type="TCP", Port=22, IPAddress=None, FullyQualifiedDomainName="example.com")
 
 
 @pytest.mark.parametrize(
@@ -325,3 +376,11 @@ def test_the_account_limit_tells_quota_and_use(account: Account) -> None:
     after = account.client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER")
     assert after["Count"] == before["Count"] + 1
     assert after["Limit"]["Value"] >= 200
+
+
+def test_health_checks_are_counted(account: Account) -> None:
+    before = account.client.get_health_check_count()["HealthCheckCount"]
+
+    account.create_check("web")
+
+    assert account.client.get_health_check_count()["HealthCheckCount"] == before + 1

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import re
 from typing import Any
 
 import boto3
@@ -14,9 +15,92 @@ from tests.contract.account import ENDPOINT, Account, refused
 pytestmark = pytest.mark.fake_only(reason="this is about the lab's own server")
 
 
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=lab/20261120/us-east-1/route53/aws4_request"}
+
+
+def _ask(fake: Route53, path: str = "/2013-04-01/healthcheck", **headers: str) -> tuple[int, bytes]:
+    with serve(fake) as server:
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("GET", path, headers=named)
+        with connection.getresponse() as response:
+            answer = response.status, response.read()
+        connection.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "route53.example.com"}, 421),
+        ({"Host": "127.0.0.1:1"}, 421),
+        ({"Origin": "http://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+    ],
+    ids=repr,
+)
+def test_what_another_page_makes_a_browser_ask_is_refused(fake: Route53, headers: dict[str, str], status: int) -> None:
+    assert _ask(fake, **SIGNED, **headers)[0] == status
+    assert fake.calls == []
+
+
+def test_a_request_without_a_signature_is_refused(fake: Route53) -> None:
+    status, body = _ask(fake, Content_Type="text/plain")
+
+    assert status == 403
+    assert b"<Code>MissingAuthenticationToken</Code>" in body
+    assert fake.calls == []
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X_Amzn_Authorization"])
+def test_a_signature_of_either_version_is_taken(fake: Route53, header: str) -> None:
+    assert _ask(fake, **{header: "AWS3-HTTPS AWSAccessKeyId=lab"})[0] == 200
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_the_lab_is_an_answer_too(
+    fake: Route53, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("gone")
+
+    monkeypatch.setattr(fake, "call", fail)
+
+    status, body = _ask(fake, **SIGNED)
+
+    assert status == 500
+    assert b"<Code>InternalFailure</Code>" in body
+    assert "KeyError: 'gone'" in capfd.readouterr().err
+
+
+def test_a_former_version_of_the_api_is_answered_in_its_own_namespace(fake: Route53) -> None:
+    status, body = _ask(fake, "/2012-02-29/hostedzone", **SIGNED)
+
+    assert status == 200
+    assert b'<ListHostedZonesResponse xmlns="https://route53.amazonaws.com/doc/2012-02-29/">' in body
+
+
 def test_an_operation_the_lab_lacks_is_named(account: Account) -> None:
-    with refused("NotImplemented", "does not know ListTagsForResource"):
-        account.client.list_tags_for_resource(ResourceType="healthcheck", ResourceId="x")
+    with refused("NotImplemented", "does not know ListTrafficPolicies"):
+        account.client.list_traffic_policies()
+
+
+def test_an_answer_is_in_route_53s_namespace(account: Account) -> None:
+    bodies = []
+    account.client.meta.events.register("after-call.route53", lambda http_response, **_: bodies.append(http_response))
+
+    account.client.list_hosted_zones()
+    account.client.get_hosted_zone(Id=account.zone_id)
+    with refused("NoSuchHostedZone"):
+        account.client.get_hosted_zone(Id="Z0000000000000")
+
+    roots = [re.findall(rb"<[A-Z]\w+ .*?>", each.content) for each in bodies]
+    assert roots == [
+        [b'<ListHostedZonesResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'],
+        [b'<GetHostedZoneResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'],
+        [b'<ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/">'],
+    ]
 
 
 def test_a_path_that_is_no_operation_is_refused(client: Any) -> None:
@@ -56,7 +140,7 @@ def test_a_connection_is_kept_alive_until_the_server_closes() -> None:
     connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=5)
 
     for _ in range(2):
-        connection.request("GET", "/2013-04-01/healthcheck")
+        connection.request("GET", "/2013-04-01/healthcheck", headers=SIGNED)
         with connection.getresponse() as response:
             assert response.status == 200
             response.read()

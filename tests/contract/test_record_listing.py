@@ -75,6 +75,11 @@ def test_a_type_needs_a_name(account: Account) -> None:
         _list(account, StartRecordType="A")
 
 
+def test_an_identifier_needs_a_type(account: Account) -> None:
+    with refused("InvalidInput"):
+        _list(account, StartRecordName=account.name("web"), StartRecordIdentifier="i-1")
+
+
 def test_a_page_names_where_the_next_begins(account: Account) -> None:
     account.create(*(account.member("web", f"i-{number}") for number in range(3)))
 

@@ -19,6 +19,49 @@ def test_a_multivalue_set_cannot_join_a_weighted_one(account: Account) -> None:
         account.create(account.member("web", "i-2"))
 
 
+def test_weighted_sets_of_a_name_and_type_have_one_ttl(account: Account) -> None:
+    account.create(account.member("web", "i-1", MultiValueAnswer=None, Weight=1, TTL=60))
+
+    with refused("InvalidChangeBatch", "cannot be created as weighted sets must contain the same TTL."):
+        account.create(account.member("web", "i-2", MultiValueAnswer=None, Weight=2, TTL=30))
+
+
+def test_a_batch_changes_the_ttl_of_all_weighted_sets(account: Account) -> None:
+    old = [account.member("web", name, MultiValueAnswer=None, Weight=1, TTL=60) for name in ("i-1", "i-2")]
+    account.create(*old)
+
+    account.change(*(("UPSERT", each | {"TTL": 30}) for each in old))
+
+    assert [record["TTL"] for record in account.records()] == [30, 30]
+
+
+@pytest.mark.parametrize("weight", [-1, 256])
+def test_a_weight_is_from_0_to_255(account: Account, weight: int) -> None:
+    with refused("InvalidInput", "resourceRecordSet.weight"):
+        account.create(account.member("web", "i-1", MultiValueAnswer=None, Weight=weight))
+
+
+def test_a_name_and_type_has_one_primary_set(account: Account) -> None:
+    account.create(account.member("web", "i-1", MultiValueAnswer=None, Failover="PRIMARY"))
+    account.create(account.member("web", "i-2", MultiValueAnswer=None, Failover="SECONDARY"))
+
+    with refused("InvalidChangeBatch"):
+        account.create(account.member("web", "i-3", MultiValueAnswer=None, Failover="PRIMARY"))
+
+
+@pytest.mark.fake_only(reason="the lab's DNS server cannot tell where a resolver is")
+@pytest.mark.parametrize(
+    ("policy", "name"), [({"Region": "eu-west-1"}, "latency"), ({"GeoLocation": {"CountryCode": "CH"}}, "geolocation")]
+)
+def test_a_policy_that_the_lab_does_not_play_is_refused_by_name(
+    account: Account, policy: dict[str, object], name: str
+) -> None:
+    with refused("NotImplemented", f"does not play {name} routing"):
+        account.create(account.member("web", "i-1", MultiValueAnswer=None, **policy))
+
+    assert account.records() == []
+
+
 def test_a_simple_set_cannot_join_a_multivalue_one(account: Account) -> None:
     account.create(account.member("web", "i-1"))
 
@@ -81,6 +124,23 @@ def test_an_alias_cannot_be_multivalue(account: Account) -> None:
 
     with refused("InvalidChangeBatch", "Multivalue answer rrset should not be an alias rrset"):
         account.create(account.member("web", "i-1", TTL=None, ResourceRecords=None, AliasTarget=alias))
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("missing.{zone}", "but that target was not found"),
+        ("example.net.", "but the alias target name does not lie within the target zone"),
+    ],
+)
+def test_an_alias_within_the_zone_has_a_target(account: Account, target: str, text: str) -> None:
+    name = target.format(zone=account.zone_name)
+    alias = {"HostedZoneId": account.zone_id, "DNSName": name, "EvaluateTargetHealth": False}
+
+    with refused("InvalidChangeBatch", f"Tried to create an alias that targets {name}, type A"):
+        account.create(account.simple("web", TTL=None, ResourceRecords=None, AliasTarget=alias))
+    with refused("InvalidChangeBatch", text):
+        account.create(account.simple("web", TTL=None, ResourceRecords=None, AliasTarget=alias))
 
 
 @pytest.mark.parametrize("record_type", ["CNAME", "NS"])

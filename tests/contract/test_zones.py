@@ -6,6 +6,7 @@ import pytest
 
 from lab.route53.api import Route53
 from tests.contract.account import Account, refused
+from tests.contract.clock import Clock
 
 making_zones = pytest.mark.fake_only(reason="every real hosted zone is billed")
 reading_as_dns = pytest.mark.fake_only(reason="the lab's DNS server reads the fake directly")
@@ -60,6 +61,83 @@ def test_zones_are_listed_in_pages(client: Any) -> None:
     pages = client.get_paginator("list_hosted_zones").paginate(PaginationConfig={"PageSize": 2})
 
     assert {zone["Id"] for page in pages for zone in page["HostedZones"]} == {*ids}
+
+
+@making_zones
+def test_zones_are_listed_by_their_names_from_the_right(client: Any) -> None:
+    for name in ("b.example.org", "example.org", "a.example.org", "example.net"):
+        _zone(client, name)
+
+    first = client.list_hosted_zones_by_name(MaxItems="3")
+    rest = client.list_hosted_zones_by_name(DNSName=first["NextDNSName"], HostedZoneId=first["NextHostedZoneId"])
+
+    assert [zone["Name"] for zone in first["HostedZones"]] == ["example.net.", "example.org.", "a.example.org."]
+    assert [zone["Name"] for zone in rest["HostedZones"]] == ["b.example.org."]
+    assert (first["IsTruncated"], rest["IsTruncated"]) == (True, False)
+
+
+def test_a_listing_by_name_starts_at_a_name(account: Account) -> None:
+    page = account.client.list_hosted_zones_by_name(DNSName=account.zone_name, MaxItems="1")
+
+    assert page["HostedZones"][0]["Name"] == account.zone_name
+    assert page["DNSName"] == account.zone_name
+
+
+def test_a_listing_by_name_needs_a_name_with_an_id(account: Account) -> None:
+    with refused("InvalidInput"):
+        account.client.list_hosted_zones_by_name(HostedZoneId=account.zone_id)
+
+
+def test_a_listing_by_name_refuses_what_is_no_name(account: Account) -> None:
+    with refused("InvalidDomainName"):
+        account.client.list_hosted_zones_by_name(DNSName="a..example.com")
+
+
+@making_zones
+def test_zones_are_counted(client: Any) -> None:
+    for name in ("example.org", "example.net"):
+        _zone(client, name)
+
+    assert client.get_hosted_zone_count()["HostedZoneCount"] == 2
+
+
+@making_zones
+def test_an_empty_zone_is_deleted(account: Account) -> None:
+    zone = _zone(account.client, "example.org")["HostedZone"]
+
+    assert account.client.delete_hosted_zone(Id=zone["Id"])["ChangeInfo"]["Status"] == "PENDING"
+
+    with refused("NoSuchHostedZone"):
+        account.client.get_hosted_zone(Id=zone["Id"])
+
+
+def test_a_zone_with_records_is_not_deleted(account: Account) -> None:
+    account.create(account.member("web", "i-1"))
+
+    with refused("HostedZoneNotEmpty"):
+        account.client.delete_hosted_zone(Id=account.zone_id)
+
+
+def test_dns_is_asked_through_the_api(account: Account, clock: Clock) -> None:
+    change = account.change(("CREATE", account.simple("web")))["ChangeInfo"]
+    clock.advance(seconds=60)
+    account.client.get_waiter("resource_record_sets_changed").wait(Id=change["Id"])
+
+    found = account.client.test_dns_answer(HostedZoneId=account.zone_id, RecordName=account.name("web"), RecordType="A")
+
+    assert (found["RecordData"], found["ResponseCode"], found["Protocol"]) == (["52.95.110.1"], "NOERROR", "UDP")
+    assert (found["RecordName"], found["RecordType"]) == (account.name("web"), "A")
+
+
+def test_dns_says_through_the_api_that_a_name_does_not_exist(account: Account) -> None:
+    found = account.client.test_dns_answer(HostedZoneId=account.zone_id, RecordName=account.name("web"), RecordType="A")
+
+    assert (found["RecordData"], found["ResponseCode"]) == ([], "NXDOMAIN")
+
+
+def test_dns_cannot_be_asked_for_an_unknown_zone(account: Account) -> None:
+    with refused("NoSuchHostedZone"):
+        account.client.test_dns_answer(HostedZoneId="Z0000000000000", RecordName="example.com", RecordType="A")
 
 
 def test_an_unknown_zone_cannot_be_read(client: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from lab.moto.autoscaling import ScalingError
 from lab.moto.bus import Bus
-from lab.route53.checks import REGIONS
+from lab.route53.check_config import REGIONS
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from tests.functional.views import checks, in_dns
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab.moto import cloudwatch
 from lab.moto.cloud import ROUTE53_METRICS_REGION
-from lab.route53.checks import REGIONS
+from lab.route53.check_config import REGIONS
 from tests.functional.views import (
     admitted,
     batches,

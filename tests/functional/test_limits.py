@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lab.route53.records import MAX_ELEMENTS
+from lab.route53.batch import MAX_ELEMENTS
 from tests.functional.views import (
     admitted,
     audit,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab.moto.cloudwatch import publish_metrics
+from lab.moto.cloudwatch import metric_data, publish_metrics
 from lab.stack.alarms import State, judge
 from tests.unit.bare_lab import bare_lab
 
@@ -101,6 +101,30 @@ def test_an_alarm_has_insufficient_data_until_its_first_evaluation_and_keeps_its
     assert described["StateValue"] == "ALARM"
     lab.client("cloudwatch").delete_alarms(AlarmNames=["fleet53-Heat"])
     assert lab.alarms.states() == {}
+
+
+def test_a_health_check_of_a_metric_follows_the_data_of_the_alarm_and_not_its_state(lab: Lab) -> None:
+    put_alarm(lab)
+    config = {
+        "Type": "CLOUDWATCH_METRIC",
+        "AlarmIdentifier": {"Region": "eu-west-1", "Name": "fleet53-Heat"},
+        "InsufficientDataHealthStatus": "Unhealthy",
+    }
+    created = lab.client("route53").create_health_check(CallerReference="heat", HealthCheckConfig=config)
+    check = created["HealthCheck"]["Id"]
+    assert not lab.route53.is_healthy(check)
+    measure(9, lab.clock.now())
+    minute(lab)
+    assert lab.route53.is_healthy(check)
+    state = {"AlarmName": "fleet53-Heat", "StateValue": "ALARM", "StateReason": "by hand"}
+    lab.client("cloudwatch").set_alarm_state(**state)
+    lab.run(1)
+    assert lab.route53.is_healthy(check)
+    measure(11, lab.clock.now())
+    minute(lab)
+    assert not lab.route53.is_healthy(check)
+    statuses = [each.value for each in metric_data("us-east-1") if each.name == "HealthCheckStatus"]
+    assert (statuses[0], statuses[-1]) == (0, 1)  # published before the alarm is evaluated
 
 
 @pytest.mark.parametrize(

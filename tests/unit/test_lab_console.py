@@ -97,7 +97,7 @@ def test_a_request_for_another_host_is_refused(console: Console, function: Funct
     named = host.format(port=console.server_address[1])
     assert ask(console, "GET", "/", Host=named)[0] == 421
     body = {"endpoint": ARN, "params": {}, "context": {}}
-    assert ask(console, "POST", "/call", body, Host=named, Content_Type="application/json")[0] == 403
+    assert ask(console, "POST", "/call", body, Host=named, Content_Type="application/json")[0] == 421
     assert function.asked == []
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.route53.dns import Answer, NameServer
+from lab.route53.answers import Answer
+from lab.route53.dns import NameServer
 from lab.traffic.visitors import Failure, Visitors, asking_server, over_http
 from tests.unit.bare_lab import bare_lab
 

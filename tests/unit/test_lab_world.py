@@ -188,6 +188,28 @@ def test_each_lab_begins_empty(template: Path) -> None:
             lab.fleet.launch()
 
 
+def test_ids_are_the_same_with_the_same_seed_only(template: Path) -> None:
+    drawn = []
+    for seed in (1, 1, 2):
+        with Lab(template=template, seed=seed) as lab:
+            drawn.append((lab.fleet.launch(), lab.zone_id))
+    first, again, other = drawn
+    assert first == again
+    assert set(first) & set(other) == set()
+
+
+def test_the_name_of_a_deleted_queue_is_free_after_a_minute(lab: Lab) -> None:
+    sqs = lab.client("sqs")
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="again")["QueueUrl"])
+    lab.clock.advance(59)
+    with pytest.raises(ClientError, match="You must wait 60 seconds after deleting a queue") as refused:
+        sqs.create_queue(QueueName="again")
+    assert refused.value.response["Error"]["Code"] == "AWS.SimpleQueueService.QueueDeletedRecently"
+    assert sqs.create_queue(QueueName="other")["QueueUrl"]
+    lab.clock.advance(1)
+    assert sqs.create_queue(QueueName="again")["QueueUrl"]
+
+
 # -- functions
 
 

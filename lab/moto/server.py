@@ -1,0 +1,44 @@
+"""moto's web server on loopback, through which other programs reach the services that moto plays."""
+
+from __future__ import annotations
+
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from lab import loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MOTOS_OWN: Final = "/moto-api"
+"""Where moto answers requests about itself, which AWS has not: one of them ends the lab."""
+
+
+def serve() -> str:
+    """Serve moto until the process ends, and return its URL."""
+    server = make_server(loopback.HOST, 0, _Guarded(), threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, name="moto", daemon=True).start()
+    return f"http://{loopback.HOST}:{server.server_port}"
+
+
+class _Guarded:
+    """moto's application, without what other pages ask and without moto's own requests."""
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request in WSGI's form (PEP 3333)."""
+        port = int(environ["SERVER_PORT"])
+        refusal = loopback.refusal(lambda name: environ.get(f"HTTP_{name.upper().replace('-', '_')}"), port)
+        if refusal is None and environ["PATH_INFO"].startswith(_MOTOS_OWN):
+            refusal = loopback.Refusal(HTTPStatus.NOT_FOUND, "nothing is here")
+        if refusal is None:
+            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return answer
+        start_response(f"{refusal.status.value} {refusal.status.phrase}", [("Content-Type", "text/plain")])
+        return [f"{refusal.because}\n".encode()]
