@@ -92,9 +92,10 @@ bench: build  ## sam build, then measure each function's cold start beside an em
 live: $(READY)  ## contract suite on a real account
 	@$(BIN)/pytest tests/contract --live
 
-# make passes PARAMETERS to the shell as an environment variable, so SAM reads spaces, quotes and & in it as they are.
-deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml
-	@$(BIN)/sam deploy $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"}
+# make passes PARAMETERS and TAGS to the shell as environment variables, so SAM reads spaces, quotes and & in them as they
+# are.
+deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml; TAGS="team=dns"
+	@$(BIN)/sam deploy $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"} $${TAGS:+--tags "$$TAGS"}
 
 $(LAB): requirements-lab.txt .python-version
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \
