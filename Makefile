@@ -66,7 +66,7 @@ check: $(READY)  ## format, lint, types, layers, template, requirements; changes
 	@echo "ruff" && $(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet
 	@echo "mypy" && $(BIN)/mypy --no-error-summary
 	@echo "import-linter" && PYTHONPATH=.:layers/shared $(BIN)/lint-imports --no-cache --no-logo
-	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/fleet.yaml
+	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/*.yaml
 	@echo "requirements" && $(MAKE) --no-print-directory requirements-in-step
 
 # Checks whether the installed packages satisfy each file, which needs no network. The environment contains exactly what
