@@ -22,6 +22,7 @@ GLOBAL_OPTIONS: Final = {"--output", "--profile", "--query", "--region"}
 """Options that every command of the AWS CLI takes (its user guide, global options)."""
 
 BEYOND_THE_MODEL: Final = {
+    ("cloudformation", "deploy"): {"--parameter-overrides", "--stack-name", "--template-file"},  # the CLI's own
     ("route53", "list-resource-record-set-protections"): {"--hosted-zone-id"},  # newer than the boto3 that is pinned
     ("route53", "delete-resource-record-set-protections"): {"--hosted-zone-id", "--protections"},
 }
