@@ -100,9 +100,9 @@ deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… Record
 
 # One build serves arm64 and x86_64. A function's code must be in a bucket of the stack's own region.
 package: build  ## sam build, then .aws-sam/fleet53.zip; with BUCKET=… also upload it and write .aws-sam/fleet53.yaml
-	@$(BIN)/python -c 'import shutil; shutil.make_archive(".aws-sam/fleet53", "zip", ".aws-sam/build")'
+	@$(BIN)/python tools/package.py
 	@[ -z "$$BUCKET" ] || $(BIN)/sam package --s3-bucket "$$BUCKET" --s3-prefix "fleet53/$(VERSION)" \
-		--template-file .aws-sam/build/template.yaml --output-template-file .aws-sam/fleet53.yaml
+		--template-file .aws-sam/fleet53/template.yaml --output-template-file .aws-sam/fleet53.yaml
 
 $(LAB): requirements-lab.txt .python-version
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \

@@ -23,7 +23,13 @@ GLOBAL_OPTIONS: Final = {"--output", "--profile", "--query", "--region"}
 
 BEYOND_THE_MODEL: Final = {
     # Commands of the CLI's own, which no operation has.
-    ("cloudformation", "deploy"): {"--capabilities", "--parameter-overrides", "--stack-name", "--template-file"},
+    ("cloudformation", "deploy"): {
+        "--capabilities",
+        "--parameter-overrides",
+        "--s3-bucket",
+        "--stack-name",
+        "--template-file",
+    },
     ("cloudformation", "package"): {"--output-template-file", "--s3-bucket", "--template-file"},
     ("s3", "cp"): set(),
     ("route53", "list-resource-record-set-protections"): {"--hosted-zone-id"},  # newer than the boto3 that is pinned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ import yaml
 from fleet53 import __version__
 from tests.e2e.commands import ROOT, TEMPLATE, faults, make_targets
 from tests.e2e.markdown import Page
+from tools import package
 
 PAGE: Final = Page.read(ROOT / "docs/install.md")
 WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -44,6 +46,13 @@ def quick_create() -> tuple[str, dict[str, list[str]]]:
 def test_every_command_shown_exists_with_its_options() -> None:
     assert {"make", "aws", "sam", "terraform", "unzip"} == {words[0] for words in PAGE.commands()}
     assert faults(PAGE.commands()) == []
+
+
+def test_a_template_that_is_larger_than_a_request_goes_through_a_bucket() -> None:
+    # 51,200 bytes (CloudFormation User Guide, quotas).
+    assert (ROOT / "template.yaml").stat().st_size > 51_200
+    (deploy,) = (words for words in PAGE.commands() if words[:3] == ["aws", "cloudformation", "deploy"])
+    assert "--s3-bucket" in deploy
 
 
 def test_the_quick_create_link_gives_every_parameter_that_has_no_default() -> None:
@@ -94,7 +103,7 @@ def test_a_release_has_only_the_assets_that_the_package_makes() -> None:
     assets = {word for words in commands("release.yml") for word in words if word.startswith(".aws-sam/")}
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert {asset.rstrip(";") for asset in assets} == {".aws-sam/fleet53.zip", ".aws-sam/fleet53.yaml"}
-    assert 'make_archive(".aws-sam/fleet53", "zip"' in makefile
+    assert package.FOLDER.relative_to(ROOT).with_suffix(".zip") == Path(".aws-sam/fleet53.zip")
     assert "--output-template-file .aws-sam/fleet53.yaml" in makefile
 
 
