@@ -7,6 +7,7 @@ READY := .venv/.ready
 # Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
+VERSION = $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' layers/shared/fleet53/__init__.py)
 TESTS ?= tests/unit tests/functional tests/contract tests/template tests/e2e
 
 export SAM_CLI_TELEMETRY := 0
@@ -15,7 +16,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test artifact coverage compare screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare screenshots fix check build bench live deploy
+.PHONY: help demo lab audit status test artifact coverage compare screenshots fix check build bench live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -66,7 +67,7 @@ check: $(READY)  ## format, lint, types, layers, template, requirements; changes
 	@echo "ruff" && $(BIN)/ruff format --check --quiet && $(BIN)/ruff check --quiet
 	@echo "mypy" && $(BIN)/mypy --no-error-summary
 	@echo "import-linter" && PYTHONPATH=.:layers/shared $(BIN)/lint-imports --no-cache --no-logo
-	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/fleet.yaml
+	@echo "template" && $(BIN)/sam validate --lint && $(BIN)/cfn-lint examples/*.yaml
 	@echo "requirements" && $(MAKE) --no-print-directory requirements-in-step
 
 # Checks whether the installed packages satisfy each file, which needs no network. The environment contains exactly what
@@ -92,9 +93,16 @@ bench: build  ## sam build, then measure each function's cold start beside an em
 live: $(READY)  ## contract suite on a real account
 	@$(BIN)/pytest tests/contract --live
 
-# make passes PARAMETERS to the shell as an environment variable, so SAM reads spaces, quotes and & in it as they are.
-deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml
-	@$(BIN)/sam deploy $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"}
+# make passes PARAMETERS and TAGS to the shell as environment variables, so SAM reads spaces, quotes and & in them as they
+# are.
+deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml; TAGS="team=dns"
+	@$(BIN)/sam deploy $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"} $${TAGS:+--tags "$$TAGS"}
+
+# One build serves arm64 and x86_64. A function's code must be in a bucket of the stack's own region.
+package: build  ## sam build, then .aws-sam/fleet53.zip; with BUCKET=… also upload it and write .aws-sam/fleet53.yaml
+	@$(BIN)/python tools/package.py
+	@[ -z "$$BUCKET" ] || $(BIN)/sam package --s3-bucket "$$BUCKET" --s3-prefix "fleet53/$(VERSION)" \
+		--template-file .aws-sam/fleet53/template.yaml --output-template-file .aws-sam/fleet53.yaml
 
 $(LAB): requirements-lab.txt .python-version
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' || { \

@@ -213,12 +213,12 @@ class Lab:
         """Delete a pool."""
         self.pools.delete(name)
 
-    def update_stack(self, parameters: Mapping[str, str], *, pause: float = 0) -> str:
-        """Change some of the stack's parameters as CloudFormation does, and return the stack's status.
+    def update_stack(self, parameters: Mapping[str, str], *, pause: float = 0, template: Path | None = None) -> str:
+        """Change some of the stack's parameters, or its template, as CloudFormation does, and return its status.
 
         After each resource that is changed, `pause` seconds pass.
         """
-        return self.stack.update(parameters, pause=pause)
+        return self.stack.update(parameters, pause=pause, template=template)
 
     def delete_stack(self, *, retain: Collection[str] = ()) -> str:
         """Delete the stack as CloudFormation does, and return its status."""

@@ -10,7 +10,19 @@ import contextlib
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from lab.moto import autoscaling, awslambda, cloudformation, ec2_gaps, ec2_stack, events, logs, refusals, sqs, ssm
+from lab.moto import (
+    autoscaling,
+    awslambda,
+    cloudformation,
+    ec2_gaps,
+    ec2_stack,
+    events,
+    logs,
+    refusals,
+    scaling_stack,
+    sqs,
+    ssm,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +44,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late,
     corrections = (
         *ec2_gaps.gaps(),
         *ec2_stack.gaps(),
+        *scaling_stack.gaps(),
         *late.gaps(),
         *autoscaling.gaps(scaling),
         *awslambda.gaps(invoke, start),

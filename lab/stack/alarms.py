@@ -241,7 +241,8 @@ class Alarms:
             "AlarmArn": alarm.alarm_arn,
             "OldStateValue": str(before),
         }
-        subject = f'{state}: "{alarm.name}" in {cloud.REGION}'
+        # SNS takes fewer than 100 characters (SNS API Reference, Publish, Subject).
+        subject = f'{state}: "{alarm.name}" in {cloud.REGION}'[:99]
         cloud.client("sns").publish(TopicArn=topic, Subject=subject, Message=json.dumps(message))
 
 

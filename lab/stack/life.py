@@ -9,7 +9,7 @@ from lab.stack.custom_resource import CustomResource
 from lab.stack.deploy import complete, deploy
 from lab.stack.functions import Functions
 from lab.stack.sources import Poller, Timer
-from lab.stack.template import TemplateError
+from lab.stack.template import TemplateError, default_values, read_template
 from lab.stack.update import StackUpdate
 
 if TYPE_CHECKING:
@@ -71,16 +71,20 @@ class Stack:
                 raise TemplateError(f"the creation of {logical_id} failed: {answer['Reason']}")
         self._follow(complete(self._template, self.deployment, self._data()))
 
-    def update(self, parameters: Mapping[str, str], *, pause: float = 0) -> str:
-        """Change some parameters, and return the stack's status.
+    def update(self, parameters: Mapping[str, str], *, pause: float = 0, template: Path | None = None) -> str:
+        """Change some parameters, or the template, and return the stack's status.
 
-        After each resource that is changed, the world goes on for `pause` seconds. If a custom resource fails, all is
-        changed back, and what was created is deleted.
+        A parameter that is not given keeps its value, also if its default changes (CloudFormation API Reference,
+        Parameter, UsePreviousValue, which SAM and the AWS CLI set). After each resource that is changed, the world goes
+        on for `pause` seconds. If a custom resource fails, all is changed back, and what was created is deleted.
         """
-        given = self.parameters | dict(parameters)
-        update = StackUpdate(self._template, given, self.deployment)
+        new = template or self._template
+        declared = read_template(new).for_moto["Parameters"]
+        kept = default_values(self._template) | self.parameters
+        given = {name: value for name, value in kept.items() if name in declared} | dict(parameters)
+        update = StackUpdate(new, given, self.deployment)
         if self._carry_out("UPDATE", update, pause):
-            self.parameters = given
+            self.parameters, self._template = given, new
             return "UPDATE_COMPLETE"
         rollback = StackUpdate(self._template, self.parameters, self.deployment, undoes=update)
         undone = self._carry_out("UPDATE_ROLLBACK", rollback, pause)

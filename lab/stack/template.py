@@ -129,6 +129,12 @@ def _translated(path: Path, _modified: int) -> Template:
     return Template(cloudformation, json.dumps(cloudformation), for_lab, code, layers, order)
 
 
+def default_values(path: Path) -> dict[str, str]:
+    """Return the default of each parameter of the template at `path` that has one."""
+    declared = read_template(path).for_moto["Parameters"]
+    return {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
+
+
 def read_template(path: Path) -> Template:
     """Return the template at `path`, translated; an unchanged file is translated once in a process.
 

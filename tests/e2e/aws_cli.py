@@ -31,6 +31,8 @@ def run(words: Sequence[str], client: Callable[[str, str | None], Any], folder: 
     """
     service, command, *given = words
     options = _options(given)
+    if (service, command) == ("cloudformation", "deploy"):
+        return _deploy(options, client(service, None), folder)
     query, output = (options.pop(name, [""])[0] for name in ("--query", "--output"))
     made = client(service, options.pop("--region", [None])[0])
     names = {xform_name(name, "-"): name for name in made.meta.service_model.operation_names}
@@ -54,6 +56,23 @@ def run(words: Sequence[str], client: Callable[[str, str | None], Any], folder: 
         answer.pop("ResponseMetadata", None)
     found = jmespath.search(query, answer) if query else answer
     return _text(found) if output == "text" else json.dumps(found, indent=4, default=str) + "\n"
+
+
+def _deploy(options: dict[str, list[str]], client: Any, folder: Path) -> str:
+    """Create a stack by a change set (AWS CLI Command Reference, cloudformation deploy)."""
+    (name,), (template,) = options.pop("--stack-name"), options.pop("--template-file")
+    parameters = [each.split("=", 1) for each in options.pop("--parameter-overrides", [])]
+    if options:
+        raise UsageError(f"deploy has no option {' '.join(options)}")
+    client.create_change_set(
+        StackName=name,
+        ChangeSetName="deploy",
+        ChangeSetType="CREATE",
+        TemplateBody=(folder / template).read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters],
+    )
+    client.execute_change_set(StackName=name, ChangeSetName="deploy")
+    return f"Successfully created/updated stack - {name}\n"
 
 
 def _file(folder: Path, address: str) -> str:

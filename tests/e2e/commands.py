@@ -22,6 +22,16 @@ GLOBAL_OPTIONS: Final = {"--output", "--profile", "--query", "--region"}
 """Options that every command of the AWS CLI takes (its user guide, global options)."""
 
 BEYOND_THE_MODEL: Final = {
+    # Commands of the CLI's own, which no operation has.
+    ("cloudformation", "deploy"): {
+        "--capabilities",
+        "--parameter-overrides",
+        "--s3-bucket",
+        "--stack-name",
+        "--template-file",
+    },
+    ("cloudformation", "package"): {"--output-template-file", "--s3-bucket", "--template-file"},
+    ("s3", "cp"): set(),
     ("route53", "list-resource-record-set-protections"): {"--hosted-zone-id"},  # newer than the boto3 that is pinned
     ("route53", "delete-resource-record-set-protections"): {"--hosted-zone-id", "--protections"},
 }

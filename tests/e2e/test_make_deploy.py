@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from samcli.cli.types import CfnParameterOverridesType
+from samcli.cli.types import CfnParameterOverridesType, CfnTags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +21,14 @@ print(json.dumps(sys.argv[1:]))
 """
 
 
-def given_to_sam(tmp_path: Path, parameters: str) -> Sequence[str]:
+def given_to_sam(tmp_path: Path, parameters: str, tags: str = "") -> Sequence[str]:
     """Return the words with which `make deploy` calls SAM."""
     sam = tmp_path / "sam"
     sam.write_text(SAM)
     sam.chmod(0o755)
+    given = [f"BIN={tmp_path}", f"PARAMETERS={parameters}", f"TAGS={tags}"]
     made = subprocess.run(  # noqa: S603 - no shell, and our own Makefile
-        ["make", "--silent", "--assume-old=build", "deploy", f"BIN={tmp_path}", f"PARAMETERS={parameters}"],  # noqa: S607
+        ["make", "--silent", "--assume-old=build", "deploy", *given],  # noqa: S607
         cwd=ROOT,
         env=os.environ | {"MAKEFLAGS": ""},
         stdin=subprocess.DEVNULL,
@@ -63,6 +64,12 @@ def test_parameters_are_read_from_a_file(tmp_path: Path) -> None:
         "HealthCheckSearchString": "all good",
         "AuditSchedule": "rate(1 hour)",
     }
+
+
+def test_tags_arrive_as_they_are_written(tmp_path: Path) -> None:
+    deploy, option, *values = given_to_sam(tmp_path, "", 'team=dns note="a & b"')
+    assert (deploy, option) == ("deploy", "--tags")
+    assert CfnTags().convert(tuple(values), None, None) == {"team": "dns", "note": "a & b"}
 
 
 def test_without_parameters_sam_gets_none(tmp_path: Path) -> None:

@@ -153,13 +153,25 @@ def stand_ins(cli: Cli) -> dict[str, str]:
 
 
 def ran(script: str, cli: Cli, stand_ins: dict[str, str]) -> list[str]:
-    """Run a script with bash, and return what it wrote to its standard error."""
+    """Run a script with bash, and return the commands of it that failed."""
+    return failed(finished(script, cli, stand_ins))
+
+
+def failed(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the commands of a script that failed."""
+    return [line for line in run.stderr.splitlines() if line.startswith("failed: ")]
+
+
+def finished(
+    script: str, cli: Cli, stand_ins: dict[str, str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """Run a script with bash for at most so many seconds, and return how it ended."""
     for named, there in stand_ins.items():
         script = script.replace(named, there)
     _dig, host, p, port, _name = cli.lab.dig
     bash = shutil.which("bash")
     assert bash is not None
-    finished = subprocess.run(  # noqa: S603 - the pages' own commands
+    return subprocess.run(  # noqa: S603 - the pages' own commands
         [bash, "-c", BASH + script],
         cwd=cli.folder,
         env=os.environ
@@ -175,9 +187,8 @@ def ran(script: str, cli: Cli, stand_ins: dict[str, str]) -> list[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=timeout,
     )
-    return [line for line in finished.stderr.splitlines() if line.startswith("failed: ")]
 
 
 def test_the_readmes_commands_run_in_the_lab_from_top_to_bottom(cli: Cli, stand_ins: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""examples/fleet.yaml, deployed beside a fleet53 stack as `aws cloudformation deploy` does it, with a change set."""
+"""examples/two-servers.yaml, deployed beside a fleet53 stack as `aws cloudformation deploy` does, with a change set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.template.stack import ROOT
 if TYPE_CHECKING:
     from lab.world import Lab
 
-TEMPLATE = (ROOT / "examples/fleet.yaml").read_text(encoding="utf-8")
+TEMPLATE = (ROOT / "examples/two-servers.yaml").read_text(encoding="utf-8")
 
 
 def deployed(lab: Lab) -> dict[str, Any]:

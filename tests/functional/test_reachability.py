@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lab.world import Lab
 
-EXAMPLE: Final = TEMPLATE.parent / "examples" / "fleet.yaml"
+EXAMPLE: Final = TEMPLATE.parent / "examples" / "two-servers.yaml"
 EVERYBODY: Final = "0.0.0.0/0"
 
 

@@ -39,7 +39,8 @@ class Scope:
             case {"Fn::If": [condition, then, otherwise]}:
                 return self.resolve(then if self.holds(self.conditions[condition]) else otherwise)
             case dict():
-                return {key: self.resolve(value) for key, value in node.items()}
+                resolved = {key: self.resolve(value) for key, value in node.items()}
+                return {key: value for key, value in resolved.items() if value != "AWS::NoValue"}
             case list():
                 return [self.resolve(value) for value in node]
             case _:

@@ -27,7 +27,6 @@ _PSEUDO: Final = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
-    "AWS::StackName": "fleet53",
 }
 
 
@@ -73,12 +72,13 @@ class Stack:
         return held
 
 
-def stack(**parameters: str) -> Stack:
+def stack(*, stack_name: str = "fleet53", **parameters: str) -> Stack:
     """Return the stack for the given parameter values, and the default for each other parameter."""
     template = _translated()
     defaults = {name: str(p["Default"]) for name, p in template["Parameters"].items() if "Default" in p}
     values = _by_type(template["Parameters"], {**defaults, **REQUIRED, **parameters})
-    return Stack(template, Scope({**_PSEUDO, **values}, template["Conditions"]))
+    pseudo = {**_PSEUDO, "AWS::StackName": stack_name}
+    return Stack(template, Scope({**pseudo, **values}, template["Conditions"]))
 
 
 def _by_type(declared: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, str | list[str]]:

@@ -99,14 +99,6 @@ def test_only_the_signals_queue_gives_its_messages_up_to_the_dead_letter_queue()
     }
 
 
-def test_the_names_of_rules_and_queues_fit_where_the_stacks_name_does() -> None:
-    longest = 64 - len("customWidget-")  # the name of the widget's function
-    rules = [rule["Name"] for _, rule in stack().of_type("AWS::Events::Rule")]
-    assert {name.split("-", 1)[0] for name in rules} == {"fleet53"}
-    assert max(len(name) - len("fleet53") + longest for name in rules) <= 64
-    assert len(stack().properties("Signals")["QueueName"]) - len("fleet53") + longest <= 80
-
-
 def test_the_reconciler_reads_batches_of_which_single_messages_may_fail() -> None:
     mapping = stack().properties("ReconcilerFunctionSignals")
     assert mapping["EventSourceArn"] == "Signals.Arn"

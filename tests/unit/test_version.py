@@ -46,6 +46,11 @@ def test_the_stacks_output_is_the_version() -> None:
     assert template["Outputs"]["Version"]["Value"] == __version__
 
 
+def test_the_version_that_the_application_repository_is_told_is_the_version() -> None:
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    assert template["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"] == __version__
+
+
 def test_the_changelogs_newest_release_is_the_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     releases = re.findall(r"^## \[?(\d+\.\d+\.\d+)\]? - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)

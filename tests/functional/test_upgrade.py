@@ -1,0 +1,96 @@
+"""Another version of the template: what an upgrade does to a running fleet is nothing, in DNS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from lab.world import TEMPLATE, Lab
+from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import wait_in_lab_time
+from tests.functional.queries import asking
+from tests.functional.views import READS, admitted, audit, calls, checks, in_dns, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OLDER: Final = {
+    "    Value: 0.1.0 ": "    Value: 0.0.9 ",
+    "    MemorySize: 512\n": "    MemorySize: 256\n",
+    "    Default: 900\n": "    Default: 600\n",  # AdmitTimeout
+    "      MaximumBatchingWindowInSeconds: 1\n": "      MaximumBatchingWindowInSeconds: 5\n",
+    "      ScalingConfig: {MaximumConcurrency: 2}": "      ScalingConfig: {MaximumConcurrency: 3}",
+    "CodeUri: functions/": f"CodeUri: {TEMPLATE.parent}/functions/",
+    "ContentUri: layers/": f"ContentUri: {TEMPLATE.parent}/layers/",
+}
+"""What an older template had, by what is there today."""
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Path:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for today, before in OLDER.items():
+        assert today in text
+        text = text.replace(today, before)
+    path = tmp_path / "template.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def lab(older: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Return a lab whose stack was created from the older template."""
+    with Lab(template=older, start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        yield lab
+
+
+def test_an_upgrade_of_a_running_fleet_changes_nothing_in_dns(lab: Lab) -> None:
+    members = admitted(lab, 3)
+    queries = asking(lab, "app.example.com", members)
+    lab.run(25)
+    before = records(lab), checks(lab)
+    lab.route53.reset_calls()
+
+    assert lab.update_stack({}, template=TEMPLATE, pause=3) == "UPDATE_COMPLETE"
+    lab.run(60)
+    assert set(calls(lab)) <= READS
+    assert (records(lab), checks(lab)) == before
+    assert (queries.wrong, audit(lab)["in_sync"]) == ([], True)
+    assert queries.asked > 60
+
+
+def test_an_upgrade_deploys_the_new_version_and_settings(lab: Lab) -> None:
+    def deployed() -> tuple[str, int, int | None]:
+        (source,) = lab.deployment.event_sources
+        reconciler = lab.deployment.functions["ReconcilerFunction"]
+        return lab.deployment.outputs["Version"], reconciler.memory, source.maximum_concurrency
+
+    assert deployed() == ("0.0.9", 256, 3)
+    lab.update_stack({}, template=TEMPLATE)
+    assert deployed() == ("0.1.0", 512, 2)
+
+
+def test_a_changed_default_leaves_the_value_that_the_stack_has(lab: Lab) -> None:
+    def told() -> str:
+        return lab.deployment.functions["ReconcilerFunction"].environment["FLEET53_ADMIT_TIMEOUT"]
+
+    assert told() == "600"
+    lab.update_stack({}, template=TEMPLATE)
+    assert told() == "600"
+    lab.update_stack({"AdmitTimeout": "900"})
+    assert told() == "900"
+
+
+def test_a_fleet_goes_on_after_an_upgrade(lab: Lab) -> None:
+    one, two = admitted(lab, 2)
+    lab.update_stack({}, template=TEMPLATE)
+    lab.fleet.terminate(one)
+    lab.settle()
+    assert in_dns(lab) == {two}
+    (three,) = admitted(lab, 1)
+    assert in_dns(lab) == {two, three}
+    assert lab.delete_stack() == "DELETE_COMPLETE"
+    assert records(lab) == {}
