@@ -114,7 +114,7 @@ def _sam_faults(words: list[str]) -> list[str]:
         command = command.get_command(Context(command, obj=True), words.pop(0))
     if command is None:
         return ["no such command"]
-    options = {option for parameter in command.params for option in parameter.opts}
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     found = [f"no option {word}" for word in words if word.startswith("--") and word not in options]
     if command.name == "invoke" and TEMPLATE["Resources"].get(words[0], {}).get("Type") != "AWS::Serverless::Function":
         found.append(f"{words[0]} is no function of the template")
