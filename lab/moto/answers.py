@@ -130,8 +130,8 @@ def _reader(shape: Any, key: str, kind: Kind) -> Read:
 
 # -- structures
 
-type _Member = tuple[str, Any, tuple[str, ...], Read]
-"""Its name, its shape, the names under which moto may find it, and what reads it."""
+type _Member = tuple[str, tuple[str, ...], Read]
+"""Its name, the names under which moto may find it, and what reads it."""
 
 
 def _structure(shape: Any, key: str, kind: Kind) -> Read:
@@ -150,8 +150,10 @@ def _structure(shape: Any, key: str, kind: Kind) -> Read:
         transformed = _ends(getattr(picker, "response_transformers", None))
         serializer.path.append(key or shape.name)  # moto knows by it what it transforms
         parsed: dict[str, Any] = {}
-        for name, member, names, reader in members:
-            found = serializer.get_value(value, name, member) if name in transformed else _found(value, names)
+        for name, names, reader in members:
+            found = _found(value, names)
+            if name in transformed:
+                found = _transform(picker, [*serializer.path, name], found)
             result = OMITTED if found is None else reader(serializer, found)
             if result is not OMITTED:
                 parsed[name] = result
@@ -167,7 +169,7 @@ def _members(shape: Any, kind: Kind, picker: Any, value: Any) -> Iterator[_Membe
         if member.serialization.get("location", "header") != "header":
             raise Unreadable(name)
         member.parent = shape
-        yield name, member, _names(picker, value, name, member), functools.partial(_member, member, name, kind)
+        yield name, _names(picker, value, name, member), functools.partial(_member, member, name, kind)
 
 
 def _found(value: Any, names: tuple[str, ...]) -> Any:
@@ -204,6 +206,12 @@ def _ends(transformers: dict[str, Any] | None) -> frozenset[str]:
         ends = frozenset(path.rpartition(".")[2] for path in transformers)
         _transformed[id(transformers)] = len(transformers), ends
     return ends
+
+
+def _transform(picker: Any, path: list[str], value: Any) -> Any:
+    """Return a value as moto transforms it, which knows those to transform by the end of their path."""
+    place = ".".join(path)
+    return next((change(value) for end, change in picker.response_transformers.items() if place.endswith(end)), value)
 
 
 def _member(shape: Any, key: str, kind: Kind, serializer: Any, value: Any) -> Any:
