@@ -13,6 +13,8 @@ TESTS ?= tests/unit tests/functional tests/contract tests/template tests/e2e
 export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded unchanged, so Python keeps its byte code elsewhere (docs/decisions/0011).
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
+# Without byte code, every process of a test run would compile all that it imports, which takes it longer than to start.
+unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test artifact coverage compare screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 

@@ -101,14 +101,21 @@ class Faults:
         finally:
             self._invoked = before
 
+    def may_meet(self, client: Any, operation: str) -> bool:
+        """Tell whether the next request of a client for an operation may meet a fault."""
+        return self._invoked and bool(self._ordered(client, operation))
+
+    def _ordered(self, client: Any, operation: str) -> list[_Order]:
+        service = client.meta.service_model.service_name
+        asked = {f"{service}:{operation}", f"{service}:*"}
+        return [each for each in self._orders if each.asked in asked and each.calls != 0]
+
     def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
         """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None."""
         if not self._invoked:
             return None
-        service = client.meta.service_model.service_name
-        asked = f"{service}:{operation}"
-        self.asked.append(asked)
-        meeting = (each for each in self._orders if each.asked in {asked, f"{service}:*"} and each.calls != 0)
+        self.asked.append(f"{client.meta.service_model.service_name}:{operation}")
+        meeting = self._ordered(client, operation)
         order = next((each for each in meeting if each.about.encode() in body), None)
         if order is None:
             return None

@@ -7,6 +7,7 @@ multivalued context keys". A changed policy counts at once.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -86,9 +87,14 @@ def _holds(operator: str, key: str, allowed: Sequence[str], context: Mapping[str
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Compare with a pattern in which * stands for any characters and ? for one."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Return a pattern in which * stands for any characters and ? for one."""
     parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _listed(value: Any) -> list[str]:

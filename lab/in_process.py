@@ -1,8 +1,10 @@
 """AWS inside this process: boto3's clients call moto and the lab's Route 53 directly, with no socket in between.
 
-botocore validates and serializes each request and parses each answer, as it does with AWS. Only the signature and the
-HTTP connection are left out. A client is made once in a process and serves every lab, because making one takes longer
-than most calls: what it remembers of earlier labs, its retry quota, is put back when a lab starts.
+botocore validates and serializes each request, as it does with AWS. The signature and the HTTP connection are left out.
+A success reaches the client as botocore would read it (lab.moto.answers). Refusals, and requests that may meet a fault,
+take botocore's whole way, so that it reads their bytes and may try again. A client is made once in a process and serves
+every lab, because making one takes longer than most calls: what it remembers of earlier labs, its retry quota, is put
+back when a lab starts.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ import contextlib
 import functools
 import io
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import boto3
 from botocore import UNSIGNED
@@ -23,13 +25,12 @@ from botocore.retries import quota
 
 from lab.faults import denial
 from lab.moto import requests
+from lab.moto.answers import Answer, Members
 from lab.moto.permission import request_of
 from lab.route53.http import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from botocore.awsrequest import AWSPreparedRequest
 
     from lab.faults import Faults, Refused
     from lab.iam import Permissions
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 _MOTO: Final = "aws.invalid"
 _ROUTE53: Final = "route53.invalid"
 """Hosts that no DNS knows (RFC 2606): a request that misses the lab fails, and reaches nobody."""
+
+_ANSWERED: Final = "answered by the lab"
+"""Where the context of a request has the answer that botocore has yet to read."""
 
 URLS: Final = (f"http://{_MOTO}", f"http://{_ROUTE53}")
 """Where clients find moto, and Route 53."""
@@ -56,6 +60,16 @@ class _Asked(threading.local):
     parameters: Mapping[str, Any]
 
 
+class _Request(NamedTuple):
+    """What botocore sends, or would send, over HTTP."""
+
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, Any]
+    body: bytes
+
+
 class _Account:
     """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab.
 
@@ -72,30 +86,60 @@ class _Account:
         """Remember what the call asks that this thread makes: the request that follows is written for the wire."""
         self._asked.parameters = params
 
-    def answer(self, client: Any, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+    def ask(self, client: Any, model: Any, params: dict[str, Any], **_: object) -> tuple[AWSResponse, Any] | None:
+        """Return the answer to a request of a client before botocore sends it, or None if it has to send it.
+
+        A refusal is kept with the request until then.
+        """
+        if self.faults is not None:
+            if self.faults.may_meet(client, model.name):
+                return None
+            self.faults.meet(client, model.name, params["url"], b"")
+        given = params["body"]
+        body = _bytes(urlencode(given, doseq=True) if isinstance(given, dict) else given)
+        request = _Request(model.name, params["method"], params["url"], params["headers"], body)
+        answered = self._answer(client, request, directly=True)
+        if not isinstance(answered.body, Members):
+            params["context"][_ANSWERED] = answered
+            return None
+        headers = HTTPHeaders.from_dict(answered.headers)
+        metadata = {
+            "RequestId": headers["x-amzn-requestid"],
+            "HTTPStatusCode": answered.status,
+            "HTTPHeaders": {name.lower(): value for name, value in headers.items()},
+            "RetryAttempts": 0,
+        }
+        response = AWSResponse(params["url"], answered.status, headers, _Body())
+        return response, {**answered.body.by_name, "ResponseMetadata": metadata}
+
+    def answer(self, client: Any, request: Any, event_name: str, **_: object) -> AWSResponse:
         """Answer a request of a client of botocore's, in place of its HTTP session."""
+        answered = request.context.pop(_ANSWERED, None)
+        if answered is None:
+            operation, body = event_name.rpartition(".")[2], _bytes(request.body)
+            refused = None if self.faults is None else self.faults.meet(client, operation, request.url, body)
+            if refused is not None:
+                return _response(request.url, _refusal(refused))
+            sent = _Request(operation, request.method, request.url, request.headers, body)
+            answered = self._answer(client, sent, directly=False)
+        return _response(request.url, answered)
+
+    def _answer(self, client: Any, request: _Request, *, directly: bool) -> Answer:
+        """Answer a request; if it is `directly`, the body of a success may be what botocore reads of its bytes."""
         host = urlsplit(request.url).hostname
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:
             raise RuntimeError(f"no lab answers {request.method} {request.url}")
-        given: Any = request.body or b""
-        body: bytes = given.encode() if isinstance(given, str) else bytes(given)
-        permissions = None
-        if self.faults is not None:
-            permissions = self.faults.permissions
-            operation = event_name.rpartition(".")[2]
-            refused = self.faults.meet(client, operation, request.url, body)
-            if refused is None and host == _MOTO:
-                refused = self._why_denied(client, operation, permissions)
-            if refused is not None:
-                headers = {"Content-Type": refused.content_type}
-                return _response(request.url, refused.status, headers, refused.body)
-        if host == _MOTO:
-            headers = {name: _text(value) for name, value in request.headers.items()}
-            answer = requests.answer(client.meta, request.method, request.url, headers, body)
-            return _response(request.url, answer.status, answer.headers, answer.body)
-        target = request.url.removeprefix(f"http://{_ROUTE53}")
-        answered = self._protocol.answer(self.route53, request.method, target, body, permissions)
-        return _response(request.url, answered.status, answered.headers, answered.body)
+        permissions = None if self.faults is None else self.faults.permissions
+        if host == _ROUTE53:
+            target = request.url.removeprefix(f"http://{_ROUTE53}")
+            return self._protocol.answer(
+                self.route53, request.method, target, request.body, permissions, directly=directly
+            )
+        denied = None if permissions is None else self._why_denied(client, request.operation, permissions)
+        if denied is not None:
+            return _refusal(denied)
+        headers = {name: _text(value) for name, value in request.headers.items()}
+        return requests.answer(client.meta, request.method, request.url, headers, request.body, directly=directly)
 
     def _why_denied(self, client: Any, operation: str, permissions: Permissions) -> Refused | None:
         """Return a refusal if the policies of the function that asks do not allow a request to moto."""
@@ -106,12 +150,20 @@ class _Account:
         return None if because is None else denial(client, because)
 
 
+def _bytes(body: bytes | str | None) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _response(url: str, status: int, headers: dict[str, str], body: bytes) -> AWSResponse:
-    return AWSResponse(url, status, HTTPHeaders.from_dict(headers), _Body(body))
+def _refusal(refused: Refused) -> Answer:
+    return Answer(refused.status, {"Content-Type": refused.content_type}, refused.body)
+
+
+def _response(url: str, answer: Answer) -> AWSResponse:
+    return AWSResponse(url, answer.status, HTTPHeaders.from_dict(answer.headers), _Body(answer.content))
 
 
 @functools.cache
@@ -139,6 +191,7 @@ def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
         client = _make(session, *arguments, **settings)
     client.meta.events.register_first("choose-signer", _do_not_sign)
     client.meta.events.register("before-parameter-build", _account().note)
+    client.meta.events.register_last("before-call", functools.partial(_account().ask, client))
     client.meta.events.register("before-send", functools.partial(_account().answer, client))
     return client
 

@@ -1,70 +1,185 @@
-"""How moto writes an answer and botocore reads it: with what both look up for each value looked up once.
+"""moto's answers as botocore reads them, made without the bytes in between.
 
-Both walk through an answer by the service's model. moto tries the names under which a value's attribute may be found;
-botocore asks for every member that a structure may have, most of which an answer does not have.
+moto writes an answer by the service's model, and botocore reads it by the same model. Together that takes longer than
+all the rest of a request. Here each kind of value is made at once what it becomes when moto writes it and botocore
+reads it. Where that is not known, and in labs over HTTP, the bytes are written and read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from unittest.mock import patch
 
-from botocore import parsers
-from botocore.parsers import BaseXMLResponseParser, RestXMLParser
-from moto.core import serialize
-from moto.core.serialize import AttributePickerContext, ResponseSerializer, XFormedAttributePicker
+from botocore.parsers import parse_timestamp
+from moto.core.responses import ActionResult
+from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
 from moto.core.utils import MISSING, get_value
-
-from lab.moto import xml
+from moto.utilities import aws_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_value_as_moto: Final = ResponseSerializer.get_value
-_structure_as_botocore: Final[Any] = vars(BaseXMLResponseParser)["_handle_structure"]
+type Kind = Literal["json", "xml"]
+type Read = Callable[[Any, Any], Any]
+"""From moto's serializer, which knows names and formats, and a value of moto's to what botocore reads."""
+
+OMITTED: Final = object()
+"""What stands for a value that moto does not write."""
+
+_timestamp: Final = functools.lru_cache(maxsize=4096)(parse_timestamp)
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Unreadable(Exception):  # noqa: N818 - it says to take the other way, and is caught at once
+    """What botocore would read is not known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The body of an answer as botocore reads it: its members by name."""
+
+    by_name: dict[str, Any]
+
+
+class Answer(NamedTuple):
+    """What goes back over HTTP; its body is bytes, or what botocore reads of them."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes | Members
+
+    @property
+    def content(self) -> bytes:
+        """The body's bytes; a TypeError if there are none."""
+        if isinstance(self.body, Members):
+            raise TypeError("the answer was made without bytes")
+        return self.body
+
+
+def success(operation: Any) -> int:
+    """Return the HTTP status of an operation's answer that is no error."""
+    return int(operation.http.get("responseCode", HTTPStatus.OK))
+
+
+def read(serializer: Any, result: Any) -> Members:
+    """Return what botocore reads of a result that moto's serializer writes, or raise Unreadable."""
+    shape = serializer.operation_model.output_shape
+    if shape is None or result is None:
+        return Members({})
+    kind: Kind = "json" if serializer.service_model.resolved_protocol == "json" else "xml"
+    return Members(_reader(shape, "", kind)(serializer, result))
 
 
 @contextlib.contextmanager
-def looked_up_once() -> Iterator[None]:
-    """Let moto and botocore remember what they look up."""
-    with (
-        patch.object(ResponseSerializer, "get_value", _value),
-        patch.object(serialize, "xmltodict", SimpleNamespace(unparse=xml.unparse)),
-        patch.object(BaseXMLResponseParser, "_handle_structure", _structure),
-        patch.object(parsers, "DEFAULT_TIMESTAMP_PARSER", _timestamp),
-    ):
+def read_directly() -> Iterator[None]:
+    """Let moto answer a request that is marked `is_read_directly` with Members."""
+    execute_as_moto, sum_up_as_moto = ActionResult.execute_result, aws_headers.gen_amz_crc32
+
+    def execute(action: Any, context: Any) -> Any:
+        result, request = action.result, context.response.normalized_request
+        if not getattr(request, "is_read_directly", False) or isinstance(result, Exception):
+            return execute_as_moto(action, context)
+        transformers = context.response.RESPONSE_KEY_PATH_TO_TRANSFORMER
+        picker = XFormedAttributePicker(response_transformers=transformers)
+        serializer = context.serializer_class(operation_model=context.operation_model, value_picker=picker)
+        try:
+            answer = read(serializer, result)
+        except Unreadable:
+            return execute_as_moto(action, context)
+        return success(context.operation_model), {}, answer
+
+    def sum_up(body: Any, headers: dict[str, Any] | None = None) -> int:
+        return 0 if isinstance(body, Members) else sum_up_as_moto(body, headers)
+
+    with patch.object(ActionResult, "execute_result", execute), patch.object(aws_headers, "gen_amz_crc32", sum_up):
         yield
 
 
-# -- moto
+@functools.cache
+def _reader(shape: Any, key: str, kind: Kind) -> Read:
+    """Return what reads the values of a shape; `key` is the name of the member or list item."""
+    match shape.type_name:
+        case "structure":
+            return _structure(shape, key, kind)
+        case "list":
+            return _list_of_json(shape, key) if kind == "json" else _list_of_xml(shape, key)
+        case "map":
+            return _map(shape, kind)
+        case "timestamp":
+            return lambda serializer, value: _time(serializer, value, shape)
+        case "string":
+            return _text_of_json if kind == "json" else _text_of_xml
+        case "integer" | "long":
+            return lambda _, value: int(value)
+        case "float" | "double":
+            return lambda _, value: float(value)
+        case "boolean":
+            return _boolean_of_json if kind == "json" else _boolean_of_xml
+        case "blob":
+            return lambda serializer, value: b64decode(serializer._base64(value))  # noqa: SLF001 - moto's own encoding
+        case unknown:
+            raise Unreadable(unknown)
 
-_names: Final[dict[tuple[Any, str, type], tuple[str, ...]]] = {}
-_transformed: Final[dict[int, tuple[int, frozenset[str]]]] = {}
+
+# -- structures
+
+type _Member = tuple[str, tuple[str, ...], Read]
+"""Its name, the names under which moto may find it, and what reads it."""
 
 
-def _value(serializer: Any, value: Any, key: str, shape: Any) -> Any:
-    """Return a member of an answer.
+def _structure(shape: Any, key: str, kind: Kind) -> Read:
+    if shape.serialization.get("eventstream") or shape.is_tagged_union or shape.is_document_type:
+        raise Unreadable(shape.name)
+    by_owner: dict[type, tuple[_Member, ...]] = {}
 
-    The names by which an attribute may be found depend on its shape and its owner's class. moto transforms a few
-    members, which it knows by the end of their path.
-    """
-    picker = serializer._value_picker  # noqa: SLF001 - moto's get_value asks it
-    if type(picker) is not XFormedAttributePicker or key in _ends(picker.response_transformers):
-        return _value_as_moto(serializer, value, key, shape)
-    kind = type(value)
-    names = _names.get((shape, key, kind))
-    if names is None:
-        context = AttributePickerContext(obj=value, key=key, shape=shape)
-        names = _names[shape, key, kind] = tuple(dict.fromkeys(picker.get_possible_keys(context)))
-    if kind is dict:
+    def read_structure(serializer: Any, value: Any) -> Any:
+        if value is None:
+            return OMITTED
+        picker = serializer._value_picker  # noqa: SLF001 - moto's serializer asks it
+        owner = type(value)
+        members = by_owner.get(owner)
+        if members is None:
+            members = by_owner[owner] = tuple(_members(shape, kind, picker, value))
+        transformed = _ends(getattr(picker, "response_transformers", None))
+        serializer.path.append(key or shape.name)  # moto knows by it what it transforms
+        parsed: dict[str, Any] = {}
+        for name, names, reader in members:
+            found = _found(value, names)
+            if name in transformed:
+                found = _transform(picker, [*serializer.path, name], found)
+            result = OMITTED if found is None else reader(serializer, found)
+            if result is not OMITTED:
+                parsed[name] = result
+        serializer.path.pop()
+        return parsed
+
+    return read_structure
+
+
+def _members(shape: Any, kind: Kind, picker: Any, value: Any) -> Iterator[_Member]:
+    """Yield each member of a structure, with the names under which moto may find it in a value of this class."""
+    for name, member in shape.members.items():
+        if member.serialization.get("location", "header") != "header":
+            raise Unreadable(name)
+        member.parent = shape
+        yield name, _names(picker, value, name, member), functools.partial(_member, member, name, kind)
+
+
+def _found(value: Any, names: tuple[str, ...]) -> Any:
+    """Return the first of the attributes that a value has; None is none."""
+    if type(value) is dict:
         for name in names:
             if name in value:
                 return value[name]
         return None
-    get = get_value if hasattr(kind, "__getitem__") else getattr
+    get = get_value if hasattr(value, "__getitem__") else getattr
     for name in names:
         found = get(value, name, MISSING)
         if found is not MISSING:
@@ -72,7 +187,17 @@ def _value(serializer: Any, value: Any, key: str, shape: Any) -> Any:
     return None
 
 
-def _ends(transformers: dict[str, Any]) -> frozenset[str]:
+def _names(picker: Any, value: Any, key: str, shape: Any) -> tuple[str, ...]:
+    """Return the names under which moto may find a member: they depend on its shape and on its owner's class."""
+    if type(picker) is not XFormedAttributePicker:
+        return (key,)
+    return tuple(dict.fromkeys(picker.get_possible_keys(AttributePickerContext(obj=value, key=key, shape=shape))))
+
+
+_transformed: Final[dict[int, tuple[int, frozenset[str]]]] = {}
+
+
+def _ends(transformers: dict[str, Any] | None) -> frozenset[str]:
     """Return the last parts of the paths of which moto transforms the values."""
     if not transformers:
         return frozenset()
@@ -83,35 +208,102 @@ def _ends(transformers: dict[str, Any]) -> frozenset[str]:
     return ends
 
 
-# -- botocore
-
-_timestamp: Final = functools.lru_cache(maxsize=4096)(parsers.parse_timestamp)
-
-
-def _structure(parser: Any, shape: Any, node: Any) -> Any:
-    """Read a structure from its elements."""
-    members = _members(shape)
-    if members is None or isinstance(node, list) or isinstance(parser, RestXMLParser):
-        return _structure_as_botocore(parser, shape, node)
-    elements = parser._build_name_to_xml_node(node)  # noqa: SLF001 - as botocore's
-    return {
-        members[name][0]: parser._parse_shape(members[name][1], element)  # noqa: SLF001 - as botocore's
-        for name, element in elements.items()
-        if name in members
-    }
+def _transform(picker: Any, path: list[str], value: Any) -> Any:
+    """Return a value as moto transforms it, which knows those to transform by the end of their path."""
+    place = ".".join(path)
+    return next((change(value) for end, change in picker.response_transformers.items() if place.endswith(end)), value)
 
 
-@functools.cache
-def _members(shape: Any) -> dict[str, tuple[str, Any]] | None:
-    """Return name and shape of each member by its element's name; None for a structure with more than elements."""
-    found: dict[str, tuple[str, Any]] = {}
-    for name, member in shape.members.items():
-        if {"location", "eventheader", "xmlAttribute"} & member.serialization.keys():
-            return None
-        flattened = member.type_name == "list" and member.serialization.get("flattened")
-        element = (flattened and member.member.serialization.get("name")) or member.serialization.get("name", name)
-        if element in found:
-            return None
-        found[element] = name, member
-    special = shape.is_tagged_union or shape.metadata.get("exception", False)
-    return None if special else found
+def _member(shape: Any, key: str, kind: Kind, serializer: Any, value: Any) -> Any:
+    """Read a member; its reader is looked up late, because a structure may contain itself."""
+    return _reader(shape, key, kind)(serializer, value)
+
+
+# -- lists and maps
+
+
+def _list_of_xml(shape: Any, key: str) -> Read:
+    member = shape.member
+    is_structure = member.type_name == "structure"
+    flattened = bool(shape.serialization.get("flattened"))
+
+    def read_list(serializer: Any, values: Any) -> Any:
+        reader = _reader(member, member.name, "xml")
+        serializer.path.append(key)
+        parsed = [reader(serializer, value) for value in values]
+        serializer.path.pop()
+        if is_structure:  # moto leaves out what is empty
+            parsed = [each for each in parsed if each is not OMITTED and each != {}]
+        elif OMITTED in parsed:
+            raise Unreadable(shape.name)
+        return OMITTED if flattened and not parsed else parsed
+
+    return read_list
+
+
+def _list_of_json(shape: Any, key: str) -> Read:
+    member = shape.member
+
+    def read_list(serializer: Any, values: Any) -> Any:
+        reader = _reader(member, member.name, "json")
+        serializer.path.append(key)
+        parsed = [None if value is None else reader(serializer, value) for value in values]
+        serializer.path.pop()
+        if OMITTED in parsed:
+            raise Unreadable(shape.name)
+        return parsed
+
+    return read_list
+
+
+def _map(shape: Any, kind: Kind) -> Read:
+    if shape.value.type_name in {"structure", "map"}:
+        raise Unreadable(shape.name)
+    flattened = kind == "xml" and bool(shape.serialization.get("flattened"))
+
+    def read_map(serializer: Any, values: Any) -> Any:
+        read_key, read_value = _reader(shape.key, "key", kind), _reader(shape.value, "value", kind)
+        if None in values.values():
+            raise Unreadable(shape.name)
+        parsed = {read_key(serializer, key): read_value(serializer, value) for key, value in values.items()}
+        if OMITTED in parsed.values():
+            raise Unreadable(shape.name)
+        return OMITTED if flattened and not parsed else parsed
+
+    return read_map
+
+
+# -- simple values
+
+
+def _time(serializer: Any, value: Any, shape: Any) -> Any:
+    written: dict[str, Any] = {}
+    serializer._timestamp_serializer.serialize(written, value, shape, "time")  # noqa: SLF001 - moto's own format
+    return _timestamp(written["time"])
+
+
+def _text_of_xml(_serializer: Any, value: Any) -> str:
+    text = str(value)
+    if text.isprintable():
+        return text
+    if _NOT_XML.search(text):
+        raise Unreadable(text)
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # as every reader of XML does (XML 1.0, 2.11)
+
+
+def _text_of_json(_serializer: Any, value: Any) -> str:
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None or value in ({}, []):
+        raise Unreadable(value)
+    return str(value)
+
+
+def _boolean_of_xml(_serializer: Any, value: Any) -> bool:
+    return value is True or str(value).lower() == "true"
+
+
+def _boolean_of_json(_serializer: Any, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Unreadable(value)
+    return value

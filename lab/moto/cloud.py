@@ -51,7 +51,7 @@ def emptied(seed: int) -> Iterator[None]:
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
     with (
         memory.kept(),
-        answers.looked_up_once(),
+        answers.read_directly(),
         patch.object(amis, "AMIS", images),
         patch.object(instances, "INSTANCE_TYPE_OFFERINGS", INSTANCE_TYPE_OFFERINGS | {"region": {}}),
         patch.dict(os.environ, only_these),

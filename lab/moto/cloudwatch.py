@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from datetime import UTC
 from typing import Any
+from unittest.mock import patch
 
 from botocore.validate import validate_parameters
-from moto.cloudwatch.models import cloudwatch_backends
+from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.utils import get_service_model
 
 from lab.moto.cloud import ACCOUNT, REGION
+from lab.moto.gap import Gap
+
+
+def gaps() -> tuple[Gap, ...]:
+    """Return how moto's CloudWatch is corrected."""
+    return (_look_up_metrics(),)
+
+
+def _look_up_metrics() -> Gap:
+    """Look through the data points of a metric only; moto looks for each through all, once for each of its periods."""
+    read_as_moto = CloudWatchBackend.get_metric_data
+
+    def get_metric_data(backend: Any, queries: list[dict[str, Any]], *times: Any, **settings: Any) -> Any:
+        metrics = [query.get("MetricStat", {}).get("Metric", {}) for query in queries]
+        if not all(metric.get("Dimensions") for metric in metrics):
+            return read_as_moto(backend, queries, *times, **settings)
+        data: dict[Any, list[Any]] = {}
+        for each in backend.get_all_metrics():
+            data.setdefault((each.name, frozenset((of.name, of.value) for of in each.dimensions)), []).append(each)
+        found: list[Any] = []
+        for query, metric in zip(queries, metrics, strict=True):
+            dimensions = frozenset((each["Name"], each["Value"]) for each in metric["Dimensions"])
+            own = data.get((metric["MetricName"], dimensions), [])
+            with patch.object(backend, "get_all_metrics", lambda own=own: own):
+                found += read_as_moto(backend, [query], *times, **settings)
+        return found
+
+    return Gap(CloudWatchBackend, "get_metric_data", get_metric_data)
 
 
 def alarms() -> dict[str, Any]:

@@ -12,13 +12,15 @@ import importlib
 import io
 import sys
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botocore.exceptions import ClientError
 from moto.core.request import Request
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.datastructures import ImmutableMultiDict
+
+from lab.moto.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,16 +29,12 @@ _ONE_PATH: Final = frozenset({"ec2", "query", "json"})
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-class Answer(NamedTuple):
-    """What goes back over HTTP."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def answer(client: Any, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def answer(
+    client: Any, method: str, url: str, headers: Mapping[str, str], body: bytes, *, directly: bool = False
+) -> Answer:
     """Answer a request of a client; `client` is what botocore knows of it (its `meta`).
+
+    If it is `directly`, a success may be what botocore reads of the body instead of bytes.
 
     The request needs no signature: moto takes from it only whose request it is, to which service and region.
     """
@@ -48,6 +46,7 @@ def answer(client: Any, method: str, url: str, headers: Mapping[str, str], body:
     if respond is None:
         return _ask_flask(environ)
     request = Request(environ, populate_request=False)
+    request.is_read_directly = directly  # type: ignore[attr-defined,unused-ignore]
     request.from_wsgi_server = True  # as moto's web server, which answers without a date of its own
     # What werkzeug would parse, and moto asks for several times.
     form = environ.get("CONTENT_TYPE", "").startswith(_FORM)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -16,6 +16,7 @@ from moto.core.serialize import RestXMLSerializer
 
 from lab import loopback
 from lab.loopback import Handler
+from lab.moto.answers import Answer, Unreadable, read, success
 from lab.route53 import model
 from lab.route53.error import Route53Error, invalid_input
 from lab.route53.permission import request_of
@@ -31,15 +32,6 @@ _SIGNATURES = frozenset({"Authorization", "X-Amzn-Authorization"})
 """Headers with a signature, which is not verified: of version 4, and of version 3, which older clients send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What goes back over HTTP."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
 class Protocol:
     """REST-XML by botocore's service model; the one place that knows moto's parser and serializer."""
 
@@ -53,24 +45,39 @@ class Protocol:
         ]
 
     def answer(
-        self, route53: Route53, method: str, target: str, body: bytes, permissions: Permissions | None = None
-    ) -> Response:
-        """Answer one HTTP request; every refusal is an answer too, also that of `permissions`."""
+        self,
+        route53: Route53,
+        method: str,
+        target: str,
+        body: bytes,
+        permissions: Permissions | None = None,
+        *,
+        directly: bool = False,
+    ) -> Answer:
+        """Answer one HTTP request; every refusal is an answer too, also that of `permissions`.
+
+        If it is `directly`, a success is what botocore reads of the body instead of bytes.
+        """
         former = _VERSION.match(target)
         if former is not None:
             present = self.answer(route53, method, _VERSION.sub("/2013-04-01/", target), body, permissions)
-            text = present.body.replace(_NAMESPACE.encode(), _NAMESPACE.replace("2013-04-01", former[1]).encode())
-            return replace(present, body=text)
+            text = present.content.replace(_NAMESPACE.encode(), _NAMESPACE.replace("2013-04-01", former[1]).encode())
+            return present._replace(body=text)
         try:
             operation, parameters = self._read(method, target, body)
             refusal = permissions.refusal(request_of(operation.name, parameters)) if permissions is not None else None
             if refusal is not None:
                 route53.refuse(operation.name, parameters, refusal)
-            serialized = RestXMLSerializer(operation).serialize(route53.call(operation.name, parameters))
+            result = route53.call(operation.name, parameters)
         except Route53Error as error:
             return refused(error)
-        headers = {**serialized["headers"], "x-amzn-RequestId": str(uuid.uuid4())}
-        return Response(serialized["status_code"], headers, serialized["body"].encode())
+        request_id = {"x-amzn-RequestId": str(uuid.uuid4())}
+        serializer = RestXMLSerializer(operation)
+        if directly:
+            with contextlib.suppress(Unreadable):
+                return Answer(success(operation), request_id, read(serializer, result))
+        serialized = serializer.serialize(result)
+        return Answer(serialized["status_code"], {**serialized["headers"], **request_id}, serialized["body"].encode())
 
     def _read(self, method: str, target: str, body: bytes) -> tuple[Any, dict[str, Any]]:
         parts = urlsplit(target)
@@ -98,11 +105,11 @@ def _pattern(uri_template: str) -> re.Pattern[str]:
     return re.compile(f"{path}/?")
 
 
-def refused(error: Route53Error) -> Response:
+def refused(error: Route53Error) -> Answer:
     """Return a refusal as Route 53 sends it."""
     request_id = str(uuid.uuid4())
     headers = {"Content-Type": "text/xml", "x-amzn-RequestId": request_id}
-    return Response(error.status, headers, _error_xml(error, request_id))
+    return Answer(error.status, headers, _error_xml(error, request_id))
 
 
 def _error_xml(error: Route53Error, request_id: str) -> bytes:
@@ -136,8 +143,8 @@ class _Handler(Handler):
                 raise
             self._send(response)
 
-    def _send(self, response: Response) -> None:
-        self.answer(response.status, response.headers, response.body)
+    def _send(self, response: Answer) -> None:
+        self.answer(response.status, response.headers, response.content)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - http.server looks for these names
 

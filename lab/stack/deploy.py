@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import awslambda, cloudformation, sqs
 from lab.moto.cloudformation import StackValues
-from lab.stack.dependencies import attributes_of
 from lab.stack.recursion import TERMINATE
 from lab.stack.resources import put_resource
-from lab.stack.template import BY_LAB, TemplateError, read_template
+from lab.stack.template import BY_LAB, TemplateError, is_custom, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,11 +117,6 @@ class Deployment:
                 yield from properties["PolicyDocument"]["Statement"]
 
 
-def is_custom(kind: str) -> bool:
-    """Tell whether a type of resource is a custom one, which a function of the stack carries out."""
-    return kind.startswith("Custom::")
-
-
 def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -> Deployment:
     """Create the stack of the template at `path`; a TemplateError names what cannot be created.
 
@@ -136,7 +130,7 @@ def deploy(path: Path, parameters: Mapping[str, str], stack_name: str = STACK) -
     properties = {}
     for name in reversed(template.deletion_order):
         resource = template.resource(name)
-        if stack.exists(resource) and not reads_custom(template, resource):
+        if stack.exists(resource) and name not in template.reading_custom:
             properties[name] = stack.resolved(resource.get("Properties", {}))
             if name in template.for_lab:
                 put_resource(f"{stack_name}-{name}", resource["Type"], properties[name])
@@ -153,11 +147,6 @@ def complete(path: Path, deployment: Deployment, data: Mapping[str, Mapping[str,
             properties[name] = stack.resolved(with_attributes(resource.get("Properties", {}), data))
             put_resource(f"{deployment.stack_name}-{name}", resource["Type"], properties[name])
     return describe(template, deployment.stack_name, properties)
-
-
-def reads_custom(template: Template, resource: Mapping[str, Any]) -> bool:
-    """Tell whether a resource reads an attribute of a custom resource."""
-    return any(is_custom(template.resource(name)["Type"]) for name in attributes_of(resource))
 
 
 def describe(template: Template, stack_name: str, properties: Mapping[str, dict[str, Any]]) -> Deployment:

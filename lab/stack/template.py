@@ -11,7 +11,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from lab.moto.cloudformation import creatable_types
-from lab.stack.dependencies import deletion_order
+from lab.stack.dependencies import attributes_of, deletion_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +55,8 @@ class Template:
     code: dict[str, Code]
     layers: tuple[Path, ...]
     deletion_order: tuple[str, ...]
+    reading_custom: frozenset[str]
+    """The resources that read an attribute of a custom resource."""
 
     def resource(self, logical_id: str) -> dict[str, Any]:
         """Return a resource, whoever creates it."""
@@ -122,11 +124,19 @@ def _translated(path: Path, _modified: int) -> Template:
     if unknown:
         raise TemplateError(f"{path.name}: neither moto nor the lab can create {', '.join(sorted(unknown))}")
     order = deletion_order(cloudformation["Resources"])
+    custom = {name for name, resource in cloudformation["Resources"].items() if is_custom(resource["Type"])}
+    reading = (name for name, resource in cloudformation["Resources"].items() if attributes_of(resource) & custom)
+    reading_custom = frozenset(reading)
     absent = set(for_lab)
     cloudformation["Resources"] = {
         name: _without_dependencies_on(resource, absent) for name, resource in for_moto.items()
     }
-    return Template(cloudformation, json.dumps(cloudformation), for_lab, code, layers, order)
+    return Template(cloudformation, json.dumps(cloudformation), for_lab, code, layers, order, reading_custom)
+
+
+def is_custom(kind: str) -> bool:
+    """Tell whether a type of resource is a custom one, which a function of the stack carries out."""
+    return kind.startswith("Custom::")
 
 
 def default_values(path: Path) -> dict[str, str]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto.cloudformation import StackChange, StackValues
-from lab.stack.deploy import describe, is_custom, with_attributes
+from lab.stack.deploy import describe, with_attributes
 from lab.stack.resources import put_resource
-from lab.stack.template import read_template
+from lab.stack.template import is_custom, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,72 +1,123 @@
-"""How the lab writes and reads answers gives what moto and botocore write and read by themselves."""
+"""What the lab answers without bytes is what botocore reads of moto's bytes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-import xmltodict
-from botocore import parsers
-from botocore.parsers import BaseXMLResponseParser, create_parser
-from moto.core import serialize
-from moto.core.serialize import EC2Serializer, ResponseSerializer, XFormedAttributePicker
-from moto.core.utils import get_service_model
-from moto.ec2.models import ec2_backends
-from moto.ec2.responses import EC2Response
+from botocore.exceptions import ClientError
 
-from lab.moto import answers, cloud, xml
+from lab.moto import answers
+from lab.route53 import http
+from lab.scaling.hooks import Hook
 from tests.unit.bare_lab import bare_lab
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lab.world import Lab
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {
-            "A": {
-                "@xmlns": "http://aws/",
-                "b": "1 < 2 & \"'>",
-                "c": {"item": [{"d": 1, "e": True}, {"d": None, "f": ""}]},
-            }
-        },
-        {"A": {"empty": [], "nothing": {}, "texts": ["x", "y"], "half": 0.5, "lines": "a\r\nb", "@id": 'a "b"'}},
-        {"A": ""},
-        {"A": None},
-    ],
-)
-@pytest.mark.parametrize("full_document", [True, False])
-def test_xml_is_what_xmltodict_writes(body: dict[str, Any], full_document: bool) -> None:
-    written = xml.unparse(body, full_document=full_document)
-
-    assert written == xmltodict.unparse(body, full_document=full_document, short_empty_elements=True)
+NOON: Final = datetime(2026, 1, 5, 12, 0, 0, 123456, tzinfo=UTC)
+HOOK: Final = Hook("drain", "autoscaling:EC2_INSTANCE_TERMINATING", heartbeat=300)
 
 
-def describe(result: object) -> tuple[str, Any]:
-    """Return an answer to DescribeInstances as moto writes it, and as botocore reads that."""
-    operation = get_service_model("ec2").operation_model("DescribeInstances")
-    picker = XFormedAttributePicker(response_transformers=EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER)
-    written = str(EC2Serializer(operation, value_picker=picker).serialize(result)["body"])
-    shape = cloud.client("ec2").meta.service_model.operation_model("DescribeInstances").output_shape
-    return written, create_parser("ec2").parse({"body": written.encode(), "headers": {}, "status_code": 200}, shape)
+def fill(lab: Lab) -> dict[str, Any]:
+    """Make something of each kind, and return the reading requests as parameters by service and operation."""
+    lab.fleet.launch(tags={"Name": "a & b < c > \"d\" 'é'", "lines": "one\r\ntwo\rthree\tfour", "empty": ""})
+    lab.fleet.attach_interface(lab.fleet.launch(), ipv6=["2001:db8::1"])
+    lab.fleet.stop(lab.fleet.launch(pools=()))
+    lab.fleet.launch(spot=True)
+    lab.fleet.create_group("web", 2, hooks=[HOOK])
+    lab.run(60)
+    member = next(iter(lab.fleet.members("web")))
+    check = {"Type": "HTTP", "IPAddress": "52.94.0.1", "Port": 80, "ResourcePath": "/a?b&c"}
+    route53, sqs, ssm = lab.client("route53"), lab.client("sqs"), lab.client("ssm")
+    route53.create_health_check(CallerReference="one", HealthCheckConfig=check)
+    zone = {"HostedZoneId": lab.zone_id}
+    queue = {"QueueUrl": sqs.list_queues()["QueueUrls"][0]}
+    sqs.send_message(**queue, MessageBody='{"a": "<&>\\r\\n"}', DelaySeconds=0)
+    ssm.put_parameter(Name="/fleet53/pools/web", Value='{"a": "é"}', Type="String")
+    metric = {"Namespace": "Own", "MetricName": "Count"}
+    lab.client("cloudwatch").put_metric_data(Namespace="Own", MetricData=[{"MetricName": "Count", "Value": 0.1}])
+    times = {"StartTime": datetime(2026, 1, 5, 11, tzinfo=UTC), "EndTime": datetime(2026, 1, 5, 13, tzinfo=UTC)}
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    return {
+        "ec2:describe_instances": {},
+        "ec2:describe_security_groups": {},
+        "ec2:describe_spot_instance_requests": {},
+        "ec2:describe_tags": {},
+        "autoscaling:describe_auto_scaling_groups": {},
+        "autoscaling:describe_auto_scaling_instances": {"InstanceIds": [member]},
+        "autoscaling:describe_lifecycle_hooks": {"AutoScalingGroupName": "web"},
+        "autoscaling:describe_scaling_activities": {"AutoScalingGroupName": "web"},
+        "autoscaling:describe_instance_refreshes": {"AutoScalingGroupName": "web"},
+        "cloudformation:describe_stacks": {},
+        "cloudwatch:describe_alarms": {},
+        "cloudwatch:get_metric_statistics": {**metric, **times, "Period": 60, "Statistics": ["Sum"]},
+        "cloudwatch:get_metric_data": {**times, "MetricDataQueries": [{"Id": "a", "MetricStat": stat}]},
+        "route53:list_health_checks": {},
+        "route53:list_hosted_zones": {},
+        "route53:list_resource_record_sets": zone,
+        "route53:get_hosted_zone_limit": {**zone, "Type": "MAX_RRSETS_BY_ZONE"},
+        "sns:list_topics": {},
+        "sqs:get_queue_attributes": {**queue, "AttributeNames": ["All"]},
+        "sqs:receive_message": {**queue, "VisibilityTimeout": 0},
+        "ssm:get_parameters_by_path": {"Path": "/fleet53/pools", "Recursive": True},
+    }
 
 
-def test_instances_are_written_and_read_as_by_moto_and_botocore(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def ask(lab: Lab, asked: str, parameters: dict[str, Any]) -> Any:
+    """Return an answer without what is new with each request."""
+    service, operation = asked.split(":")
+    answer = getattr(lab.client(service), operation)(**parameters)
+    assert answer["ResponseMetadata"].keys() == {"RequestId", "HTTPStatusCode", "HTTPHeaders", "RetryAttempts"}
+    metadata = answer.pop("ResponseMetadata")
+    for message in answer.get("Messages", []):
+        del message["ReceiptHandle"]
+    return answer, metadata["HTTPStatusCode"], metadata["RetryAttempts"]
+
+
+def test_each_answer_is_what_botocore_reads_of_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_members: list[str] = []
+    read = answers.read
+
+    def note(serializer: Any, result: Any) -> answers.Members:
+        as_members.append(serializer.operation_model.name)
+        return read(serializer, result)
+
+    def write_bytes(_serializer: Any, _result: Any) -> answers.Members:
+        raise answers.Unreadable
+
+    with bare_lab(tmp_path, start=NOON) as lab:
+        requests = fill(lab)
+        for asked, parameters in requests.items():
+            for module in (answers, http):
+                monkeypatch.setattr(module, "read", note)
+            directly = ask(lab, asked, parameters)
+            for module in (answers, http):
+                monkeypatch.setattr(module, "read", write_bytes)
+            assert directly == ask(lab, asked, parameters), asked
+
+    assert len(as_members) == len(requests)
+
+
+def test_a_refused_request_reaches_the_lab_once_and_is_refused_as_by_aws(tmp_path: Path) -> None:
     with bare_lab(tmp_path) as lab:
-        lab.fleet.launch(tags={"Name": "a & b"})
-        lab.fleet.attach_interface(lab.fleet.launch(), ipv6=["2001:db8::1"])
-        result = {"Reservations": list(ec2_backends[cloud.ACCOUNT][cloud.REGION].reservations.values())}
-        by_the_lab = describe(result)
-        monkeypatch.setattr(ResponseSerializer, "get_value", answers._value_as_moto)
-        monkeypatch.setattr(serialize, "xmltodict", xmltodict)
-        monkeypatch.setattr(BaseXMLResponseParser, "_handle_structure", answers._structure_as_botocore)
-        monkeypatch.setattr(parsers, "DEFAULT_TIMESTAMP_PARSER", parsers.parse_timestamp)
-        by_themselves = describe(result)
+        with pytest.raises(ClientError) as of_moto:
+            lab.client("ec2").describe_instances(InstanceIds=["i-0123456789abcdef0"])
+        lab.route53.forget_calls()
+        with pytest.raises(ClientError) as of_route53:
+            lab.client("route53").delete_health_check(HealthCheckId="00000000-0000-4000-8000-000000000000")
+        calls = [(call.operation, call.code) for call in lab.route53.calls]
 
-    assert by_the_lab == by_themselves
-    first, second = (each["Instances"][0] for each in by_the_lab[1]["Reservations"])
-    assert {"Key": "Name", "Value": "a & b"} in first["Tags"]
-    assert len(second["NetworkInterfaces"]) == 2
+    assert of_moto.value.response["Error"]["Code"] == "InvalidInstanceID.NotFound"
+    assert of_route53.value.response["Error"]["Code"] == "NoSuchHealthCheck"
+    assert of_route53.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+    assert calls == [("DeleteHealthCheck", "NoSuchHealthCheck")]
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "\x1b[1m"])
+def test_a_text_that_xml_cannot_carry_is_not_read_without_its_bytes(text: str) -> None:
+    with pytest.raises(answers.Unreadable):
+        answers._text_of_xml(None, text)
