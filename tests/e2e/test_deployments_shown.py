@@ -1,4 +1,4 @@
-"""Every `make deploy` of README.md and docs/runbook.md is played in the lab, as an update of its stack."""
+"""Every `make deploy` of README, guide and runbook is played in the lab, as an update of its stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD, NEW = "app.example.com", "www.example.com"
-README: Final = Page.read(ROOT / "README.md")
+GUIDE: Final = Page.read(ROOT / "docs/guide.md")
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_commands_that_change_things_work_in_the_order_of_the_page(lab: Lab,
     queries = asking(lab, OLD, [web], also=[NEW])
     lab.run(25)
     ran = []
-    for words in README.section("Change things").commands():
+    for words in GUIDE.section("Change things").commands():
         ran.append(words[0])
         match words[0]:
             case "make":
@@ -71,7 +71,8 @@ def test_every_other_deployment_shown_is_an_update_that_the_stack_takes(lab: Lab
     admitted(lab, 1)
     stand_ins = {"Z0123456789ABC": lab.zone_id, "Z0123456789DEF": lab.create_zone("example.net")}
     stand_ins["$ZONE"] = stand_ins["Z0123456789DEF"]
-    shown = [*README.section("Deploy").commands(), *Page.read(ROOT / "docs/runbook.md").commands()]
+    readme, runbook = Page.read(ROOT / "README.md"), Page.read(ROOT / "docs/runbook.md")
+    shown = [*readme.section("Deploy it").commands(), *runbook.commands()]
     deployments = [words for words in shown if words[:2] == ["make", "deploy"]]
     assert len(deployments) > 10
     for words in deployments:

@@ -150,11 +150,11 @@ def test_an_instance_that_is_stopped_leaves_the_answers_and_started_comes_back(l
     assert kept in lab.wait_for_addresses(2)
 
 
-def test_the_audit_is_invoked_by_the_command_that_the_readme_shows(lab: RunningLab) -> None:
+def test_the_audit_is_invoked_by_the_command_that_the_guide_shows(lab: RunningLab) -> None:
     lab.wait_for_addresses(2)
-    commands = Page.read(ROOT / "README.md").commands()
+    commands = Page.read(ROOT / "docs/guide.md").commands()
     sam, *words = next(each for each in commands if each[:3] == ["sam", "remote", "invoke"])
-    ran = subprocess.run(  # noqa: S603 - no shell, and the README's own command
+    ran = subprocess.run(  # noqa: S603 - no shell, and the guide's own command
         [Path(sys.executable).parent / sam, *words],
         env=os.environ | lab.environment | {"SAM_CLI_TELEMETRY": "0"},
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What README.md, docs/design.md, CONTRIBUTING.md and SECURITY.md say of the repository is true."""
+"""What README.md, docs/guide.md, docs/design.md, CONTRIBUTING.md and SECURITY.md say of the repository is true."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from lab.world import RECORD, Lab
 from tests.e2e.commands import ROOT, TEMPLATE, faults, make_targets
 from tests.e2e.markdown import Page, spans_in
 
-README: Final = Page.read(ROOT / "README.md")
-PAGES: Final = {name: Page.read(ROOT / name) for name in ("README.md", "docs/design.md")}
+PAGES: Final = {name: Page.read(ROOT / name) for name in ("README.md", "docs/guide.md", "docs/design.md")}
+README: Final = Page(PAGES["README.md"].text + PAGES["docs/guide.md"].text)
+"""What a user reads: the README, and the guide, which goes on from there."""
 CONTRIBUTING: Final = Page.read(ROOT / "CONTRIBUTING.md")
 ALL_PAGES: Final = PAGES | {"CONTRIBUTING.md": CONTRIBUTING, "SECURITY.md": Page.read(ROOT / "SECURITY.md")}
 CODE: Final = ("docs", "events", "examples", "functions", "lab", "layers", "tests", "tools")
@@ -110,12 +111,20 @@ def test_every_file_named_without_its_folder_exists() -> None:
     assert [span for span in named(r"[\w-]+\.(py|yaml|toml|md|json)") if span[1] not in ours] == []
 
 
-@pytest.mark.parametrize("page", sorted(ALL_PAGES.keys() - {"SECURITY.md"}))  # which has no link
-def test_every_link_leads_somewhere(page: str) -> None:
-    links = ALL_PAGES[page].links()
-    assert links
-    folder = (ROOT / page).parent
-    assert [link for link in links if not (folder / link.partition("#")[0]).exists()] == []
+LINKING: Final = sorted(
+    str(path.relative_to(ROOT))
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if Page.read(path).links()
+)
+
+
+@pytest.mark.parametrize("page", LINKING)
+def test_every_link_leads_to_a_file_and_to_a_heading(page: str) -> None:
+    for link in Page.read(ROOT / page).links():
+        name, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / name if name else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in Page.read(target).anchors(), link
 
 
 def test_every_command_of_the_contributors_guide_exists() -> None:

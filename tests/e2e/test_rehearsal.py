@@ -1,4 +1,4 @@
-"""Every command of README.md and docs/runbook.md is run in one running lab, or is marked there as needing AWS."""
+"""Every command of README, guide and runbook is run in one running lab, or is marked there as needing AWS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AWS_ONLY: Final = re.compile(r"^make deploy\b|# AWS only$")
 """What docs/runbook.md says needs AWS."""
 IN_THE_LAB: Final = re.compile(r"aws |dig |make audit|make status STACK=\w+ +# once|sam remote ")
-"""What README.md says works in the lab."""
+"""What README.md and docs/guide.md say works in the lab."""
 
 BASH: Final = r"""
 set -u
@@ -191,8 +191,11 @@ def finished(
     )
 
 
-def test_the_readmes_commands_run_in_the_lab_from_top_to_bottom(cli: Cli, stand_ins: dict[str, str]) -> None:
-    lines = [line for line in Page.read(ROOT / "README.md").lines() if IN_THE_LAB.match(line)]
+def test_the_commands_of_readme_and_guide_run_in_the_lab_from_top_to_bottom(
+    cli: Cli, stand_ins: dict[str, str]
+) -> None:
+    pages = (Page.read(ROOT / name) for name in ("README.md", "docs/guide.md"))
+    lines = [line for page in pages for line in page.lines() if IN_THE_LAB.match(line)]
     # Resources are retained only after a deletion that failed.
     assert ran("\n".join(lines), cli, stand_ins) == ["failed: aws cloudformation delete-stack"]
 
