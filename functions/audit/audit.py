@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
     request = read_request(event)
     report = audit(request, connection.settings, connection.aws, logger, now=connection.now())
     write_log(report, logger)
-    if request.publish:
+    if request.publish and not request.dry_run:
         publish(report, connection, logger)
     written = _write(report, request.format)
     return {"verdict": report.verdict.value, "report": written} if request.verdict else written

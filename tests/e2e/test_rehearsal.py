@@ -1,4 +1,4 @@
-"""Every command of README, guide and runbook is run in one running lab, or is marked there as needing AWS."""
+"""Every command of README, guide, runbook and migration page is run in one lab, or is marked as needing AWS."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ AWS_ONLY: Final = re.compile(r"^make deploy\b|# AWS only$")
 """What docs/runbook.md says needs AWS."""
 IN_THE_LAB: Final = re.compile(r"aws |dig |make audit|make status STACK=\w+ +# once|sam remote ")
 """What README.md and docs/guide.md say works in the lab."""
+MOVED: Final = "www.example.com"
+"""The name in the place of docs/migrate.md's, because fleet53 serves the other one already."""
 
 BASH: Final = r"""
 set -u
@@ -189,6 +191,83 @@ def finished(
         check=False,
         timeout=timeout,
     )
+
+
+def records(cli: Cli, zone: str) -> list[dict[str, Any]]:
+    listed = cli.client("route53", None).list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return [each for each in listed if each["Name"] == f"{MOVED}."]
+
+
+def audited(cli: Cli) -> dict[str, Any]:
+    function = cli.client("cloudformation", None).describe_stack_resource(
+        StackName="fleet53", LogicalResourceId="AuditFunction"
+    )["StackResourceDetail"]["PhysicalResourceId"]
+    answer = cli.client("lambda", None).invoke(FunctionName=function, Payload=b'{"pools": ["www"]}')
+    return dict(json.loads(answer["Payload"].read()))
+
+
+def blocks(*titles: str) -> list[str]:
+    """Return the blocks of these sections, each as the lines that the lab can run."""
+    page = Page.read(ROOT / "docs/migrate.md")
+    found = [block for title in titles for block in page.section(title).blocks("sh")]
+    return ["\n".join(line for line in block.splitlines() if not AWS_ONLY.search(line)) for block in found]
+
+
+def test_the_migration_guides_steps_move_a_round_robin_record_in_and_back(
+    lab: RunningLab,
+    cli: Cli,
+    stand_ins: dict[str, str],
+) -> None:
+    zone = stand_ins["Z0123456789ABC"]
+    instances = [
+        each
+        for found in cli.client("ec2", None).describe_instances()["Reservations"]
+        for each in found["Instances"]
+        if each["State"]["Name"] == "running"
+    ]
+    robin = {
+        "Name": MOVED,
+        "Type": "A",
+        "TTL": 300,
+        "ResourceRecords": [{"Value": each["PublicIpAddress"]} for each in instances],
+    }
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": robin}]}
+    cli.client("route53", None).change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    before = records(cli, zone)
+    pool = json.dumps({"hosted_zone_id": zone, "record_name": MOVED})
+    cli.client("ssm", None).put_parameter(Name="/fleet53/fleet53/pools/www", Value=pool, Type="String")
+    here = stand_ins | {
+        "i-0123456789abcdef1": next(
+            each["InstanceId"] for each in instances if each["InstanceId"] not in stand_ins.values()
+        ),
+        "app.example.com": MOVED,
+        "Value=web": "Value='web www'",
+    }
+
+    deploy, look, adopt, back, _keep, leave = blocks("1. Deploy and tag", "2. Look", "3. Adopt", "Leave fleet53")
+    named = "\n".join(line for line in deploy.splitlines() if "=" in line.split(" ", maxsplit=1)[0])
+    assert ran(deploy, cli, here) == []
+    lab.child.wait_until("the record can be taken over", lambda: "adoptable-record" in audited(cli)["summary"], 60)
+    assert ran(f"{named}\n{look}", cli, here) == []
+    assert ran(f"{named}\n{adopt}", cli, here) == []
+    lab.child.wait_until("it is taken over", lambda: all("SetIdentifier" in each for each in records(cli, zone)), 40)
+    assert ran(f"{named}\n{back}", cli, here) == []
+    assert records(cli, zone) == before
+
+    assert ran(f"{named}\n{adopt}", cli, here) == []
+    lab.child.wait_until(
+        "it is taken over again", lambda: all("SetIdentifier" in each for each in records(cli, zone)), 40
+    )
+    assert ran(f"{named}\n{leave}", cli, here) == []
+    (simple,) = records(cli, zone)
+    assert (simple["TTL"], len(simple["ResourceRecords"])) == (60, len(instances))
+
+    # The other pages start from a lab without it.
+    batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": simple}]}
+    cli.client("route53", None).change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    cli.client("ssm", None).delete_parameter(Name="/fleet53/fleet53/pools/www")
+    tags = [{"Key": "fleet53:pool", "Value": "web"}]
+    cli.client("ec2", None).create_tags(Resources=[each["InstanceId"] for each in instances], Tags=tags)
 
 
 def test_the_commands_of_readme_and_guide_run_in_the_lab_from_top_to_bottom(

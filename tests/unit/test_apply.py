@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fleet53.convergence.apply import Applied, Refusal, apply
+from fleet53.convergence.batches import undo_batches
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.health_check import CheckConfig
 from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
 from fleet53.domain.record import RecordType
-from fleet53.planning.changes import CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
+from fleet53.planning.changes import AdoptRecord, CheckKey, CreateCheck, DeleteCheck, DeleteRecord, Plan, PutRecord
 from tests.unit.account import Account, Logbook, place
 from tests.unit.build import HTTP, ZONE, check, fallback, record
 
@@ -323,3 +324,52 @@ def test_what_was_made_stays_made_when_aws_is_out_of_reach() -> None:
     with pytest.raises(TryLaterError):
         run(Plan((new,), (put(bare(), new_check=new.key),)), account)
     assert (len(account.checks), account.records) == (1, {})
+
+
+def test_an_adoption_that_is_refused_is_not_made_without_the_records_that_replace_it() -> None:
+    theirs = record(address="192.0.2.1", identifier="by hand", check_id=None)
+    going = bare("i-0b", "192.0.2.2")
+    account = Account.of([(ZONE, theirs), (ZONE, going)], [])
+    account.refuses = ["192.0.2.1"]
+    adopted = AdoptRecord(WEB, ZONE, theirs, "a test")
+    run(Plan(change_records=(delete(going), adopted, put(bare()))), account, one_pool_a_batch=True)
+    assert list(account.records.values()) == [theirs]
+
+
+def test_the_batch_that_puts_adopted_records_back_is_logged_even_if_there_is_no_answer() -> None:
+    listed = {"Name": "app.example.com.", "Type": "A", "TTL": 300, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    theirs = record(address="192.0.2.1", identifier=None, multivalue=False, check_id=None, listed=listed)
+    log, account = Logbook(), Account.of([(ZONE, theirs)], [])
+    account.answers = 0
+    plan = Plan(change_records=(AdoptRecord(WEB, ZONE, theirs, "a test"), put(bare())))
+    with pytest.raises(TryLaterError):
+        apply(plan, cast("Route53", account), log)
+    (line,) = [extra for _, message, extra in log.lines if message == "adopting records"]
+    ours = {
+        "Name": "app.example.com",
+        "Type": "A",
+        "MultiValueAnswer": True,
+        "ResourceRecords": [{"Value": "192.0.2.1"}],
+        "SetIdentifier": "fleet53.eu-west-1.123456789012/i-0a",
+        "TTL": 60,
+    }
+    assert line == {
+        "hosted_zone_id": ZONE,
+        "record_name": "app.example.com",
+        "undo": {
+            "Changes": [
+                {"Action": "DELETE", "ResourceRecordSet": ours},
+                {"Action": "CREATE", "ResourceRecordSet": listed},
+            ]
+        },
+    }
+
+
+def test_the_batch_that_puts_a_multivalue_record_back_leaves_members_that_came_with_others() -> None:
+    theirs = record(address="192.0.2.1", identifier="by hand", check_id=None)
+    changes = (AdoptRecord(WEB, ZONE, theirs, "a test"), put(bare()), put(bare("i-0b", "192.0.2.2")))
+    ((_, _, undo),) = undo_batches(changes)
+    assert [(each["Action"], each["ResourceRecordSet"]["SetIdentifier"]) for each in undo["Changes"]] == [
+        ("DELETE", "fleet53.eu-west-1.123456789012/i-0a"),
+        ("CREATE", "by hand"),
+    ]

@@ -69,6 +69,7 @@ def read(detail: Mapping[str, Any]) -> PoolSignal:
     sweep=st.booleans(),
     repair=st.booleans(),
     force=st.booleans(),
+    adopt=st.booleans(),
     attempt=st.integers(0, 1000),
     since=st.dictionaries(IDS, TIMES),
     waits=st.lists(actions(TIMES, hook=st.from_regex(HOOK_NAME, fullmatch=True)), max_size=3),
@@ -80,12 +81,21 @@ def test_every_message_is_read_back_as_the_signal_that_was_written(
     sweep: bool,
     repair: bool,
     force: bool,
+    adopt: bool,
     attempt: int,
     since: dict[InstanceId, datetime],
     waits: list[Action],
 ) -> None:
     message = reconcile_message(
-        pools, because, sweep=sweep, repair=repair, force=force, attempt=attempt, since=since, actions=waits
+        pools,
+        because,
+        sweep=sweep,
+        repair=repair,
+        force=force,
+        adopt=adopt,
+        attempt=attempt,
+        since=since,
+        actions=waits,
     )
     assert read(message["detail"]) == PoolSignal(
         pools,
@@ -93,6 +103,7 @@ def test_every_message_is_read_back_as_the_signal_that_was_written(
         sweep=sweep or pools is None,
         repair=repair,
         force=force,
+        adopt=adopt,
         attempt=attempt,
         since=since,
         actions=tuple(waits),

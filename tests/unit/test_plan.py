@@ -716,24 +716,33 @@ def test_each_family_has_its_own_hundred_places() -> None:
 # What is foreign -------------------------------------------------------------------------------------
 
 
+NO_MEMBER = (
+    "no member has 198.51.100.7: tag the instances that have these addresses, or take the addresses out of the record "
+    "first"
+)
+OTHER_POLICY = "it has another routing policy; give the pool a name of its own, or delete the records of that policy"
+CNAME = "it is a CNAME record; give the pool a name of its own, and let this record point to it"
+
+
 @pytest.mark.parametrize(
-    ("theirs", "whose"),
+    ("theirs", "whose", "why"),
     [
-        (record(identifier=None, multivalue=False), "A record"),
-        (record(identifier="blue", multivalue=False), "A record 'blue'"),
-        (Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60), "CNAME record"),
-        (Record(NAME, "CNAME", ("elsewhere.example.com",), "blue", 60), "CNAME record 'blue'"),
+        (record(address="198.51.100.7", identifier=None, multivalue=False), "A record", NO_MEMBER),
+        (record(identifier="blue", multivalue=False), "A record 'blue'", OTHER_POLICY),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60), "CNAME record", CNAME),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), "blue", 60), "CNAME record 'blue'", CNAME),
     ],
 )
 def test_a_foreign_record_that_no_multivalue_record_can_stand_beside_is_reported_and_left(
-    theirs: Record, whose: str
+    theirs: Record, whose: str, why: str
 ) -> None:
     made = plan(pools=[pool(fallback=IPv4Address("198.51.100.9"))], instances=[instance()], records=[theirs])
     because = (
         f"app.example.com has a {whose} that is not ours and not multivalue; remove it or give the pool another name"
     )
+    reported = f"{because}; it cannot be taken over: {why}"
     assert made.changes == ()
-    assert made.findings == (finding(FindingKind.FOREIGN_RECORD_IN_THE_WAY, because, None),)
+    assert made.findings == (finding(FindingKind.FOREIGN_RECORD_IN_THE_WAY, reported, None),)
     assert made.waiting == (waiting(because),)
 
 

@@ -15,13 +15,13 @@ from fleet53.domain.identity import FALLBACK
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.pool import AdmitWhen
 from fleet53.domain.record import MAX_RECORDS_PER_NAME, RecordType
-from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
+from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import Membership
 from fleet53.planning.plan import make_plan
 from tests.unit.account import Logbook
 from tests.unit.build import GUARD, NOW, OWNER, instance, pool, record, situation
-from tests.unit.worlds import worlds
+from tests.unit.worlds import worlds, worlds_with_records_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +141,7 @@ def is_ours(change: Change, account: Account) -> bool:
             return all(OWNER.read_reference(reference) is not None for reference in change.references)
         case DeleteCheck():
             return OWNER.read_reference(account.checks[change.check_id].reference) is not None
-        case PutRecord() | DeleteRecord():
+        case PutRecord() | DeleteRecord() | AdoptRecord():
             return OWNER.holder(change.record.identifier) is not None
 
 
@@ -153,6 +153,31 @@ def test_nothing_that_is_not_ours_is_ever_in_a_plan(world: World, guard: Guard) 
 
 @given(worlds(), GUARDS)
 def test_nothing_that_is_not_ours_ever_changes(world: World, guard: Guard) -> None:
+    before = deepcopy(theirs(world.account))
+    converge(world, guard)
+    assert theirs(world.account) == before
+
+
+@given(worlds_with_records_by_hand(), st.sampled_from([0, 50]))
+def test_an_adoption_takes_no_address_out_of_dns_and_nothing_else_that_is_not_ours(world: World, percent: int) -> None:
+    before = dict(world.account.records)
+    made = make_plan(world.look(world.first_healthy), Guard(percent, adopt=True))
+    assert do(made, world.account).refused == []
+    gone = {
+        one for at, one in before.items() if OWNER.holder(one.identifier) is None and at not in world.account.records
+    }
+    assert gone == {change.record for change in made.change_records if isinstance(change, AdoptRecord)}
+    healthy = {one.values for one in world.account.records.values() if one.check_id in {None, *world.first_healthy}}
+    assert {(value,) for one in gone for value in one.values} <= healthy
+
+
+@given(worlds_with_records_by_hand())
+def test_an_ordered_adoption_converges_and_then_plans_nothing(world: World) -> None:
+    assert converge(world, Guard(50, force=True, adopt=True)).changes == ()
+
+
+@given(worlds_with_records_by_hand(), GUARDS)
+def test_without_the_order_nothing_that_is_not_ours_ever_changes(world: World, guard: Guard) -> None:
     before = deepcopy(theirs(world.account))
     converge(world, guard)
     assert theirs(world.account) == before
@@ -198,7 +223,7 @@ def test_a_sweep_that_did_not_read_every_zone_deletes_only_checks_of_records_tha
 ) -> None:
     made = make_plan(replace(world.look(world.first_healthy), blind=True), guard)
     left = {
-        change.record.check_id if isinstance(change, DeleteRecord) else change.replaces and change.replaces.check_id
+        change.replaces and change.replaces.check_id if isinstance(change, PutRecord) else change.record.check_id
         for change in made.change_records
     }
     assert {change.check_id for change in made.delete_checks} <= left

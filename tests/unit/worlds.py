@@ -233,3 +233,25 @@ def worlds(draw: st.DrawFn) -> World:
         account=Account(records, {each.id: each for each in (*checks.values(), foreign_check())}),
         first_healthy=frozenset(draw(st.sets(st.sampled_from(check_ids)))) if check_ids else frozenset(),
     )
+
+
+@st.composite
+def worlds_with_records_by_hand(draw: st.DrawFn) -> World:
+    """Return a world in which somebody made A records of instances' addresses at the first pool's name."""
+    world = draw(worlds())
+    name = NAMES["web"]
+    addresses = [own_address(each, 4) for each in draw(st.sets(st.sampled_from(IDS), min_size=1))]
+    addresses += draw(st.sampled_from([[], [], [STRANGERS[4]]]))
+    theirs = record(name=name, address=addresses[0], check_id=draw(st.sampled_from([None, "c-theirs"])))
+    simple = draw(st.booleans())
+    if simple:
+        made = [replace(theirs, identifier=None, multivalue=False, values=tuple(addresses))]
+    else:
+        made = [replace(theirs, identifier=f"by hand {each}", values=(each,)) for each in addresses]
+    world.account.records = {
+        at: one
+        for at, one in world.account.records.items()
+        if one.name != name or (one.type != "CNAME" and (one.type != "A" or (one.multivalue and not simple)))
+    }
+    world.account.records |= {place(ZONE, one): one for one in made}
+    return world

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from fleet53.domain.addresses import normal_address
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.identity import FALLBACK
 from fleet53.domain.record import RecordType
@@ -37,7 +37,7 @@ def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]
     for record in _left_by(plan, pool.name, situation.records[pool.name]):
         if record.multivalue and record.type in set(RecordType):
             for value in record.values:
-                holders[_normal(value)].add(_whose(situation.owner, record))
+                holders[normal_address(value)].add(_whose(situation.owner, record))
     for instance_id in {waiting.instance_id for waiting in plan.waiting if waiting.pool == pool.name}:
         for record_type in pool.address.record_types:
             address = situation.instances[instance_id].address(pool.address, record_type)
@@ -56,14 +56,6 @@ def _left_by(plan: Plan, pool: PoolName, records: Iterable[Record]) -> Collectio
         elif change.pool == pool:
             left.pop(place, None)
     return left.values()
-
-
-def _normal(value: str) -> str:
-    """Return an address as Python writes it; Route 53 keeps the form in which it was given."""
-    try:
-        return str(ip_address(value))
-    except ValueError:
-        return value
 
 
 def _whose(owner: Owner, record: Record) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Transition
 from fleet53.domain.pool import AddressType
-from fleet53.planning.changes import CreateCheck, DeleteCheck
+from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck
 from fleet53.planning.hooks import drain_of
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, key.pool, key.instance_id, check_id=change.replaces)
         case DeleteCheck():
             return Finding(change.drift, change.because, change.pool, change.instance_id, check_id=change.check_id)
+        case AdoptRecord():
+            kind, record = FindingKind.ADOPTABLE_RECORD, change.record
+            return Finding(kind, change.because, change.pool, record_name=record.name, check_id=record.check_id)
         case _:
             record = change.record
             return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet53.audit.metrics import measure_audit
-from fleet53.report.json import as_json, without_instances
+from fleet53.report.json import as_json, for_log
 from fleet53.telemetry.events import report_events, send_events
 from fleet53.telemetry.metrics import emit, measure_requests
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def write_log(report: Report, log: Log) -> None:
     """Log the report, always as JSON."""
-    log.info("audit", extra={"report": without_instances(as_json(report))})
+    log.info("audit", extra={"report": for_log(as_json(report)), "dry_run": report.dry_run})
 
 
 def publish(report: Report, connection: Connection[Aws], log: Log) -> None:

@@ -22,7 +22,6 @@ from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.source import Source
-from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from fleet53.domain.record import Protection
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import Plan
+    from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation
     from fleet53.report.model import Quotas
 
@@ -68,8 +68,10 @@ class AuditReadings:
     delegation: Delegation
 
 
-def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> AuditReadings:
-    """Read what an audit of the scope needs.
+def read_for_audit(
+    scope: Scope, guard: Guard, settings: Settings, aws: Aws, log: Log, *, now: datetime
+) -> AuditReadings:
+    """Read what an audit of the scope needs, and make the plan that `guard` allows.
 
     Raises TryLaterError or an AWS error where a read fails without which there is no report.
     """
@@ -78,7 +80,6 @@ def read_for_audit(scope: Scope, settings: Settings, aws: Aws, log: Log, *, now:
     checks = owned_checks(gathered.situation)
     observations = informing.read("health not read", lambda: aws.health.history(checks, now=now), None)
     situation = replace(gathered.situation, healthy=_healthy(observations or {}))
-    guard = Guard(settings.max_withdraw_percent, told=frozenset())
     plan = make_plan(situation, guard)
     # A full name's seats depend on the time for which every check was unhealthy, other members only on their own.
     waited_for = checks if plan.full_names else _unhealthy_for_long(situation, plan, settings.admit_timeout, now=now)

@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _RIGHT: Final = (
-    'right is {}, or "pools": [...], "repair": true, "force": true, "format": "text" or "markdown", "verdict": true, '
-    '"publish": false'
+    'right is {}, or "pools": [...], "repair": true, "force": true, "adopt": true, "dry_run": true, '
+    '"format": "text" or "markdown", "verdict": true, "publish": false'
 )
 
 
 class AuditRequest(BaseModel):
     """What an invocation asks for.
 
-    The audit is about `pools`, or about all where it is None. `repair` also queues what drifted, and with `force` what
-    the guard holds as well. `format` is the form of the answer: an object for programs, or text for people. With
-    `verdict`, the answer is an object with the verdict and the report in that form. Without `publish`, the audit writes
-    no metrics and sends no events, so that a person can look as often as they like.
+    The audit is about `pools`, or about all where it is None. `repair` also queues what drifted, with `force` what the
+    guard holds as well, and with `adopt` what takes records of others over. A `dry_run` queues nothing, and reports the
+    change batches that the repair would make now. `format` is the form of the answer: an object for programs, or text
+    for people. With `verdict`, the answer is an object with the verdict and the report in that form. Without `publish`,
+    the audit writes no metrics and sends no events, so that a person can look as often as they like. A dry run never
+    does: its plan may be one that nobody ordered, so its drift is none that an alarm or a rule should hear of.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -33,6 +35,8 @@ class AuditRequest(BaseModel):
     pools: Annotated[list[PoolName], Field(min_length=1)] | None = None
     repair: bool = False
     force: bool = False
+    adopt: bool = False
+    dry_run: bool = False
     format: Literal["json", "text", "markdown"] = "json"
     verdict: bool = False
     publish: bool = True
@@ -51,6 +55,12 @@ def read_request(event: object) -> AuditRequest:
         raise NotUnderstoodError(f"{describe_faults(error)}; {_RIGHT}") from None
     if request.force and not request.repair:
         raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
+    if request.adopt and not (request.repair or request.dry_run):
+        because = 'records are taken over only by a repair; right is "repair": true with it, or "dry_run": true'
+        raise NotUnderstoodError(f"adopt=True: {because}")
+    if request.dry_run and not (request.repair or request.adopt):
+        because = 'only a repair makes changes; right is "repair": true or "adopt": true with it'
+        raise NotUnderstoodError(f"dry_run=True: {because}")
     return request
 
 

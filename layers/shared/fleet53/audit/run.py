@@ -21,12 +21,14 @@ from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.read import read_for_audit
 from fleet53.audit.request import check_pools
 from fleet53.audit.zones import find_protected, find_undelegated
+from fleet53.convergence.batches import batches, change_batch, undo_batches
+from fleet53.planning.guard import Guard
 from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
-from fleet53.report.model import Report
+from fleet53.report.model import ChangeBatch, Report
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
     from fleet53.audit.read import AuditReadings
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.log import Log
     from fleet53.domain.scope import Scope
-    from fleet53.planning.changes import Waiting
+    from fleet53.planning.changes import Plan, Waiting
     from fleet53.planning.guard import Absent
 
 _NO_TIMER: Final = 1
@@ -51,10 +53,11 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     Raises NotUnderstoodError if the request names a pool that is not declared, and TryLaterError or an AWS error where
     a read fails without which there is no report.
     """
-    readings = read_for_audit(request.scope, settings, aws, log, now=now)
+    readings = read_for_audit(request.scope, _guard(request, settings), settings, aws, log, now=now)
     check_pools(request, readings.situation.declared)
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
-    if request.repair:
+    repair = request.repair and not request.dry_run
+    if repair:
         _queue_looks(readings.plan.waiting, settings.owner, aws, now=now)
         _queue_looks_at_held(readings.plan.remembered, settings.owner, aws, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
@@ -67,9 +70,24 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         findings=findings,
         quotas=readings.quotas,
         cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared)),
-        queued=_queue_repair(request, findings, aws) if request.repair else 0,
+        queued=_queue_repair(request, findings, aws) if repair else 0,
         whole=request.pools is None,
+        dry_run=request.dry_run,
+        batches=tuple(_batches(readings.plan)) if request.dry_run else (),
+        undo=tuple(ChangeBatch(zone_id, undo) for zone_id, _, undo in undo_batches(readings.plan.change_records)),
     )
+
+
+def _guard(request: AuditRequest, settings: Settings) -> Guard:
+    """Return the guard of the plan that is reported: what it holds is a finding, also with force, but in a dry run."""
+    force = request.force and request.dry_run
+    return Guard(settings.max_withdraw_percent, told=frozenset(), force=force, adopt=request.adopt)
+
+
+def _batches(plan: Plan) -> Iterator[ChangeBatch]:
+    """Yield the change batches that a pass would make now: those of records that need no health check created first."""
+    for batch in batches(plan.records_at_once):
+        yield ChangeBatch(batch[0].zone_id, change_batch(batch))
 
 
 def _queue_looks(waiting: Iterable[Waiting], owner: Owner, aws: Aws, *, now: datetime) -> None:
@@ -144,6 +162,7 @@ def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws) 
         sweep=True,
         repair=True,
         force=request.force,
+        adopt=request.adopt,
         attempt=_NO_TIMER,
     )
     aws.queue.send(message)

@@ -121,14 +121,7 @@ class Route53:
 
         Route 53 refuses the deletion of a record that is not exactly as given, and the creation of one that exists.
         """
-        changes: list[ChangeTypeDef] = [
-            {
-                "Action": "DELETE",
-                "ResourceRecordSet": cast("ResourceRecordSetTypeDef", record.listed) or _write_record(record),
-            }
-            for record in deletions
-        ]
-        changes += [{"Action": "CREATE", "ResourceRecordSet": _write_record(record)} for record in creations]
+        changes = write_changes(deletions=deletions, creations=creations)
         try:
             self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
         except ClientError as error:
@@ -231,6 +224,17 @@ class Route53:
         except ClientError as error:
             raise _unreadable(zone_id, error) from error
         return answer["Count"], answer["Limit"]["Value"]
+
+
+def write_changes(*, deletions: Iterable[Record], creations: Iterable[Record]) -> list[ChangeTypeDef]:
+    """Return the changes of a batch as ChangeResourceRecordSets takes them. A DELETE repeats the record as listed."""
+    changes: list[ChangeTypeDef] = [{"Action": "DELETE", "ResourceRecordSet": write_listed(each)} for each in deletions]
+    return changes + [{"Action": "CREATE", "ResourceRecordSet": _write_record(record)} for record in creations]
+
+
+def write_listed(record: Record) -> ResourceRecordSetTypeDef:
+    """Return a record set exactly as Route 53 listed it, or as it was written if it was not in DNS yet."""
+    return cast("ResourceRecordSetTypeDef", record.listed) or _write_record(record)
 
 
 def _reason(error: ClientError) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from fleet53.aws.retrier import is_denied
+from fleet53.convergence.batches import batches, created_by, deleted_by, undo_batches
 from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
@@ -16,21 +16,15 @@ from fleet53.domain.errors import (
     TryLaterError,
 )
 from fleet53.domain.finding import Finding, FindingKind
-from fleet53.planning.changes import CreateCheck, DeleteCheck, DeleteRecord, PutRecord
+from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fleet53.aws.route53 import Route53
-    from fleet53.domain.ids import CheckId, PoolName, ZoneId
+    from fleet53.domain.ids import CheckId, PoolName
     from fleet53.domain.log import Log
-    from fleet53.domain.record import Record
     from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
-
-MAX_ELEMENTS: Final = 1000
-"""ResourceRecord elements of one batch (Route 53 Developer Guide, Quotas)."""
-MAX_CHARACTERS: Final = 32_000
-"""Characters of all values of one batch (the same page)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +81,9 @@ def apply(
 
 def change_at_once(plan: Plan, route53: Route53, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
     """Change the records that need no new check: every withdrawal, and what must be atomic with it."""
-    for batch in _batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
+    for batch in batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
         refused = _change(batch, route53, log, applied)
-        deletions = [change for change in batch if isinstance(change, DeleteRecord)]
+        deletions = [change for change in batch if isinstance(change, DeleteRecord)]  # never an adoption alone
         if refused and one_pool_a_batch and 0 < len(deletions) < len(batch):
             _change(deletions, route53, log, Applied(made=applied.made))
 
@@ -98,7 +92,7 @@ def change_after_checks(plan: Plan, route53: Route53, log: Log, applied: Applied
     """Create checks, then change the records that waited for them."""
     created = _create_checks(plan.create_checks, route53, log, applied)
     resolved = _resolve(plan.records_after_checks, created)
-    for batch in _batches(resolved, one_pool_a_batch=one_pool_a_batch):
+    for batch in batches(resolved, one_pool_a_batch=one_pool_a_batch):
         _change(batch, route53, log, applied)
 
 
@@ -170,48 +164,13 @@ def _resolve(changes: Iterable[RecordChange], created: Mapping[CheckKey, CheckId
     yield from puts
 
 
-def _batches(changes: Iterable[RecordChange], *, one_pool_a_batch: bool) -> Iterator[list[RecordChange]]:
-    """Yield the changes by hosted zone, in as few batches as the limits allow, and those of one name in one batch.
-
-    A name has at most 100 records of each of two types, so its changes always fit into a batch. The last member's
-    withdrawal and the fallback's admission are therefore one change.
-    """
-
-    def place(change: RecordChange) -> tuple[ZoneId, str]:
-        return change.zone_id, change.record.name
-
-    batch: list[RecordChange] = []
-    for _, group in groupby(sorted(changes, key=place), key=place):
-        together = list(group)
-        other_zone = bool(batch) and batch[0].zone_id != together[0].zone_id
-        if batch and (other_zone or one_pool_a_batch or not _fits([*batch, *together])):
-            yield batch
-            batch = []
-        batch += together
-    if batch:
-        yield batch
-
-
-def _fits(batch: Sequence[RecordChange]) -> bool:
-    values = [value for record in (*_deleted(batch), *_created(batch)) for value in record.values]
-    return len(values) <= MAX_ELEMENTS and sum(map(len, values)) <= MAX_CHARACTERS
-
-
-def _deleted(batch: Sequence[RecordChange]) -> list[Record]:
-    """Return the records that a batch deletes, those that it replaces too: Note [Only what was read]."""
-    records = (change.record if isinstance(change, DeleteRecord) else change.replaces for change in batch)
-    return [record for record in records if record is not None]
-
-
-def _created(batch: Sequence[RecordChange]) -> list[Record]:
-    return [change.record for change in batch if isinstance(change, PutRecord)]
-
-
 def _change(batch: Sequence[RecordChange], route53: Route53, log: Log, applied: Applied) -> bool:
     """Make one batch. If Route 53 refuses it or does not answer, note that, and return whether it was refused."""
     pools = frozenset(change.pool for change in batch)
+    for zone_id, name, undo in undo_batches(batch):  # before the change: a run that ends here must have said it
+        log.info("adopting records", extra={"hosted_zone_id": zone_id, "record_name": name, "undo": undo})
     try:
-        route53.change_records(batch[0].zone_id, deletions=_deleted(batch), creations=_created(batch))
+        route53.change_records(batch[0].zone_id, deletions=deleted_by(batch), creations=created_by(batch))
     except BatchRefusedError as error:
         log.warning("batch refused", extra={"pools": sorted(map(str, pools)), "because": str(error)})
         applied.refused.append(Refusal(pools, str(error), denied=is_denied(error)))
@@ -253,6 +212,16 @@ def describe(change: Change) -> dict[str, Any]:
                 "instance_id": change.instance_id,
                 "address": str(change.address),
                 "check_id": change.check_id,
+                "because": change.because,
+            }
+        case AdoptRecord():
+            return {
+                "change": "record adopted",
+                "pool": change.pool,
+                "record_name": change.record.name,
+                "set_identifier": change.record.identifier,
+                "address": ", ".join(change.record.values),
+                "check_id": change.record.check_id,
                 "because": change.because,
             }
         case PutRecord() | DeleteRecord():

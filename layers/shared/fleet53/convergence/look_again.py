@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
     from fleet53.domain.pool import Pool
-    from fleet53.planning.changes import RecordChange
+    from fleet53.planning.changes import OwnRecordChange
     from fleet53.planning.situation import Situation
 
 
-def find_overtaken(made: Collection[RecordChange], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
+def find_overtaken(
+    made: Collection[OwnRecordChange], situation: Situation, settings: Settings, aws: Aws
+) -> Scope | None:
     """Return the pools to pass again, because what decided an admission or a withdrawal differs now; None if none.
 
     Reads nothing from Route 53, and nothing at all where nobody was admitted and only terminated instances left.
     """
     admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
     withdrawals = [change for change in made if isinstance(change, DeleteRecord) and _may_come_back(change, situation)]
-    changed: list[RecordChange] = [*admissions, *withdrawals]
+    changed: list[OwnRecordChange] = [*admissions, *withdrawals]
     ids = {change.instance_id for change in changed if change.instance_id is not None}
     if not ids:
         return None
@@ -84,7 +86,7 @@ def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
     return {str(address) for address in own}.issuperset(admission.record.values)
 
 
-def find_wrong_fallbacks(made: Collection[RecordChange], situation: Situation, aws: Aws) -> Scope | None:
+def find_wrong_fallbacks(made: Collection[OwnRecordChange], situation: Situation, aws: Aws) -> Scope | None:
     """Return the pools to pass again, because their fallback is not as their other records want it; None if none.
 
     Reads the records of the pools that have a fallback and may have been overtaken, and nothing where there is none.
@@ -93,7 +95,7 @@ def find_wrong_fallbacks(made: Collection[RecordChange], situation: Situation, a
     return Scope(frozenset(pool.name for pool in again), checks=True) if again else None
 
 
-def _may_be_overtaken(pool: Pool, made: Collection[RecordChange]) -> bool:
+def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
     """Whether the changes of a pool's records are right only if no other pass has changed others at the same time.
 
     Where the fallback left DNS, its deletion was the condition: the other pass would have deleted it, too.

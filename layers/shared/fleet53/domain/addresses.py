@@ -1,8 +1,8 @@
-"""Addresses: which of them a client on the internet, or in a VPC, can connect to. Pure."""
+"""Addresses: their form, and which of them a client on the internet, or in a VPC, can connect to. Pure."""
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +12,14 @@ _THIS_NETWORK: Final = ip_network("0.0.0.0/8")
 _GLOBAL_UNICAST: Final = ip_network("2000::/3")
 _PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 """Private and shared addresses (RFC 1918, RFC 6598) and unique local ones (RFC 4193)."""
+
+
+def normal_address(value: str) -> str:
+    """Return the address of a record as Python writes it; Route 53 keeps the form in which it was given."""
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        return value
 
 
 def is_private(address: IPAddress) -> bool:

@@ -42,6 +42,8 @@ class FindingKind(StrEnum):
     NAME_DELEGATED = "name-delegated"
     PUBLIC_CHECKS_IN_PRIVATE_ZONE = "public-checks-in-private-zone"
     NOT_READ = "not-read"
+    ADOPTABLE_RECORD = "adoptable-record"
+    ADOPTION_REFUSED = "adoption-refused"
 
 
 @dataclass(frozen=True, slots=True)

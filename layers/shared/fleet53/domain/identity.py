@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,10 +25,17 @@ FALLBACK: Final = "fallback"
 ATTEMPTS: Final = 64
 """How many CallerReferences one need has. Route 53 refuses the reference of a deleted check for days, so this limits
 how often the same need (same launch, address and settings) can come back within that time (CreateHealthCheck)."""
+_OF_A_STACK: Final = re.compile(rf"([^/]+\.[^./]+\.\d+)/(?:i-[0-9a-f]+|{FALLBACK})")
 
 
 def _hash(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def owner_of(identifier: str | None) -> str | None:
+    """Return the name of the stack of fleet53, this one or another, that a SetIdentifier is of; None if of none."""
+    found = _OF_A_STACK.fullmatch(identifier or "")
+    return found[1] if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)

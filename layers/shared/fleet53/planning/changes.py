@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -87,6 +87,22 @@ class DeleteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptRecord:
+    """Delete a foreign record whose addresses our records answer with: Note [Adoption] in adoption.py.
+
+    It is made in the batch that creates those of our records that are not in DNS yet, and never without them. It is
+    about no single member.
+    """
+
+    pool: PoolName
+    zone_id: ZoneId
+    record: Record
+    because: str
+    instance_id: ClassVar[None] = None
+    waits: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteCheck:
     """Delete a health check that no record names once the plan's records are changed. `address` is what it checks."""
 
@@ -98,8 +114,9 @@ class DeleteCheck:
     because: str
 
 
-type RecordChange = PutRecord | DeleteRecord
-type Change = CreateCheck | PutRecord | DeleteRecord | DeleteCheck
+type OwnRecordChange = PutRecord | DeleteRecord
+type RecordChange = OwnRecordChange | AdoptRecord
+type Change = CreateCheck | RecordChange | DeleteCheck
 
 
 @dataclass(frozen=True, slots=True)

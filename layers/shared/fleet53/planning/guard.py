@@ -38,6 +38,8 @@ type Absent = tuple[PoolName | None, InstanceId]
 class Guard:
     """Lets `max_withdraw_percent` (0 to 100) of a pool be withdrawn because of absence, or all with `force`.
 
+    With `adopt`, it lets foreign records be replaced by ours (adoption.py). A person orders either.
+
     `told` are the instances that an event of this run names, None where every absence counts at once. `held` are those
     that an earlier run is known to have held, and `since` when an absence was first seen, if it was before. Without
     `now`, none has lasted. Note [Held stays held].
@@ -49,6 +51,7 @@ class Guard:
     held: frozenset[Absent] = frozenset()
     since: Mapping[Absent, datetime] = field(default_factory=dict)
     now: datetime | None = None
+    adopt: bool = False
 
     def why_held(self, who: Absent, *, absent: int, in_dns: int) -> str | None:
         """Return why a withdrawal is held until force, evidence or the instance's return; None where it is not.

@@ -40,7 +40,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
-from fleet53.planning.changes import DeleteCheck, DeleteRecord, Plan
+from fleet53.planning.changes import DeleteCheck, Plan, PutRecord
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
 from fleet53.planning.pool import plan_pool
@@ -80,7 +80,7 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
 
 def _left(change: RecordChange) -> Record | None:
     """Return the record that is in DNS no more once a change is made, None for a record that is new."""
-    return change.record if isinstance(change, DeleteRecord) else change.replaces
+    return change.replaces if isinstance(change, PutRecord) else change.record
 
 
 def _named(unneeded: Iterable[DeleteCheck], named: Collection[CheckId | None]) -> Iterator[DeleteCheck]:

@@ -1,7 +1,7 @@
 """One pool's plan: its members, then the free places of its name, then its fallback.
 
-The rules stand in plan.py. Members are decided in member.py, places in seats.py, the fallback in fallback.py; this
-module puts their decisions together.
+The rules stand in plan.py. Members are decided in member.py, foreign records in adoption.py, places in seats.py, the
+fallback in fallback.py; this module puts their decisions together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53.planning.adoption import plan_adoptions
 from fleet53.planning.changes import Plan, PoolStatus
 from fleet53.planning.fallback import Answered, decide_fallback
 from fleet53.planning.member import Hold, Member, decide_member
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from fleet53.domain.ids import CheckId, InstanceId
     from fleet53.domain.pool import Pool
+    from fleet53.planning.adoption import Adoptions
     from fleet53.planning.decision import Decision
     from fleet53.planning.guard import Guard
     from fleet53.planning.pool_checks import PoolChecks
@@ -43,19 +45,20 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
     members = _members(situation, pool, found)
     holds = _holds(members, pool, guard, in_dns=len(found.members))
     decided = [each for member in members for each in decide_member(member, pool, checks, holds.get(member.id))]
-    seated = list(_seats(decided, found, pool, checks))
+    adoptions = plan_adoptions(pool, found, members, decided, checks, adopt=guard.adopt)
+    seated = list(_seats(decided, adoptions, pool, checks))
     fallback = decide_fallback(pool, situation.owner, found, _answered((*decided, *seated)))
     decisions = (*decided, *seated, *fallback)
     deletions = tuple(decision.delete for decision in decisions if decision.delete is not None)
     puts = tuple(decision.put for decision in decisions if decision.put is not None)
     plan = Plan(
         create_checks=tuple(decision.create_check for decision in decisions if decision.create_check is not None),
-        change_records=deletions + puts,  # a full name has room only after the deletions
+        change_records=deletions + adoptions.changes + puts,  # a full name has room only after the deletions
         held=tuple(decision.held for decision in decisions if decision.held is not None),
         absent=tuple(decision.absent for decision in decisions if decision.absent is not None),
         remembered=frozenset((pool.name, member) for member, hold in holds.items() if hold.lasting),
-        waiting=tuple(decision.waiting for decision in decisions if decision.waiting is not None),
-        findings=tuple(decision.finding for decision in decisions if decision.finding is not None),
+        waiting=(*(decision.waiting for decision in decisions if decision.waiting is not None), *adoptions.waiting),
+        findings=(*(decision.finding for decision in decisions if decision.finding is not None), *adoptions.findings),
         statuses=(_status(pool, members, found, decisions),),
     )
     return PoolPlan(plan, frozenset(_needed_checks(decisions)))
@@ -91,13 +94,21 @@ def _holds(members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int
     return holds
 
 
-def _seats(decided: Collection[Decision], found: RecordsAtName, pool: Pool, checks: PoolChecks) -> Iterator[Decision]:
+def _seats(decided: Collection[Decision], adoptions: Adoptions, pool: Pool, checks: PoolChecks) -> Iterator[Decision]:
     """Yield what becomes of the members that seek a place, for one record type after the other."""
     remaining = Counter(decision.remaining.type for decision in decided if decision.remaining is not None)
     seekers = [decision.seeker for decision in decided if decision.seeker is not None]
     for record_type in pool.address.record_types:
         here = [seeker for seeker in seekers if seeker.record_type is record_type]
-        yield from decide_seats(here, record_type, found, pool, checks, remaining=remaining[record_type])
+        yield from decide_seats(
+            here,
+            record_type,
+            adoptions.found,
+            pool,
+            checks,
+            adoption=adoptions.by_type[record_type],
+            remaining=remaining[record_type],
+        )
 
 
 def _answered(decisions: Collection[Decision]) -> Answered:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet53.domain.identity import FALLBACK
@@ -10,7 +10,7 @@ from fleet53.domain.pool import AddressType
 from fleet53.domain.record import ANSWERING, Record, RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress
@@ -53,20 +53,22 @@ class RecordsAtName:
             if record.type in ANSWERING and not (record.identifier or "").endswith(ends)
         )
 
-    def blocker(self, record_type: RecordType) -> str | None:
-        """Return why no multivalue record of this type can be put at the name, or None.
+    def blocker(self, record_type: RecordType) -> Record | None:
+        """Return a record beside which no multivalue record of this type can be put at the name, or None."""
+        return next((record for record in self.foreign if blocks(record, record_type)), None)
 
-        Route 53 mixes multivalue records with no other policy of the same name and type, and a CNAME with nothing
-        (ChangeResourceRecordSets; Route 53 Developer Guide, Supported DNS record types).
-        """
-        for record in self.foreign:
-            if record.type == "CNAME" or (record.type == record_type and not record.multivalue):
-                whose = f" {record.identifier!r}" if record.identifier else ""
-                return (
-                    f"{record.name} has a {record.type} record{whose} that is not ours and not multivalue; "
-                    "remove it or give the pool another name"
-                )
-        return None
+    def without(self, records: Collection[Record]) -> RecordsAtName:
+        """Return what is at the name when these foreign records are deleted."""
+        return replace(self, foreign=tuple(record for record in self.foreign if record not in records))
+
+
+def blocks(record: Record, record_type: RecordType) -> bool:
+    """Whether a foreign record keeps multivalue records of this type out of its name.
+
+    Route 53 mixes multivalue records with no other policy of the same name and type, and a CNAME with nothing
+    (ChangeResourceRecordSets; Route 53 Developer Guide, Supported DNS record types).
+    """
+    return record.type == "CNAME" or (record.type == record_type and not record.multivalue)
 
 
 def records_at(situation: Situation, pool: Pool) -> RecordsAtName:

@@ -14,6 +14,9 @@ that time. The free places go to the members in this order, and among equals to 
 A member on standby keeps the health check that it has: that tells that it has had its turn, and brings it back when it
 is healthy. It gets no new one. So a health check is created once for each member, and not again and again. Because
 health checks have a quota, no turn begins while the name has MOST_CHECKS of them.
+
+A member whose address is held by a foreign record that can be adopted gets its health check without a place: Note
+[Adoption] in adoption.py. When the record is adopted, its members come before all others.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from fleet53.domain.health_check import Check
     from fleet53.domain.pool import Pool
     from fleet53.domain.record import RecordType
+    from fleet53.planning.adoption import Adoption
     from fleet53.planning.decision import Seeker
     from fleet53.planning.pool_checks import PoolChecks
     from fleet53.planning.records_at import RecordsAtName
@@ -50,25 +54,51 @@ def decide_seats(
     pool: Pool,
     checks: PoolChecks,
     *,
+    adoption: Adoption,
     remaining: int,
 ) -> Iterator[Decision]:
     """Yield what is to be done about the members that seek a place of this type.
 
-    `remaining` is how many members' records of the type stay in DNS.
+    `remaining` is how many members' records of the type stay in DNS. `found` is without the records that `adoption`
+    replaces.
     """
     blocker = found.blocker(record_type)
     if blocker is not None:
-        yield Decision(finding=finding(pool, FindingKind.FOREIGN_RECORD_IN_THE_WAY, blocker))
+        whose = f" {blocker.identifier!r}" if blocker.identifier else ""
+        because = (
+            f"{blocker.name} has a {blocker.type} record{whose} that is not ours and not multivalue; "
+            "remove it or give the pool another name"
+        )
+        outlook = f"{because}; {adoption.outlook(blocker, pool)}"
+        yield Decision(finding=finding(pool, FindingKind.FOREIGN_RECORD_IN_THE_WAY, outlook))
         for seeker in seekers:
             instance = seeker.instance
-            yield Decision(waiting=waiting(pool, instance, blocker), unready=instance.id)
+            blocked = Decision(waiting=waiting(pool, instance, because), unready=instance.id)
+            yield _check_ahead(seeker, blocked, pool, checks) if instance.id in adoption.expected else blocked
         return
     free = max(0, MAX_RECORDS_PER_NAME - remaining - found.count_foreign(record_type))
-    queue = _queue(seekers, checks, free=free, remaining=remaining)
+    first = [seeker for seeker in seekers if seeker.instance.id in adoption.coming]
+    others = [seeker for seeker in seekers if seeker.instance.id not in adoption.coming]
+    queue = [*first, *_queue(others, checks, free=free - len(first), remaining=remaining + len(first))]
     for seeker in queue[:free]:
         yield _admit(seeker, pool, checks)
     for seeker in queue[free:]:
-        yield _stand_by(seeker, pool, checks)
+        standby = _stand_by(seeker, pool, checks)
+        expected = seeker.instance.id in adoption.expected
+        yield _check_ahead(seeker, standby, pool, checks) if expected else standby
+
+
+def _check_ahead(seeker: Seeker, decision: Decision, pool: Pool, checks: PoolChecks) -> Decision:
+    """Let a member without a place have its health check: Note [Adoption] in adoption.py."""
+    step = _admit(seeker, pool, checks)
+    return replace(
+        decision,
+        create_check=step.create_check,
+        keeps_check=step.keeps_check,
+        waiting=step.waiting or decision.waiting,
+        unready=seeker.instance.id,
+        unhealthy=step.unhealthy,
+    )
 
 
 def _queue(seekers: Collection[Seeker], checks: PoolChecks, *, free: int, remaining: int) -> list[Seeker]:

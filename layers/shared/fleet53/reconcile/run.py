@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
@@ -58,12 +59,13 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     found |= _sweeps_of_former_names(signals, found, run)
     scopes = {message: scope for message, scope in found.items() if scope is not None}
     outcome.held_before |= known_as_held(signals.values(), run.aws.absences, now=run.now())
-    for force in (False, True):
-        chosen = {message: scope for message, scope in scopes.items() if _forces(signals[message]) is force}
+    for force, adopt in product((False, True), repeat=2):
+        chosen = {message: scope for message, scope in scopes.items() if _orders(signals[message]) == (force, adopt)}
         if chosen:
             guard = Guard(
                 run.settings.max_withdraw_percent,
                 force=force,
+                adopt=adopt,
                 told=frozenset(each for signal in signals.values() for each in signal.instance_ids),
                 held=outcome.held_before,
                 since=absent_since(signals.values()),
@@ -251,8 +253,9 @@ def find_patient(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
     return {message for message in messages if run.received.get(message, PATIENCE) < PATIENCE}
 
 
-def _forces(signal: InstanceSignal | PoolSignal) -> bool:
-    return isinstance(signal, PoolSignal) and signal.force
+def _orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
+    """Return whether a person ordered what the guard allows nobody else: `force` and `adopt`."""
+    return (signal.force, signal.adopt) if isinstance(signal, PoolSignal) else (False, False)
 
 
 def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outcome: Outcome) -> None:

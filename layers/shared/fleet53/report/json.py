@@ -12,7 +12,7 @@ from fleet53.report.headline import headlines
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+    from fleet53.report.model import ChangeBatch, MemberReport, PoolReport, Quota, Report
 
 
 class PublicFinding(BaseModel):
@@ -51,13 +51,13 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "cost": asdict(report.cost),
         "queued": report.queued,
-    }
+    } | _batches(report)
 
 
-def without_instances(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON form without a row for each instance, so that it fits into one log event whatever the fleet."""
+def for_log(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON form without a row for each instance or record, so that it fits into one log event."""
     pools = [{key: value for key, value in pool.items() if key != "instances"} for pool in report["pools"]]
-    return report | {"pools": pools}
+    return {key: value for key, value in report.items() if key not in {"batches", "undo"}} | {"pools": pools}
 
 
 def _pool(pool: PoolReport) -> dict[str, Any]:
@@ -90,6 +90,16 @@ def _member(member: MemberReport) -> dict[str, Any]:
         "percent_healthy": member.percent_healthy,
         "seen_since": _time(member.seen_since),
     }
+
+
+def _batches(report: Report) -> dict[str, Any]:
+    """Return the change batches: only a dry run has those of a repair, and only an adoption those that undo it."""
+    batches = {"batches": [_batch(batch) for batch in report.batches]} if report.dry_run else {}
+    return batches | ({"undo": [_batch(batch) for batch in report.undo]} if report.undo else {})
+
+
+def _batch(batch: ChangeBatch) -> dict[str, Any]:
+    return {"hosted_zone_id": batch.zone_id, "change_batch": batch.changes}
 
 
 def _quota(quota: Quota) -> dict[str, int]:

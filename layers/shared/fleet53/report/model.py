@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet53 import __version__
 from fleet53.domain.health_check import HEALTHY_ABOVE
@@ -132,10 +132,19 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeBatch:
+    """Changes of records in a hosted zone: `changes` is a ChangeBatch of ChangeResourceRecordSets, as JSON's values."""
+
+    zone_id: ZoneId
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued.
 
-    `version` is the version of fleet53 that made the report.
+    `version` is the version of fleet53 that made the report. A `dry_run` has the change `batches` that a repair would
+    make now. `undo` are those that put the records back which an adoption takes out of DNS.
     """
 
     owner: str
@@ -147,6 +156,9 @@ class Report:
     queued: int = 0
     whole: bool = True
     version: str = __version__
+    dry_run: bool = False
+    batches: tuple[ChangeBatch, ...] = ()
+    undo: tuple[ChangeBatch, ...] = ()
 
     @property
     def drift(self) -> tuple[Finding, ...]:

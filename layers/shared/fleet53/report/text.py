@@ -6,6 +6,7 @@ passed on, and in Markdown it is in code spans, where nothing is markup, a link,
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from datetime import UTC
@@ -45,7 +46,10 @@ _FINDINGS: Final = ("", "kind", "pool", "about", "because")
 
 
 def as_text(report: Report) -> str:
-    """Return a report for a terminal: no line is longer than WIDTH, and no control character but the line's end."""
+    """Return a report for a terminal: no line is longer than WIDTH, and no control character but the line's end.
+
+    Only in a change batch, a long name can make a longer line.
+    """
     verdict = _wrapped(" ".join(_verdict(report)), WIDTH)
     parts = [f"{_wrapped(_title(report), WIDTH)}\n{verdict}"]
     entries = entries_of(report.findings)
@@ -61,6 +65,8 @@ def as_text(report: Report) -> str:
             parts[-1] += f"\n\n{well}"
     parts.append(f"Quotas\n\n{_text_table(_QUOTAS, _quota_rows(report))}")
     parts.append(_wrapped(_cost(report), WIDTH))
+    for what, changes in _batches(report):
+        parts += [_wrapped(what, WIDTH), changes]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,6 +86,8 @@ def as_markdown(report: Report) -> str:
         if well:
             parts.append(well)
     parts += ["### Quotas", _markdown_table(_QUOTAS, _quota_rows(report)), _cost(report)]
+    for what, changes in _batches(report):
+        parts += [what, f"```json\n{changes}\n```"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -100,6 +108,8 @@ def _verdict(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
     if others:
         yield f"{count(others, 'finding')} that a repair does not fix."
     yield "A repair is queued." if report.queued else "Nothing is queued."
+    if report.dry_run:
+        yield "This is a dry run: a repair would make the change batches below at once."
     if not report.whole:
         yield "Not all pools were looked at."
 
@@ -167,6 +177,14 @@ def _cost(report: Report) -> str:
         f"Cost a month: {count(cost.checks, 'health check')} about ${cost.usd_a_month:.2f}; metrics, alarms and the "
         f"dashboard about ${cost.monitoring_usd_a_month:.2f}, less CloudWatch's free tier."
     )
+
+
+def _batches(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield what each change batch is for, and the batch as JSON, in which every character is ASCII and none obeyed."""
+    said = {"Change batch of hosted zone": report.batches, "To put the old records back, change batch of": report.undo}
+    for what, batches in said.items():
+        for batch in batches:
+            yield f"{what} {batch.zone_id}:", json.dumps(batch.changes, indent=2)
 
 
 def _time(at: datetime) -> str:

@@ -37,6 +37,7 @@ def reconcile_message(
     sweep: bool = False,
     repair: bool = False,
     force: bool = False,
+    adopt: bool = False,
     attempt: int = 0,
     since: Mapping[InstanceId, datetime] | None = None,
     actions: Iterable[Action] = (),
@@ -51,6 +52,8 @@ def reconcile_message(
         detail["repair"] = True
     if force:
         detail["force"] = True
+    if adopt:
+        detail["adopt"] = True
     if attempt:
         detail["attempt"] = attempt
     if since:
@@ -90,6 +93,7 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
         sweep=pools is None or detail.get("sweep") is True,
         repair=detail.get("repair") is True,
         force=detail.get("force") is True,
+        adopt=detail.get("adopt") is True,
         attempt=attempt,
         since=_read_times(since),
         actions=_read_actions(detail.get("actions", []), what),

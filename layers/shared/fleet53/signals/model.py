@@ -38,14 +38,14 @@ class InstanceSignal:
 class PoolSignal:
     """Something may have changed about pools: `pools`, or all where it is None.
 
-    `sweep` and `repair` are as in Scope, `force` as in Guard, `at` and `actions` as in InstanceSignal. `attempt` counts
-    the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any other message.
-    `since` is the time of the first event about each member that waits. `instance_ids` are the instances that an event
-    about all pools names. `changed` are the pools whose settings an event says have changed: that concerns all pools,
-    because two pools with one name are not both valid. `tagged` are the pools that the tag of the one instance names
-    after a change, None where no event says so. `claim` is as in InstanceSignal. `held` are the members that the guard
-    holds, and `absent` when the absence of others was first seen: Note [Held stays held] in planning/guard.py. Where
-    `pools` is None, both are about records at names of no pool.
+    `sweep` and `repair` are as in Scope, `force` and `adopt` as in Guard, `at` and `actions` as in InstanceSignal.
+    `attempt` counts the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any
+    other message. `since` is the time of the first event about each member that waits. `instance_ids` are the instances
+    that an event about all pools names. `changed` are the pools whose settings an event says have changed: that
+    concerns all pools, because two pools with one name are not both valid. `tagged` are the pools that the tag of the
+    one instance names after a change, None where no event says so. `claim` is as in InstanceSignal. `held` are the
+    members that the guard holds, and `absent` when the absence of others was first seen: Note [Held stays held] in
+    planning/guard.py. Where `pools` is None, both are about records at names of no pool.
     """
 
     pools: frozenset[PoolName] | None
@@ -54,6 +54,7 @@ class PoolSignal:
     sweep: bool = False
     repair: bool = False
     force: bool = False
+    adopt: bool = False
     attempt: int = 0
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
