@@ -16,9 +16,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # Without byte code, every process of a test run would compile all that it imports, which takes it longer than to start.
 unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test artifact coverage compare screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage compare soak screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare screenshots fix check build bench live deploy package
+.PHONY: help demo lab audit status test artifact coverage compare soak screenshots fix check build bench live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -56,6 +56,10 @@ coverage: $(READY)  ## unit and functional tests with the gate on branch coverag
 compare: $(READY)  ## compare the lab's IAM with an independent evaluator; needs Node.js
 	@npm --prefix tests/compare ci --silent
 	@$(BIN)/pytest tests/compare
+
+# CI runs only a few of its stories, in tests/functional/test_soak.py.
+soak: $(READY)  ## random stories of a stack; prints what they covered; MINUTES=30
+	@PYTHONPATH=.:layers/shared $(BIN)/python -m tests.soak --minutes $${MINUTES:-30}
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures

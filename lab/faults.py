@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What becomes of a request. HANG is accepted and never answered, UNREACHABLE is never accepted."""
+    """What becomes of a request.
+
+    HANG is accepted and never answered, UNREACHABLE is never accepted. With KILLED_BEFORE and KILLED_AFTER the function
+    that asks is ended before AWS gets the request, or before it gets AWS's answer.
+    """
 
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -32,6 +36,15 @@ class Fault(StrEnum):
     HANG = "hang"
     UNREACHABLE = "unreachable"
     RESET = "reset"
+    KILLED_BEFORE = "killed-before"
+    KILLED_AFTER = "killed-after"
+
+
+class Killed(BaseException):
+    """The function that asks is ended at once, as Lambda ends one that has no time or no memory left.
+
+    It is no Exception, because nothing of the function may handle it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,13 @@ class _Order:
     asked: str
     calls: int | None
     about: str
+    after: int
+
+
+@dataclass(slots=True)
+class _Interruption:
+    act: Callable[[], object]
+    after: int
 
 
 @dataclass(slots=True)
@@ -63,19 +83,27 @@ class Faults:
     permissions: Permissions = field(default_factory=Permissions)
     asked: list[str] = field(default_factory=list)
     _orders: list[_Order] = field(default_factory=list)
+    _interruptions: list[_Interruption] = field(default_factory=list)
     _invoked: bool = False
+    _killed: bool = False
+    _kills: bool = False
 
-    def order(self, fault: Fault, asked: str, *, calls: int | None = None, about: str = "") -> None:
-        """Let the next `calls` requests meet a fault, or all where it is None.
+    def order(self, fault: Fault, asked: str, *, calls: int | None = None, about: str = "", after: int = 0) -> None:
+        """Let the next `calls` requests meet a fault, or all where it is None, once `after` others have passed.
 
-        `asked` is `<service>:<operation>`, or `<service>:*` for every operation of a service. `about` is a text that
-        the request's body has, such as the name of a group.
+        `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
+        `about` is a text that the request's body has, such as the name of a group.
         """
-        self._orders.append(_Order(fault, asked, calls, about))
+        self._orders.append(_Order(fault, asked, calls, about, after))
+
+    def interrupt(self, act: Callable[[], object], *, after: int = 0) -> None:
+        """Let somebody else act once in the middle of an invocation, before its next request but `after`."""
+        self._interruptions.append(_Interruption(act, after))
 
     def end(self) -> None:
-        """Let every request succeed again."""
+        """Let every request succeed again, and nobody act in the middle of an invocation."""
         self._orders.clear()
+        self._interruptions.clear()
 
     def forget(self) -> None:
         """Forget what was asked."""
@@ -84,12 +112,13 @@ class Faults:
     @contextlib.contextmanager
     def invoked(self, function: str) -> Iterator[None]:
         """Tell that a function is invoked for as long as this is entered."""
-        before, self._invoked = self._invoked, True
+        before = self._invoked, self._killed
+        self._invoked, self._killed = True, False
         try:
             with self.permissions.acting(function):
                 yield
         finally:
-            self._invoked = before
+            self._invoked, self._killed = before
 
     @contextlib.contextmanager
     def meanwhile(self) -> Iterator[None]:
@@ -107,21 +136,28 @@ class Faults:
 
     def _ordered(self, client: Any, operation: str) -> list[_Order]:
         service = client.meta.service_model.service_name
-        asked = {f"{service}:{operation}", f"{service}:*"}
+        asked = {f"{service}:{operation}", f"{service}:*", "*"}
         return [each for each in self._orders if each.asked in asked and each.calls != 0]
 
     def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
-        """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None."""
+        """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None.
+
+        Raises Killed if the function is ended; `answered` does so after the request.
+        """
         if not self._invoked:
             return None
         self.asked.append(f"{client.meta.service_model.service_name}:{operation}")
-        meeting = self._ordered(client, operation)
-        order = next((each for each in meeting if each.about.encode() in body), None)
+        self._let_others_act()
+        order = self._next_order(client, operation, body)
+        self._killed = self._killed or (order is not None and order.fault is Fault.KILLED_BEFORE)
+        if self._killed:
+            raise Killed
         if order is None:
             return None
-        if order.calls is not None:
-            order.calls -= 1
         match order.fault:
+            case Fault.KILLED_AFTER:
+                self._kills = True
+                return None
             case Fault.HANG:
                 self.advance(client.meta.config.read_timeout)
                 raise ReadTimeoutError(endpoint_url=url)
@@ -132,6 +168,33 @@ class Faults:
                 raise ConnectionClosedError(endpoint_url=url)
             case refused:
                 return _refusal(client, operation, refused)
+
+    def answered(self) -> None:
+        """Raise Killed if the function is ended before it gets the answer to the present request."""
+        if self._kills:
+            self._kills, self._killed = False, True
+            raise Killed
+
+    def _let_others_act(self) -> None:
+        due = [each for each in self._interruptions if each.after <= 0]
+        self._interruptions = [each for each in self._interruptions if each.after > 0]
+        for each in self._interruptions:
+            each.after -= 1
+        with self.meanwhile():
+            for each in due:
+                each.act()
+
+    def _next_order(self, client: Any, operation: str, body: bytes) -> _Order | None:
+        for each in self._ordered(client, operation):
+            if each.about.encode() not in body:
+                continue
+            if each.after > 0:
+                each.after -= 1
+                continue
+            if each.calls is not None:
+                each.calls -= 1
+            return each
+        return None
 
 
 _AS_JSON: Final = frozenset({"json", "rest-json"})

@@ -94,7 +94,7 @@ class _Account:
         if self.faults is not None:
             if self.faults.may_meet(client, model.name):
                 return None
-            self.faults.meet(client, model.name, params["url"], b"")
+            self._meet(client, model.name, params["url"], b"")
         given = params["body"]
         body = _bytes(urlencode(given, doseq=True) if isinstance(given, dict) else given)
         request = _Request(model.name, params["method"], params["url"], params["headers"], body)
@@ -117,14 +117,30 @@ class _Account:
         answered = request.context.pop(_ANSWERED, None)
         if answered is None:
             operation, body = event_name.rpartition(".")[2], _bytes(request.body)
-            refused = None if self.faults is None else self.faults.meet(client, operation, request.url, body)
+            refused = self._meet(client, operation, request.url, body)
             if refused is not None:
                 return _response(request.url, _refusal(refused))
             sent = _Request(operation, request.method, request.url, request.headers, body)
             answered = self._answer(client, sent, directly=False)
         return _response(request.url, answered)
 
+    def _meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
+        """Return a refusal or raise an error if a request meets a fault. Somebody else may ask meanwhile."""
+        if self.faults is None:
+            return None
+        asked = self._asked.parameters
+        refused = self.faults.meet(client, operation, url, body)
+        self._asked.parameters = asked
+        return refused
+
     def _answer(self, client: Any, request: _Request, *, directly: bool) -> Answer:
+        """Answer a request, unless the function that asks is ended before it gets the answer."""
+        answered = self._ask(client, request, directly=directly)
+        if self.faults is not None:
+            self.faults.answered()
+        return answered
+
+    def _ask(self, client: Any, request: _Request, *, directly: bool) -> Answer:
         """Answer a request; if it is `directly`, the body of a success may be what botocore reads of its bytes."""
         host = urlsplit(request.url).hostname
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:

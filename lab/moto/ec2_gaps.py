@@ -105,7 +105,8 @@ def _deal_addresses() -> tuple[Gap, Gap]:
 def _move_elastic_address() -> Gap:
     """Take an Elastic IP from its holder when it is associated with another interface; moto leaves it on both.
 
-    Source: EC2 API Reference, AssociateAddress, AllowReassociation.
+    An interface's own Elastic IP is disassociated when it gets another (EC2 API Reference, AssociateAddress and
+    AllowReassociation); moto leaves it associated, too.
     """
     associate_as_moto = ElasticAddressBackend.associate_address
 
@@ -117,6 +118,9 @@ def _move_elastic_address() -> Gap:
             previous.public_ip = None
             if previous.instance is not None and previous.instance.state == "running":
                 previous.check_auto_public_ip()
+        for other in backend.addresses:
+            if other is not address and other.eni is not None and other.eni is address.eni:
+                other.instance = other.eni = other.association_id = None
         return address
 
     return Gap(ElasticAddressBackend, "associate_address", associate)

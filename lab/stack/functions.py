@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+from lab.faults import Killed
 from lab.moto import cloudwatch, logs
 from lab.stack.recursion import trace_header
 
@@ -190,7 +191,8 @@ class Functions:
 
     def _run(self, function: Function, event: Any, chain: int) -> Invocation:
         at = datetime.now(UTC)
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         cold = function.logical_id not in self._warm
         speed = self.speed()
         context = Context(
@@ -213,6 +215,9 @@ class Functions:
                     self._warm[function.logical_id] = _imported(function)
                 result = self._warm[function.logical_id](event, context)
                 result = json.loads(json.dumps(result))
+            except Killed:
+                self._warm.pop(function.logical_id, None)
+                result, error = None, RuntimeError("Runtime exited with error: signal: killed")
             except Exception as raised:  # noqa: BLE001 - Lambda reports whatever a handler raises
                 result, error = None, raised
         lines = tuple(_json_lines(buffer.getvalue()))

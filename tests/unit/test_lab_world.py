@@ -549,6 +549,16 @@ def test_an_elastic_address_stays_over_stop_and_start(lab: Lab) -> None:
     assert lab.fleet.address(instance) not in {elastic, before}
 
 
+def test_another_elastic_address_takes_the_place_of_the_first_and_ec2_tells_of_it(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    first, second = lab.fleet.associate_address(instance), lab.fleet.associate_address(instance)
+    assert lab.fleet.address(instance) == second
+    described = lab.client("ec2").describe_addresses()["Addresses"]
+    assert {each["PublicIp"]: each.get("InstanceId", "") for each in described} == {first: "", second: instance}
+    told = [each["detail"]["requestParameters"] for each in lab.bus.sent if each["detail"].get("eventName")]
+    assert [each["publicIp"] for each in told] == [first, second]
+
+
 def test_a_terminated_instance_has_no_address_until_ec2_forgets_it(lab: Lab) -> None:
     instance = lab.fleet.launch()
     elastic = lab.fleet.associate_address(instance)
