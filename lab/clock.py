@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+_SLEEP = time.sleep
 TICK = 0.05
 """Real seconds between two steps of a running clock."""
 
@@ -61,8 +62,11 @@ class Clock:
 
     @contextlib.contextmanager
     def waits(self) -> Iterator[None]:
-        """Let `time.sleep` move a clock that stands still for as long as this is entered, instead of waiting."""
-        if self._ticker is not None:
+        """Let `time.sleep` move a clock that stands still for as long as this is entered, instead of waiting.
+
+        A test that has replaced `time.sleep` keeps its own.
+        """
+        if self._ticker is not None or time.sleep is not _SLEEP:
             yield
             return
         with patch.object(time, "sleep", self.advance):
