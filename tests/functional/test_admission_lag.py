@@ -110,3 +110,20 @@ def test_in_a_storm_of_events_route_53_is_asked_for_forty_checks_a_minute(lab: L
         lab.run(5)
 
     assert calls(lab)["GetHealthCheckStatus"] == 40
+
+
+def test_a_withdrawal_does_not_wait_until_route_53_is_asked_for_those_that_are_not_healthy(lab: Lab) -> None:
+    members = launched(lab, 5)
+    see_healthy(lab, members[:1])
+    boot(lab, members[1:], 100)
+    lab.route53.reset_calls()
+
+    lab.fleet.terminate(members[0])
+    lab.settle()
+
+    operations = [call.operation for call in lab.route53.calls]
+    assert "GetHealthCheckStatus" not in operations[: operations.index("ChangeResourceRecordSets")]
+    assert in_dns(lab) == set()
+    see_in_route53(lab, members[1:])
+    lab.run(LOOK)
+    assert in_dns(lab) == set(members[1:])

@@ -71,6 +71,13 @@ def test_only_three_requests_in_a_row_are_sent_at_once() -> None:
     assert Sender().send(*["ListResourceRecordSets"] * 6) == [0, 0, 0, 1, 2, 4.98]
 
 
+def test_where_creations_are_slow_a_withdrawal_waits_for_a_slot_at_most() -> None:
+    sender = Sender()
+    sender.send(*[CREATE] * 100, throttled=True)
+    sender.at = START + 2000 * SLOT
+    assert sender.send(*["ListResourceRecordSets"] * 5) == [2000, 2000, 2001, 2002, 2003]
+
+
 def test_one_throttled_request_changes_the_slot_and_three_in_five_seconds_the_pace() -> None:
     sender = Sender()
     sender.pacer.share(2)

@@ -10,7 +10,8 @@ Which of them is chance. Where Route 53 throttles a request, its function choose
 
 Creations and deletions of health checks are many, and no withdrawal waits for them. They keep to their slots. All other
 requests are few, and a withdrawal needs them. They are sent at once, up to BURST in a row, while no second has more
-requests than Route 53 takes. The many wait longer afterwards. Decision 25 has the measurements.
+requests than Route 53 takes. Where Route 53 throttles, they become no slower than a slot for each. The many wait longer
+afterwards. Decision 25 has the measurements.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Pacer:
         if operation in MANY:
             at = self._slot_from(due) if self._pace == 1.0 else due
         else:
-            at = max(now, self._due - (BURST - 1) * self.interval, self._free())
+            after_last = self._sent[-1] + SLOT * self.functions if self._sent else now
+            at = max(now, min(self._due - (BURST - 1) * self.interval, after_last), self._free())
         self._due = max(due, at) + self.interval
         self._sent.append(at)
         return at - now

@@ -40,12 +40,15 @@ def add_checks(situation: Situation, aws: Aws) -> Situation:
     return add_instances(replace(situation, checks=checks), holders, aws)
 
 
-def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, now: datetime) -> Situation:
+def add_health(
+    situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, withdraws: bool, now: datetime
+) -> Situation:
     """Return the situation with what Route 53 sees of `check_ids`. A check without data is missing.
 
     The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
     checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
-    MOST_A_LOOK of the checks, for others in each pass.
+    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked only for
+    checks without a datapoint, because the withdrawal waits for the answers.
     """
     wanted = frozenset(check_ids)
     if not wanted:
@@ -56,7 +59,7 @@ def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, 
             seen = aws.health.seen(wanted, now=now)
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    asked = sorted(check_id for check_id in wanted if not seen.get(check_id))
+    asked = sorted(wanted - seen.keys() if withdraws else (each for each in wanted if not seen.get(each)))
     if Source.HEALTH in situation.unread:
         asked = _turn(asked, now)
     if not aws.statuses.take(len(asked), now=now):

@@ -229,7 +229,8 @@ def decide(
     awaited = {waiting.check_id for waiting in plan.waiting if waiting.check_id is not None}
     if not awaited:
         return situation, plan
-    situation = add_health(situation, awaited, aws, now=now)
+    withdraws = any(isinstance(change, DeleteRecord) for change in plan.records_at_once)
+    situation = add_health(situation, awaited, aws, withdraws=withdraws, now=now)
     plan = make_plan(situation, guard)
     if plan.full_names:
         situation = add_late(situation, awaited, aws, timeout=admit_timeout, now=now)
