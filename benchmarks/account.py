@@ -89,7 +89,7 @@ class Account:
 
     def __enter__(self) -> Self:
         enter = self._exit.enter_context
-        enter(patch.object(in_process._Account, "answer", self._slow(in_process._Account.answer)))
+        enter(patch.object(in_process._Account, "_answer", self._slow(in_process._Account._answer)))
         enter(contextlib.redirect_stdout(io.StringIO()))
         self.lab = lab = enter(Lab(self._parameters, start=START, requests_per_second=LIMIT))
         stacks = [lab.stack, *(self._second_stack() for _ in range(self._stacks - 1))]
@@ -229,15 +229,14 @@ class Account:
     def _slow(self, answer: Callable[..., Any]) -> Callable[..., Any]:
         account = self
 
-        def slow(made: Any, client: Any, request: Any, event_name: str, **more: Any) -> Any:
+        def slow(made: Any, client: Any, request: Any, *, directly: bool) -> Any:
             turns = getattr(account, "turns", None)
             if turns is not None and turns.in_function:
                 turns.sleep(LATENCY)
                 service = client.meta.service_model.service_name
-                account.asked[f"{service}:{event_name.rpartition('.')[2]}"] += 1
-                body = request.body or b""
-                account.metrics += (body if isinstance(body, bytes) else body.encode()).count(_METRIC)
-            return answer(made, client, request, event_name, **more)
+                account.asked[f"{service}:{request.operation}"] += 1
+                account.metrics += request.body.count(_METRIC)
+            return answer(made, client, request, directly=directly)
 
         return slow
 
