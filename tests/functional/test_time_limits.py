@@ -125,6 +125,7 @@ def test_a_bus_that_hangs_delays_many_withdrawals_once_and_is_logged_once(
         lab.settle()
         leaving = launched(lab, 25)
         assert in_dns(lab) == set(leaving)
+        lab.clock.advance(10)  # so that no request waits because of those before
         lab.invocations.clear()
         lab.faults.order(Fault.HANG, "events:PutEvents")
         for instance_id in leaving:
@@ -133,8 +134,7 @@ def test_a_bus_that_hangs_delays_many_withdrawals_once_and_is_logged_once(
         lab.settle()
 
         assert in_dns(lab) == set()
-        # Two seconds for the time-out of the bus, and three slots for the requests to Route 53.
-        assert (lab.clock.now() - before).total_seconds() == pytest.approx(2.615)
+        assert (lab.clock.now() - before).total_seconds() == 2
         (line,) = log_lines(lab, "event not sent")
         # 25 withdrawals, and that the pool is unanswered
         assert line["because"].startswith("26 events dropped: Read timeout")
