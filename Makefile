@@ -91,8 +91,10 @@ build: $(READY)  ## sam build, then import every handler from what was built
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	@$(BIN)/python tools/import_built.py
 
-# CI never runs this: times depend on the machine.
-bench: build  ## sam build, then measure each function's cold start beside an empty handler's
+# CI never runs this: it takes minutes, and cold starts depend on the machine. docs/benchmarks.md has the figures.
+bench: build  ## bursts and admission in virtual time, then sam build and cold starts beside an empty handler's
+	@PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.bursts
+	@PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.admission
 	@$(BIN)/python -m tools.cold_start
 
 ifeq ($(MAKECMDGOALS)$(ZONE),live)

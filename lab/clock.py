@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
+from unittest.mock import patch
 
 import time_machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
+_SLEEP = time.sleep
 TICK = 0.05
 """Real seconds between two steps of a running clock."""
 
@@ -20,7 +24,7 @@ class Clock:
     """The time that boto3, moto and the handlers see while the clock is entered.
 
     It stands still except for `advance`, so that times are the same on every machine, until `run_at` is called.
-    `time.monotonic` and `time.sleep` stay real, so waits are real waits.
+    `time.monotonic` and `time.sleep` stay real, so waits are real waits, except in `waits`.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -55,6 +59,18 @@ class Clock:
         if self._traveller is None:
             raise RuntimeError("the clock has not been entered")
         self._traveller.shift(seconds)
+
+    @contextlib.contextmanager
+    def waits(self) -> Iterator[None]:
+        """Let `time.sleep` move a clock that stands still for as long as this is entered, instead of waiting.
+
+        A test that has replaced `time.sleep` keeps its own.
+        """
+        if self._ticker is not None or time.sleep is not _SLEEP:
+            yield
+            return
+        with patch.object(time, "sleep", self.advance):
+            yield
 
     def run_at(self, speed: float) -> None:
         """Let time pass `speed` times as fast as real from now on; 1 is real time."""

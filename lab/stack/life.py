@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lab.moto import cloudformation, cloudwatch
@@ -13,7 +14,7 @@ from lab.stack.template import TemplateError, default_values, read_template
 from lab.stack.update import StackUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
     from lab.clock import Clock
@@ -48,12 +49,18 @@ class Stack:
         self._faults = faults
         self._urls = urls
         self._now = clock.now
+        self._clock = clock
         self._go_on = go_on
         self.deployment = deploy(template, self.parameters, name)
-        self.functions = Functions(self.deployment, lambda: clock.speed, faults.invoked)
+        self.functions = Functions(self.deployment, lambda: clock.speed, self._running)
         self._grant()
         self.pollers = tuple(Poller(each, self.functions) for each in self.deployment.event_sources)
         self.timers = tuple(Timer(each, self.functions, clock.now) for each in self.deployment.schedules)
+
+    @contextlib.contextmanager
+    def _running(self, function: str) -> Iterator[None]:
+        with self._faults.invoked(function), self._clock.waits():
+            yield
 
     def complete(self) -> None:
         """Ask for the creation of the custom resources, and create what depends on them."""

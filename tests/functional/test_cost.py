@@ -126,18 +126,23 @@ def test_looking_again_at_members_that_are_not_healthy_yet_makes_nothing(lab: La
     assert in_dns(lab) == set()
 
 
-def test_a_member_that_is_never_healthy_is_looked_at_less_and_less_often(lab: Lab) -> None:
+def test_a_member_that_is_never_healthy_is_looked_at_every_20_seconds_until_admittimeout_and_then_less_often(
+    lab: Lab,
+) -> None:
+    lab.timers = ()
     web = launched(lab, 1)
     see_healthy(lab, web, percent=0)
     lab.route53.reset_calls()
 
-    lab.run(840, step=15)
+    lab.run(600, step=5)
     early = calls(lab)["ListResourceRecordSets"]
-    lab.run(1800, step=15)
-    late = calls(lab)["ListResourceRecordSets"] - early
+    lab.run(1200, step=20)
+    before = calls(lab)["ListResourceRecordSets"]
+    lab.run(1800, step=20)
+    late = calls(lab)["ListResourceRecordSets"] - before
 
-    assert 4 <= early <= 8
-    assert 2 <= late <= 6
+    assert early == 30
+    assert late == 2
 
 
 def test_the_audit_of_a_fleet_writes_nothing_whatever_it_finds_and_is_asked(lab: Lab) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.functional.views import (
     admitted,
     audit,
@@ -113,7 +115,7 @@ def test_the_time_to_admit_counts_from_the_event_to_the_admission(lab: Lab) -> N
     lab.settle()
 
     (seconds,) = last(lab).metric("SecondsToAdmit", Owner=OWNER, Pool="web")
-    assert seconds == 36
+    assert seconds == pytest.approx(36.705)  # with waits for Route 53 of less than a second
 
 
 def test_the_time_to_admit_counts_from_the_event_over_as_many_looks_as_it_takes(lab: Lab) -> None:
@@ -125,7 +127,7 @@ def test_the_time_to_admit_counts_from_the_event_over_as_many_looks_as_it_takes(
 
     assert in_dns(lab) == {web}
     (seconds,) = (value for each in lab.invocations for value in each.metric("SecondsToAdmit", Pool="web"))
-    assert seconds == 170
+    assert seconds == pytest.approx(150.785)
 
 
 def test_the_time_to_withdraw_counts_from_the_event_to_the_withdrawal(lab: Lab) -> None:
@@ -135,7 +137,7 @@ def test_the_time_to_withdraw_counts_from_the_event_to_the_withdrawal(lab: Lab) 
     lab.settle()
 
     (seconds,) = last(lab).metric("SecondsToWithdraw", Owner=OWNER, Pool="web")
-    assert seconds == 7
+    assert seconds == pytest.approx(8.94)  # the deletion of the check, which follows in the run, waits for Route 53
 
 
 def test_calls_to_route_53_are_counted_as_route_53_counts_them(lab: Lab) -> None:

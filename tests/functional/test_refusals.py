@@ -112,8 +112,14 @@ def test_a_zone_that_stays_busy_is_changed_when_the_messages_come_again(
 
 def test_waits_between_tries_grow(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     serve_at_once(lab, "web")
+    lab.clock.advance(10)  # so that no request waits because of those before
     waits: list[float] = []
-    monkeypatch.setattr("time.sleep", waits.append)
+
+    def wait_for(seconds: float) -> None:
+        waits.append(seconds)
+        lab.clock.advance(seconds)
+
+    monkeypatch.setattr("time.sleep", wait_for)
     lab.route53.throttle(8)
     signal(lab, "web")
 
@@ -163,7 +169,7 @@ def test_a_run_whose_time_ends_between_a_withdrawal_and_its_check_leaves_the_che
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (web,) = admitted(lab, 1)
-    meanwhile(lab, monkeypatch, "ChangeResourceRecordSets", lambda: lab.clock.advance(295))
+    meanwhile(lab, monkeypatch, "ChangeResourceRecordSets", lambda: lab.clock.advance(290))
     lab.fleet.terminate(web)
     lab.settle()
     assert in_dns(lab) == set()

@@ -6,17 +6,27 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from moto.sqs.models import sqs_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.scaling.hooks import launch_hook
+from lab.world import Lab
+from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import GROUP
 from tests.functional.views import audit, calls, in_dns, launched, see_healthy, signal, state_change
 
 if TYPE_CHECKING:
-    from lab.world import Lab
+    from collections.abc import Iterator
 
 HOUR = 3600
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    """Return a lab whose members are looked at less and less often after a minute."""
+    with Lab({"AdmitTimeout": "60"}, start=MONDAY_NOON) as lab:
+        yield lab
 
 
 def timers(instance_id: str) -> int:

@@ -438,7 +438,7 @@ def test_those_that_wait_in_different_pools_have_messages_of_their_own() -> None
     scene = Scene().complete(outcome, None, action(), action("i-0b"), action("i-0c", transition=LAUNCHING))
     assert sorted(sent_to(scene)) == [
         (["api"], ["i-0b"], 120),
-        (["api", "web"], ["i-0c"], 30),
+        (["api", "web"], ["i-0c"], 28),
         (["web"], ["i-0a"], 120),
     ]
 

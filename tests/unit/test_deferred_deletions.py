@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from fleet53.aws.queue import Load
 from fleet53.convergence.apply import Applied
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
@@ -17,16 +18,20 @@ from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run, _delete_checks
 from fleet53.signals.model import PoolSignal
 from fleet53.signals.read import read_signal
+from tests.unit.build import NOW
 
 
 def message(scope: Scope) -> PoolSignal:
     """Return the message that a pass leaves when it has 26 deletions and signals wait, as it is read."""
     sent: list[dict[str, Any]] = []
-    queue = SimpleNamespace(waiting=lambda: 1, send=lambda body, *, delay: sent.append(body | {"delay": delay}))
+    load = Load(waiting=1, in_flight=100)
+    queue = SimpleNamespace(load=lambda: load, send=lambda body, *, delay: sent.append(body | {"delay": delay}))
     log = SimpleNamespace(info=lambda *_, **__: None)
-    run = cast("Run", SimpleNamespace(aws=SimpleNamespace(queue=queue), log=log))
+    run = cast("Run", SimpleNamespace(aws=SimpleNamespace(queue=queue), log=log, now=lambda: NOW))
     deletions = tuple(
-        DeleteCheck(None, InstanceId("i-0a"), CheckId(f"c-{number}"), None, FindingKind.ORPHAN_CHECK, "-")
+        DeleteCheck(
+            None, InstanceId("i-0123456789abcdef0"), CheckId(f"c-{number}"), None, FindingKind.ORPHAN_CHECK, "-"
+        )
         for number in range(26)
     )
     _delete_checks(Plan(delete_checks=deletions), scope, run, Outcome(), Applied())
@@ -48,3 +53,4 @@ def message(scope: Scope) -> PoolSignal:
 def test_the_message_is_about_the_same_pools_and_can_be_read(scope: Scope, pools: set[str] | None, sweep: bool) -> None:
     signal = message(scope)
     assert (signal.pools, signal.sweep) == (pools, sweep)
+    assert signal.since.keys() == {"i-0123456789abcdef0"}

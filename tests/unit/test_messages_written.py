@@ -169,6 +169,7 @@ def test_whatever_a_run_has_found_it_writes_only_messages_that_can_be_read(
         waiting=outcome.waiting,
         fresh=(),
         owner=OWNER,
+        admit_timeout=settings().admit_timeout,
         now=NOW,
         queue=cast("Queue", scene.queue),
     )

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.identity import Owner
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.planning.changes import Waiting
-from fleet53.planning.looks import STEPS, next_look
+from fleet53.planning.looks import STEP, STEPS, next_look
 from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals.model import InstanceSignal, PoolSignal, first_heard
 from tests.unit.build import LAUNCHED, NOW, OWNER
@@ -25,11 +25,19 @@ if TYPE_CHECKING:
 
 WEB, API = PoolName("web"), PoolName("api")
 A, B = InstanceId("i-0a"), InstanceId("i-0b")
+CHECK = CheckId("c-1")
 EARLIER = NOW - timedelta(minutes=5)
+TIMEOUT = timedelta(seconds=900)
 
 
-def waits(*instance_ids: InstanceId, pool: PoolName = WEB) -> dict[PoolName, list[Waiting]]:
-    return {pool: [Waiting(pool, each, f"{each} is not healthy", LAUNCHED) for each in instance_ids]}
+def look(owner: Owner, attempt: int, *, now: datetime) -> datetime:
+    return next_look(owner, attempt, admit_timeout=TIMEOUT, now=now)
+
+
+def waits(
+    *instance_ids: InstanceId, pool: PoolName = WEB, check: CheckId | None = CHECK
+) -> dict[PoolName, list[Waiting]]:
+    return {pool: [Waiting(pool, each, f"{each} is not healthy", LAUNCHED, check) for each in instance_ids]}
 
 
 def signal(pools: frozenset[PoolName] | None = frozenset({WEB}), **more: Any) -> PoolSignal:
@@ -40,13 +48,23 @@ def timers(
     *signals: InstanceSignal | PoolSignal,
     waiting: dict[PoolName, list[Waiting]],
     fresh: Collection[InstanceId] = (),
+    left: Collection[InstanceId] = (),
     now: datetime = NOW,
     box: Box | None = None,
 ) -> list[tuple[Mapping[str, Any], int]]:
     """Return the messages that a run at `now` queues, with their delays; `box` is the queue of a warm function."""
     box = Box() if box is None else box
     before = len(box.sent)
-    requeue_waiting(signals, waiting=waiting, fresh=fresh, owner=OWNER, now=now, queue=cast("Queue", box))
+    requeue_waiting(
+        signals,
+        waiting=waiting,
+        fresh=fresh,
+        left=left,
+        owner=OWNER,
+        admit_timeout=TIMEOUT,
+        now=now,
+        queue=cast("Queue", box),
+    )
     return box.sent[before:]
 
 
@@ -84,10 +102,10 @@ def test_a_member_that_waits_is_looked_at_again_in_10_to_30_seconds(seconds: int
 
 @pytest.mark.parametrize(
     ("attempt", "step"),
-    [(1, 20), (2, 60), (3, 60), (4, 60), (5, 300), (6, 300), (7, 900), (8, 900), (1000, 900)],
+    [(1, 20), (44, 20), (45, 60), (46, 60), (47, 60), (48, 300), (49, 300), (50, 900), (51, 900), (1000, 900)],
 )
-def test_looks_become_rarer_and_each_is_due_at_a_multiple_of_its_step(attempt: int, step: int) -> None:
-    start = next_look(OWNER, 1000, now=NOW)
+def test_looks_are_twenty_seconds_apart_until_admittimeout_and_then_become_rarer(attempt: int, step: int) -> None:
+    start = look(OWNER, 1000, now=NOW)
     for seconds in range(0, 900, 7):
         now = start + timedelta(seconds=seconds)
         ((detail, delay),) = timers(signal(attempt=attempt, since={A: EARLIER}), waiting=waits(A), now=now)
@@ -96,22 +114,43 @@ def test_looks_become_rarer_and_each_is_due_at_a_multiple_of_its_step(attempt: i
         assert 0 < delay <= step + 10
 
 
-@given(st.integers(0, 20), st.integers(0, 20), st.floats(0, 1e6))
+@pytest.mark.parametrize(("timeout", "often"), [(30, 1), (900, 45), (7200, 360)])
+def test_looks_are_often_as_long_as_admittimeout_is(timeout: int, often: int) -> None:
+    start, limit = look(OWNER, 1000, now=NOW), timedelta(seconds=timeout)
+    assert next_look(OWNER, often - 1, admit_timeout=limit, now=start) == start + timedelta(seconds=20)
+    assert next_look(OWNER, often, admit_timeout=limit, now=start) == start + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("attempt", "step"), [(1, 20), (2, 60), (4, 60), (5, 300), (7, 900), (1000, 900)])
+def test_looks_at_a_member_without_a_check_become_rarer_from_the_third_on(attempt: int, step: int) -> None:
+    start = look(OWNER, 1000, now=NOW)
+    told = signal(attempt=attempt, since={A: EARLIER})
+    ((_, delay),) = timers(told, waiting=waits(A, check=None), now=start)
+    assert delay == step
+
+
+def test_a_member_whose_check_this_run_has_created_is_looked_at_soon() -> None:
+    told = signal(attempt=8, since={A: EARLIER})
+    ((_, delay),) = timers(told, waiting=waits(A, check=None), fresh={A}, now=look(OWNER, 1000, now=NOW))
+    assert delay == 20
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.floats(0, 1e6))
 def test_where_a_chain_with_a_long_step_is_due_one_with_a_shorter_step_is_due_too(
     attempt: int, later: int, seconds: float
 ) -> None:
-    due = next_look(OWNER, max(attempt, later), now=NOW + timedelta(seconds=seconds))
-    assert next_look(OWNER, min(attempt, later), now=due - timedelta(seconds=10.001)) == due
+    due = look(OWNER, max(attempt, later), now=NOW + timedelta(seconds=seconds))
+    assert look(OWNER, min(attempt, later), now=due - timedelta(seconds=10.001)) == due
 
 
 def test_no_delay_is_longer_than_sqs_takes() -> None:
     assert max(STEPS) == MAX_DELAY == 900
-    assert all(step % before == 0 for before, step in pairwise(STEPS))
+    assert all(step % before == 0 for before, step in pairwise((STEP, *STEPS)))
 
 
 def test_each_stack_looks_at_moments_of_its_own() -> None:
     other = Owner("other.eu-west-1.123456789012")
-    assert next_look(OWNER, 1000, now=NOW) != next_look(other, 1000, now=NOW)
+    assert look(OWNER, 1000, now=NOW) != look(other, 1000, now=NOW)
 
 
 # Who --------------------------------------------------------------------------------------------------
@@ -186,6 +225,17 @@ def test_a_member_of_which_no_time_is_known_counts_from_its_launch() -> None:
     assert detail["since"] == {A: LAUNCHED.isoformat()}
 
 
+def test_whose_check_a_run_has_left_is_looked_at_again_in_two_seconds() -> None:
+    sent = timers(heard(A), heard(B), waiting=waits(A, B), left={B})
+    assert [(set(detail["since"]), detail["attempt"], delay) for detail, delay in sent if delay == 2] == [({B}, 1, 2)]
+    assert named(sent) == [(["web"], {A}, 1), (["web"], {B}, 1)]
+
+
+def test_whose_check_a_run_has_left_is_looked_at_again_whatever_the_event_was_about() -> None:
+    ((detail, delay),) = timers(heard(A), waiting=waits(B), left={B})
+    assert (set(detail["since"]), delay) == ({B}, 2)
+
+
 # One chain a member -----------------------------------------------------------------------------------
 
 
@@ -205,7 +255,7 @@ def test_a_warm_function_queues_no_second_look_that_comes_later() -> None:
 
 def test_a_look_that_comes_sooner_is_queued_beside_one_that_comes_later() -> None:
     box = Box()
-    assert len(timers(signal(attempt=7, since={A: EARLIER}), waiting=waits(A), box=box)) == 1
+    assert len(timers(signal(attempt=70, since={A: EARLIER}), waiting=waits(A), box=box)) == 1
     assert len(timers(heard(A), waiting=waits(A), box=box)) == 1
 
 

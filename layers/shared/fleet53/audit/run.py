@@ -58,7 +58,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     findings = find_all(readings, request.scope, admit_timeout=settings.admit_timeout, now=now)
     repair = request.repair and not request.dry_run
     if repair:
-        _queue_looks(readings.plan.waiting, settings.owner, aws, now=now)
+        _queue_looks(readings.plan.waiting, settings, aws, now=now)
         _queue_looks_at_held(readings.plan.remembered, settings.owner, aws, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
     limit = readings.quotas.health_checks
@@ -90,7 +90,7 @@ def _batches(plan: Plan) -> Iterator[ChangeBatch]:
         yield ChangeBatch(batch[0].zone_id, change_batch(batch))
 
 
-def _queue_looks(waiting: Iterable[Waiting], owner: Owner, aws: Aws, *, now: datetime) -> None:
+def _queue_looks(waiting: Iterable[Waiting], settings: Settings, aws: Aws, *, now: datetime) -> None:
     """Queue the next look at the members that wait, in case the chain of messages about one of them was lost.
 
     It is due when every such chain is due, so it merges with those that exist (Note [Looks merge]). It is no repair:
@@ -99,7 +99,7 @@ def _queue_looks(waiting: Iterable[Waiting], owner: Owner, aws: Aws, *, now: dat
     waits = sorted(waiting, key=lambda each: (each.pool, each.instance_id))
     if not waits:
         return
-    due = next_look(owner, SLOWEST, now=now)
+    due = next_look(settings.owner, SLOWEST, admit_timeout=settings.admit_timeout, now=now)
     message = reconcile_message(
         frozenset(each.pool for each in waits),
         waits[0].because,

@@ -24,11 +24,13 @@ from fleet53.aws.functions import Functions
 from fleet53.aws.health import REGION, Health
 from fleet53.aws.holders import Holders
 from fleet53.aws.names import Names
+from fleet53.aws.pacer import Pacer
 from fleet53.aws.parameters import PoolParameters
 from fleet53.aws.queue import Looks, Queue
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53
 from fleet53.aws.security_groups import SecurityGroups
+from fleet53.aws.statuses import Statuses
 from fleet53.aws.tries import Tries
 from fleet53.aws.usage import Usage
 from fleet53.config.settings import read_settings
@@ -110,9 +112,11 @@ class Aws:
     usage: Usage
     bus: EventBus
     retrier: Retrier
+    pacer: Pacer
     holders: Holders
     names: Names
     absences: Absences
+    statuses: Statuses
 
 
 @dataclass(slots=True)
@@ -132,15 +136,17 @@ class Clients:
     ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_BRIEF))
+    pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     holders: Holders = field(default_factory=Holders)
     names: Names = field(default_factory=Names)
     absences: Absences = field(default_factory=Absences)
+    statuses: Statuses = field(default_factory=Statuses)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
-        settings, retrier = read_settings(environment), _begin(context)
+        settings, retrier = read_settings(environment), _begin(context, self.pacer)
         return Connection(settings, self._adapters(settings, retrier), retrier, _now)
 
     def _adapters(self, settings: Settings, retrier: Retrier) -> Aws:
@@ -155,9 +161,11 @@ class Clients:
             usage=Usage(self.own_cloudwatch, settings.owner),
             bus=EventBus(self.events, retrier),
             retrier=retrier,
+            pacer=self.pacer,
             holders=self.holders,
             names=self.names,
             absences=self.absences,
+            statuses=self.statuses,
         )
 
 
@@ -185,12 +193,13 @@ class StackClients:
     ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_USUAL))
+    pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
 
     def connect(
         self, environment: Mapping[str, str], context: LambdaContext, *, to_answer: float
     ) -> Connection[StackAws]:
         """Return what one invocation works with, or raise SettingsError. The last `to_answer` seconds are not used."""
-        settings, retrier = read_settings(environment), _begin(context, kept=to_answer)
+        settings, retrier = read_settings(environment), _begin(context, self.pacer, kept=to_answer)
         aws = StackAws(
             cloudformation=CloudFormation(self.cloudformation),
             tagged_by=lambda pool_tag_key: Ec2(self.ec2, pool_tag_key),
@@ -202,9 +211,11 @@ class StackClients:
         return Connection(settings, aws, retrier, _now)
 
 
-def _begin(context: LambdaContext, *, kept: float = 0) -> Retrier:
+def _begin(context: LambdaContext, pacer: Pacer, *, kept: float = 0) -> Retrier:
     """Return the retrier of an invocation, which all clients use from now on."""
-    TRIES.retrier = Retrier(lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random)
+    TRIES.retrier = Retrier(
+        lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random, {"route53": pacer}
+    )
     return TRIES.retrier
 
 

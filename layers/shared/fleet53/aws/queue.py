@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
+_WAITING: Final[QueueAttributeNameType] = "ApproximateNumberOfMessages"
+_IN_FLIGHT: Final[QueueAttributeNameType] = "ApproximateNumberOfMessagesNotVisible"
 MAX_DELAY: Final = 900
 """The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
 _SKEW: Final = timedelta(seconds=5)
@@ -43,6 +45,14 @@ class Looks:
         self._due.pop(key, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Approximate numbers of messages: `waiting` can be received now, `in_flight` are received and not deleted yet."""
+
+    waiting: int
+    in_flight: int
+
+
 class Queue:
     """The signals queue at `url`. `looks` outlives the invocation where the function keeps it."""
 
@@ -57,17 +67,12 @@ class Queue:
             QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=min(delay, MAX_DELAY)
         )
 
-    def in_flight(self) -> int:
-        """Return the approximate number of messages in flight: received, and not yet deleted or visible again."""
-        return self._count("ApproximateNumberOfMessagesNotVisible")
-
-    def waiting(self) -> int:
-        """Return the approximate number of messages that can be received now."""
-        return self._count("ApproximateNumberOfMessages")
-
-    def _count(self, name: QueueAttributeNameType) -> int:
-        read = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
-        return int(read["Attributes"][name])
+    def load(self) -> Load:
+        """Return how many messages wait and how many are in flight (GetQueueAttributes)."""
+        read = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[_WAITING, _IN_FLIGHT])[
+            "Attributes"
+        ]
+        return Load(waiting=int(read[_WAITING]), in_flight=int(read[_IN_FLIGHT]))
 
     def retry_in(self, receipt_handle: str, seconds: int) -> None:
         """Make a received message visible again after `seconds`."""

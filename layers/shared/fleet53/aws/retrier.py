@@ -13,7 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from fleet53.aws.pacer import Pacer
 
 AWS_ERRORS: Final = (ClientError, BotoCoreError, TryLaterError)
 """What a call to AWS raises when AWS refuses it, cannot be reached, or does not answer in the time there is."""
@@ -78,11 +80,13 @@ class Retrier:
     """Tries calls within the time left. `calls` counts requests by service, `throttled` those that AWS throttled.
 
     `remaining` returns the seconds left, `sleep` waits for a number of seconds, `random` returns a number from 0 to 1.
+    `pacers` say by service how long to wait before each request.
     """
 
     remaining: Callable[[], float]
     sleep: Callable[[float], None]
     random: Callable[[], float]
+    pacers: Mapping[str, Pacer] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter, init=False)
     throttled: Counter[str] = field(default_factory=Counter, init=False)
     _limits: Limits = field(default_factory=Limits, init=False)
@@ -98,13 +102,15 @@ class Retrier:
         finally:
             self._limits = before
 
-    def call[T](self, call: Callable[[], T], *, service: str = "", region: str = "", longest: float = 0.0) -> T:
+    def call[T](
+        self, call: Callable[[], T], *, service: str = "", region: str = "", operation: str = "", longest: float = 0.0
+    ) -> T:
         """Return what `call` returns. A throttled call, or one that AWS did not answer, is tried again.
 
         `longest` is how many seconds one try can take: the client's time-outs. The pauses grow, with jitter. Raises
         OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try.
         """
-        limits, reason = self._limits, ""
+        limits, reason, pacer = self._limits, "", self.pacers.get(service)
         if limits.hurried and (service, region) in self._silent:
             raise TryLaterError(f"{service} in {region} did not answer a request before")
         tries = 1 if limits.hurried and (service, region) in self._busy else limits.tries
@@ -113,16 +119,24 @@ class Retrier:
                 pause = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY) * (0.5 + self.random())
                 self.wait(pause, f"to try again: {reason}", then=longest)
             self._check_time(longest)
+            if pacer is not None and (pause := pacer.pause(operation)) > 0:
+                self.wait(pause, f"until {service} takes the next request", then=longest)
             self.calls[service] += 1
             try:
-                return call()
+                answer = call()
             except (ClientError, *UNREACHED) as error:
                 if not self._is_temporary(service, error):
                     raise
+                if pacer is not None and _is_throttled(error):
+                    pacer.throttled(operation)
                 reason = str(error)
                 if limits.hurried and isinstance(error, _TIMED_OUT):
                     self._silent.add((service, region))
                     raise TryLaterError(reason) from error
+            else:
+                if pacer is not None:
+                    pacer.succeeded()
+                return answer
         if limits.hurried:
             self._busy.add((service, region))
         raise TryLaterError(f"tried {tries} times: {reason}")
@@ -148,8 +162,12 @@ class Retrier:
         """Whether the same call may succeed later."""
         if not isinstance(error, ClientError):
             return True
-        code = error.response["Error"]["Code"]
-        if code in _THROTTLED:
+        if _is_throttled(error):
             self.throttled[service] += 1
+            return True
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code in _THROTTLED or code in _BUSY or status >= _SERVER_ERROR
+        return error.response["Error"]["Code"] in _BUSY or status >= _SERVER_ERROR
+
+
+def _is_throttled(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _THROTTLED

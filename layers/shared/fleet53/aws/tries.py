@@ -47,6 +47,7 @@ class Tries:
                     ask,
                     service=self.meta.service_model.service_name,
                     region=self.meta.region_name,
+                    operation=operation_name,
                     longest=config.connect_timeout + config.read_timeout,
                 )
 

@@ -19,7 +19,7 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck, DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fleet53.aws.route53 import Route53
     from fleet53.domain.ids import CheckId, PoolName
@@ -43,13 +43,14 @@ class Refusal:
 class Applied:
     """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair.
 
-    `unanswered` are the batches that Route 53 did not answer in time.
+    `unanswered` are the batches that Route 53 did not answer in time. `left` are the checks that are created later.
     """
 
     made: list[Change] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unanswered: list[Refusal] = field(default_factory=list)
+    left: list[CreateCheck] = field(default_factory=list)
 
     @property
     def unchanged(self) -> frozenset[PoolName | None]:
@@ -88,27 +89,43 @@ def change_at_once(plan: Plan, route53: Route53, log: Log, applied: Applied, *, 
             _change(deletions, route53, log, Applied(made=applied.made))
 
 
-def change_after_checks(plan: Plan, route53: Route53, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
-    """Create checks, then change the records that waited for them."""
-    created = _create_checks(plan.create_checks, route53, log, applied)
+def change_after_checks(
+    plan: Plan,
+    route53: Route53,
+    log: Log,
+    applied: Applied,
+    *,
+    one_pool_a_batch: bool,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> None:
+    """Create checks, then change the records that waited for them. Checks are created as long as `goes_on` says so."""
+    created = _create_checks(plan.create_checks, route53, log, applied, goes_on)
     resolved = _resolve(plan.records_after_checks, created)
     for batch in batches(resolved, one_pool_a_batch=one_pool_a_batch):
         _change(batch, route53, log, applied)
 
 
-def delete_checks(plan: Plan, route53: Route53, log: Log, applied: Applied) -> None:
-    """Delete the checks that the plan needs no more."""
-    for change in plan.delete_checks:
+def delete_checks(
+    plan: Plan, route53: Route53, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
+) -> tuple[DeleteCheck, ...]:
+    """Delete the checks that the plan needs no more, as long as `goes_on` says so, and return those that are left."""
+    for number, change in enumerate(plan.delete_checks):
+        if not goes_on():
+            return plan.delete_checks[number:]
         route53.delete_check(change.check_id)
         _record(change, log, applied)
+    return ()
 
 
 def _create_checks(
-    changes: Iterable[CreateCheck], route53: Route53, log: Log, applied: Applied
+    changes: Sequence[CreateCheck], route53: Route53, log: Log, applied: Applied, goes_on: Callable[[], bool]
 ) -> dict[CheckKey, CheckId]:
     """Create checks and return their ids. A refused check does not stop the others; a used-up quota stops them all."""
     created: dict[CheckKey, CheckId] = {}
-    for change in changes:
+    for number, change in enumerate(changes):
+        if not goes_on():
+            applied.left += changes[number:]
+            break
         try:
             check_id = _create_check(change, route53)
         except CheckRefusedError as error:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.health import LEAST_COVERED
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
+from fleet53.aws.statuses import MOST_A_LOOK
 from fleet53.convergence.instances import add_instances
 from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.domain.source import Source
+from fleet53.planning.looks import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,11 +21,8 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import CheckId
     from fleet53.planning.situation import Situation
 
-
-MOST_ASKED: Final = 10
-"""How many checks are read from Route 53 itself in one pass: GetHealthCheckStatus is not meant for more."""
-_TURN: Final = 30
-"""Seconds until other checks are asked for: the pause between the first passes for a waiting member."""
+_TURN: Final = STEP
+"""Seconds until other checks are asked for: the pause between two passes for a waiting member."""
 
 
 def add_checks(situation: Situation, aws: Aws) -> Situation:
@@ -41,11 +40,15 @@ def add_checks(situation: Situation, aws: Aws) -> Situation:
     return add_instances(replace(situation, checks=checks), holders, aws)
 
 
-def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, now: datetime) -> Situation:
+def add_health(
+    situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, withdraws: bool, now: datetime
+) -> Situation:
     """Return the situation with what Route 53 sees of `check_ids`. A check without data is missing.
 
-    The health is read from CloudWatch, and of at most MOST_ASKED checks without data from Route 53 itself. Where
-    CloudWatch cannot be read, Route 53 is asked for MOST_ASKED of the checks, for others in each pass.
+    The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
+    checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
+    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked only for
+    checks without a datapoint, because the withdrawal waits for the answers.
     """
     wanted = frozenset(check_ids)
     if not wanted:
@@ -56,14 +59,14 @@ def add_health(situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, 
             seen = aws.health.seen(wanted, now=now)
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    unseen = sorted(wanted - seen.keys())
+    asked = sorted(wanted - seen.keys() if withdraws else (each for each in wanted if not seen.get(each)))
     if Source.HEALTH in situation.unread:
-        unseen = _turn(unseen, now)
-    elif len(unseen) > MOST_ASKED:
-        unseen = []
+        asked = _turn(asked, now)
+    if not aws.statuses.take(len(asked), now=now):
+        asked = []
     try:
         with aws.retrier.within(DISPENSABLE):
-            for check_id in unseen:
+            for check_id in asked:
                 if (percent := aws.route53.percent_healthy(check_id)) is not None:
                     seen[check_id] = percent > HEALTHY_ABOVE
     except AWS_ERRORS as error:
@@ -92,7 +95,7 @@ def add_late(
 
 def _turn(check_ids: list[CheckId], now: datetime) -> list[CheckId]:
     """Return the checks whose turn it is now, so that checks that never become healthy do not keep others waiting."""
-    if len(check_ids) <= MOST_ASKED:
+    if len(check_ids) <= MOST_A_LOOK:
         return check_ids
-    first = int(now.timestamp()) // _TURN * MOST_ASKED % len(check_ids)
-    return [*check_ids, *check_ids][first : first + MOST_ASKED]
+    first = int(now.timestamp()) // _TURN * MOST_A_LOOK % len(check_ids)
+    return [*check_ids, *check_ids][first : first + MOST_A_LOOK]

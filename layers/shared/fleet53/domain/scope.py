@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet53.domain.ids import PoolName
+    from fleet53.domain.ids import InstanceId, PoolName
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +17,15 @@ class Scope:
 
     With `checks` the account's health checks are read in any case; else they are read only where the records alone
     show something to do. A `sweep` also reads whole hosted zones, and so finds records of ours that no pool has. A
-    `repair` also makes Auto Scaling groups replace members that are unhealthy for too long.
+    `repair` also makes Auto Scaling groups replace members that are unhealthy for too long. `about` are the instances
+    that the pass was asked for, None where it is about all members: Note [Each its own] in planning/own.py.
     """
 
     pools: frozenset[PoolName] | None = None
     checks: bool = False
     sweep: bool = False
     repair: bool = False
+    about: frozenset[InstanceId] | None = None
 
     def covers(self, pool: PoolName) -> bool:
         """Whether the pass is about `pool`."""
@@ -35,9 +37,11 @@ class Scope:
         several = tuple(scopes)
         everything = any(scope.pools is None for scope in several)
         pools = frozenset(pool for scope in several for pool in scope.pools or ())
+        whole = any(scope.about is None for scope in several)
         return cls(
             None if everything else pools,
             checks=any(scope.checks for scope in several),
             sweep=any(scope.sweep for scope in several),
             repair=any(scope.repair for scope in several),
+            about=None if whole else frozenset(each for scope in several for each in scope.about or ()),
         )

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 PROPAGATION: Final = timedelta(seconds=60)
 """The part of a drain that is not TTL: the time until all DNS servers of Route 53 answer alike (GetChange, INSYNC)."""
-_LOOK: Final = timedelta(seconds=30)
+LOOK: Final = timedelta(seconds=30)
+"""The longest time until an instance that waits for its health is looked at again."""
 _LONG: Final = timedelta(minutes=10)
 LONGEST_LOOK: Final = timedelta(minutes=15)
 """The longest time until an instance is looked at again: the longest delay of a message (SendMessage, DelaySeconds)."""
@@ -118,7 +119,7 @@ def decide(
     if action.transition is Transition.LAUNCHING:
         return _launch(action, member, admit_timeout - waited, admit_timeout, unhealthy_result)
     if member.in_dns:
-        delay = _SOON if waited < _LOOK else _LOOK if waited < _LONG else _LONG
+        delay = _SOON if waited < LOOK else LOOK if waited < _LONG else _LONG
         return Hold(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
     left = member.drain - (now - max(action.at, action.gone_at or action.at))
     if left <= timedelta():
@@ -133,7 +134,7 @@ def _launch(
     if member.ready:
         return Complete(action, Result.CONTINUE, "it is ready to be admitted")
     if left > timedelta():
-        return Hold(action, min(left, _LOOK), "Route 53 does not see it healthy yet")
+        return Hold(action, min(left, LOOK), "Route 53 does not see it healthy yet")
     timeout = f"AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
     if member.unhealthy:
         return Complete(action, unhealthy_result, f"it was not healthy within {timeout}")

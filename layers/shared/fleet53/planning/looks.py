@@ -16,25 +16,36 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fleet53.domain.identity import Owner
 
-STEPS: Final = (20, 20, 60, 60, 60, 300, 300, 900)
-"""Seconds between the looks at a waiting member, by how often it was looked at. The last value repeats."""
-SLOWEST: Final = len(STEPS) - 1
+STEP: Final = 20
+"""Seconds between the looks at a member that waits no longer than AdmitTimeout."""
+STEPS: Final = (60, 60, 60, 300, 300, 900)
+"""Seconds between the looks after AdmitTimeout, one after the other. The last value repeats."""
+SLOWEST: Final = 1000
+"""A number of looks after which they are as rare as they become, whatever AdmitTimeout is."""
 _ABSENT_STEP: Final = 60
 HELD_STEP: Final = 180
 """The most seconds between two looks at a member that the guard holds."""
 OFTEN: Final = 60
 """How many looks at held members are a minute apart. Evidence that no event tells of withdraws them in such a look."""
+SOON: Final = timedelta(seconds=2)
+"""The time until a run creates the checks that another run has left because signals waited."""
 _LEAST: Final = timedelta(seconds=10)
-"""The least time until a first look, because a new health check has no data before."""
+"""The least time until such a look. A new health check has no data before, and a message may come a little early."""
 
 
-def next_look(owner: Owner, attempt: int, *, now: datetime) -> datetime:
+def next_look(
+    owner: Owner, attempt: int, *, admit_timeout: timedelta, now: datetime, has_check: bool = True
+) -> datetime:
     """Return when to look again at a member that was looked at `attempt` times before.
 
-    Each stack counts from a moment of its own, so that several stacks do not share Route 53's five requests a second.
+    A server may become fit at any time until AdmitTimeout, and its admission should not depend on how long that took.
+    So looks at a member with a health check become rarer only then, and without one from the third look on. Each stack
+    counts from a moment of its own, so that several stacks do not share Route 53's five requests a second.
     """
-    step = STEPS[min(attempt, SLOWEST)]
-    return _next_multiple(owner, step, now + _LEAST if step == STEPS[0] else now)
+    often = int(admit_timeout.total_seconds()) // STEP if has_check else 2
+    if attempt < often:
+        return _next_multiple(owner, STEP, now + _LEAST)
+    return _next_multiple(owner, STEPS[min(attempt - often, len(STEPS) - 1)], now)
 
 
 def next_look_at_absent(owner: Owner, attempt: int, *, waits: bool, now: datetime) -> datetime:

@@ -11,7 +11,18 @@ from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
-from fleet53.planning.hooks import Complete, Hold, Leave, MemberStatus, decide, drain_of, follow_record, keep_alive
+from fleet53.planning.hooks import (
+    LOOK,
+    Complete,
+    Hold,
+    Leave,
+    MemberStatus,
+    decide,
+    drain_of,
+    follow_record,
+    keep_alive,
+)
+from fleet53.planning.looks import next_look
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import PoolSignal
 
@@ -202,7 +213,8 @@ def _hold_message(hold: Hold, message: MessageId, run: Run, outcome: Outcome) ->
 def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: Run) -> None:
     """Queue one delayed signal for all actions in the same pools, due when the first of them is.
 
-    An action for which such a signal is queued already needs no second one: Note [Looks merge].
+    An action for which such a signal is queued already needs no second one. The look at a launch is due with the look
+    at the member, which waits for the same health: Note [Looks merge].
     """
     looks, now = run.aws.queue.looks, run.now()
     by_pools: dict[frozenset[PoolName] | None, list[Hold]] = {}
@@ -211,9 +223,11 @@ def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: R
             by_pools.setdefault(in_pools, []).append(hold)
     for pools, waits in by_pools.items():
         message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
-        delay = min(hold.delay for hold in waits)
-        run.aws.queue.send(message, delay=math.ceil(delay.total_seconds()))
-        looks.note((key for hold in waits for key in _noted(hold.action)), now + delay, now=now)
+        due = now + min(hold.delay for hold in waits)
+        if any(hold.action.transition is Transition.LAUNCHING and hold.delay == LOOK for hold in waits):
+            due = min(due, next_look(run.settings.owner, 0, admit_timeout=run.settings.admit_timeout, now=now))
+        run.aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+        looks.note((key for hold in waits for key in _noted(hold.action)), due, now=now)
 
 
 def _key(action: Action) -> Hashable:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet53.planning.changes import DeleteRecord, PutRecord
+from fleet53.planning.changes import DeleteRecord, PutRecord, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import timedelta
 
     from fleet53.domain.finding import Finding
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.pool import Pool
-    from fleet53.planning.changes import Change, Plan, PoolStatus, Waiting
+    from fleet53.planning.changes import Change, CreateCheck, Plan, PoolStatus
     from fleet53.planning.guard import Absent
     from fleet53.planning.hooks import Complete
     from fleet53.planning.situation import Situation
@@ -34,6 +35,7 @@ class Outcome:
     `instances` and `actions` were read during the run. `unread` are the pools for which something could not be read
     that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return, with the
     reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in run.py).
+    `left` are the members whose health check the run has left to a run that comes in seconds.
     `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
@@ -59,6 +61,7 @@ class Outcome:
     retry: dict[MessageId, str] = field(default_factory=dict)
     patient: set[MessageId] = field(default_factory=set)
     again: dict[MessageId, timedelta] = field(default_factory=dict)
+    left: set[InstanceId] = field(default_factory=set)
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Add a plan. It replaces what an earlier plan noted for the same pools."""
@@ -94,6 +97,16 @@ class Outcome:
             self.absent.setdefault(absent.pool, []).append(absent)
         for finding in (*plan.findings, *findings):
             self.findings.setdefault(finding.pool, []).append(finding)
+
+    def leave(self, creations: Iterable[CreateCheck], situation: Situation) -> None:
+        """Let the members wait whose health checks are created later."""
+        for change in creations:
+            pool, instance_id = change.key.pool, change.key.instance_id
+            self.left.add(instance_id)
+            waits = self.waiting.setdefault(pool, [])
+            if all(each.instance_id != instance_id for each in waits):
+                launched = situation.instances[instance_id].launched
+                waits.append(Waiting(pool, instance_id, "its check is created when no signals wait", launched))
 
     @property
     def looked_at(self) -> frozenset[PoolName | None]:

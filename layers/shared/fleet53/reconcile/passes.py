@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
@@ -35,7 +36,9 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.domain.source import Source
 from fleet53.planning.changes import DeleteRecord, PutRecord
+from fleet53.planning.own import own_checks
 from fleet53.planning.plan import make_plan
+from fleet53.reconcile.watch import Watch
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or a change was overtaken."""
 _FEW_CHECKS: Final = 25
-"""How many checks are deleted before the queue is looked at: five seconds, at five requests a second."""
+"""How many checks are deleted at once even while signals wait, if a pass has no more than these."""
 _LATER: Final = 60
 """Seconds after which the deletions that were left are made."""
 
@@ -72,6 +75,11 @@ class Run:
     log: Log
     now: Callable[[], datetime]
     received: Mapping[MessageId, int] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+
+    def goes_on(self) -> bool:
+        """Whether the run goes on to create or delete checks: Note [Signals first]."""
+        return self.watch.goes_on(self)
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
@@ -84,6 +92,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     timeout = run.settings.admit_timeout
     before_it = replace(gathered.situation, freed=outcome.freed)
     situation, plan = decide(before_it, guard, run.aws, admit_timeout=timeout, now=run.now())
+    plan = own_checks(plan, scope.about, situation.instances, now=run.now())
     outcome.note(situation, plan, gathered.findings)
     outcome.denied |= gathered.denied
     guard = guard.holding(plan.remembered)
@@ -94,7 +103,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     before = len(outcome.made)
     again: set[PoolName | None] = set()
     applied = Applied(made=outcome.made)
-    for change in (change_at_once, change_after_checks):
+    for change in (change_at_once, partial(change_after_checks, goes_on=run.goes_on)):
         change(plan, run.aws.route53, run.log, applied, one_pool_a_batch=last)
         if applied.refused and not last:
             refused = {pool for refusal in applied.refused for pool in refusal.pools}
@@ -102,7 +111,8 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
             again |= refused
             plan = plan.without(refused)
             pools = frozenset(pool for pool in refused if pool is not None)
-            run_pass(Scope(pools, checks=True, sweep=None in refused), guard, run, outcome, attempt + 1)
+            more = Scope(pools, checks=True, sweep=None in refused, about=scope.about)
+            run_pass(more, guard, run, outcome, attempt + 1)
     mine = [
         change
         for change in outcome.made[before:]
@@ -114,15 +124,16 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
         plan = plan.without(overtaken.pools)
         admitted = (change for change in mine if isinstance(change, PutRecord) and change.admits)
         ids = [change.instance_id for change in admitted if change.instance_id is not None]
-        run_pass(overtaken, guard.telling(ids), run, outcome, attempt + 1)
+        run_pass(replace(overtaken, about=scope.about), guard.telling(ids), run, outcome, attempt + 1)
     unneeded = plan.without(applied.unchanged)
     if _names_are_known(unneeded, situation, run):
         _delete_checks(unneeded, scope, run, outcome, applied)
     elif not _deferred(unneeded.delete_checks, scope, run):
         pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
-        run_pass(Scope(pools, sweep=True), guard, run, outcome, attempt)
+        run_pass(Scope(pools, sweep=True, about=scope.about), guard, run, outcome, attempt)
     if scope.sweep:
         _follow_up_groups(scope, situation, plan, run, outcome)
+    outcome.leave(applied.left, situation)
     for finding in applied.findings:
         outcome.findings.setdefault(finding.pool, []).append(finding)
     _report_refusals(applied, outcome)
@@ -153,45 +164,48 @@ def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
 
 
 def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied: Applied) -> None:
-    """Delete checks, a few at a time. While more signals wait in the queue, leave the rest to a later pass.
+    """Delete checks. While more signals wait in the queue, leave many of them to a later pass.
 
     If AWS denies it, the checks that are left are findings, and the next sweep tries again. Everything else is done.
     """
     left = plan.delete_checks
-    while left and not _deferred(left, scope, run):
-        try:
-            delete_checks(replace(plan, delete_checks=left[:_FEW_CHECKS]), run.aws.route53, run.log, applied)
-        except AWS_ERRORS as error:
-            if not is_denied(error):
-                raise
-            because = f"up to {len(left)} checks are not deleted: {error}"
-            run.log.warning("checks not deleted", extra={"because": because})
-            for pool in {change.pool for change in left}:
-                outcome.denied[pool] = because
-                applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
-            return
-        left = left[_FEW_CHECKS:]
+    if not left or _deferred(left, scope, run):
+        return
+    try:
+        left = delete_checks(plan, run.aws.route53, run.log, applied, goes_on=run.goes_on)
+    except AWS_ERRORS as error:
+        if not is_denied(error):
+            raise
+        because = f"up to {len(left)} checks are not deleted: {error}"
+        run.log.warning("checks not deleted", extra={"because": because})
+        for pool in {change.pool for change in left}:
+            outcome.denied[pool] = because
+            applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
+        return
+    if left:
+        _defer(left, scope, run)
 
 
 def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:
-    """Whether the deletions are left to a later pass, because there are many and more signals wait.
-
-    Five deletions take a second, and a signal that waits may be about an address that has to leave DNS. A check that
-    exists for a minute longer harms nobody.
-    """
+    """Whether the deletions are left to a later pass, because there are many and more signals wait."""
     if len(left) <= _FEW_CHECKS or not _signals_wait(run):
         return False
+    _defer(left, scope, run)
+    return True
+
+
+def _defer(left: Collection[DeleteCheck], scope: Scope, run: Run) -> None:
+    """Leave deletions to a later pass: Note [Signals first]. A check that exists for a minute longer harms nobody."""
     because = f"{len(left)} checks are to be deleted when the queue is empty"
     run.log.info("deletion of checks deferred", extra={"because": because})
     pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
-    message = reconcile_message(pools, because, sweep=scope.sweep, attempt=1)
-    run.aws.queue.send(message, delay=_LATER)
-    return True
+    since = dict.fromkeys((change.instance_id for change in left), run.now())
+    run.aws.queue.send(reconcile_message(pools, because, sweep=scope.sweep, attempt=1, since=since), delay=_LATER)
 
 
 def _signals_wait(run: Run) -> bool:
     try:
-        return run.aws.queue.waiting() > 0
+        return run.aws.queue.load().waiting > 0
     except AWS_ERRORS as error:
         run.log.warning("queue not read", extra={"because": str(error)})
         return False
@@ -215,7 +229,8 @@ def decide(
     awaited = {waiting.check_id for waiting in plan.waiting if waiting.check_id is not None}
     if not awaited:
         return situation, plan
-    situation = add_health(situation, awaited, aws, now=now)
+    withdraws = any(isinstance(change, DeleteRecord) for change in plan.records_at_once)
+    situation = add_health(situation, awaited, aws, withdraws=withdraws, now=now)
     plan = make_plan(situation, guard)
     if plan.full_names:
         situation = add_late(situation, awaited, aws, timeout=admit_timeout, now=now)

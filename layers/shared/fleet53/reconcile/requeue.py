@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from fleet53.planning.looks import next_look
+from fleet53.planning.looks import SOON, next_look
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import InstanceSignal, first_heard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from fleet53.aws.queue import Queue
     from fleet53.domain.identity import Owner
@@ -31,21 +31,30 @@ def requeue_waiting(
     *,
     waiting: Mapping[PoolName, Collection[Waiting]],
     fresh: Collection[InstanceId],
+    left: Collection[InstanceId] = (),
     owner: Owner,
+    admit_timeout: timedelta,
     now: datetime,
     queue: Queue,
 ) -> None:
     """Queue the next look at the waiting members that `signals` are about: Note [One timer a member].
 
-    `fresh` are the instances for which this run created a check or deleted a record.
+    `fresh` are the instances for which this run created a check or deleted a record. `left` are those whose check it
+    has left to a run that comes in seconds: Note [Signals first] in watch.py.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):
         by_id = {wait.instance_id: wait for wait in waits}
-        looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & set(fresh), 0)
-        for attempt in sorted(set(looked.values())):
-            due = next_look(owner, attempt, now=now)
-            members = sorted(member for member in looked if looked[member] == attempt)
+        looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & {*fresh, *left}, 0)
+        steps = {
+            member: (attempt, member in left, member in fresh or by_id[member].check_id is not None)
+            for member, attempt in looked.items()
+        }
+        for step in sorted(set(steps.values())):
+            attempt, soon, has_check = step
+            due = next_look(owner, attempt, admit_timeout=admit_timeout, now=now, has_check=has_check)
+            due = now + SOON if soon else due
+            members = sorted(member for member in steps if steps[member] == step)
             missing = [member for member in members if not queue.looks.covers((pool, member), due, now=now)]
             if not missing:
                 continue

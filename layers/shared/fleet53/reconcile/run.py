@@ -81,7 +81,9 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         [signals[message] for message in scopes if message not in outcome.retry.keys() | outcome.again.keys()],
         waiting=outcome.waiting,
         fresh=set(_changed(outcome.made, again)),
+        left=outcome.left,
         owner=run.settings.owner,
+        admit_timeout=run.settings.admit_timeout,
         now=run.now(),
         queue=run.aws.queue,
     )
@@ -124,20 +126,24 @@ def find_scopes(
     for message, signal in signals.items():
         if isinstance(signal, PoolSignal) and message in again and signal.tagged is not None:
             shown = (known[each].pools for each in signal.instance_ids if each in known)
-            scopes[message] = Scope(frozenset[PoolName]().union(signal.tagged or (), *shown), checks=True)
+            pools = frozenset[PoolName]().union(signal.tagged or (), *shown)
+            scopes[message] = Scope(pools, checks=True, about=signal.about)
         elif isinstance(signal, PoolSignal):
             by_records = signal.claim is Claim.ADDRESSED
-            scopes[message] = Scope(signal.pools, checks=not by_records, sweep=signal.sweep, repair=signal.repair)
+            scopes[message] = Scope(
+                signal.pools, checks=not by_records, sweep=signal.sweep, repair=signal.repair, about=signal.about
+            )
         elif signal.instance_ids - known.keys():
-            scopes[message] = None if message in again else Scope(checks=True)
+            scopes[message] = None if message in again else Scope(checks=True, about=signal.instance_ids)
         else:
             instances = [known[instance_id] for instance_id in signal.instance_ids]
             pools = frozenset(pool for instance in instances for pool in instance.pools)
             leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
             if pools:
-                scopes[message] = Scope(pools, checks=leaving)
+                scopes[message] = Scope(pools, checks=leaving, about=signal.instance_ids)
             else:
-                scopes[message] = Scope(checks=True) if signal.instance_ids & set(terminating) else None
+                ours = Scope(checks=True, about=signal.instance_ids)
+                scopes[message] = ours if signal.instance_ids & set(terminating) else None
     return scopes
 
 
@@ -173,7 +179,8 @@ def _scopes_of_former_members(
             continue
         unread, seen_in = holders.unread(now=run.now()), holders.pools_of(ending)
         if unread is None or unread | seen_in:
-            scopes[message] = Scope(unread if unread is None else unread | seen_in, checks=bool(seen_in))
+            pools = unread if unread is None else unread | seen_in
+            scopes[message] = Scope(pools, checks=bool(seen_in), about=signal.instance_ids)
     return scopes
 
 
@@ -188,7 +195,8 @@ def _sweeps_of_former_names(
     for message, signal in signals.items():
         about_all = isinstance(signal, PoolSignal) and signal.pools is None
         if former and (about_all or signal.instance_ids & former):
-            sweeps[message] = replace(found[message] or Scope(frozenset()), sweep=True)
+            nothing = Scope(frozenset(), about=frozenset())
+            sweeps[message] = replace(found[message] or nothing, sweep=True)
     return sweeps
 
 

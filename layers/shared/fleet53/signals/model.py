@@ -66,6 +66,20 @@ class PoolSignal:
     absent: Mapping[InstanceId, datetime] = field(default_factory=dict)
 
     @property
+    def about(self) -> frozenset[InstanceId] | None:
+        """The instances that the signal names, None where it is about whole pools: Note [Each its own]."""
+        if self.sweep or self.changed:
+            return None
+        named = {
+            *self.instance_ids,
+            *self.since,
+            *self.held,
+            *self.absent,
+            *(each.instance_id for each in self.actions),
+        }
+        return frozenset(named) or None
+
+    @property
     def waiting(self) -> frozenset[InstanceId] | None:
         """The members that a run looks at again if they wait; None for all of the pools' members.
 

@@ -130,7 +130,7 @@ def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names
 def _in_flight(aws: StackAws, log: Log) -> bool:
     """Whether a run of the reconciler may be in progress: Note [The last run]."""
     try:
-        return aws.queue.in_flight() > 0
+        return aws.queue.load().in_flight > 0
     except AWS_ERRORS as error:
         log.warning("queue not read", extra={"because": str(error)})
         return True

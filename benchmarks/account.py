@@ -1,0 +1,287 @@
+"""An account with one or two stacks, whose functions run as Lambda runs them, and whose Route 53 has AWS's limit.
+
+Every call to AWS takes 50 ms. Lambda reads each queue as an event source mapping does: each of the
+MaximumConcurrency environments collects a batch for MaximumBatchingWindowInSeconds, ten messages at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import traceback
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+from unittest.mock import patch
+
+from benchmarks.turns import Turns
+from lab import in_process
+from lab.moto import sqs
+from lab.route53.health import every_check
+from lab.stack.functions import Context, _imported
+from lab.stack.life import Stack
+from lab.world import TEMPLATE, Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from lab.stack.sources import Poller
+
+LATENCY: Final = 0.05
+LIMIT: Final = 5
+"""Requests a second that Route 53 allows an account (Developer Guide, Quotas)."""
+START: Final = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+_FIRST_DATA: Final = 10.0
+_POLL: Final = 0.1
+_METRIC: Final = b"HealthCheckPercentageHealthy"
+_AT_ONCE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to Route 53, with the virtual time of its answer and the code of its error."""
+
+    at: float
+    operation: str
+    code: str | None
+
+
+@dataclass(slots=True)
+class _Environment:
+    """One execution environment of a function: its module, and the batch that is collected for it."""
+
+    handler: Callable[[Any, Any], Any]
+    batch: list[dict[str, Any]] = field(default_factory=list)
+    since: float = 0.0
+    busy: bool = False
+
+
+class Account:
+    """A lab in virtual time. `functions` is how many reconcilers of a stack run at once, MaximumConcurrency by default.
+
+    `invocations`, `seconds` and `metrics` count what the reconcilers cost, `asked` their calls by `service:operation`.
+    `calls` are all requests to Route 53. `fit` is when the server of an instance is fit, `seen_at` when Route 53 sees
+    it healthy, and `in_dns_at` and `out_of_dns_at` when its record was first created or deleted, all in seconds.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, str] | None = None, *, stacks: int = 1, functions: int | None = None
+    ) -> None:
+        self._parameters = dict(parameters or {})
+        self._stacks = stacks
+        self._functions = functions
+        self._exit = contextlib.ExitStack()
+        self.invocations = 0
+        self.seconds = 0.0
+        self.metrics = 0
+        self.asked: Counter[str] = Counter()
+        self.calls: list[Call] = []
+        self.fit: dict[str, float] = {}
+        self.seen_at: dict[str, float] = {}
+        self.in_dns_at: dict[str, float] = {}
+        self.out_of_dns_at: dict[str, float] = {}
+        self._seen: set[tuple[str, bool]] = set()
+        self._created: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        enter = self._exit.enter_context
+        enter(patch.object(in_process._Account, "_answer", self._slow(in_process._Account._answer)))
+        enter(contextlib.redirect_stdout(io.StringIO()))
+        self.lab = lab = enter(Lab(self._parameters, start=START, requests_per_second=LIMIT))
+        stacks = [lab.stack, *(self._second_stack() for _ in range(self._stacks - 1))]
+        self.turns = Turns(lab.clock)
+        enter(self.turns.entered())
+        enter(patch.object(lab.route53, "call", self._recorded(lab.route53.call)))
+        self._sqs = lab.client("sqs")
+        self._environments = [
+            (
+                poller,
+                [self._environment(poller) for _ in range(self._functions or poller.source.maximum_concurrency or 2)],
+            )
+            for stack in stacks
+            for poller in stack.pollers
+        ]
+        self.turns.every(_POLL, self._poll)
+        self.turns.every(1.0, self._go_on)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._exit.close()
+
+    @property
+    def now(self) -> float:
+        """The virtual time in seconds."""
+        return self.turns.now
+
+    @property
+    def idle(self) -> bool:
+        """Whether no function runs, and no message can be received."""
+        return not any(
+            each.busy or each.batch or sqs.can_receive(poller.source.queue_url)
+            for poller, environments in self._environments
+            for each in environments
+        )
+
+    @property
+    def check_ids(self) -> frozenset[str]:
+        """The ids of the account's health checks."""
+        return frozenset(each["Id"] for each in every_check(self.lab.route53))
+
+    def settle(self) -> None:
+        """Let the functions handle what is queued, and forget it."""
+        self.turns.run(lambda: self.idle, longest=600)
+        self.lab.clock.advance(60)
+        self.forget()
+
+    def forget(self) -> None:
+        """Count from now on."""
+        self.calls.clear()
+        self.asked.clear()
+        self.in_dns_at.clear()
+        self.out_of_dns_at.clear()
+        self.invocations, self.seconds, self.metrics = 0, 0.0, 0
+
+    def wait(self, until: Callable[[], bool], *, longest: float) -> None:
+        """Let time pass until something is so, or raise TimeoutError after so many virtual seconds."""
+        self.turns.run(until, longest=longest)
+
+    # -- the stacks
+
+    def _second_stack(self) -> Stack:
+        lab = self.lab
+        stack = Stack(
+            TEMPLATE,
+            "second",
+            {"HostedZoneId": lab.zone_id, "RecordName": "second.example.com", "PoolName": "second"} | self._parameters,
+            faults=lab.faults,
+            urls=lab.answer_urls,
+            clock=lab.clock,
+            go_on=lambda _: None,
+        )
+        stack.complete()
+        lab.functions.run_started()
+        stack.functions.run_started()
+        return stack
+
+    def _environment(self, poller: Poller) -> _Environment:
+        return _Environment(_imported(poller.functions.deployment.functions[poller.source.function]))
+
+    # -- Lambda
+
+    def _poll(self) -> None:
+        for poller, environments in self._environments:
+            for each in environments:
+                if each.busy:
+                    continue
+                if len(each.batch) < poller.source.batch_size and sqs.can_receive(poller.source.queue_url):
+                    received = self._receive(poller)
+                    if received and not each.batch:
+                        each.since = self.now
+                    each.batch += received
+                full = len(each.batch) >= poller.source.batch_size
+                if each.batch and (full or self.now - each.since >= poller.source.window):
+                    self._invoke(poller, each)
+
+    def _receive(self, poller: Poller) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=poller.source.queue_url, MaxNumberOfMessages=_AT_ONCE, MessageSystemAttributeNames=["All"]
+        )
+        return list(answer.get("Messages", []))
+
+    def _invoke(self, poller: Poller, environment: _Environment) -> None:
+        function = poller.functions.deployment.functions[poller.source.function]
+        messages, environment.batch = environment.batch, []
+        environment.busy = True
+        self.invocations += 1
+        began = self.now
+
+        def run() -> None:
+            context = Context(
+                function_name=function.name,
+                memory_limit_in_mb=function.memory,
+                invoked_function_arn=function.arn,
+                aws_request_id=str(uuid.uuid4()),
+                deadline=self.lab.clock.now() + timedelta(seconds=function.timeout),
+            )
+            os.environ.update(function.environment)
+            event = {"Records": [poller._record(message) for message in messages]}
+            try:
+                result = environment.handler(event, context)
+                failed = {each["itemIdentifier"] for each in result["batchItemFailures"]}
+            except Exception:  # noqa: BLE001 - Lambda takes whatever a handler raises
+                traceback.print_exc(file=sys.stderr)
+                failed = {each["MessageId"] for each in messages}
+            finally:
+                environment.busy = False
+                self.seconds += self.now - began
+            running, self.turns._running = self.turns._running, None
+            for message in messages:
+                if message["MessageId"] not in failed:
+                    self._sqs.delete_message(QueueUrl=poller.source.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            self.turns._running = running
+
+        self.turns.start(run)
+
+    def _slow(self, answer: Callable[..., Any]) -> Callable[..., Any]:
+        account = self
+
+        def slow(made: Any, client: Any, request: Any, *, directly: bool) -> Any:
+            turns = getattr(account, "turns", None)
+            if turns is not None and turns.in_function:
+                turns.sleep(LATENCY)
+                service = client.meta.service_model.service_name
+                account.asked[f"{service}:{request.operation}"] += 1
+                account.metrics += request.body.count(_METRIC)
+            return answer(made, client, request, directly=directly)
+
+        return slow
+
+    # -- Route 53
+
+    def _recorded(self, call: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+        def recorded(operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+            code: str | None = "Failed"
+            try:
+                answer = call(operation, parameters)
+                code = None
+            except Exception as error:
+                code = getattr(error, "code", code)
+                raise
+            finally:
+                self.calls.append(Call(self.now, operation, code))
+            if operation == "CreateHealthCheck":
+                self._created.setdefault(answer["HealthCheck"]["Id"], self.now)
+            if operation == "ChangeResourceRecordSets":
+                self._note(parameters["ChangeBatch"]["Changes"])
+            return answer
+
+        return recorded
+
+    def _note(self, changes: Iterable[Mapping[str, Any]]) -> None:
+        for change in changes:
+            holder = str(change["ResourceRecordSet"].get("SetIdentifier", "")).rpartition("/")[2]
+            when = self.in_dns_at if change["Action"] == "CREATE" else self.out_of_dns_at
+            when.setdefault(holder, self.now)
+
+    def _go_on(self) -> None:
+        """Do what AWS does in a second: groups scale, checkers probe, and metrics show."""
+        self.lab.scaling.advance()
+        self._probe()
+        self.lab.health.publish_due()
+
+    def _probe(self) -> None:
+        """Let the checkers of every check see whether its server is fit, some time after its creation."""
+        for check in self.lab.route53._checks._checks.values():
+            if self.now - self._created.get(check.id, 0.0) < _FIRST_DATA:
+                continue
+            holder = check.reference.split("/")[3]
+            fit = self.now >= self.fit.get(holder, 0.0)
+            if (check.id, fit) not in self._seen:
+                self._seen.add((check.id, fit))
+                self.lab.health.see(check.id, 100 if fit else 0)
+                if fit:
+                    self.seen_at[holder] = self.now
