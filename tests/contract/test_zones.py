@@ -185,6 +185,23 @@ def test_a_private_zone_is_delegated_to_nobody(client: Any) -> None:
     assert "DelegationSet" not in client.get_hosted_zone(Id=zone["Id"])
 
 
+@making_zones
+def test_a_public_and_a_private_zone_may_have_the_same_name_and_each_its_own_set_of_a_name(client: Any) -> None:
+    vpc = {"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}
+    public, private = _zone(client, "example.org"), _zone(client, "example.org", VPC=vpc)
+    for zone, value in ((public, "52.95.110.1"), (private, "10.0.0.1")):
+        record = {"Name": "web.example.org", "Type": "A", "SetIdentifier": "i-1", "MultiValueAnswer": True, "TTL": 60}
+        change = {"Action": "CREATE", "ResourceRecordSet": record | {"ResourceRecords": [{"Value": value}]}}
+        client.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch={"Changes": [change]})
+
+    found = [
+        client.list_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"])["ResourceRecordSets"]
+        for zone in (public, private)
+    ]
+    values = [[each["ResourceRecords"] for each in records if each["Type"] == "A"] for records in found]
+    assert values == [[[{"Value": "52.95.110.1"}]], [[{"Value": "10.0.0.1"}]]]
+
+
 @reading_as_dns
 def test_dns_reads_the_sets_of_one_name_and_type(account: Account, fake: Route53) -> None:
     account.create(account.member("web", "i-1"), account.member("web", "i-2"), account.member("*", "i-3"))
