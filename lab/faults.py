@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What becomes of a request.
-
-    HANG is accepted and never answered, UNREACHABLE is never accepted. With KILLED_BEFORE and KILLED_AFTER the function
-    that asks is ended before AWS gets the request, or before it gets AWS's answer.
-    """
+    """What becomes of a request. HANG is accepted and never answered, UNREACHABLE is never accepted."""
 
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -36,8 +32,13 @@ class Fault(StrEnum):
     HANG = "hang"
     UNREACHABLE = "unreachable"
     RESET = "reset"
-    KILLED_BEFORE = "killed-before"
-    KILLED_AFTER = "killed-after"
+
+
+class Kill(StrEnum):
+    """The function that asks is ended before AWS gets the request, or after that and before it gets the answer."""
+
+    BEFORE = "before"
+    AFTER = "after"
 
 
 class Killed(BaseException):
@@ -58,7 +59,7 @@ class Refused:
 
 @dataclass(slots=True)
 class _Order:
-    fault: Fault
+    fault: Fault | Kill
     asked: str
     calls: int | None
     about: str
@@ -88,7 +89,9 @@ class Faults:
     _killed: bool = False
     _kills: bool = False
 
-    def order(self, fault: Fault, asked: str, *, calls: int | None = None, about: str = "", after: int = 0) -> None:
+    def order(
+        self, fault: Fault | Kill, asked: str, *, calls: int | None = None, about: str = "", after: int = 0
+    ) -> None:
         """Let the next `calls` requests meet a fault, or all where it is None, once `after` others have passed.
 
         `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
@@ -149,13 +152,13 @@ class Faults:
         self.asked.append(f"{client.meta.service_model.service_name}:{operation}")
         self._let_others_act()
         order = self._next_order(client, operation, body)
-        self._killed = self._killed or (order is not None and order.fault is Fault.KILLED_BEFORE)
+        self._killed = self._killed or (order is not None and order.fault is Kill.BEFORE)
         if self._killed:
             raise Killed
         if order is None:
             return None
         match order.fault:
-            case Fault.KILLED_AFTER:
+            case Kill():
                 self._kills = True
                 return None
             case Fault.HANG:

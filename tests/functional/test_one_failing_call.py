@@ -34,6 +34,7 @@ OTHERS: Final = {
     "route53:GetHostedZone",
     "route53:ListHealthChecks",
     "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
     "sqs:SendMessage",
 }
 """What else a run asks for in the scene below."""
@@ -64,13 +65,13 @@ def leave_join_and_change(lab: Lab) -> None:
     lab.settle()
 
 
-def test_the_scene_needs_every_call_of_the_tables(lab: Lab) -> None:
+def test_the_tables_have_every_call_of_the_scene(lab: Lab) -> None:
     lab.faults.forget()
     lab.faults.order(Fault.DENIED, "route53:ListHealthChecks", calls=1)
     leave_join_and_change(lab)
     lab.run(80, step=10)
 
-    assert set(lab.faults.asked) >= NEEDED | OTHERS
+    assert set(lab.faults.asked) == NEEDED | OTHERS
 
 
 @pytest.mark.parametrize(("operation", "fault"), [*product(sorted(NEEDED), Fault)])
@@ -85,10 +86,7 @@ def test_after_one_failing_call_that_a_withdrawal_needs_the_address_is_out_withi
     assert in_dns(lab) == set()
 
 
-@pytest.mark.parametrize(
-    ("operation", "fault"),
-    [*product(sorted(OTHERS), (Fault.DENIED, Fault.THROTTLED, Fault.HANG, Fault.RESET))],
-)
+@pytest.mark.parametrize(("operation", "fault"), [*product(sorted(OTHERS), Fault)])
 def test_while_any_other_call_fails_the_address_is_out_within_one_retry(lab: Lab, operation: str, fault: Fault) -> None:
     lab.faults.order(fault, operation)
     leave_join_and_change(lab)

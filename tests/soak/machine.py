@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from lab.faults import Fault
+from lab.faults import Fault, Kill
 from tests.functional.views import OWNER, checks
 from tests.soak.world import API, WEB, World
 
@@ -42,8 +42,8 @@ REQUESTS = st.sampled_from(
         "events:*",
     ]
 )
-FAULTS = st.sampled_from([each for each in Fault if not each.name.startswith("KILLED")])
-KILLS = st.sampled_from([Fault.KILLED_BEFORE, Fault.KILLED_AFTER])
+FAULTS = st.sampled_from(Fault)
+KILLS = st.sampled_from(Kill)
 
 
 type Step = tuple[str, dict[str, Any], int]
@@ -295,8 +295,8 @@ class Machine:
         self.world.disturb()
 
     @_step(fault=KILLS, asked=REQUESTS, after=st.integers(0, 15))
-    def kill(self, fault: Fault, asked: str, after: int) -> None:
-        COVERED[f"function {fault.value}"] += 1
+    def kill(self, fault: Kill, asked: str, after: int) -> None:
+        COVERED[f"function ended {fault.value} a request"] += 1
         self.lab.faults.order(fault, asked, calls=1, after=after)
         self.world.disturb()
 
