@@ -59,8 +59,12 @@ def main() -> int:
 
 
 def watch(stack: str, seconds: int, console: Console) -> int:
-    """Show the status again and again until Ctrl-C or SIGTERM. An error is one line, and the next try follows."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Show the status again and again until Ctrl-C or SIGTERM. An error is one line, and the next try follows.
+
+    A shell's background job starts with SIGINT ignored, and Python leaves it so.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     view = View()
     try:
         if console.is_terminal:

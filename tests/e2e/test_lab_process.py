@@ -246,7 +246,7 @@ def test_a_watch_draws_on_the_terminals_other_screen_and_leaves_the_last_view(la
     watch.send_signal(signal.SIGINT)
     last = b""
     with contextlib.suppress(OSError):  # EIO: the other side is closed
-        while more := os.read(ours, 65_536):
+        while select.select([ours], [], [], TIMEOUT)[0] and (more := os.read(ours, 65_536)):
             last += more
     os.close(ours)
 
