@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fleet53.audit.cost import READ
+
 if TYPE_CHECKING:
     from benchmarks.account import Account
 
-_METRIC: Final = 0.001
-"""One metric of a GetMetricData request (Amazon CloudWatch pricing)."""
+_METRIC: Final = 100 * READ
+"""One metric of a GetMetricData request."""
 _INVOCATION: Final = 0.00002
 _SECOND: Final = 0.5 * 0.00166667
 """A second of a function with 512 MB (AWS Lambda pricing)."""

@@ -17,6 +17,10 @@ MONDAY_NOON = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 """When every test begins: at a full minute, because CloudWatch aggregates datapoints by the minute."""
 
 
+NO_OTHER_NAME = pytest.mark.parametrize("parameters", [{"AllowedRecordNames": ""}], ids=["no other name"])
+"""Marks tests of a stack that allows no other name than its first pool's."""
+
+
 @pytest.fixture
 def parameters() -> Mapping[str, str]:
     """Return the parameters of the lab's stack that differ from their defaults; a module may have its own."""

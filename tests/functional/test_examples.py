@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from lab.world import TEMPLATE, Lab
@@ -22,15 +23,19 @@ STACK: Final = "servers"
 def deploy(lab: Lab, example: str, **parameters: str) -> dict[str, str]:
     """Create a stack by a change set, as `aws cloudformation deploy` does, and return its outputs."""
     client = lab.client("cloudformation")
+    with pytest.raises(ClientError, match="does not exist"):
+        client.describe_stacks(StackName=STACK)
     given = {"CheckersPrefixListId": lab.fleet.security_groups.checkers()} | parameters
-    client.create_change_set(
+    change_set = client.create_change_set(
         StackName=STACK,
         ChangeSetName="deploy",
         ChangeSetType="CREATE",
         TemplateBody=(EXAMPLES / example).read_text(encoding="utf-8"),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
-    )
-    client.execute_change_set(StackName=STACK, ChangeSetName="deploy")
+    )["Id"]
+    client.get_waiter("change_set_create_complete").wait(ChangeSetName=change_set)
+    client.execute_change_set(ChangeSetName=change_set)
+    client.get_waiter("stack_create_complete").wait(StackName=STACK)
     (stack,) = client.describe_stacks(StackName=STACK)["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     lab.fleet.emit_changes()
@@ -105,11 +110,24 @@ def test_a_stack_that_is_deleted_leaves_no_record_and_no_check(lab: Lab, example
 
 
 def test_two_servers_are_answered_for_when_they_are_healthy_and_the_audit_finds_nothing(lab: Lab) -> None:
-    servers = deploy(lab, "two-servers.yaml")["Servers"].split()
+    servers = deploy(lab, "two-servers.yaml", ClientCidr="203.0.113.0/24")["Servers"].split()
     pass_time(lab, 130)
     assert in_dns(lab) == set(servers)
     assert lab.answers() == {lab.fleet.address(each) for each in servers}
-    assert audit(lab)["findings"] == []
+    report = audit(lab)
+    assert (report["verdict"], report["findings"]) == ("ok", [])
+    described = [lab.fleet.describe(each) for each in servers]
+    assert {each["InstanceType"] for each in described} == {"t4g.nano"}
+    assert all(each["ImageId"].startswith("ami-") for each in described)
+
+
+def test_two_servers_are_out_of_dns_at_once_when_their_stack_is_deleted(lab: Lab) -> None:
+    deploy(lab, "two-servers.yaml")
+    pass_time(lab, 130)
+    lab.client("cloudformation").delete_stack(StackName=STACK)
+    lab.fleet.emit_changes()
+    lab.settle()
+    assert in_dns(lab) == set()
 
 
 def test_spot_is_an_option_that_lets_the_group_replace_a_server_before_it_is_interrupted() -> None:

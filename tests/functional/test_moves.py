@@ -9,23 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.conftest import NO_OTHER_NAME
 from tests.functional.queries import asking
 from tests.functional.views import admitted, audit, checks, in_dns, kinds, records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lab.world import Lab
 
 OLD, NEW = "app.example.com", "www.example.com"
 
-pytestmark = pytest.mark.usefixtures("lab_time")
-
-
-@pytest.fixture
-def parameters() -> Mapping[str, str]:
-    """Return the parameters of a stack that allows no other name than its first pool's."""
-    return {"AllowedRecordNames": ""}
+pytestmark = [pytest.mark.usefixtures("lab_time"), NO_OTHER_NAME]
 
 
 @pytest.mark.parametrize("count", [3, 5])

@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 from lab.route53 import checker_ranges
 from lab.route53.error import Route53Error
 from lab.world import TEMPLATE
-from tests.functional.views import audit, calls, findings, launched, log_lines
+from tests.functional.views import audit, calls, findings, kinds, launched, log_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -274,6 +274,29 @@ def test_the_example_fleets_servers_are_reached_for_whomever_else_it_is_open(lab
     launched(lab, 1, security_groups=[group])
 
     assert unreachable(lab) == {}
+
+
+def test_an_instance_without_a_security_group_is_in_the_default_group_which_can_keep_the_checkers_out(
+    lab: Lab,
+) -> None:
+    ec2 = lab.client("ec2")
+    launched = ec2.run_instances(
+        ImageId="ami-12c6146b",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "fleet53:pool", "Value": "web"}]}],
+    )
+    instance_id = launched["Instances"][0]["InstanceId"]
+    (group,) = lab.fleet.describe(instance_id)["SecurityGroups"]
+    assert group["GroupName"] == "default"
+    lab.fleet.emit_changes()
+    lab.settle()
+    assert findings(audit(lab), "unreachable-by-checkers") == []
+
+    (described,) = ec2.describe_security_groups(GroupIds=[group["GroupId"]])["SecurityGroups"]
+    ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=described["IpPermissions"])
+
+    assert kinds(audit(lab))["unreachable-by-checkers"] == 1
 
 
 # -- what it costs, and what cannot be read

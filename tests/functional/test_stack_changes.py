@@ -6,28 +6,19 @@ Every test asks DNS in every second of the update.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from lab.world import Lab
-from tests.functional.conftest import MONDAY_NOON
+from tests.functional.conftest import MONDAY_NOON, NO_OTHER_NAME
 from tests.functional.incidents import fail_lifecycle, wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import OWNER, admitted, audit, checks, findings, in_dns, kinds, records, signal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 OLD, NEW = "app.example.com", "www.example.com"
 
-pytestmark = pytest.mark.usefixtures("lab_time")
-
-
-@pytest.fixture
-def parameters() -> Mapping[str, str]:
-    """Return the parameters of a stack that allows no other name than its first pool's."""
-    return {"AllowedRecordNames": ""}
+pytestmark = [pytest.mark.usefixtures("lab_time"), NO_OTHER_NAME]
 
 
 def refusal(lab: Lab) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lab.faults import Fault, Kill
 from tests.functional.views import OWNER, checks
-from tests.soak.world import API, WEB, World
+from tests.soak.world import API, RIVAL, WEB, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,26 +172,26 @@ class Machine:
     @_step(ttl=st.sampled_from([30, 60, 120]))
     def change_ttl(self, ttl: int) -> None:
         COVERED["TTL changed"] += 1
-        self._put(WEB, ttl=ttl)
+        self.world.put_pool(WEB, ttl=ttl)
 
     @_step(path=st.sampled_from(["/", "/health"]))
     def change_check(self, path: str) -> None:
         COVERED["health check changed"] += 1
-        self._put(WEB, health_check={"url": f"http://:80{path}"})
+        self.world.put_pool(WEB, health_check={"url": f"http://:80{path}"})
 
     @_step(name=st.sampled_from(["api.example.com", "new.example.com"]))
     def rename(self, name: str) -> None:
         COVERED["pool renamed"] += 1
-        self._put(API, record_name=name)
+        self.world.put_pool(API, record_name=name)
 
     @_step(name=st.sampled_from(["app.example.com", "api.example.com", "new.example.com"]))
     def claim(self, name: str) -> None:
         COVERED["place claimed by another pool"] += 1
-        self._put("z", record_name=name)
+        self.world.put_pool(RIVAL, record_name=name)
 
     @_step()
     def stop_claiming(self) -> None:
-        self._delete("z")
+        self.world.delete_pool(RIVAL)
 
     @_step()
     def break_pool(self) -> None:
@@ -201,23 +201,12 @@ class Machine:
     @_step(fallback=st.sampled_from([None, "52.94.0.100"]))
     def change_fallback(self, fallback: str | None) -> None:
         COVERED["fallback changed"] += 1
-        self._put(WEB, fallback=fallback)
+        self.world.put_pool(WEB, fallback=fallback)
 
     @_step()
     def delete_pool(self) -> None:
         COVERED["pool deleted"] += 1
-        self._delete(API)
-
-    def _put(self, pool: str, **changes: Any) -> None:
-        if pool == WEB:
-            self.lab.put_pool(WEB, **changes)
-            return
-        usual = {"health_check": None, "admit_when": "running", "record_name": "api.example.com"}
-        self.lab.pools.put(pool, self.lab.pools.settings(WEB) | usual | changes)
-
-    def _delete(self, pool: str) -> None:
-        if pool in self.lab.pools.names():
-            self.lab.delete_pool(pool)
+        self.world.delete_pool(API)
 
     # -- what a person does in Route 53
 
@@ -325,11 +314,11 @@ class Machine:
 
     @_step(after=st.integers(0, 25), ttl=st.sampled_from([20, 40]))
     def change_ttl_meanwhile(self, after: int, ttl: int) -> None:
-        self.world.meanwhile(lambda: self._put(WEB, ttl=ttl), after)
+        self.world.meanwhile(lambda: self.world.put_pool(WEB, ttl=ttl), after)
 
     @_step(after=st.integers(0, 25), name=st.sampled_from(["api.example.com", "new.example.com"]))
     def rename_meanwhile(self, after: int, name: str) -> None:
-        self.world.meanwhile(lambda: self._put(API, record_name=name), after)
+        self.world.meanwhile(lambda: self.world.put_pool(API, record_name=name), after)
 
     @_step(after=st.integers(0, 25), tags=TAGS)
     def launch_meanwhile(self, after: int, tags: list[str]) -> None:

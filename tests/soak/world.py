@@ -21,8 +21,7 @@ from tests.functional.views import OWNER, checks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-WEB, API = "web", "api"
-ADMIT_TIMEOUT: Final = timedelta(seconds=900)
+WEB, API, RIVAL = "web", "api", "z"
 SOON: Final = timedelta(seconds=180)
 """Within what time a wrong address leaves DNS while every event comes and AWS answers: EC2 may be behind an event for
 two minutes (Note [EC2 is behind])."""
@@ -44,8 +43,9 @@ class Gone:
 class World:
     """One stack with two pools and two groups, until it is left.
 
-    Pool `web` has health checks, pool `api` admits what runs. Group `fleet` has both lifecycle hooks; instances enter
-    and leave standby in group `posed`. `covered` counts what happened.
+    Pool `web` has health checks, pool `api` admits what runs, and pool `z` may claim the place of another. Group
+    `fleet` has both lifecycle hooks; instances enter and leave standby in group `posed`. `covered` counts what
+    happened.
     """
 
     covered: Counter[str] = field(default_factory=Counter)
@@ -68,7 +68,7 @@ class World:
         self._stack.enter_context(patch.object(Hooks, "complete", self._completing(Hooks.complete)))
         self._stack.enter_context(patch("time.sleep", self.lab.clock.advance))
         self._watch_route53()
-        self.lab.put_pool(API, health_check=None, admit_when="running", record_name="api.example.com")
+        self.put_pool(API)
         self.lab.fleet.create_group("fleet", 1, hooks=(launch_hook(heartbeat=300), terminate_hook(heartbeat=300)))
         self.lab.fleet.create_group("posed")
         self.lab.crowds.append(self)
@@ -121,11 +121,20 @@ class World:
 
         self.lab.faults.interrupt(run_too, after=after)
 
+    def put_pool(self, pool: str, **changes: Any) -> None:
+        """Change settings of `web`, or declare another pool: one that admits what runs, at api.example.com."""
+        usual = {} if pool == WEB else {"health_check": None, "admit_when": "running", "record_name": "api.example.com"}
+        self.lab.pools.put(pool, self.lab.pools.settings(WEB) | usual | changes)
+
+    def delete_pool(self, pool: str) -> None:
+        """Delete a pool if it is declared."""
+        if pool in self.lab.pools.names():
+            self.lab.delete_pool(pool)
+
     def put_foreign(self, record: Mapping[str, Any]) -> None:
         """Create or replace a record that is not fleet53's, where Route 53 lets it be."""
-        key = (record["Name"], record["Type"], record.get("SetIdentifier", ""))
         if self.change("UPSERT", record):
-            self._foreign[key] = self._record(key)
+            self._foreign[_key(record)] = self._record(_key(record))
 
     def drop_foreign(self) -> None:
         """Delete the records that are not fleet53's."""
@@ -140,10 +149,8 @@ class World:
         self.deliver_delayed(reverse=False)
         fleet.late.instances = fleet.late.tags = fleet.late.states = 0
         self.drop_foreign()
-        usual = {"health_check": None, "admit_when": "running", "record_name": "api.example.com"}
-        self.lab.pools.put(API, self.lab.pools.settings(WEB) | usual)
-        if "z" in self.lab.pools.names():
-            self.lab.delete_pool("z")
+        self.put_pool(API)
+        self.delete_pool(RIVAL)
         self.lab.run(4000, step=50)
 
     # -- what has to hold
@@ -205,10 +212,8 @@ class World:
         wanted, allowed = set(), set()
         for instance_id, address in self.lab.fleet.running_addresses().items():
             tags = {tag["Key"]: tag["Value"] for tag in self.lab.fleet.describe(instance_id).get("Tags", [])}
-            if pool not in tags.get("fleet53:pool", "").split() or self._lifecycle(instance_id) not in {
-                None,
-                "InService",
-            }:
+            in_service = self._lifecycle(instance_id) in {None, "InService"}
+            if not in_service or pool not in tags.get("fleet53:pool", "").split():
                 continue
             allowed.add((instance_id, address))
             if not checked or self.lab.serving.serves(instance_id):

@@ -31,7 +31,7 @@ _METRIC: Final = 0.30
 """US dollars a month for a custom metric. Those of findings come on top while there are findings."""
 _ALARM: Final = 0.10
 _DASHBOARD: Final = 3.00
-_READ: Final = 0.01 / 1000
+READ: Final = 0.01 / 1000
 """US dollars for a metric that GetMetricData reads."""
 _AUDITS: Final = 4 * 24 * 30
 """Audits a month, at the default schedule. Each reads a metric of every health check."""
@@ -46,7 +46,7 @@ def cost_of(ours: Collection[CheckConfig], *, in_account: int, pools: int) -> Co
     paid = min(len(ours), max(0, in_account - _FREE))
     features = sum(_features(config) for config in ours)
     monitoring = (
-        (METRICS + METRICS_OF_POOL * pools) * _METRIC + ALARMS * _ALARM + _DASHBOARD + len(ours) * _AUDITS * _READ
+        (METRICS + METRICS_OF_POOL * pools) * _METRIC + ALARMS * _ALARM + _DASHBOARD + len(ours) * _AUDITS * READ
     )
     return Cost(len(ours), paid * _BASIC + features * _FEATURE, round(monitoring, 2))
 
