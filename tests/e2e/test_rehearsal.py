@@ -120,8 +120,13 @@ def cli(lab: RunningLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 def stand_ins(cli: Cli) -> dict[str, str]:
     """Return what the lab has in the place of the pages' examples."""
     ec2, route53 = cli.client("ec2", None), cli.client("route53", None)
-    first, second = (
-        each["InstanceId"] for found in ec2.describe_instances()["Reservations"] for each in found["Instances"]
+    members = [each for found in ec2.describe_instances()["Reservations"] for each in found["Instances"]]
+    first, second = (each["InstanceId"] for each in members)
+    # The pages move the first member to another address and another pool, which replaces its health check.
+    check = next(
+        each["Id"]
+        for each in route53.list_health_checks()["HealthChecks"]
+        if each["HealthCheckConfig"]["IPAddress"] == members[1]["PublicIpAddress"]
     )
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"].rpartition("/")[2]
     group = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
@@ -148,7 +153,7 @@ def stand_ins(cli: Cli) -> dict[str, str]:
     return {
         "i-0123456789abcdef0": first,
         "Z0123456789ABC": zone,
-        "5800ca8f-ff39-4f90-ba40-66b02b56bb8b": route53.list_health_checks()["HealthChecks"][0]["Id"],
+        "5800ca8f-ff39-4f90-ba40-66b02b56bb8b": check,
         "sg-0123456789abcdef0": group,
         "eipalloc-0123456789abcdef0": ec2.allocate_address(Domain="vpc")["AllocationId"],
     }
