@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from fleet53.domain.claim import Claim
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
-from fleet53.signals.fields import GROUP_NAME, HOOK_NAME
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal, Signal
 from fleet53.signals.read import read_signal
@@ -493,45 +492,3 @@ def test_the_shortest_message_says_nothing_it_need_not() -> None:
         "detail-type": "Reconcile",
         "detail": {"pools": ["api", "web"], "because": "a test"},
     }
-
-
-NAMES = st.from_regex(r"[a-z0-9-]{1,32}", fullmatch=True).map(PoolName)
-TIMES = st.timedeltas(timedelta(), timedelta(days=60_000)).map(lambda age: datetime(2010, 1, 1, tzinfo=UTC) + age)
-INSTANCE_IDS = st.from_regex(r"i-[0-9a-f]{17}", fullmatch=True).map(InstanceId)
-ACTIONS = st.builds(
-    Action,
-    group=st.from_regex(GROUP_NAME, fullmatch=True),
-    hook=st.from_regex(HOOK_NAME, fullmatch=True),
-    instance_id=INSTANCE_IDS,
-    transition=st.sampled_from(Transition),
-    at=TIMES,
-    heartbeat_at=TIMES,
-    token=st.none() | st.uuids().map(str),
-    warm=st.booleans(),
-    gone_at=st.none() | TIMES,
-)
-
-
-@given(
-    pools=st.none() | st.frozensets(NAMES, min_size=1),
-    because=st.text(min_size=1),
-    sweep=st.booleans(),
-    force=st.booleans(),
-    attempt=st.integers(min_value=0, max_value=1000),
-    since=st.dictionaries(INSTANCE_IDS, TIMES),
-    actions=st.lists(ACTIONS, max_size=3),
-)
-def test_a_message_to_ourselves_reads_back(
-    pools: frozenset[PoolName] | None,
-    because: str,
-    *,
-    sweep: bool,
-    force: bool,
-    attempt: int,
-    since: dict[InstanceId, datetime],
-    actions: list[Action],
-) -> None:
-    said: dict[str, Any] = {"force": force, "attempt": attempt, "since": since}
-    message = reconcile_message(pools, because, sweep=sweep, actions=actions, **said)
-    expected = PoolSignal(pools, because, None, sweep=sweep or pools is None, actions=tuple(actions), **said)
-    assert read_signal(json.dumps(message), TAG) == expected
