@@ -26,7 +26,7 @@ from botocore.retries import quota
 from lab.faults import denial
 from lab.moto import requests
 from lab.moto.answers import Answer, Members
-from lab.moto.permission import request_of
+from lab.moto.permission import requests_of
 from lab.route53.http import Protocol
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class _Account:
         if permissions.function is None:
             return None
         service = client.meta.service_model.service_name
-        because = permissions.refusal(request_of(service, operation, self._asked.parameters))
+        refusals = map(permissions.refusal, requests_of(service, operation, self._asked.parameters))
+        because = next((each for each in refusals if each is not None), None)
         return None if because is None else denial(client, because)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lab.account import empty_account
 from lab.clock import Clock
 from lab.faults import Faults
-from lab.moto import cloud, gaps
+from lab.moto import cloud, cloudwatch, gaps
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
@@ -19,12 +19,14 @@ from lab.route53.health import HealthMetrics
 from lab.route53.resolver import Resolver
 from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
+from lab.scaling.status_checks import StatusChecks
 from lab.stack.alarms import Alarms
 from lab.stack.custom_resource import AnswerUrls
 from lab.stack.deploy import STACK
 from lab.stack.life import Stack
 from lab.stack.pools import FURTHER, Pools
 from lab.stack.sources import drain
+from lab.stack.streams import Streams
 from lab.traffic.reported import Reported
 from lab.traffic.servers import Servers, wanted
 from lab.traffic.serving import Serving
@@ -89,7 +91,10 @@ class Lab:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.clock)
             self.route53 = Route53(
-                now=self.clock.now, new_id=self._new_id, requests_per_second=self._requests_per_second
+                now=self.clock.now,
+                new_id=self._new_id,
+                requests_per_second=self._requests_per_second,
+                find_alarm=cloudwatch.described_alarm,
             )
             self.faults = Faults(self.clock.advance)
             account = empty_account(self.route53, self.faults, http=self._http, seed=self._seed)
@@ -108,6 +113,8 @@ class Lab:
             self.checkers = stack.enter_context(Checkers(self.route53, self.servers.place, self.clock))
             self.serving = Serving(self.fleet, self.clock.now)
             self.health = HealthMetrics(self.route53, self.clock.now)
+            self.status_checks = StatusChecks(self.clock.now)
+            self.streams = Streams(self.clock.now)
             self.reported = Reported(self.route53, self.health, self.fleet.addresses, self.serving)
             self.answer_urls = stack.enter_context(AnswerUrls())
             usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
@@ -286,9 +293,10 @@ class Lab:
             self.checkers.probe_due()
         else:
             self.serving.follow()
+        self.status_checks.turn()
         self.health.publish_due()
         self.alarms.turn()
-        self.route53.see_alarms(cloud.REGION, self.alarms.judged())
+        self.route53.see_metrics(self.streams.turn(self.route53.copied_alarms()))
         for crowd in self.crowds:
             crowd.turn()
 

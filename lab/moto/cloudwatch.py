@@ -17,7 +17,23 @@ from lab.moto.gap import Gap
 
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's CloudWatch is corrected."""
-    return (_look_up_metrics(),)
+    return _look_up_metrics(), _begin_without_data()
+
+
+def _begin_without_data() -> Gap:
+    """Begin a new alarm with INSUFFICIENT_DATA, and keep the state of one that is put again (PutMetricAlarm).
+
+    moto begins each with OK.
+    """
+    put_as_moto = CloudWatchBackend.put_metric_alarm
+
+    def put_metric_alarm(backend: Any, name: str, *settings: Any, **named: Any) -> Any:
+        before = backend.alarms.get(name)
+        alarm = put_as_moto(backend, name, *settings, **named)
+        alarm.state_value = "INSUFFICIENT_DATA" if before is None else before.state_value
+        return alarm
+
+    return Gap(CloudWatchBackend, "put_metric_alarm", put_metric_alarm)
 
 
 def _look_up_metrics() -> Gap:
@@ -44,7 +60,27 @@ def _look_up_metrics() -> Gap:
 
 def alarms() -> dict[str, Any]:
     """Return every metric alarm by its name."""
-    return dict(cloudwatch_backends[ACCOUNT][REGION].alarms)
+    alarms = cloudwatch_backends[ACCOUNT][REGION].alarms
+    return {name: alarm for name, alarm in alarms.items() if alarm.rule is None}
+
+
+def described_alarm(region: str, name: str) -> dict[str, Any] | None:
+    """Return what Route 53 reads of a metric alarm, as DescribeAlarms lists it; None if there is no such alarm."""
+    alarm = cloudwatch_backends[ACCOUNT][region].alarms.get(name)
+    if alarm is None or alarm.rule is not None:
+        return None
+    return {
+        "MetricName": alarm.metric_name,
+        "Namespace": alarm.namespace,
+        "Statistic": alarm.statistic,
+        "Dimensions": [{"Name": each.name, "Value": each.value} for each in alarm.dimensions],
+        "Period": alarm.period and int(alarm.period),
+        "EvaluationPeriods": int(alarm.evaluation_periods),
+        "DatapointsToAlarm": alarm.datapoints_to_alarm and int(alarm.datapoints_to_alarm),
+        "Threshold": alarm.threshold and float(alarm.threshold),
+        "ComparisonOperator": alarm.comparison_operator,
+        "Metrics": alarm.metric_data_queries,
+    }
 
 
 def put_alarm(settings: dict[str, Any]) -> None:

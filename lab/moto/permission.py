@@ -1,7 +1,8 @@
 """How IAM sees a request to a service that moto plays: its action, the resource that it is about, and condition keys.
 
 Source: Service Authorization Reference, the pages of Amazon SQS, AWS Systems Manager, Amazon EventBridge, AWS Lambda,
-Amazon EC2 Auto Scaling, Amazon EC2 and AWS CloudFormation. Operations that take no resource are about `*`.
+Amazon EC2 Auto Scaling, Amazon EC2, Amazon CloudWatch and AWS CloudFormation. Operations that take no resource are
+about `*`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,15 @@ _ITS_GROUP: Final = "the-group-of-the-instance"
 """In place of a group that a request names only by one of its instances."""
 
 
+def requests_of(service: str, operation: str, parameters: Mapping[str, Any]) -> tuple[Request, ...]:
+    """Return a request to a service as IAM sees it: one for each resource, each of which has to be allowed."""
+    if operation != "DeleteAlarms":
+        return (request_of(service, operation, parameters),)
+    return tuple(request_of(service, operation, {"AlarmName": name}) for name in parameters["AlarmNames"])
+
+
 def request_of(service: str, operation: str, parameters: Mapping[str, Any]) -> Request:
-    """Return a request to a service, in boto3's names and shapes, as IAM sees it."""
+    """Return a request to a service about one resource, in boto3's names and shapes, as IAM sees it."""
     called = f"{service}:{operation}"
     return Request(
         _ACTIONS.get(called, called), _resource(service, operation, parameters), _context(called, parameters)
@@ -49,6 +57,10 @@ def _resource(service: str, operation: str, parameters: Mapping[str, Any]) -> st
             return _named(name, "lambda", "function:")
         case {"StackName": name}:
             return _named(name, "cloudformation", "stack/")
+        case {"AlarmName": name}:
+            return _arn("cloudwatch", f"alarm:{name}")
+        case _ if operation == "DescribeAlarms":
+            return _arn("cloudwatch", "alarm:*")
         case {"PrefixListId": list_id}:
             return _arn("ec2", f"prefix-list/{list_id}")
         case _ if operation in _OF_ONE_GROUP:

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lab.route53 import checker_ranges
+from lab.route53.alarms import any_alarm
 from lab.route53.answers import Answer, Answers, tested
 from lab.route53.changes import Changes
 from lab.route53.checks import Checks
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping
 
+    from lab.route53.alarms import FindAlarm
     from lab.route53.batch import RecordSet
 
 __all__ = ["Call", "Route53", "Route53Error"]
@@ -49,7 +51,8 @@ class Route53:
     """One account's Route 53; all methods may be called from any thread.
 
     `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
-    zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five.
+    zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five. `find_alarm`
+    returns the account's alarm in a region with a name, as DescribeAlarms lists it, None if there is none.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Route53:
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         *,
         requests_per_second: int | None = None,
+        find_alarm: FindAlarm = any_alarm,
     ) -> None:
         self.calls: list[Call] = []
         self._now = now
@@ -65,7 +69,7 @@ class Route53:
         self._refusals = Refusals(now, requests_per_second)
         self._lock = threading.RLock()
         self._zones = Zones(lambda: self._resource_id("Z"))
-        self._checks = Checks(now, new_id)
+        self._checks = Checks(now, new_id, find_alarm)
         self._changes = Changes(now, lambda: self._resource_id("C"))
         self._tags = Tags(self._refuse_unknown)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -166,10 +170,15 @@ class Route53:
         with self._lock:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
-    def see_alarms(self, region: str, states: Mapping[str, str]) -> None:
-        """Let CLOUDWATCH_METRIC checks follow the alarms of a region: OK, ALARM or INSUFFICIENT_DATA by name."""
+    def copied_alarms(self) -> dict[str, Mapping[str, Any]]:
+        """Return what each CLOUDWATCH_METRIC check copied of its alarm, by the check's id."""
         with self._lock:
-            self._checks.see_alarms(region, states)
+            return self._checks.copied_alarms()
+
+    def see_metrics(self, states: Mapping[str, str]) -> None:
+        """Let CLOUDWATCH_METRIC checks, by id, see what their metrics say: OK, ALARM or INSUFFICIENT_DATA."""
+        with self._lock:
+            self._checks.see_metrics(states)
 
     def healthy_children(self, check_id: str) -> int | None:
         """Return how many children of a CALCULATED check are healthy; None for a check of another type."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from lab.route53.alarms import any_alarm, copy_alarm
 from lab.route53.check_config import is_of_endpoint, refuse_invalid, with_defaults
 from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.page import page_by_id
@@ -15,6 +16,8 @@ from lab.route53.page import page_by_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+
+    from lab.route53.alarms import FindAlarm
 
 DEFAULT_QUOTA = 200  # active checks of an account (Developer Guide, "Quotas")
 MAX_CREATIONS = 1_000  # CreateHealthCheck requests of an account in CREATION_PERIOD (same page)
@@ -59,17 +62,21 @@ class _Check:
     version: int = 1
     observations: dict[str, Observation] = field(default_factory=dict)
     failures: dict[str, Observation] = field(default_factory=dict)
-    alarm_is_ok: bool | None = None
-    """What the data of the alarm said last, None before there were any; for CLOUDWATCH_METRIC."""
-    lacks_data: bool = True
-    """Whether the alarm has insufficient data now."""
+    copied: dict[str, Any] | None = None
+    """What was copied of the alarm when it was named (CloudWatchAlarmConfiguration); for CLOUDWATCH_METRIC."""
+    metric_is_ok: bool | None = None
+    """What the metric said last, None before there was any data."""
+    lacks_data: bool | None = None
+    """Whether the metric has insufficient data now, None before it was looked at."""
 
     def described(self) -> dict[str, Any]:
+        copied = {} if self.copied is None else {"CloudWatchAlarmConfiguration": copy.deepcopy(self.copied)}
         return {
             "Id": self.id,
             "CallerReference": self.reference,
             "HealthCheckConfig": copy.deepcopy(self.config),
             "HealthCheckVersion": self.version,
+            **copied,
         }
 
     def current_observations(self) -> list[Observation]:
@@ -80,10 +87,13 @@ class _Check:
 class Checks:
     """The health checks of one account; a CallerReference can be used only once."""
 
-    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, now: Callable[[], datetime], new_id: Callable[[], str], find_alarm: FindAlarm = any_alarm
+    ) -> None:
         self.quota = DEFAULT_QUOTA
         self._now = now
         self._new_id = new_id
+        self._find_alarm = find_alarm
         self._checks: dict[str, _Check] = {}
         self._ids_by_reference: dict[str, str] = {}
         self._creations: list[datetime] = []
@@ -115,7 +125,8 @@ class Checks:
                 raise Route53Error(
                     "TooManyHealthChecks", f"The account has reached its limit of {self.quota} health checks"
                 )
-            check = _Check(self._new_id(), reference, _comparable(config), config)
+            copied = copy_alarm(config, self._find_alarm)
+            check = _Check(self._new_id(), reference, _comparable(config), config, copied=copied)
             self._checks[check.id] = check
             self._ids_by_reference[reference] = check.id
         return {
@@ -146,6 +157,8 @@ class Checks:
                 raise invalid_input(f"{name} cannot be reset")
             config.pop(name, None)
         self._refuse_invalid(config)
+        if "AlarmIdentifier" in parameters:
+            check.copied = copy_alarm(config, self._find_alarm)
         check.config = config
         check.version += 1
         return {"HealthCheck": check.described()}
@@ -194,15 +207,18 @@ class Checks:
             return None
         return 100 * sum(seen.succeeded for seen in observations) / len(observations)
 
-    def see_alarms(self, region: str, states: Mapping[str, str]) -> None:
-        """Record what the data of a region's alarms say: OK, ALARM or INSUFFICIENT_DATA by the name of each alarm."""
-        for check in self._checks.values():
-            alarm = check.config.get("AlarmIdentifier")
-            if alarm is not None and alarm["Region"] == region:
-                state = states.get(alarm["Name"], "INSUFFICIENT_DATA")
+    def copied_alarms(self) -> dict[str, Mapping[str, Any]]:
+        """Return what each check copied of its alarm, by the check's id."""
+        return {check.id: check.copied for check in self._checks.values() if check.copied is not None}
+
+    def see_metrics(self, states: Mapping[str, str]) -> None:
+        """Record what the metrics of checks say: OK, ALARM or INSUFFICIENT_DATA by the check's id."""
+        for check_id, state in states.items():
+            check = self._checks.get(check_id)
+            if check is not None:
                 check.lacks_data = state == "INSUFFICIENT_DATA"
                 if not check.lacks_data:
-                    check.alarm_is_ok = state == "OK"
+                    check.metric_is_ok = state == "OK"
 
     def is_healthy(self, check_id: str) -> bool:
         """Tell whether DNS treats a check as healthy; an unknown check is healthy here, and undefined in AWS."""
@@ -226,11 +242,13 @@ class Checks:
                 # HealthCheckConfig, HealthThreshold: 0 is always healthy, more than there are children never.
                 return (self.healthy_children(check.id) or 0) >= int(check.config["HealthThreshold"])
             case "CLOUDWATCH_METRIC":
-                # HealthCheckConfig, InsufficientDataHealthStatus: without a last known status the check is healthy.
+                # HealthCheckConfig, InsufficientDataHealthStatus: without a last known status the check is healthy. The
+                # Developer Guide says of all new checks that they are healthy until there is enough data, so this is
+                # played here for as long as Route 53 has not looked at the metric.
                 assumed = check.config.get("InsufficientDataHealthStatus", "LastKnownStatus")
                 if check.lacks_data and assumed != "LastKnownStatus":
                     return bool(assumed == "Healthy")
-                return check.alarm_is_ok is not False
+                return check.metric_is_ok is not False
             case _:
                 percent = self.percent_healthy(check.id)
                 return percent is None or percent > HEALTHY_ABOVE_PERCENT

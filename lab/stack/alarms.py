@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MINUTE: Final = timedelta(minutes=1)
 _FURTHER: Final = 2
 """How many periods are evaluated beyond the alarm's own: the guide's example evaluates five for an alarm of three."""
-_OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
+OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
     "LessThanThreshold": operator.lt,
@@ -112,7 +112,7 @@ def _statistic(name: str, points: Points, start: datetime, end: datetime) -> flo
 def read_rule(alarm: Any) -> Rule:
     """Return the rule of one of moto's alarms; a NotImplementedError names what the lab does not evaluate."""
     terms, filled, seconds = _read_metrics(alarm)
-    compare = _OPERATORS[alarm.comparison_operator]
+    compare = OPERATORS[alarm.comparison_operator]
     return Rule(
         terms=terms,
         filled=filled,
@@ -160,16 +160,12 @@ class Alarms:
     """How many of moto's data points have been sorted into `_points`."""
 
     def __post_init__(self) -> None:
-        self._next = _full_minute(self.now()) + _MINUTE
+        self._next = full_minute(self.now()) + _MINUTE
 
     def states(self) -> dict[str, str]:
         """Return the state of each alarm by its logical id."""
         self._follow()
         return {self._logical_id(name): str(state) for name, state in self._states.items()}
-
-    def judged(self) -> Mapping[str, str]:
-        """Return the state of each alarm by its name, as its data say: SetAlarmState does not change it."""
-        return self._states
 
     def ringing(self) -> set[str]:
         """Return the logical ids of the alarms that are in ALARM."""
@@ -246,5 +242,6 @@ class Alarms:
         cloud.client("sns").publish(TopicArn=topic, Subject=subject, Message=json.dumps(message))
 
 
-def _full_minute(moment: datetime) -> datetime:
+def full_minute(moment: datetime) -> datetime:
+    """Return the last full minute before a moment."""
     return moment.replace(second=0, microsecond=0)

@@ -184,7 +184,7 @@ def test_a_check_of_a_metric_follows_its_alarm(
 ) -> None:
     check = _of_alarm(account, InsufficientDataHealthStatus="Unhealthy", Inverted=inverted)
 
-    fake.see_alarms("eu-west-1", {"alarm": state, "other": "OK"})
+    fake.see_metrics({check["Id"]: state, "another": "OK"})
 
     assert fake.is_healthy(check["Id"]) is (expected is not inverted)
 
@@ -195,7 +195,12 @@ def test_a_check_of_a_metric_follows_its_alarm(
 def test_without_data_a_check_of_a_metric_is_what_it_says(
     account: Account, fake: Route53, assumed: str | None, *, expected: bool
 ) -> None:
-    assert fake.is_healthy(_of_alarm(account, InsufficientDataHealthStatus=assumed)["Id"]) is expected
+    check = _of_alarm(account, InsufficientDataHealthStatus=assumed)
+    assert fake.is_healthy(check["Id"])  # a new check, until Route 53 has looked at the metric
+
+    fake.see_metrics({check["Id"]: "INSUFFICIENT_DATA"})
+
+    assert fake.is_healthy(check["Id"]) is expected
 
 
 @pytest.mark.parametrize(("assumed", "expected"), [("Healthy", True), ("Unhealthy", False), ("LastKnownStatus", False)])
@@ -204,18 +209,27 @@ def test_a_check_of_a_metric_that_lost_its_data_is_what_it_says(
 ) -> None:
     check = _of_alarm(account, InsufficientDataHealthStatus=assumed)
 
-    fake.see_alarms("eu-west-1", {"alarm": "ALARM"})
-    fake.see_alarms("eu-west-1", {"alarm": "INSUFFICIENT_DATA"})
+    fake.see_metrics({check["Id"]: "ALARM"})
+    fake.see_metrics({check["Id"]: "INSUFFICIENT_DATA"})
 
     assert fake.is_healthy(check["Id"]) is expected
 
 
-def test_an_alarm_of_another_region_is_another_alarm(account: Account, fake: Route53) -> None:
-    check = _of_alarm(account, InsufficientDataHealthStatus="Healthy")
+def test_a_check_shows_what_it_copied_of_its_alarm(account: Account) -> None:
+    check = _of_alarm(account)
 
-    fake.see_alarms("us-east-1", {"alarm": "ALARM"})
+    (listed,) = (each for each in account.client.list_health_checks()["HealthChecks"] if each["Id"] == check["Id"])
 
-    assert fake.is_healthy(check["Id"])
+    assert listed["CloudWatchAlarmConfiguration"] == {
+        "EvaluationPeriods": 1,
+        "Threshold": 10.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Period": 60,
+        "MetricName": "Heat",
+        "Namespace": "rooms",
+        "Statistic": "Maximum",
+        "Dimensions": [],
+    }
 
 
 def test_a_calculated_check_has_no_observations_to_ask_for(account: Account) -> None:

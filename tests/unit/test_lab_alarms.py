@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.moto.cloudwatch import metric_data, publish_metrics
 from lab.stack.alarms import State, judge
@@ -112,6 +113,8 @@ def test_a_health_check_of_a_metric_follows_the_data_of_the_alarm_and_not_its_st
     }
     created = lab.client("route53").create_health_check(CallerReference="heat", HealthCheckConfig=config)
     check = created["HealthCheck"]["Id"]
+    assert lab.route53.is_healthy(check)
+    minute(lab)
     assert not lab.route53.is_healthy(check)
     measure(9, lab.clock.now())
     minute(lab)
@@ -124,7 +127,71 @@ def test_a_health_check_of_a_metric_follows_the_data_of_the_alarm_and_not_its_st
     minute(lab)
     assert not lab.route53.is_healthy(check)
     statuses = [each.value for each in metric_data("us-east-1") if each.name == "HealthCheckStatus"]
-    assert (statuses[0], statuses[-1]) == (0, 1)  # published before the alarm is evaluated
+    assert statuses == [1, 0, 1]  # published before Route 53 looks at the metric
+
+
+def of_alarm(lab: Lab, name: str = "fleet53-Heat", reference: str = "heat") -> str:
+    """Create a health check of an alarm, and return its id."""
+    config = {
+        "Type": "CLOUDWATCH_METRIC",
+        "AlarmIdentifier": {"Region": "eu-west-1", "Name": name},
+        "InsufficientDataHealthStatus": "Unhealthy",
+    }
+    created = lab.client("route53").create_health_check(CallerReference=reference, HealthCheckConfig=config)
+    return str(created["HealthCheck"]["Id"])
+
+
+def test_a_health_check_does_not_follow_a_changed_alarm_until_it_names_it_again(lab: Lab) -> None:
+    put_alarm(lab)
+    check = of_alarm(lab)
+    put_alarm(lab, Threshold=20)
+    measure(15, lab.clock.now())
+    assert minute(lab) == "OK"
+    assert not lab.route53.is_healthy(check)
+    alarm = {"Region": "eu-west-1", "Name": "fleet53-Heat"}
+    lab.client("route53").update_health_check(HealthCheckId=check, AlarmIdentifier=alarm)
+    minute(lab)
+    assert lab.route53.is_healthy(check)
+
+
+def test_a_health_check_takes_missing_data_for_missing_whatever_the_alarm_says(lab: Lab) -> None:
+    put_alarm(lab, TreatMissingData="notBreaching")
+    check = of_alarm(lab)
+    assert minute(lab) == "OK"
+    assert not lab.route53.is_healthy(check)
+
+
+TOTAL = [
+    {"Id": "total", "Expression": "FILL(a, 0)"},
+    {
+        "Id": "a",
+        "ReturnData": False,
+        "MetricStat": {"Metric": {"Namespace": "rooms", "MetricName": "Heat"}, "Period": 60, "Stat": "Sum"},
+    },
+]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(None, id="no alarm of the name"),
+        pytest.param({"EvaluationPeriods": 3, "DatapointsToAlarm": 2}, id="M out of N"),
+        pytest.param({"Period": 10}, id="high resolution"),
+        pytest.param({"Statistic": None, "ExtendedStatistic": "p99"}, id="extended statistic"),
+        pytest.param(
+            dict.fromkeys(("Namespace", "MetricName", "Dimensions", "Statistic", "Period")) | {"Metrics": TOTAL},
+            id="metric math",
+        ),
+    ],
+)
+def test_a_health_check_of_an_alarm_that_route53_does_not_follow_is_refused(
+    lab: Lab, settings: dict[str, Any] | None
+) -> None:
+    if settings is not None:
+        put_alarm(lab, **settings)
+    with pytest.raises(ClientError) as refused:
+        of_alarm(lab)
+    assert refused.value.response["Error"]["Code"] == "InvalidInput"
 
 
 @pytest.mark.parametrize(
