@@ -36,13 +36,16 @@ WHY: Final[Mapping[str, str]] = {
     "CompleteHooksAndMarkUnhealthy": "The instances of any group may have the pool tag. The code completes only "
     "lifecycle hooks whose name starts with `HookPrefix`, and marks only members unhealthy.",
     "CreateChecks": "Route 53 supports no resource-level permissions for this.",
+    "DeleteAlarmsOfMembers": "Only alarms whose names begin with the stack's prefix, `fleet53/<owner>/`.",
     "DeleteChecks": "The ids of health checks are random, and Route 53 has no condition on a health check's tags or "
     "CallerReference. The code deletes only health checks with the stack's CallerReference.",
     "ProbeChecks": "As for `DeleteChecks`. It changes nothing.",
+    "PutAlarmsOfMembers": "As for `DeleteAlarmsOfMembers`.",
     "ReadPools": "Everything below the path is a pool of the stack.",
     "ReadPrefixLists": "A security group's rule may name a list that AWS manages or that another account shares. It "
     "changes nothing.",
     "ReadQuotas": "CloudWatch and Route 53 support no resource-level permissions for these. They change nothing.",
+    "SeeAlarms": "The health checks of a pool may follow alarms of any name. It changes nothing.",
     "SeeCheckers": "Route 53 supports no resource-level permissions for this. It changes nothing.",
     "SeeChecks": "IAM can limit `cloudwatch:GetMetricData` only to datasets, which fleet53 does not use. Route 53 "
     "supports no resource-level permissions for `route53:ListHealthChecks`. They change nothing.",

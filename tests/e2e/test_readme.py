@@ -12,6 +12,7 @@ import pytest
 
 from fleet53.audit.request import read_request
 from fleet53.config.pools import read_pool
+from fleet53.domain.alarm import EC2_STATUS
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.pool import Pool
 from fleet53.planning.membership import AUTO_SCALING, EC2
@@ -95,7 +96,7 @@ def test_every_name_in_camel_case_is_of_the_template_a_metric_or_aws() -> None:
 
 
 def test_every_name_with_hyphens_is_a_kind_of_finding_a_value_or_a_state() -> None:
-    known = {*FindingKind, *Verdict, *allowed_values(), *EC2, *AUTO_SCALING}
+    known = {*FindingKind, *Verdict, *allowed_values(), *EC2, *AUTO_SCALING, EC2_STATUS}
     assert [span for span in named(r"[a-z0-9]+(-[a-z0-9]+)+") if span[1] not in known] == []
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INFORMING: Final = {
     "autoscaling:DescribeLifecycleHooks": "lifecycle actions of group web not read",
     "autoscaling:DescribeScalingActivities": "lifecycle actions of group web not read",
+    "cloudwatch:DescribeAlarms": "alarms not read",
     "cloudwatch:GetMetricData": "health not read",
     "cloudwatch:GetMetricStatistics": "number of created health checks not read",
     "ec2:DescribeManagedPrefixLists": "reachability not checked",

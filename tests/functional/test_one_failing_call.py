@@ -25,6 +25,7 @@ NEEDED: Final = {
 """What a withdrawal needs: what EC2 says, the pools' settings, the records at their names, and the change itself."""
 OTHERS: Final = {
     "autoscaling:DescribeAutoScalingInstances",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ec2:DescribeSpotInstanceRequests",
     "events:PutEvents",

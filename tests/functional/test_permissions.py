@@ -98,6 +98,9 @@ def test_a_check_cannot_be_changed_or_disabled_by_the_reconciler(lab: Lab) -> No
 
 
 ELSEWHERE = "https://sqs.eu-west-1.amazonaws.com/123456789012/another-queue"
+OUR_ALARM = "fleet53/fleet53.eu-west-1.123456789012/web/i-0123456789abcdef0"
+OTHER_STACKS_ALARM = "fleet53/fleet53-2.eu-west-1.123456789012/web/i-0123456789abcdef0"
+ALARM: dict[str, Any] = {"EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanThreshold"}
 EVENT = {"Source": "fleet53", "DetailType": "Member Admitted", "Detail": "{}"}
 
 
@@ -113,6 +116,14 @@ EVENT = {"Source": "fleet53", "DetailType": "Member Admitted", "Detail": "{}"}
         (RECONCILER, "lambda:invoke", {"FunctionName": "another"}),
         (RECONCILER, "events:put_events", {"Entries": [EVENT | {"Source": "shop"}]}),
         (RECONCILER, "events:put_events", {"Entries": [EVENT | {"EventBusName": "shop"}]}),
+        (RECONCILER, "cloudwatch:delete_alarms", {"AlarmNames": [OUR_ALARM, "fleet53-DriftAlarm"]}),
+        (RECONCILER, "cloudwatch:delete_alarms", {"AlarmNames": [OTHER_STACKS_ALARM]}),
+        (RECONCILER, "cloudwatch:put_metric_alarm", ALARM | {"AlarmName": "fleet53-DriftAlarm"}),
+        (RECONCILER, "cloudwatch:put_metric_alarm", ALARM | {"AlarmName": OTHER_STACKS_ALARM}),
+        (RECONCILER, "cloudwatch:set_alarm_state", {"AlarmName": OUR_ALARM, "StateValue": "OK", "StateReason": "-"}),
+        (LIFECYCLE, "cloudwatch:put_metric_alarm", ALARM | {"AlarmName": OUR_ALARM}),
+        (AUDIT, "cloudwatch:delete_alarms", {"AlarmNames": [OUR_ALARM]}),
+        (WIDGET, "cloudwatch:put_metric_alarm", ALARM | {"AlarmName": OUR_ALARM}),
         (AUDIT, "autoscaling:set_instance_health", {"InstanceId": "i-1", "HealthStatus": "Unhealthy"}),
         (WIDGET, "events:put_events", {"Entries": [EVENT]}),
         (LIFECYCLE, "cloudformation:describe_stacks", {"StackName": "another"}),

@@ -76,7 +76,10 @@ WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
         {"health_check": {"url": "tcp://:22", "search_string": "SSH"}},
         "search_string needs an http or https url: a tcp check reads no body",
     ),
-    "private-check": ({"address": "private-ipv4"}, 'health_check must be null where address is "private-ipv4"'),
+    "private-check": (
+        {"address": "private-ipv4"},
+        'health_check must be null or have an alarm where address is "private-ipv4"',
+    ),
     "no-check": ({"health_check": None}, 'admit_when must be "running" where health_check is null'),
     "bad-fallback": (
         {"fallback": "sorry.example.com"},

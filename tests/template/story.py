@@ -27,6 +27,10 @@ def tell(lab: Lab) -> None:
     groups = lab.fleet.security_groups
     office = groups.create_prefix_list("office", ["203.0.113.0/24"])
     lab.fleet.launch(events=False, security_groups=[groups.create("office", [office])])
+    lab.put_pool("changed", hosted_zone_id=lab.zone_id, health_check={"alarm": "ec2-status"})
+    going, _ = launched(lab, 2, pools=("changed",))
+    lab.fleet.terminate(going)
+    lab.settle()
     lab.invoke("WidgetFunction", {"action": "repair"})
     lab.audit({"repair": True})
     lab.settle()

@@ -64,10 +64,18 @@ def test_without_a_url_the_pool_has_no_check(url: str) -> None:
     assert private.pool()["health_check"] is None
 
 
+@pytest.mark.parametrize("alarm", ["ec2-status", "app ${AWS::Region} {instance_id}-down"])
+@pytest.mark.parametrize("url", ["none", "http://:80/"])
+def test_an_alarm_takes_the_place_of_the_url(alarm: str, url: str) -> None:
+    assert stack(HealthCheckUrl=url, HealthCheckAlarm=alarm).pool()["health_check"] == {"alarm": alarm}
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
         {},
+        {"AddressType": "private-ipv4", "HealthCheckAlarm": "ec2-status"},
+        {"HealthCheckAlarm": "app-{instance_id}-down"},
         {
             "HealthCheckUrl": "https://App.example.com:8443/health?a=1&b=%20",
             "HealthCheckSearchString": "it's ok",

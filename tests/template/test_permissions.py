@@ -10,6 +10,7 @@ READS = {
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeScalingActivities",
+    "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ec2:DescribeInstances",
     "ec2:DescribeSpotInstanceRequests",
@@ -62,6 +63,8 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
         "autoscaling:CompleteLifecycleAction",
         "autoscaling:RecordLifecycleActionHeartbeat",
         "autoscaling:SetInstanceHealth",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:PutMetricAlarm",
         "events:PutEvents",
         "route53:ChangeResourceRecordSets",
         "route53:CreateHealthCheck",
@@ -79,6 +82,8 @@ def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message_and_an
     assert iam_actions(stack(), "StackLifecycleFunction") == {
         *OWN_LOGS,
         "cloudformation:DescribeStacks",
+        "cloudwatch:DeleteAlarms",
+        "cloudwatch:DescribeAlarms",
         "ec2:DescribeInstances",
         "lambda:InvokeFunction",
         "route53:ChangeResourceRecordSets",
@@ -92,9 +97,15 @@ def test_the_stacks_lifecycle_may_withdraw_and_make_nothing_but_a_message_and_an
 
 
 def test_the_stacks_lifecycle_may_withdraw_what_the_reconciler_may_put_and_delete() -> None:
-    for sid in ("ChangeAllowedRecords", "DeleteChecks"):
+    for sid in ("ChangeAllowedRecords", "DeleteAlarmsOfMembers", "DeleteChecks"):
         allowed = _statement(stack(), "StackLifecycleFunction", sid)
         assert allowed == _statement(stack(), "ReconcilerFunction", sid)
+
+
+def test_only_alarms_with_the_stacks_own_prefix_can_be_put_and_deleted() -> None:
+    for sid in ("PutAlarmsOfMembers", "DeleteAlarmsOfMembers"):
+        resource = _statement(stack(), "ReconcilerFunction", sid)["Resource"]
+        assert resource == ("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:fleet53/fleet53.eu-west-1.123456789012/*")
 
 
 def test_the_stacks_lifecycle_may_ask_about_its_own_stack_only() -> None:

@@ -1,4 +1,4 @@
-"""A Route 53 account in memory, behind the methods of the adapter that applying a plan uses."""
+"""Route 53 and alarms of an account in memory, behind the methods of the adapters that applying a plan uses."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from fleet53.domain.ids import CheckId
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from fleet53.domain.alarm import AlarmConfig, AlarmRule
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ids import ZoneId
     from fleet53.domain.record import Record
@@ -52,12 +53,22 @@ class Account:
     refuses_checks_of: Collection[str] = ()
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     made: int = 0
+    rules: dict[str, AlarmRule] = field(default_factory=dict)
+    refuses_alarms: bool = False
+
+    @property
+    def route53(self) -> Account:
+        return self
+
+    @property
+    def alarms(self) -> Account:
+        return self
 
     @classmethod
     def of(cls, records: Iterable[tuple[ZoneId, Record]], checks: Iterable[Check]) -> Account:
         return cls({place(zone_id, one): one for zone_id, one in records}, {one.id: one for one in checks})
 
-    def create_check(self, reference: str, config: CheckConfig) -> CheckId:
+    def create_check(self, reference: str, config: CheckConfig | AlarmConfig) -> CheckId:
         self._answer("create check", reference)
         if self.made >= self.creations:
             raise self.silence("Throttling: Rate exceeded")
@@ -101,6 +112,17 @@ class Account:
         gone = self.checks.pop(check_id, None)
         if gone is not None:
             self.burned.add(gone.reference)
+
+    def put(self, name: str, rule: AlarmRule, _description: str) -> None:
+        self._answer("put alarm", name)
+        if self.refuses_alarms:
+            raise CheckRefusedError(f"alarm {name}: LimitExceeded: no more")
+        self.rules[name] = rule
+
+    def delete(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._answer("delete alarm", name)
+            self.rules.pop(name, None)
 
     def _answer(self, *call: Any) -> None:
         if len(self.calls) >= self.answers:

@@ -18,7 +18,7 @@ from tests.unit.account import Account, Logbook, place
 from tests.unit.build import HTTP, ZONE, check, fallback, record
 
 if TYPE_CHECKING:
-    from fleet53.aws.route53 import Route53
+    from fleet53.convergence.apply import Writable
     from fleet53.domain.record import Record
 
 WEB, API = PoolName("web"), PoolName("api")
@@ -26,7 +26,7 @@ OTHER_ZONE = ZoneId("Z9876543210XYZ")
 
 
 def run(plan: Plan, account: Account, *, one_pool_a_batch: bool = False) -> Applied:
-    return apply(plan, cast("Route53", account), Logbook(), one_pool_a_batch=one_pool_a_batch)
+    return apply(plan, cast("Writable", account), Logbook(), one_pool_a_batch=one_pool_a_batch)
 
 
 def create(instance_id: str = "i-0a", address: str = "192.0.2.1", *references: str) -> CreateCheck:
@@ -80,7 +80,7 @@ def test_an_empty_plan_makes_no_call() -> None:
 def test_every_change_is_one_line_of_the_log() -> None:
     gone, log, new = record("i-0b", "192.0.2.2", "c-2"), Logbook(), create()
     plan = Plan((new,), (delete(gone), put(bare(), new_check=new.key)), (delete_check("c-2"),))
-    apply(plan, cast("Route53", Account.of([(ZONE, gone)], [check("c-2")])), log)
+    apply(plan, cast("Writable", Account.of([(ZONE, gone)], [check("c-2")])), log)
     common = {"pool": "web", "because": "a test"}
     named = common | {"record_name": "app.example.com"}
     assert log.lines == [
@@ -311,7 +311,7 @@ def test_withdrawals_that_are_refused_themselves_are_not_sent_twice() -> None:
 
 def test_a_refusal_is_a_warning_in_the_log() -> None:
     log = Logbook()
-    apply(Plan(change_records=(put(BAD),)), cast("Route53", Account(refuses={"203.0.113.7"})), log)
+    apply(Plan(change_records=(put(BAD),)), cast("Writable", Account(refuses={"203.0.113.7"})), log)
     fields: dict[str, Any] = {
         "pools": ["web"],
         "because": "hosted zone Z0123456789ABC: InvalidChangeBatch: ('203.0.113.7',)",
@@ -343,7 +343,7 @@ def test_the_batch_that_puts_adopted_records_back_is_logged_even_if_there_is_no_
     account.answers = 0
     plan = Plan(change_records=(AdoptRecord(WEB, ZONE, theirs, "a test"), put(bare())))
     with pytest.raises(TryLaterError):
-        apply(plan, cast("Route53", account), log)
+        apply(plan, cast("Writable", account), log)
     (line,) = [extra for _, message, extra in log.lines if message == "adopting records"]
     ours = {
         "Name": "app.example.com",

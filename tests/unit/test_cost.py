@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from fleet53.audit.cost import ALARMS, cost_of
+from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.health_check import CheckConfig, CheckSettings
 from tests.template.stack import stack
 
@@ -65,6 +66,13 @@ def test_no_checks_cost_nothing() -> None:
 )
 def test_metrics_alarms_the_dashboard_and_reads_of_health_cost(checks: int, pools: int, dollars: float) -> None:
     assert cost_of([check()] * checks, in_account=checks, pools=pools).monitoring_usd_a_month == dollars
+
+
+def test_each_alarm_of_a_member_costs_a_dime_and_its_check_no_feature() -> None:
+    followed = [AlarmConfig(f"alarm-{n}", "eu-west-1") for n in range(10)]
+    cost = cost_of(followed, in_account=60, pools=1, member_alarms=10)
+    assert checks_of(cost) == (10, 5.0)
+    assert cost.monitoring_usd_a_month == 11.59
 
 
 def test_the_counts_are_those_of_the_template_and_of_what_is_measured() -> None:

@@ -15,18 +15,26 @@ from fleet53.domain.identity import FALLBACK
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.pool import AdmitWhen
 from fleet53.domain.record import MAX_RECORDS_PER_NAME, RecordType
-from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck, DeleteRecord, PutRecord
+from fleet53.planning.changes import (
+    AdoptRecord,
+    CreateCheck,
+    DeleteAlarm,
+    DeleteCheck,
+    DeleteRecord,
+    PutAlarm,
+    PutRecord,
+)
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import Membership
 from fleet53.planning.plan import make_plan
 from tests.unit.account import Logbook
-from tests.unit.build import GUARD, NOW, OWNER, instance, pool, record, situation
+from tests.unit.build import GUARD, HTTP, NOW, OWNER, instance, pool, record, situation
 from tests.unit.worlds import worlds, worlds_with_records_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet53.aws.route53 import Route53
+    from fleet53.convergence.apply import Writable
     from fleet53.planning.changes import Change, Plan
     from tests.unit.account import Account
     from tests.unit.worlds import World
@@ -36,7 +44,7 @@ GUARDS = st.builds(Guard, st.sampled_from([0, 25, 50, 100]), st.booleans())
 
 
 def do(plan: Plan, account: Account) -> Applied:
-    return apply(plan, cast("Route53", account), Logbook(), one_pool_a_batch=True)
+    return apply(plan, cast("Writable", account), Logbook(), one_pool_a_batch=True)
 
 
 def converge(world: World, guard: Guard) -> Plan:
@@ -141,6 +149,8 @@ def is_ours(change: Change, account: Account) -> bool:
             return all(OWNER.read_reference(reference) is not None for reference in change.references)
         case DeleteCheck():
             return OWNER.read_reference(account.checks[change.check_id].reference) is not None
+        case PutAlarm() | DeleteAlarm():
+            return OWNER.read_alarm_name(change.name) is not None
         case PutRecord() | DeleteRecord() | AdoptRecord():
             return OWNER.holder(change.record.identifier) is not None
 
@@ -287,7 +297,7 @@ def test_a_changed_setting_withdraws_nobody(world: World) -> None:
     converge(world, FORCE)
     before = {at for at, one in world.account.records.items() if OWNER.holder(one.identifier) != FALLBACK}
     stricter = tuple(
-        replace(each, ttl=7, check=replace(each.check, path="/other") if each.check else None) for each in world.pools
+        replace(each, ttl=7, check=replace(HTTP, path="/other") if each.check else None) for each in world.pools
     )
     changed = replace(world, pools=stricter)
     do(make_plan(changed.look(healthy=()), FORCE), world.account)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fleet53.config.claims import read_pools
 from fleet53.config.pools import Allowed, PoolFault, normal_name, read_pool, record_type_of
+from fleet53.domain.alarm import AlarmSettings
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
@@ -127,14 +128,28 @@ def test_a_url_is_a_protocol_a_host_header_a_port_and_a_path(
     url: str, protocol: str, host: str | None, port: int, path: str | None
 ) -> None:
     asks = read(declare(health_check={"url": url})).check
-    assert asks is not None
+    assert isinstance(asks, CheckSettings)
     assert (asks.protocol, asks.host, asks.port, asks.path) == (protocol, host, port, path)
+
+
+@pytest.mark.parametrize("address", ["private-ipv4", "public-ipv4", "dualstack"])
+@pytest.mark.parametrize(
+    ("alarm", "meant"),
+    [("ec2-status", None), ("app-{instance_id}-down", "app-{instance_id}-down"), ("{instance_id}", "{instance_id}")],
+)
+def test_a_health_check_may_follow_an_alarm_whatever_the_address(alarm: str, meant: str | None, address: str) -> None:
+    found = read(declare(address=address, health_check={"alarm": alarm}))
+    assert found.check == AlarmSettings(meant)
+
+
+def test_an_alarm_that_is_null_is_none() -> None:
+    assert read(declare(health_check={"url": "http://:80/", "alarm": None})) == read(declare())
 
 
 def test_all_eight_regions_are_the_same_as_none() -> None:
     every = ["us-east-1", "us-west-1", "us-west-2", "eu-west-1", "ap-southeast-1", "ap-southeast-2", "sa-east-1"]
     asks = read(declare(health_check={"regions": [*every, "ap-northeast-1"]})).check
-    assert asks is not None
+    assert isinstance(asks, CheckSettings)
     assert asks.regions is None
 
 
@@ -294,8 +309,43 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
             ),
         ),
         (
+            declare(health_check={"alarm": "app-down"}),
+            (
+                "health_check.alarm='app-down' is refused: "
+                'Input should be "ec2-status", or the name of an alarm with {instance_id} in it'
+            ),
+        ),
+        (
+            declare(health_check={"alarm": "fleet53/{instance_id}"}),
+            (
+                "health_check.alarm='fleet53/{instance_id}' is refused: "
+                "Input should not start with fleet53/: fleet53 deletes alarms of such names"
+            ),
+        ),
+        (
+            declare(health_check={"alarm": "{instance_id}" * 14}),
+            "health_check.alarm is refused: Input should have at most 255 characters with an instance id in it",
+        ),
+        (
+            declare(health_check={"alarm": "a\n{instance_id}"}),
+            (
+                "health_check.alarm='a\\n{instance_id}' is refused: "
+                'Input should be "ec2-status", or the name of an alarm with {instance_id} in it'
+            ),
+        ),
+        (
+            declare(health_check={"alarm": "ec2-status", "url": "http://:80/", "interval": 10}),
+            (
+                "health_check is refused: "
+                "alarm goes with no other key, and interval, url belongs to a check of an endpoint"
+            ),
+        ),
+        (
             declare(address="private-ipv4"),
-            'health_check must be null where address is "private-ipv4": Route 53\'s checkers are outside the VPC',
+            (
+                'health_check must be null or have an alarm where address is "private-ipv4": '
+                "Route 53's checkers are outside the VPC"
+            ),
         ),
         (
             declare(fallback="sorry.example.com"),

@@ -15,7 +15,7 @@ from fleet53.planning.plan import make_plan
 from tests.unit.build import GUARD, LAUNCHED, NOW, check, instance, record, settings, situation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Container, Iterable
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
@@ -172,15 +172,17 @@ class Cloud:
     def autoscaling(self) -> Cloud:
         return self
 
-    def seen(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
+    def seen(self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId], *, now: datetime) -> dict[CheckId, bool]:
+        assert by_alarm == {}
         assert now == NOW
         self.asked += 1
         known = {each: each in self.healthy for each in check_ids}
         return {each: good for each, good in known.items() if good or each in self.unhealthy}
 
     def unhealthy_throughout(
-        self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
+        self, check_ids: Iterable[CheckId], window: timedelta, by_alarm: Container[CheckId], *, now: datetime
     ) -> frozenset[CheckId]:
+        assert by_alarm == {}
         assert now == NOW
         assert window == timedelta(minutes=10) or NOW - LAUNCHED - window < timedelta(seconds=1)
         return frozenset(each for each in check_ids if each in self.long_unhealthy)

@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.identity import Owner
 from fleet53.domain.ids import CheckId, ZoneId
-from fleet53.stack.withdrawal import Withdrawal, check_deletions, describe_left, record_deletions, safe_deletions
+from fleet53.stack.withdrawal import (
+    Withdrawal,
+    alarm_deletions,
+    check_deletions,
+    describe_left,
+    followed_alarms,
+    record_deletions,
+    safe_deletions,
+)
 from tests.unit.build import OWNER, ZONE, check, fallback, record
 
 if TYPE_CHECKING:
@@ -60,6 +70,26 @@ def test_where_a_zone_could_not_be_read_only_checks_go_whose_records_went() -> N
 def test_what_is_left_is_counted_by_name_and_named_by_check() -> None:
     left: list[Deletion] = [deletion_of("i-0a"), deletion_of("i-0b", "192.0.2.2"), *check_deletions_of("i-0c")]
     assert describe_left(left) == f"2 records (2 of app.example.com A in {ZONE}) and 1 health checks (c-i-0c)"
+
+
+OURS = "fleet53/fleet53.eu-west-1.123456789012/web/i-0a"
+
+
+def test_every_alarm_of_the_owner_goes_and_no_other() -> None:
+    others = ("fleet53/green.eu-west-1.123456789012/web/i-0a", "fleet53-DriftAlarm", "app-i-0a-down")
+    (deletion,) = alarm_deletions(OWNER, (OURS, *others))
+    assert (deletion.name, deletion.instance_id, deletion.after) == (OURS, "i-0a", frozenset())
+
+
+def test_an_alarm_that_a_check_left_behind_follows_stays() -> None:
+    made = replace(check("c-1", "i-0a"), config=AlarmConfig(OURS, "eu-west-1"))
+    (deletion,) = check_deletions(OWNER, {made.id: made})
+    assert followed_alarms({made.id: made}, Withdrawal(left=[deletion])) == {OURS}
+    assert followed_alarms({made.id: made}, Withdrawal()) == frozenset()
+
+
+def test_alarms_that_are_left_are_named() -> None:
+    assert describe_left(alarm_deletions(OWNER, [OURS])) == f"1 alarms ({OURS})"
 
 
 def test_a_long_list_is_cut_after_five() -> None:

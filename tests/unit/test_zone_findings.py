@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet53.audit.duplicates import find_duplicate_addresses
 from fleet53.audit.findings import find_public_checks
+from fleet53.domain.alarm import AlarmSettings
 from fleet53.domain.ids import PoolName
 from fleet53.domain.pool import AddressType, AdmitWhen, Zone
 from fleet53.domain.record import Record
@@ -109,3 +110,7 @@ def test_checks_belong_to_public_zones() -> None:
     assert checked(private=True) == ["web"]
     assert checked(private=True, **PRIVATE) == []
     assert checked(private=False) == []
+
+
+def test_checks_of_alarms_belong_to_private_zones_too() -> None:
+    assert checked(private=True, check=AlarmSettings()) == []

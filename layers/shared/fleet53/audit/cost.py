@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.health_check import CheckConfig
 from fleet53.report.model import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from fleet53.domain.health_check import CheckConfig
+    from fleet53.domain.alarm import AlarmConfig
 
 _BASIC: Final = 0.50
 """US dollars a month for a health check."""
@@ -37,8 +38,10 @@ _AUDITS: Final = 4 * 24 * 30
 """Audits a month, at the default schedule. Each reads a metric of every health check."""
 
 
-def cost_of(ours: Collection[CheckConfig], *, in_account: int, pools: int) -> Cost:
-    """Return what a stack with `pools` pools and the checks `ours` costs a month.
+def cost_of(
+    ours: Collection[CheckConfig | AlarmConfig], *, in_account: int, pools: int, member_alarms: int = 0
+) -> Cost:
+    """Return what a stack with `pools` pools, the checks `ours` and the alarms of its members costs a month.
 
     `in_account` is how many checks the account has, ours included. CloudWatch's free tier is not taken into account,
     because it is the account's.
@@ -46,12 +49,17 @@ def cost_of(ours: Collection[CheckConfig], *, in_account: int, pools: int) -> Co
     paid = min(len(ours), max(0, in_account - _FREE))
     features = sum(_features(config) for config in ours)
     monitoring = (
-        (METRICS + METRICS_OF_POOL * pools) * _METRIC + ALARMS * _ALARM + _DASHBOARD + len(ours) * _AUDITS * READ
+        (METRICS + METRICS_OF_POOL * pools) * _METRIC
+        + (ALARMS + member_alarms) * _ALARM
+        + _DASHBOARD
+        + len(ours) * _AUDITS * READ
     )
     return Cost(len(ours), paid * _BASIC + features * _FEATURE, round(monitoring, 2))
 
 
-def _features(config: CheckConfig) -> int:
+def _features(config: CheckConfig | AlarmConfig) -> int:
+    if not isinstance(config, CheckConfig):
+        return 0
     return sum(
         (
             config.settings.protocol == "https",

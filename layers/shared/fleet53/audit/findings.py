@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.lifecycle import Transition
 from fleet53.domain.pool import AddressType
-from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck
+from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteAlarm, DeleteCheck, PutAlarm
 from fleet53.planning.hooks import drain_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, key.pool, key.instance_id, check_id=change.replaces)
         case DeleteCheck():
             return Finding(change.drift, change.because, change.pool, change.instance_id, check_id=change.check_id)
+        case PutAlarm() | DeleteAlarm():
+            return Finding(change.drift, change.because, change.pool, change.instance_id)
         case AdoptRecord():
             kind, record = FindingKind.ADOPTABLE_RECORD, change.record
             return Finding(kind, change.because, change.pool, record_name=record.name, check_id=record.check_id)
@@ -161,10 +164,10 @@ def find_public_checks(situation: Situation) -> Iterator[Finding]:
     """Yield a finding for each pool with a check in a private hosted zone."""
     for pool in situation.pools:
         zone = situation.zones.get(pool.zone_id)
-        if zone is not None and zone.private and pool.check is not None:
+        if zone is not None and zone.private and isinstance(pool.check, CheckSettings):
             because = (
                 f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
                 f"ask public addresses ({pool.address}) from outside; right is a public zone, or "
-                f'"address": "{AddressType.PRIVATE_IPV4}" with "health_check": null'
+                f'"address": "{AddressType.PRIVATE_IPV4}" with an alarm as the health check, or with null'
             )
             yield Finding(FindingKind.PUBLIC_CHECKS_IN_PRIVATE_ZONE, because, pool.name, record_name=pool.record_name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.ingress import Coverage, coverage, is_everybody, sources
 from fleet53.planning.membership import Membership
 
@@ -102,7 +103,7 @@ def find_unreachable(situation: Situation, access: CheckerAccess) -> Iterator[Fi
 def _members(situation: Situation) -> Iterator[_Member]:
     """Yield the members that are or will be checked, with each address that has security groups."""
     for pool in situation.pools:
-        if pool.check is None:
+        if not isinstance(pool.check, CheckSettings):
             continue
         for instance_id in sorted(situation.tagged_for(pool.name)):
             if situation.verdict(instance_id, pool.name).membership not in _LOOKED_AT:

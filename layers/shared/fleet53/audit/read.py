@@ -20,6 +20,7 @@ from fleet53.convergence.checks import read_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.replacement import find_replacements
+from fleet53.domain.alarm import confirmed
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.source import Source
 from fleet53.planning.plan import make_plan
@@ -77,14 +78,16 @@ def read_for_audit(
     """
     informing = InformingReads(aws.retrier, log)
     gathered = gather(scope, settings, aws)
-    checks = owned_checks(gathered.situation)
-    observations = informing.read("health not read", lambda: aws.health.history(checks, now=now), None)
-    situation = replace(gathered.situation, healthy=_healthy(observations or {}))
+    checks, by_alarm = owned_checks(gathered.situation), gathered.situation.by_alarm
+    observations = informing.read("health not read", lambda: aws.health.history(checks, by_alarm, now=now), None)
+    seen = {check_id: observation.healthy for check_id, observation in (observations or {}).items()}
+    healthy = confirmed(seen, by_alarm, gathered.situation.alarms)
+    situation = replace(gathered.situation, healthy=healthy)
     plan = make_plan(situation, guard)
     # A full name's seats depend on the time for which every check was unhealthy, other members only on their own.
     waited_for = checks if plan.full_names else _unhealthy_for_long(situation, plan, settings.admit_timeout, now=now)
     if waited_for:
-        late = partial(read_late, waited_for, aws, timeout=settings.admit_timeout, now=now)
+        late = partial(read_late, situation, waited_for, aws, timeout=settings.admit_timeout, now=now)
         situation = replace(situation, late=informing.read("time without health not read", late, frozenset()))
     if plan.full_names:
         plan = make_plan(situation, guard)
@@ -114,7 +117,7 @@ def _unhealthy_for_long(situation: Situation, plan: Plan, timeout: timedelta, *,
 
 
 def _unread(situation: Situation) -> Iterator[Finding]:
-    """Yield a finding for the health checks and each hosted zone that could not be read.
+    """Yield a finding for the health checks, the alarms and each hosted zone that could not be read.
 
     Members whose state could not be read have theirs in the plan.
     """
@@ -122,12 +125,9 @@ def _unread(situation: Situation) -> Iterator[Finding]:
         if pool.zone_id not in situation.zones:
             because = f"hosted zone not read: {pool.zone_id} may be private, or not hold {pool.record_name}"
             yield Finding(FindingKind.NOT_READ, because, pool.name, record_name=pool.record_name)
-    if Source.CHECKS in situation.unread:
-        yield Finding(FindingKind.NOT_READ, f"health checks not read: {situation.unread[Source.CHECKS]}")
-
-
-def _healthy(observations: Mapping[CheckId, HealthObservation]) -> dict[CheckId, bool]:
-    return {check_id: observation.healthy for check_id, observation in observations.items()}
+    for source in (Source.CHECKS, Source.ALARMS):
+        if source in situation.unread:
+            yield Finding(FindingKind.NOT_READ, f"{source} not read: {situation.unread[source]}")
 
 
 def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> Iterator[Action]:

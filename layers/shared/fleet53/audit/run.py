@@ -62,6 +62,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         _queue_looks_at_held(readings.plan.remembered, settings.owner, aws, now=now)
     configs = [check.config for check in readings.checks.values() if check.config]
     limit = readings.quotas.health_checks
+    made = [name for name in readings.situation.alarms or () if settings.owner.read_alarm_name(name) is not None]
     in_account = len(readings.situation.checks or ()) if limit is None else limit.used
     return Report(
         owner=settings.owner.name,
@@ -69,7 +70,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         pools=tuple(report_pools(readings.situation, readings.plan, readings.observations)),
         findings=findings,
         quotas=readings.quotas,
-        cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared)),
+        cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared), member_alarms=len(made)),
         queued=_queue_repair(request, findings, aws) if repair else 0,
         whole=request.pools is None,
         dry_run=request.dry_run,

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from fleet53 import __version__
 from fleet53.aws.absences import Absences
+from fleet53.aws.alarms import Alarms
 from fleet53.aws.autoscaling import AutoScaling
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
@@ -106,6 +107,7 @@ class Aws:
     security_groups: SecurityGroups
     autoscaling: AutoScaling
     route53: Route53
+    alarms: Alarms
     health: Health
     parameters: PoolParameters
     queue: Queue
@@ -155,6 +157,7 @@ class Clients:
             security_groups=SecurityGroups(self.ec2),
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
             route53=Route53(self.route53, self.zones),
+            alarms=Alarms(self.own_cloudwatch),
             health=Health(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url, self.looks),
@@ -176,6 +179,7 @@ class StackAws:
     cloudformation: CloudFormation
     tagged_by: Callable[[str], Ec2]
     route53: Route53
+    alarms: Alarms
     parameters: PoolParameters
     queue: Queue
     functions: Functions
@@ -190,6 +194,7 @@ class StackClients:
     )
     ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_USUAL))
     route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_USUAL))
+    cloudwatch: CloudWatchClient = field(default_factory=lambda: _session().client("cloudwatch", config=_USUAL))
     ssm: SSMClient = field(default_factory=lambda: _session().client("ssm", config=_USUAL))
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_USUAL))
@@ -204,6 +209,7 @@ class StackClients:
             cloudformation=CloudFormation(self.cloudformation),
             tagged_by=lambda pool_tag_key: Ec2(self.ec2, pool_tag_key),
             route53=Route53(self.route53, {}),
+            alarms=Alarms(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
             functions=Functions(self.functions),

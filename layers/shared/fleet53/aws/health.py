@@ -1,7 +1,10 @@
-"""Health: what Route 53's checkers see, read from CloudWatch.
+"""Health: what Route 53 sees of health checks, read from CloudWatch.
 
 Route 53 puts its metrics into us-east-1 only. To read them takes none of Route 53's five requests a second. The metrics
 lag by a minute or more.
+
+A check of an endpoint has a share of checkers that see it healthy. A check of an alarm has only a status, 1 or 0, which
+counts here as 100 or 0 percent (Route 53 Developer Guide, Monitoring health checks using CloudWatch).
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY, HealthObservation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from datetime import datetime
 
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -27,20 +30,26 @@ _PERIOD: Final = timedelta(minutes=1)
 LEAST_COVERED: Final = 0.8
 """The share of a window for which a check must have datapoints, so that they tell of the whole window."""
 _WINDOW: Final = timedelta(minutes=10)
+_FEWEST_OF_ALARM: Final = 2
+"""How many datapoints a check of an alarm must have until they count. The first may only say that the check is new: it
+counts as healthy until Route 53 has looked at its metric (Route 53 Developer Guide, How Amazon Route 53 determines
+whether a health check is healthy)."""
 
 type _Datapoints = list[tuple[datetime, float]]
 """Times and percentages, the newest first."""
 
 
 class Health:
-    """The calls that return the state of health checks."""
+    """The calls that return the state of health checks. Each is told which of them are `by_alarm`."""
 
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
 
-    def history(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, HealthObservation]:
+    def history(
+        self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
+    ) -> dict[CheckId, HealthObservation]:
         """Return what Route 53 sees of each check, and since when in HISTORY. A check without new data is missing."""
-        series = self._series(check_ids, now - HISTORY, now + _PERIOD)
+        series = self._series(check_ids, by_alarm, now - HISTORY, now + _PERIOD)
         return {
             check_id: _read_history(datapoints)
             for check_id, datapoints in series.items()
@@ -48,7 +57,7 @@ class Health:
         }
 
     def unhealthy_throughout(
-        self, check_ids: Iterable[CheckId], window: timedelta, *, now: datetime
+        self, check_ids: Iterable[CheckId], window: timedelta, by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> frozenset[CheckId]:
         """Return the checks that no datapoint of the whole `window` up to now shows healthy.
 
@@ -57,29 +66,41 @@ class Health:
         fewest = LEAST_COVERED * (window / _PERIOD)
         return frozenset(
             check_id
-            for check_id, datapoints in self._series(check_ids, now - window, now).items()
+            for check_id, datapoints in self._series(check_ids, by_alarm, now - window, now).items()
             if len(datapoints) >= fewest and max(percent for _, percent in datapoints) <= HEALTHY_ABOVE
         )
 
-    def _series(self, check_ids: Iterable[CheckId], start: datetime, end: datetime) -> dict[CheckId, _Datapoints]:
+    def _series(
+        self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId], start: datetime, end: datetime
+    ) -> dict[CheckId, _Datapoints]:
         series: dict[CheckId, _Datapoints] = {}
         for ids in batched(sorted(check_ids), _QUERIES, strict=False):
             names = {f"m{place}": check_id for place, check_id in enumerate(ids)}
             pages = self._client.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=[_query(name, check_id) for name, check_id in names.items()],
+                MetricDataQueries=[
+                    _query(name, check_id, by_alarm=check_id in by_alarm) for name, check_id in names.items()
+                ],
                 StartTime=start.replace(second=0, microsecond=0),  # datapoints begin at full minutes
                 EndTime=end,
                 ScanBy="TimestampDescending",
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    datapoints = zip(result["Timestamps"], result["Values"], strict=True)
-                    series.setdefault(names[result["Id"]], []).extend(datapoints)
-        return series
+                    check_id = names[result["Id"]]
+                    scale = 100 if check_id in by_alarm else 1
+                    values = (value * scale for value in result["Values"])
+                    series.setdefault(check_id, []).extend(zip(result["Timestamps"], values, strict=True))
+        return {
+            check_id: datapoints
+            for check_id, datapoints in series.items()
+            if check_id not in by_alarm or len(datapoints) >= _FEWEST_OF_ALARM
+        }
 
-    def seen(self, check_ids: Iterable[CheckId], *, now: datetime) -> dict[CheckId, bool]:
+    def seen(
+        self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
+    ) -> dict[CheckId, bool]:
         """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""
-        series = self._series(check_ids, now - _WINDOW, now + _PERIOD)
+        series = self._series(check_ids, by_alarm, now - _WINDOW, now + _PERIOD)
         return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series.items() if datapoints}
 
 
@@ -90,16 +111,16 @@ def _read_history(datapoints: _Datapoints) -> HealthObservation:
     return HealthObservation(percent, since=same[-1][0], changed=len(same) < len(datapoints))
 
 
-def _query(name: str, check_id: CheckId) -> MetricDataQueryTypeDef:
+def _query(name: str, check_id: CheckId, *, by_alarm: bool) -> MetricDataQueryTypeDef:
     return {
         "Id": name,
         "MetricStat": {
             "Metric": {
                 "Namespace": "AWS/Route53",
-                "MetricName": "HealthCheckPercentageHealthy",
+                "MetricName": "HealthCheckStatus" if by_alarm else "HealthCheckPercentageHealthy",
                 "Dimensions": [{"Name": "HealthCheckId", "Value": check_id}],
             },
             "Period": int(_PERIOD.total_seconds()),
-            "Stat": "Average",
+            "Stat": "Minimum" if by_alarm else "Average",
         },
     }

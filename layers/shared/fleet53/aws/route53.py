@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fleet53.aws.check_config import read_config, write_config
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import (
     BatchRefusedError,
@@ -20,22 +20,23 @@ from fleet53.domain.errors import (
     ZoneGoneError,
     ZoneUnreadableError,
 )
-from fleet53.domain.health_check import CHECKER_REGIONS, Check, CheckConfig, CheckSettings
+from fleet53.domain.health_check import Check
 from fleet53.domain.ids import CheckId, ZoneId
 from fleet53.domain.pool import Zone
 from fleet53.domain.record import Protection, Record, RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import (
         ChangeTypeDef,
-        HealthCheckConfigTypeDef,
         ResourceRecordSetOutputTypeDef,
         ResourceRecordSetTypeDef,
     )
 
+    from fleet53.domain.alarm import AlarmConfig
+    from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
@@ -158,20 +159,20 @@ class Route53:
             page = self._client.list_health_checks(**request)
             for listed in page["HealthChecks"]:
                 check_id = CheckId(listed["Id"])
-                config = _read_config(listed["HealthCheckConfig"])
+                config = read_config(listed["HealthCheckConfig"])
                 found[check_id] = Check(check_id, listed["CallerReference"], config)
             if not page["IsTruncated"]:
                 return found
             request["Marker"] = page["NextMarker"]
 
-    def create_check(self, reference: str, config: CheckConfig) -> CheckId:
+    def create_check(self, reference: str, config: CheckConfig | AlarmConfig) -> CheckId:
         """Return the id of the check with this CallerReference, created now or by an earlier, equal call.
 
         Raises ReferenceBurnedError, CheckQuotaError or CheckRefusedError.
         """
         try:
             created = self._client.create_health_check(
-                CallerReference=reference, HealthCheckConfig=_write_config(config)
+                CallerReference=reference, HealthCheckConfig=write_config(config)
             )["HealthCheck"]
         except ClientError as error:
             match error.response["Error"]["Code"]:
@@ -182,7 +183,7 @@ class Route53:
             raise CheckRefusedError(_reason(error)) from error
         except BotoCoreError as error:
             raise CheckRefusedError(str(error)) from error
-        if _read_config(created["HealthCheckConfig"]) != config:
+        if read_config(created["HealthCheckConfig"]) != config:
             raise ReferenceBurnedError(f"{reference} is a check that was edited since")
         return CheckId(created["Id"])
 
@@ -284,49 +285,3 @@ def _write_record(record: Record) -> ResourceRecordSetTypeDef:
     if record.check_id is not None:
         written["HealthCheckId"] = record.check_id
     return written
-
-
-_PROTOCOLS: Final[dict[str, Literal["http", "https", "tcp"]]] = {"HTTP": "http", "HTTPS": "https", "TCP": "tcp"}
-"""HealthCheckConfig.Type of the checks of an endpoint, without the suffix that says that they search a string."""
-
-_SETTINGS: Final = {
-    "port": "Port",
-    "host": "FullyQualifiedDomainName",
-    "path": "ResourcePath",
-    "interval": "RequestInterval",
-    "failure_threshold": "FailureThreshold",
-    "search_string": "SearchString",
-    "regions": "Regions",
-}
-"""The fields of CheckSettings, as HealthCheckConfig names them. One that is not set has the same default in both."""
-
-_FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled", "measure_latency": "MeasureLatency"}
-"""The flags that fleet53 only reads."""
-
-
-def _read_config(listed: Mapping[str, Any]) -> CheckConfig | None:
-    """Return the configuration of a check of an endpoint, None for any other. All eight regions are read as None."""
-    protocol = _PROTOCOLS.get(listed["Type"].removesuffix("_STR_MATCH"))
-    settings = {field: listed[key] for field, key in _SETTINGS.items() if key in listed}
-    if protocol is None or "port" not in settings:
-        return None
-    regions = frozenset(settings.pop("regions", ()))
-    address = listed.get("IPAddress")
-    return CheckConfig(
-        CheckSettings(protocol, regions=None if regions in (frozenset(), CHECKER_REGIONS) else regions, **settings),
-        ip_address(address) if address else None,
-        enable_sni=protocol == "https" and listed.get("EnableSNI", False),
-        **{field: listed.get(key, False) for field, key in _FLAGS.items()},
-    )
-
-
-def _write_config(config: CheckConfig) -> HealthCheckConfigTypeDef:
-    """Return what CreateHealthCheck takes. SNI is always written for HTTPS, because its default is not documented."""
-    settings = asdict(config.settings)
-    written = {key: settings[field] for field, key in _SETTINGS.items() if settings[field] is not None}
-    written |= {"Type": config.settings.kind, "IPAddress": str(config.address)}
-    if "Regions" in written:
-        written["Regions"] = sorted(written["Regions"])
-    if config.settings.protocol == "https":
-        written["EnableSNI"] = config.enable_sni
-    return cast("HealthCheckConfigTypeDef", written)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fleet53.domain.addresses import is_unicast
+from fleet53.domain.alarm import EC2_STATUS, INSTANCE_ID, OWN_PREFIX, AlarmSettings
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CHECKER_REGIONS, CheckSettings
 from fleet53.domain.ids import IPAddress, PoolName, ZoneId
@@ -24,6 +25,8 @@ _MIN_REGIONS: Final = 3  # CreateHealthCheck, HealthCheckConfig.Regions
 _MAX_NAME: Final = 255
 _ADDRESS_FORM: Final = "Input should be an IPv4 or IPv6 address"
 _PORTS: Final = range(1, 65536)
+_MAX_ALARM: Final = 255  # PutMetricAlarm, AlarmName
+_LONGEST_ID: Final = "i-0123456789abcdef0"
 _LONGEST_SHOWN: Final = 64
 _NEVER_SHOWN: Final = frozenset({"url", "search_string"})
 """Keys whose wrong value may be a secret: a URL with a password, or a token that a page contains."""
@@ -90,6 +93,24 @@ class _Check(BaseModel):
     failure_threshold: Annotated[int, Field(ge=1, le=10)] = 3
     search_string: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     regions: list[str] | None = None
+    alarm: str | None = None
+
+    @field_validator("alarm")
+    @classmethod
+    def _alarm_of_each_member(cls, name: str | None) -> str | None:
+        if name is not None and name != EC2_STATUS and (INSTANCE_ID not in name or not name.isprintable()):
+            raise ValueError(f'Input should be "{EC2_STATUS}", or the name of an alarm with {INSTANCE_ID} in it')
+        if name is not None and len(name.replace(INSTANCE_ID, _LONGEST_ID)) > _MAX_ALARM:
+            raise ValueError(f"Input should have at most {_MAX_ALARM} characters with an instance id in it")
+        if name is not None and name.startswith(OWN_PREFIX):
+            raise ValueError(f"Input should not start with {OWN_PREFIX}: fleet53 deletes alarms of such names")
+        return name
+
+    @model_validator(mode="after")
+    def _alarm_stands_alone(self) -> _Check:
+        if self.alarm is not None and (others := sorted(self.model_fields_set - {"alarm"})):
+            raise ValueError(f"alarm goes with no other key, and {', '.join(others)} belongs to a check of an endpoint")
+        return self
 
     @field_validator("regions")
     @classmethod
@@ -111,7 +132,9 @@ class _Check(BaseModel):
             raise ValueError("search_string needs an http or https url: a tcp check reads no body")
         return self
 
-    def settings(self) -> CheckSettings:
+    def settings(self) -> CheckSettings | AlarmSettings:
+        if self.alarm is not None:
+            return AlarmSettings(None if self.alarm == EC2_STATUS else self.alarm)
         protocol, host, port, path = _read_url(self.url)
         regions = frozenset(self.regions or CHECKER_REGIONS)
         return CheckSettings(
@@ -120,7 +143,7 @@ class _Check(BaseModel):
             host=host,
             path=path,
             regions=None if regions == CHECKER_REGIONS else regions,
-            **self.model_dump(exclude={"url", "regions"}),
+            **self.model_dump(exclude={"url", "regions", "alarm"}),
         )
 
 
@@ -151,9 +174,10 @@ class _Declaration(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> _Declaration:
-        if self.address == "private-ipv4" and self.health_check is not None:
+        if self.address == "private-ipv4" and self.health_check is not None and self.health_check.alarm is None:
             raise ValueError(
-                'health_check must be null where address is "private-ipv4": Route 53\'s checkers are outside the VPC'
+                'health_check must be null or have an alarm where address is "private-ipv4": '
+                "Route 53's checkers are outside the VPC"
             )
         if self.health_check is None and self.admit_when == "healthy":
             raise ValueError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fleet53.aws.retrier import is_denied
 from fleet53.convergence.batches import batches, created_by, deleted_by, undo_batches
+from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
@@ -16,15 +17,36 @@ from fleet53.domain.errors import (
     TryLaterError,
 )
 from fleet53.domain.finding import Finding, FindingKind
-from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteCheck, DeleteRecord, PutRecord
+from fleet53.planning.changes import (
+    AdoptRecord,
+    CreateCheck,
+    DeleteAlarm,
+    DeleteCheck,
+    DeleteRecord,
+    PutAlarm,
+    PutRecord,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from fleet53.aws.alarms import Alarms
     from fleet53.aws.route53 import Route53
-    from fleet53.domain.ids import CheckId, PoolName
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName
     from fleet53.domain.log import Log
     from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
+
+
+class Writable(Protocol):
+    """Where changes are made: Route 53, and the alarms of the stack's region."""
+
+    @property
+    def route53(self) -> Route53:
+        """Where records and health checks are."""
+
+    @property
+    def alarms(self) -> Alarms:
+        """The alarms that health checks follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,7 @@ class Applied:
 
 
 def apply(
-    plan: Plan, route53: Route53, log: Log, *, one_pool_a_batch: bool = False, applied: Applied | None = None
+    plan: Plan, aws: Writable, log: Log, *, one_pool_a_batch: bool = False, applied: Applied | None = None
 ) -> Applied:
     """Make the changes of `plan`. A batch that is refused or not answered does not stop the other changes.
 
@@ -73,52 +95,83 @@ def apply(
     made until then stay, and to make them again does no harm. Hand in `applied` to know them after an error.
     """
     applied = Applied() if applied is None else applied
-    change_at_once(plan, route53, log, applied, one_pool_a_batch=one_pool_a_batch)
-    change_after_checks(plan, route53, log, applied, one_pool_a_batch=one_pool_a_batch)
-    delete_checks(plan.without(applied.unchanged), route53, log, applied)
+    change_at_once(plan, aws, log, applied, one_pool_a_batch=one_pool_a_batch)
+    change_after_checks(plan, aws, log, applied, one_pool_a_batch=one_pool_a_batch)
+    delete_checks(plan.without(applied.unchanged), aws, log, applied)
+    delete_alarms(plan.without(applied.unchanged), aws, log, applied)
     applied.check_answered()
     return applied
 
 
-def change_at_once(plan: Plan, route53: Route53, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
+def change_at_once(plan: Plan, aws: Writable, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
     """Change the records that need no new check: every withdrawal, and what must be atomic with it."""
     for batch in batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
-        refused = _change(batch, route53, log, applied)
+        refused = _change(batch, aws.route53, log, applied)
         deletions = [change for change in batch if isinstance(change, DeleteRecord)]  # never an adoption alone
         if refused and one_pool_a_batch and 0 < len(deletions) < len(batch):
-            _change(deletions, route53, log, Applied(made=applied.made))
+            _change(deletions, aws.route53, log, Applied(made=applied.made))
 
 
 def change_after_checks(
     plan: Plan,
-    route53: Route53,
+    aws: Writable,
     log: Log,
     applied: Applied,
     *,
     one_pool_a_batch: bool,
     goes_on: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Create checks, then change the records that waited for them. Checks are created as long as `goes_on` says so."""
-    created = _create_checks(plan.create_checks, route53, log, applied, goes_on)
+    """Create checks, each after its alarm, then change the records that waited for them.
+
+    Checks are created as long as `goes_on` says so.
+    """
+    _put_alarms(plan.put_alarms, aws.alarms, log, applied)
+    created = _create_checks(plan.create_checks, aws, log, applied, goes_on)
     resolved = _resolve(plan.records_after_checks, created)
     for batch in batches(resolved, one_pool_a_batch=one_pool_a_batch):
-        _change(batch, route53, log, applied)
+        _change(batch, aws.route53, log, applied)
 
 
 def delete_checks(
-    plan: Plan, route53: Route53, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
+    plan: Plan, aws: Writable, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
 ) -> tuple[DeleteCheck, ...]:
     """Delete the checks that the plan needs no more, as long as `goes_on` says so, and return those that are left."""
     for number, change in enumerate(plan.delete_checks):
         if not goes_on():
             return plan.delete_checks[number:]
-        route53.delete_check(change.check_id)
+        aws.route53.delete_check(change.check_id)
         _record(change, log, applied)
     return ()
 
 
+def delete_alarms(plan: Plan, aws: Writable, log: Log, applied: Applied) -> None:
+    """Delete the alarms whose health checks are all deleted: Note [Alarms] in planning/alarms.py."""
+    deleted = {change.check_id for change in applied.made if isinstance(change, DeleteCheck)}
+    ready = [change for change in plan.delete_alarms if change.after <= deleted]
+    aws.alarms.delete(change.name for change in ready)
+    for change in ready:
+        _record(change, log, applied)
+
+
+def _put_alarms(changes: Iterable[PutAlarm], alarms: Alarms, log: Log, applied: Applied) -> None:
+    """Put the alarms that existing checks follow. One that is refused stops no other."""
+    for change in changes:
+        try:
+            alarms.put(change.name, change.rule, _described(change.pool, change.instance_id))
+        except CheckRefusedError as error:
+            because = f"{change.because}; it could not be put: {error}"
+            applied.findings.append(Finding(FindingKind.CHECK_REFUSED, because, change.pool, change.instance_id))
+            log.warning("alarm not put", extra={"pool": change.pool, "because": because})
+            continue
+        _record(change, log, applied)
+
+
+def _described(pool: PoolName, instance_id: InstanceId) -> str:
+    return f"A Route 53 health check of instance {instance_id} in pool {pool} follows it. fleet53 makes and deletes it."
+
+
 def _create_checks(
-    changes: Sequence[CreateCheck], route53: Route53, log: Log, applied: Applied, goes_on: Callable[[], bool]
+    changes: Sequence[CreateCheck], aws: Writable, log: Log, applied: Applied, goes_on: Callable[[], bool]
 ) -> dict[CheckKey, CheckId]:
     """Create checks and return their ids. A refused check does not stop the others; a used-up quota stops them all."""
     created: dict[CheckKey, CheckId] = {}
@@ -127,7 +180,8 @@ def _create_checks(
             applied.left += changes[number:]
             break
         try:
-            check_id = _create_check(change, route53)
+            _put_alarm_of(change, aws.alarms)
+            check_id = _create_check(change, aws.route53)
         except CheckRefusedError as error:
             _not_created(FindingKind.CHECK_REFUSED, change, error, log, applied)
             continue
@@ -140,6 +194,12 @@ def _create_checks(
         created[change.key] = check_id
         _record(change, log, applied, check_id=check_id)
     return created
+
+
+def _put_alarm_of(change: CreateCheck, alarms: Alarms) -> None:
+    """Put the alarm that a new check is to follow, if it is ours and is not there."""
+    if change.alarm is not None and isinstance(change.config, AlarmConfig):
+        alarms.put(change.config.alarm, change.alarm, _described(change.key.pool, change.key.instance_id))
 
 
 def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
@@ -227,8 +287,16 @@ def describe(change: Change) -> dict[str, Any]:
                 "change": "check deleted",
                 "pool": change.pool,
                 "instance_id": change.instance_id,
-                "address": str(change.address),
+                "address": str(change.address) if change.address is not None else None,
                 "check_id": change.check_id,
+                "because": change.because,
+            }
+        case PutAlarm() | DeleteAlarm():
+            return {
+                "change": "alarm put" if isinstance(change, PutAlarm) else "alarm deleted",
+                "pool": change.pool,
+                "instance_id": change.instance_id,
+                "alarm": change.name,
                 "because": change.because,
             }
         case AdoptRecord():

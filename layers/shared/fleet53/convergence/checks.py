@@ -9,9 +9,11 @@ from fleet53.aws.health import LEAST_COVERED
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.aws.statuses import MOST_A_LOOK
 from fleet53.convergence.instances import add_instances
+from fleet53.domain.alarm import INSTANCE_ID, AlarmSettings, confirmed
 from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.domain.source import Source
 from fleet53.planning.looks import STEP
+from fleet53.planning.pool_checks import owned_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,9 +28,9 @@ _TURN: Final = STEP
 
 
 def add_checks(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the account's checks, and with the instances that our checks are for.
+    """Return the situation with the account's checks and alarms, and with the instances that ours are for.
 
-    Checks that cannot be read are noted. A withdrawal of a record does not depend on them.
+    Checks and alarms that cannot be read are noted. A withdrawal of a record does not depend on them.
     """
     try:
         with aws.retrier.within(DISPENSABLE):
@@ -37,7 +39,32 @@ def add_checks(situation: Situation, aws: Aws) -> Situation:
         return situation.without(Source.CHECKS, error, denied=is_denied(error))
     references = (situation.owner.read_reference(check.reference) for check in checks.values())
     holders = {reference.instance_id for reference in references if reference is not None}
-    return add_instances(replace(situation, checks=checks), holders, aws)
+    return _add_alarms(add_instances(replace(situation, checks=checks), holders, aws), aws)
+
+
+def _add_alarms(situation: Situation, aws: Aws) -> Situation:
+    """Return the situation with the alarms that its health checks follow or are to follow, and all of our own.
+
+    A stack whose health checks follow no alarms asks for them only in a sweep, which finds those that were left.
+    """
+    owner = situation.owner
+    settings = {pool.name: pool.check.name for pool in situation.pools if isinstance(pool.check, AlarmSettings)}
+    followed = {situation.by_alarm.get(check.id) for check, _ in owned_checks(situation)} - {None}
+    if not (settings or followed or situation.swept):
+        return situation
+    kept = (
+        name.replace(INSTANCE_ID, instance_id)
+        for pool, name in settings.items()
+        if name is not None
+        for instance_id in situation.tagged_for(pool)
+    )
+    try:
+        with aws.retrier.within(DISPENSABLE):
+            alarms = aws.alarms.starting_with(owner.alarm_prefix) | aws.alarms.named(kept)
+    except AWS_ERRORS as error:
+        return situation.without(Source.ALARMS, error, denied=is_denied(error))
+    holders = (held[1] for name in alarms if (held := owner.read_alarm_name(name)) is not None)
+    return add_instances(replace(situation, alarms=alarms), holders, aws)
 
 
 def add_health(
@@ -48,18 +75,19 @@ def add_health(
     The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
     checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
     MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked only for
-    checks without a datapoint, because the withdrawal waits for the answers.
+    checks without a datapoint, because the withdrawal waits for the answers. It has no status of checks of alarms.
     """
-    wanted = frozenset(check_ids)
+    wanted, by_alarm = frozenset(check_ids), situation.by_alarm
     if not wanted:
         return situation
     seen: dict[CheckId, bool] = {}
     try:
         with aws.retrier.within(DISPENSABLE):
-            seen = aws.health.seen(wanted, now=now)
+            seen = aws.health.seen(wanted, by_alarm, now=now)
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    asked = sorted(wanted - seen.keys() if withdraws else (each for each in wanted if not seen.get(each)))
+    unseen = wanted - seen.keys() if withdraws else {each for each in wanted if not seen.get(each)}
+    asked = sorted(unseen - by_alarm.keys())
     if Source.HEALTH in situation.unread:
         asked = _turn(asked, now)
     if not aws.statuses.take(len(asked), now=now):
@@ -71,15 +99,17 @@ def add_health(
                     seen[check_id] = percent > HEALTHY_ABOVE
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    return replace(situation, healthy=seen)
+    return replace(situation, healthy=confirmed(seen, by_alarm, situation.alarms))
 
 
-def read_late(check_ids: Iterable[CheckId], aws: Aws, *, timeout: timedelta, now: datetime) -> frozenset[CheckId]:
+def read_late(
+    situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, timeout: timedelta, now: datetime
+) -> frozenset[CheckId]:
     """Return the checks that had data for `timeout`, which is AdmitTimeout, and were never healthy: Note [Turns].
 
     A check that has data for a part of the window only is read as such, so the window is longer than the timeout.
     """
-    return aws.health.unhealthy_throughout(check_ids, timeout / LEAST_COVERED, now=now)
+    return aws.health.unhealthy_throughout(check_ids, timeout / LEAST_COVERED, situation.by_alarm, now=now)
 
 
 def add_late(
@@ -88,7 +118,7 @@ def add_late(
     """Return the situation with those of `check_ids` that are late. Where CloudWatch cannot be read, none is."""
     try:
         with aws.retrier.within(DISPENSABLE):
-            return replace(situation, late=read_late(check_ids, aws, timeout=timeout, now=now))
+            return replace(situation, late=read_late(situation, check_ids, aws, timeout=timeout, now=now))
     except AWS_ERRORS as error:
         return situation.without(Source.HEALTH, error)
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fleet53.planning.membership import Membership
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
@@ -90,9 +91,10 @@ def find_replacements(
         and (holder := situation.owner.instance(record.identifier)) is not None
         and holder in status.in_dns
     }
-    seen = aws.health.seen(checks, now=now)
+    seen = aws.health.seen(checks, situation.by_alarm, now=now)
     unhealthy = {checks[check_id] for check_id, healthy in seen.items() if not healthy}
-    for_long = {checks[check_id] for check_id in aws.health.unhealthy_throughout(checks, window, now=now)}
+    throughout = partial(aws.health.unhealthy_throughout, by_alarm=situation.by_alarm, now=now)
+    for_long = {checks[check_id] for check_id in throughout(checks, window)}
     states = {member: situation.lifecycle_states.get(member, "") for member in status.members}
     in_service = {member for member, state in states.items() if state == "InService"}
     if not for_long & unhealthy & in_service:
@@ -108,7 +110,7 @@ def find_replacements(
             _staying(status, situation),
             {member: [check for check, holder in checks.items() if holder == member] for member in status.in_dns},
             unhealthy,
-            aws,
+            throughout,
             timeout=settings.admit_timeout,
             now=now,
         ),
@@ -145,14 +147,14 @@ def _failed(
     staying: Iterable[Instance],
     checks: Mapping[InstanceId, Collection[CheckId]],
     unhealthy: AbstractSet[InstanceId],
-    aws: Aws,
+    throughout: Callable[[Iterable[CheckId], timedelta], Collection[CheckId]],
     *,
     timeout: timedelta,
     now: datetime,
 ) -> InstanceId | None:
     """Return the newest member that had AdmitTimeout to become healthy, if it was not healthy since its launch.
 
-    `checks` are those of the members in DNS.
+    `checks` are those of the members in DNS; `throughout` returns which were unhealthy for a time.
     """
     had_time = [each for each in staying if now - each.launched > timeout]
     newest = max(had_time, key=lambda each: (each.launched, each.id), default=None)
@@ -163,4 +165,4 @@ def _failed(
     age = now - newest.launched
     if newest.id not in unhealthy or age >= _YOUNG:
         return None
-    return newest.id if aws.health.unhealthy_throughout(checks[newest.id], age, now=now) else None
+    return newest.id if throughout(checks[newest.id], age) else None

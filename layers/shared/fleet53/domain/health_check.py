@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fleet53.domain.alarm import AlarmConfig
     from fleet53.domain.ids import CheckId, IPAddress
 
 HEALTHY_ABOVE = 18.0
@@ -96,17 +97,21 @@ class CheckConfig:
         """Return the check that asks `settings` of `address`. SNI is sent where there is a host to send."""
         return cls(settings, address, enable_sni=settings.protocol == "https" and settings.host is not None)
 
+    def reference_parts(self) -> tuple[object, ...]:
+        """Return the configuration, but for the address, as CallerReferences are made of it."""
+        return (*self.settings.reference_parts(), self.enable_sni)
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """A Route 53 health check. `reference` is its CallerReference.
 
-    `config` is None where the check asks no endpoint: somebody's calculated check, or one of a CloudWatch alarm.
+    `config` is None where the check neither asks an endpoint nor follows an alarm: somebody's calculated check.
     """
 
     id: CheckId
     reference: str
-    config: CheckConfig | None
+    config: CheckConfig | AlarmConfig | None
 
     @property
     def address(self) -> IPAddress | None:

@@ -2,6 +2,7 @@
 
 SetIdentifier: `<owner>/<instance id>`, or `<owner>/fallback`.
 CallerReference: `fleet53/<owner hash 8>/<pool hash 8>/<instance id>/<generation 12>`.
+AlarmName: `fleet53/<owner>/<pool>/<instance id>`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.alarm import OWN_PREFIX
 from fleet53.domain.ids import InstanceId, PoolName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from fleet53.domain.alarm import AlarmConfig
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.record import RecordType
 
@@ -79,7 +82,7 @@ class Owner:
         instance_id: InstanceId,
         launched: datetime,
         record_type: RecordType,
-        config: CheckConfig,
+        config: CheckConfig | AlarmConfig,
     ) -> Iterator[str]:
         """Yield the CallerReferences of one need, in the order in which they are tried. 64 characters each.
 
@@ -87,15 +90,7 @@ class Owner:
         a changed setting gives other references. The later ones are used where a deleted or edited check has used the
         earlier (CreateHealthCheck, CallerReference).
         """
-        need = json.dumps(
-            [
-                record_type,
-                str(config.address),
-                launched.isoformat(),
-                *config.settings.reference_parts(),
-                config.enable_sni,
-            ]
-        )
+        need = json.dumps([record_type, str(config.address), launched.isoformat(), *config.reference_parts()])
         prefix = f"{self._prefix}{self.pool_hash(pool)}/{instance_id}/"
         for attempt in range(ATTEMPTS):
             yield prefix + _hash(f"{need}#{attempt}", 12)
@@ -107,6 +102,28 @@ class Owner:
         match reference.removeprefix(self._prefix).split("/"):
             case [pool_hash, instance_id, generation]:
                 return Reference(pool_hash, InstanceId(instance_id), generation)
+            case _:
+                return None
+
+    @property
+    def region(self) -> str:
+        """The region of the stack, which is that of its alarms."""
+        return self.name.rsplit(".", 2)[1]
+
+    @property
+    def alarm_prefix(self) -> str:
+        """How the names of the stack's own alarms of members begin; no other alarm's name may."""
+        return f"{OWN_PREFIX}{self.name}/"
+
+    def alarm_name(self, pool: PoolName, instance_id: InstanceId) -> str:
+        """Return the name of the alarm of a member. 169 characters at most, of 255 (PutMetricAlarm, AlarmName)."""
+        return f"{self.alarm_prefix}{pool}/{instance_id}"
+
+    def read_alarm_name(self, name: str) -> tuple[PoolName, InstanceId] | None:
+        """Return the pool and the instance that an alarm of ours is for; None if it is not ours."""
+        match name.removeprefix(self.alarm_prefix).split("/"):
+            case [pool, instance_id] if name.startswith(self.alarm_prefix):
+                return PoolName(pool), InstanceId(instance_id)
             case _:
                 return None
 

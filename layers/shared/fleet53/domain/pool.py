@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fleet53.domain.record import RecordType
 
 if TYPE_CHECKING:
+    from fleet53.domain.alarm import AlarmSettings
     from fleet53.domain.health_check import CheckSettings
     from fleet53.domain.ids import IPAddress, PoolName, ZoneId
 
@@ -57,7 +58,7 @@ class Pool:
     record_name: str
     ttl: int = 60
     address: AddressType = AddressType.PUBLIC_IPV4
-    check: CheckSettings | None = None
+    check: CheckSettings | AlarmSettings | None = None
     admit_when: AdmitWhen = AdmitWhen.HEALTHY
     fallback: IPAddress | None = None
 

@@ -11,4 +11,5 @@ class Source(StrEnum):
     AUTO_SCALING = "Auto Scaling"
     SPOT = "Spot requests"
     CHECKS = "health checks"
+    ALARMS = "alarms"
     HEALTH = "health"

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
+    from fleet53.domain.alarm import AlarmConfig, AlarmRule
     from fleet53.domain.finding import Finding, FindingKind
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress, PoolName, ZoneId
@@ -30,15 +31,17 @@ class CreateCheck:
     """Create a health check. `references` are the CallerReferences to try, in this order.
 
     `replaces` is the check that the member's record names until the new one is healthy. `drift` is the finding that an
-    audit reports in place of the change.
+    audit reports in place of the change. `alarm` is the rule of the alarm that is put before, None where it exists or
+    there is none.
     """
 
     key: CheckKey
-    config: CheckConfig
+    config: CheckConfig | AlarmConfig
     references: tuple[str, ...]
     drift: FindingKind
     because: str
     replaces: CheckId | None = None
+    alarm: AlarmRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,33 @@ class DeleteCheck:
     because: str
 
 
+@dataclass(frozen=True, slots=True)
+class PutAlarm:
+    """Put an alarm of ours that a health check follows: Note [Alarms] in alarms.py."""
+
+    pool: PoolName
+    instance_id: InstanceId
+    name: str
+    rule: AlarmRule
+    drift: FindingKind
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAlarm:
+    """Delete an alarm of ours when the health checks `after` are deleted. `pool` is None where the pass has no such."""
+
+    pool: PoolName | None
+    instance_id: InstanceId
+    name: str
+    after: frozenset[CheckId]
+    drift: FindingKind
+    because: str
+
+
 type OwnRecordChange = PutRecord | DeleteRecord
 type RecordChange = OwnRecordChange | AdoptRecord
-type Change = CreateCheck | RecordChange | DeleteCheck
+type Change = CreateCheck | RecordChange | DeleteCheck | PutAlarm | DeleteAlarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +194,7 @@ class Plan:
     that names it; Route 53 enforces only the first half (DeleteHealthCheck). A withdrawal never waits for the creation
     of checks: a hundred take twenty seconds, at five requests a second. So: change the records that need no new check
     (deletions first, so that a full name has room), create checks, change the records that waited for them, delete
-    checks.
+    checks. A check's alarm is put before the check and deleted after it (Note [Alarms] in alarms.py).
 
     `held` are deletions that are not made, and `absent` those that are made when the absence has lasted. `remembered`
     are the instances that later runs have to hold, too: Note [Held stays held] in guard.py.
@@ -176,6 +203,8 @@ class Plan:
     create_checks: tuple[CreateCheck, ...] = ()
     change_records: tuple[RecordChange, ...] = ()
     delete_checks: tuple[DeleteCheck, ...] = ()
+    put_alarms: tuple[PutAlarm, ...] = ()
+    delete_alarms: tuple[DeleteAlarm, ...] = ()
     held: tuple[DeleteRecord, ...] = ()
     absent: tuple[DeleteRecord, ...] = ()
     remembered: frozenset[Absent] = frozenset()
@@ -217,7 +246,14 @@ class Plan:
     @property
     def changes(self) -> tuple[Change, ...]:
         """Every change in the order in which it is made."""
-        return (*self.records_at_once, *self.create_checks, *self.records_after_checks, *self.delete_checks)
+        return (
+            *self.records_at_once,
+            *self.put_alarms,
+            *self.create_checks,
+            *self.records_after_checks,
+            *self.delete_checks,
+            *self.delete_alarms,
+        )
 
     def without(self, pools: Collection[PoolName | None]) -> Plan:
         """Return the plan without the changes of `pools`; None is a change of no pool."""
@@ -226,6 +262,8 @@ class Plan:
             create_checks=tuple(change for change in self.create_checks if change.key.pool not in pools),
             change_records=tuple(change for change in self.change_records if change.pool not in pools),
             delete_checks=tuple(change for change in self.delete_checks if change.pool not in pools),
+            put_alarms=tuple(change for change in self.put_alarms if change.pool not in pools),
+            delete_alarms=tuple(change for change in self.delete_alarms if change.pool not in pools),
         )
 
     @property

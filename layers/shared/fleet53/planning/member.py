@@ -192,6 +192,9 @@ def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> De
         if record.check_id is not None and record.values == (holds,):
             return kept
         return replace(kept, waiting=waiting(pool, instance, "its check is not read yet"))
+    if (why := checks.why_none(instance)) is not None:
+        kept = _keep(instance.id, record, record.check_id, pool, checks)
+        return replace(kept, finding=finding(pool, FindingKind.CHECK_REFUSED, why, instance.id, record.check_id))
     check = checks.fitting(instance, member.record_type, member.address, prefer=record.check_id)
     if check is not None and (check.id == record.check_id or checks.healthy.get(check.id)):
         return replace(_keep(instance.id, record, check.id, pool, checks, holds=holds), keeps_check=check.id)

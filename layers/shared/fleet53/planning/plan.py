@@ -39,7 +39,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fleet53.domain.alarm import AlarmSettings
 from fleet53.domain.finding import FindingKind
+from fleet53.planning.alarms import alarms_to_delete, alarms_to_put
 from fleet53.planning.changes import DeleteCheck, Plan, PutRecord
 from fleet53.planning.membership import Membership
 from fleet53.planning.orphans import plan_orphans
@@ -75,7 +77,9 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
     unneeded = _unneeded_checks(situation, owned, needed)
     if situation.blind:
         unneeded = _named(unneeded, situation.freed.union(record.check_id for _, record in left if record.check_id))
-    return replace(merged, delete_checks=tuple(unneeded))
+    plan = replace(merged, delete_checks=tuple(unneeded))
+    put, deleted = alarms_to_put(situation, owned, plan), alarms_to_delete(situation, owned, plan)
+    return replace(plan, put_alarms=tuple(put), delete_alarms=tuple(deleted))
 
 
 def _left(change: RecordChange) -> Record | None:
@@ -93,7 +97,8 @@ def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Poo
     by_pool = checks_by_pool(owned)
     for pool in situation.pools:
         mine = by_pool.get(situation.owner.pool_hash(pool.name), {})
-        yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, situation.healthy, situation.late)
+        healthy, late, alarms = situation.healthy, situation.late, situation.alarms
+        yield pool, PoolChecks(situation.owner, pool, situation.checks, mine, healthy, late, alarms)
 
 
 def _unneeded_checks(
@@ -120,11 +125,15 @@ def _unneeded_checks(
 def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str | None:
     """Return why a pool does not need a check that no record names, or None where it must stay.
 
-    WAIT and LEAVE neither add nor remove.
+    WAIT and LEAVE neither add nor remove. While the alarms are not read that a pool's checks follow, nobody knows which
+    of them the members need.
     """
     verdict = situation.verdict(reference.instance_id, pool.name)
+    unknown = situation.alarms is None and isinstance(pool.check, AlarmSettings)
     match verdict.membership:
         case Membership.WAIT | Membership.LEAVE:
+            return None
+        case Membership.ADMIT | Membership.PREPARE if unknown:
             return None
         case Membership.ADMIT:
             return "no record needs it"

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53.domain.alarm import INSTANCE_ID, AlarmConfig, AlarmSettings, status_rule
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.health_check import CheckConfig
 from fleet53.planning.changes import CheckKey, CreateCheck
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from fleet53.domain.alarm import Alarm, AlarmRule
     from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner, Reference
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress
@@ -49,7 +51,8 @@ class PoolChecks:
 
     `account` are all of the account by id, None where they were not read. `by_instance` are those that this stack
     created for the pool. `healthy` is what Route 53 sees; a check that is missing there has no data yet. `late` are
-    those that had data for AdmitTimeout and were never healthy.
+    those that had data for AdmitTimeout and were never healthy. `alarms` are those that may be followed, by name, None
+    where they were not read.
     """
 
     owner: Owner
@@ -58,6 +61,7 @@ class PoolChecks:
     by_instance: Mapping[InstanceId, Sequence[Check]]
     healthy: Mapping[CheckId, bool]
     late: AbstractSet[CheckId]
+    alarms: Mapping[str, Alarm] | None = None
 
     @property
     def wanted(self) -> bool:
@@ -66,8 +70,23 @@ class PoolChecks:
 
     @property
     def known(self) -> bool:
-        """Whether the account's health checks were read."""
-        return self.account is not None
+        """Whether the account's health checks were read, and the alarms where the pool's health checks follow some."""
+        return self.account is not None and (self.alarms is not None or not isinstance(self.pool.check, AlarmSettings))
+
+    def why_none(self, instance: Instance) -> str | None:
+        """Return why no health check can be created that asks what the pool asks of the instance, or None.
+
+        The alarm that somebody keeps for it does not exist, or is of a kind that Route 53 does not follow.
+        """
+        name = self._kept_alarm(instance)
+        if name is None:
+            return None
+        alarm = (self.alarms or {}).get(name)
+        if alarm is None:
+            return f"there is no metric alarm {name!r} in {self.owner.region}, which its health check is to follow"
+        if alarm.rule is None:
+            return f"Route 53 does not follow alarm {name!r}: {alarm.refused}"
+        return None
 
     def gone(self, check_id: CheckId | None) -> bool:
         """Whether the account has no such health check. While the checks are not read, none counts as gone."""
@@ -81,9 +100,9 @@ class PoolChecks:
         A check that was edited by hand does not fit. Of several, `prefer` wins, then the one whose CallerReference
         is tried first.
         """
-        if self.pool.check is None or instance.id not in self.by_instance:
+        config = self._config(instance, address)
+        if config is None or instance.id not in self.by_instance:
             return None
-        config = CheckConfig.of(self.pool.check, address)
         same = {check.reference: check for check in self.by_instance[instance.id] if check.config == config}
         if not same:
             return None
@@ -104,13 +123,13 @@ class PoolChecks:
         because: str,
         replaces: CheckId | None = None,
     ) -> CreateCheck | None:
-        """Return the change that creates the check the pool asks for, or None where it asks for none.
+        """Return the change that creates the check the pool asks for, or None where there can be none.
 
         CallerReferences that existing checks use are left out.
         """
-        if self.pool.check is None:
+        config = self._config(instance, address)
+        if config is None:
             return None
-        config = CheckConfig.of(self.pool.check, address)
         used = {check.reference for check in self.by_instance.get(instance.id, ())}
         references = self._references(instance, record_type, config)
         return CreateCheck(
@@ -120,22 +139,56 @@ class PoolChecks:
             drift=drift,
             because=because,
             replaces=replaces,
+            alarm=self._alarm_to_put(instance, config),
         )
 
     def fault(
         self, record: Record, instance: Instance, record_type: RecordType, address: IPAddress
     ) -> tuple[FindingKind, str]:
         """Return what is wrong with the check that a record names, for a record that does not name the fitting one."""
-        if record.check_id is None or self.pool.check is None:
+        config = self._config(instance, address)
+        if record.check_id is None or config is None:
             return FindingKind.MISSING_CHECK, "its record names no check"
         named = (self.account or {}).get(record.check_id)
         if named is None:
             return FindingKind.DEAD_CHECK_REFERENCE, f"its record names check {record.check_id}, which is gone"
         if self.owner.read_reference(named.reference) is None:
             return FindingKind.STALE_RECORD, f"its record names check {named.id}, which is not ours"
-        if named.reference in self._references(instance, record_type, CheckConfig.of(self.pool.check, address)):
+        if named.reference in self._references(instance, record_type, config):
             return FindingKind.CHECK_MISMATCH, f"its check {named.id} was edited by hand"
         return FindingKind.STALE_RECORD, f"its check {named.id} was created for an earlier launch or setting"
 
-    def _references(self, instance: Instance, record_type: RecordType, config: CheckConfig) -> Iterator[str]:
+    def _config(self, instance: Instance, address: IPAddress) -> CheckConfig | AlarmConfig | None:
+        """Return the configuration that the pool asks for, None where it asks for none or there can be none."""
+        match self.pool.check:
+            case None:
+                return None
+            case AlarmSettings():
+                name, rule = self._kept_alarm(instance), status_rule(instance.id)
+                if name is None:
+                    own = self.owner.alarm_name(self.pool.name, instance.id)
+                    return AlarmConfig(own, self.owner.region, rule=rule, address=address)
+                alarm = (self.alarms or {}).get(name)
+                if alarm is None or alarm.rule is None:
+                    return None
+                return AlarmConfig(name, self.owner.region, rule=alarm.rule, address=address)
+            case settings:
+                return CheckConfig.of(settings, address)
+
+    def _kept_alarm(self, instance: Instance) -> str | None:
+        """Return the name of the alarm that somebody else keeps for the instance, None where there is no such."""
+        if not isinstance(self.pool.check, AlarmSettings) or self.pool.check.name is None:
+            return None
+        return self.pool.check.name.replace(INSTANCE_ID, instance.id)
+
+    def _alarm_to_put(self, instance: Instance, config: CheckConfig | AlarmConfig) -> AlarmRule | None:
+        """Return the rule of an alarm of ours that does not exist as it should, else None."""
+        if not isinstance(config, AlarmConfig) or self._kept_alarm(instance) is not None:
+            return None
+        there = (self.alarms or {}).get(config.alarm)
+        return config.rule if there is None or there.rule != config.rule else None
+
+    def _references(
+        self, instance: Instance, record_type: RecordType, config: CheckConfig | AlarmConfig
+    ) -> Iterator[str]:
         return self.owner.references(self.pool.name, instance.id, instance.launched, record_type, config)

@@ -154,6 +154,9 @@ def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
     if not checks.known:
         instance = seeker.instance
         return Decision(waiting=waiting(pool, instance, "its check is not read yet"), unready=instance.id)
+    if (why := checks.why_none(seeker.instance)) is not None:
+        waits = waiting(pool, seeker.instance, why, overdue=FindingKind.CHECK_REFUSED)
+        return Decision(waiting=waits, unready=seeker.instance.id)
     check = checks.fitting(seeker.instance, seeker.record_type, seeker.address)
     step = _after_check(seeker, check, pool, checks)
     if check is not None:

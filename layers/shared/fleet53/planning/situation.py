@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fleet53.domain.alarm import AlarmConfig, AlarmSettings
 from fleet53.domain.source import Source
 from fleet53.planning.membership import Verdict, judge
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fleet53.config.pools import PoolFault
+    from fleet53.domain.alarm import Alarm
     from fleet53.domain.health_check import Check
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
@@ -39,9 +41,10 @@ class Situation:
     not read one of the hosted zones. `valid` are all valid pools, those outside the pass too. `checks` are all health
     checks of the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check
     that is missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they
-    are read only where a name is full. `whole` is whether the pass is about all pools. `unread` has what could not be
-    read, with the reason, and `denied` those of it that AWS denied. `freed` are the checks of records that the run has
-    taken out of DNS before this pass.
+    are read only where a name is full. `alarms` are those that the pools' health checks are to follow, by name, and all
+    that the stack made; None where they were not read. `whole` is whether the pass is about all pools. `unread` has
+    what could not be read, with the reason, and `denied` those of it that AWS denied. `freed` are the checks of records
+    that the run has taken out of DNS before this pass.
     """
 
     owner: Owner
@@ -59,6 +62,7 @@ class Situation:
     checks: Mapping[CheckId, Check] | None = None
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
     late: frozenset[CheckId] = frozenset()
+    alarms: Mapping[str, Alarm] | None = None
     swept: bool = False
     blind: bool = False
     freed: frozenset[CheckId] = frozenset()
@@ -70,6 +74,12 @@ class Situation:
     def places(self) -> frozenset[Place]:
         """The places of all valid pools."""
         return frozenset(pool.place for pool in self.valid)
+
+    @property
+    def by_alarm(self) -> Mapping[CheckId, str]:
+        """The account's health checks of alarms, each with the name of its alarm."""
+        checks = (self.checks or {}).values()
+        return {check.id: check.config.alarm for check in checks if isinstance(check.config, AlarmConfig)}
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
         """Return the membership of the instance in `pool`, with its reason."""
@@ -85,6 +95,10 @@ class Situation:
         """Return why the pool has to be passed again: something that decides about its records could not be read."""
         if Source.CHECKS in self.unread:
             return f"{Source.CHECKS} could not be read: {self.unread[Source.CHECKS]}"
+        if Source.ALARMS in self.unread and any(
+            each.name == pool and isinstance(each.check, AlarmSettings) for each in self.pools
+        ):
+            return f"{Source.ALARMS} could not be read: {self.unread[Source.ALARMS]}"
         verdicts = (self.verdict(instance_id, pool) for instance_id in sorted(self.tagged_for(pool)))
         return next((verdict.because for verdict in verdicts if verdict.unread), None)
 

@@ -26,7 +26,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
-from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_checks
+from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_alarms, delete_checks
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions, waiting_groups
@@ -104,7 +104,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     again: set[PoolName | None] = set()
     applied = Applied(made=outcome.made)
     for change in (change_at_once, partial(change_after_checks, goes_on=run.goes_on)):
-        change(plan, run.aws.route53, run.log, applied, one_pool_a_batch=last)
+        change(plan, run.aws, run.log, applied, one_pool_a_batch=last)
         if applied.refused and not last:
             refused = {pool for refusal in applied.refused for pool in refusal.pools}
             applied.refused.clear()
@@ -128,6 +128,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     unneeded = plan.without(applied.unchanged)
     if _names_are_known(unneeded, situation, run):
         _delete_checks(unneeded, scope, run, outcome, applied)
+        _delete_alarms(unneeded, run, applied)
     elif not _deferred(unneeded.delete_checks, scope, run):
         pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
         run_pass(Scope(pools, sweep=True, about=scope.about), guard, run, outcome, attempt)
@@ -172,7 +173,7 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
     if not left or _deferred(left, scope, run):
         return
     try:
-        left = delete_checks(plan, run.aws.route53, run.log, applied, goes_on=run.goes_on)
+        left = delete_checks(plan, run.aws, run.log, applied, goes_on=run.goes_on)
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise
@@ -184,6 +185,18 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
         return
     if left:
         _defer(left, scope, run)
+
+
+def _delete_alarms(plan: Plan, run: Run, applied: Applied) -> None:
+    """Delete alarms whose checks are deleted. If AWS refuses it, they are findings, and the next sweep tries again."""
+    try:
+        with run.aws.retrier.within(DISPENSABLE):
+            delete_alarms(plan, run.aws, run.log, applied)
+    except AWS_ERRORS as error:
+        because = f"up to {len(plan.delete_alarms)} alarms are not deleted: {error}"
+        run.log.warning("alarms not deleted", extra={"because": because})
+        for pool in {change.pool for change in plan.delete_alarms}:
+            applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
 
 
 def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from fleet53.domain.finding import FindingKind
 from fleet53.planning.looks import SOON, next_look
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import InstanceSignal, first_heard
@@ -47,7 +48,7 @@ def requeue_waiting(
         by_id = {wait.instance_id: wait for wait in waits}
         looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & {*fresh, *left}, 0)
         steps = {
-            member: (attempt, member in left, member in fresh or by_id[member].check_id is not None)
+            member: (attempt, member in left, member in fresh or _tells_nobody(by_id[member]))
             for member, attempt in looked.items()
         }
         for step in sorted(set(steps.values())):
@@ -66,6 +67,11 @@ def requeue_waiting(
             )
             queue.send(message, delay=math.ceil((due - now).total_seconds()))
             queue.looks.note(((pool, member) for member in missing), due, now=now)
+
+
+def _tells_nobody(wait: Waiting) -> bool:
+    """Whether no event tells when a wait is over: that for the health of a check, or for an alarm that is not there."""
+    return wait.check_id is not None or wait.overdue is FindingKind.CHECK_REFUSED
 
 
 def _looked_at(

@@ -1,4 +1,4 @@
-"""Withdraw: delete all records and health checks of a stack from Route 53, in several rounds if needed.
+"""Withdraw: delete all records, health checks and alarms of members of a stack, in several rounds if needed.
 
 Note [The last run]: when CloudFormation asks for this, the reconciler gets no new messages, but a run may still be in
 progress and may put a record after a round has read the zone. The messages of such a run are in flight, and no run is
@@ -14,7 +14,14 @@ from fleet53.config.claims import read_pools
 from fleet53.convergence.apply import Applied, apply, describe
 from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneGoneError, ZoneUnreadableError
 from fleet53.planning.changes import Plan
-from fleet53.stack.withdrawal import Withdrawal, check_deletions, record_deletions, safe_deletions
+from fleet53.stack.withdrawal import (
+    Withdrawal,
+    alarm_deletions,
+    check_deletions,
+    followed_alarms,
+    record_deletions,
+    safe_deletions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +40,7 @@ _PAUSE: Final = 5.0
 
 
 def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Withdrawal:
-    """Delete every record and then every check of the stack, until a round finds none or the time is used up.
+    """Delete every record, then every check, then every alarm, until a round finds none or the time is used up.
 
     What AWS refuses to delete is named in the result. It is not raised as an error.
     """
@@ -110,16 +117,21 @@ def _round(
     withdrawal.left, withdrawal.reasons = list(deletions), []
     refused = _apply(Plan(change_records=deletions), aws, log, withdrawal, names_apart=names_apart)
     withdrawal.reasons += [*(refusal.reason for refusal in refused), *unread]
-    checks = check_deletions(settings.owner, aws.route53.checks())
+    found = aws.route53.checks()
+    checks = check_deletions(settings.owner, found)
     withdrawal.left += checks
     _apply(Plan(delete_checks=safe_deletions(checks, withdrawal, all_read=not unread)), aws, log, withdrawal)
+    alarms = alarm_deletions(settings.owner, aws.alarms.starting_with(settings.owner.alarm_prefix))
+    withdrawal.left += alarms
+    followed = followed_alarms(found, withdrawal)
+    _apply(Plan(delete_alarms=tuple(each for each in alarms if each.name not in followed)), aws, log, withdrawal)
 
 
 def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names_apart: bool = False) -> list[Refusal]:
     """Make the deletions of a plan and return the refusals. The deletions made are noted even after an error."""
     applied = Applied()
     try:
-        apply(plan, aws.route53, log, one_pool_a_batch=names_apart, applied=applied)
+        apply(plan, aws, log, one_pool_a_batch=names_apart, applied=applied)
     finally:
         made = frozenset(applied.made)
         withdrawal.made += applied.made

@@ -1,4 +1,4 @@
-"""Withdrawal: what the deletion of a stack deletes from Route 53, and the description of what is left. Pure."""
+"""Withdrawal: what the deletion of a stack deletes in Route 53 and CloudWatch, and a text about what is left. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.words import some
-from fleet53.planning.changes import DeleteCheck, DeleteRecord
+from fleet53.planning.changes import DeleteAlarm, DeleteCheck, DeleteRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fleet53.domain.record import Record
     from fleet53.planning.changes import Change
 
-type Deletion = DeleteRecord | DeleteCheck
+type Deletion = DeleteRecord | DeleteCheck | DeleteAlarm
 
 _BECAUSE: Final = "its stack is deleted"
 
@@ -66,6 +67,22 @@ def check_deletions(owner: Owner, checks: Mapping[CheckId, Check]) -> tuple[Dele
     )
 
 
+def alarm_deletions(owner: Owner, names: Iterable[str]) -> tuple[DeleteAlarm, ...]:
+    """Return the deletion of every alarm of a member that `owner` has."""
+    return tuple(
+        DeleteAlarm(None, held[1], name, frozenset(), FindingKind.ORPHAN_CHECK, _BECAUSE)
+        for name in names
+        if (held := owner.read_alarm_name(name)) is not None
+    )
+
+
+def followed_alarms(checks: Mapping[CheckId, Check], withdrawal: Withdrawal) -> frozenset[str]:
+    """Return the names of the alarms that checks follow which this withdrawal has not deleted."""
+    left = {deletion.check_id for deletion in withdrawal.left if isinstance(deletion, DeleteCheck)}
+    configs = (checks[check_id].config for check_id in left)
+    return frozenset(config.alarm for config in configs if isinstance(config, AlarmConfig))
+
+
 def safe_deletions(
     deletions: Iterable[DeleteCheck], withdrawal: Withdrawal, *, all_read: bool
 ) -> tuple[DeleteCheck, ...]:
@@ -87,19 +104,24 @@ def _checks_of(changes: Iterable[Change]) -> frozenset[CheckId]:
 
 
 def describe_left(left: Iterable[Deletion]) -> str:
-    """Return what is left as part of a sentence: the names of the records and the ids of the checks."""
+    """Return what is left as part of a sentence: the names of records and alarms, and the ids of checks."""
     records: Counter[str] = Counter()
     checks: list[str] = []
+    alarms: list[str] = []
     for deletion in left:
         match deletion:
             case DeleteRecord():
                 records[f"{deletion.record.name} {deletion.record.type} in {deletion.zone_id}"] += 1
             case DeleteCheck():
                 checks.append(deletion.check_id)
+            case DeleteAlarm():
+                alarms.append(deletion.name)
     parts = []
     if records:
         named = [f"{count} of {place}" for place, count in sorted(records.items())]
         parts.append(f"{records.total()} records ({some(named)})")
     if checks:
         parts.append(f"{len(checks)} health checks ({some(sorted(checks))})")
+    if alarms:
+        parts.append(f"{len(alarms)} alarms ({some(sorted(alarms))})")
     return " and ".join(parts)

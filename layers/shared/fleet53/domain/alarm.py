@@ -1,0 +1,138 @@
+"""Alarms: the CloudWatch alarms that health checks follow. Route 53's checkers cannot reach a private address.
+
+Such a health check has the type CLOUDWATCH_METRIC (Route 53 API Reference, CreateHealthCheck). When it is created,
+Route 53 copies the alarm's rule, and then follows the metric and not the alarm's state (Route 53 Developer Guide, How
+Route 53 determines the status of health checks that monitor CloudWatch alarms).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet53.domain.ids import CheckId, InstanceId, IPAddress
+
+EC2_STATUS: Final = "ec2-status"
+"""In a pool's settings: an alarm on StatusCheckFailed, which fleet53 makes for each member."""
+INSTANCE_ID: Final = "{instance_id}"
+"""In the name of an alarm in a pool's settings: what stands for the member's instance id."""
+OWN_PREFIX: Final = "fleet53/"
+"""How the names of the alarms begin that stacks of fleet53 make."""
+UNHEALTHY: Final = "Unhealthy"
+"""What Route 53 takes a check for while its metric has not enough data (HealthCheckConfig,
+InsufficientDataHealthStatus). A member that nobody knows anything of is not answered, like one that is booting. If
+that is so of all members, Route 53 answers with all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """A health check of each member that follows an alarm.
+
+    `name` is that of alarms that somebody else keeps, with {instance_id}. It is None for EC2_STATUS.
+    """
+
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """What Route 53 copies of an alarm (HealthCheck, CloudWatchAlarmConfiguration), with CloudWatch's values.
+
+    `period` is in seconds, and `periods` is how many of them in a row decide.
+    """
+
+    namespace: str
+    metric: str
+    dimensions: frozenset[tuple[str, str]]
+    statistic: str
+    comparison: str
+    threshold: float
+    period: int
+    periods: int
+
+    def reference_parts(self) -> tuple[object, ...]:
+        """Return the rule as CallerReferences are made of it, as JSON's values in an order that never changes."""
+        return (
+            self.namespace,
+            self.metric,
+            sorted(self.dimensions),
+            self.statistic,
+            self.comparison,
+            self.threshold,
+            self.period,
+            self.periods,
+        )
+
+
+def status_rule(instance_id: InstanceId) -> AlarmRule:
+    """Return the rule of EC2_STATUS: a status check of the instance failed in two minutes in a row.
+
+    EC2 reports the metric every minute, 0 or 1 (Amazon EC2 User Guide, Status check metrics).
+    """
+    return AlarmRule(
+        namespace="AWS/EC2",
+        metric="StatusCheckFailed",
+        dimensions=frozenset({("InstanceId", instance_id)}),
+        statistic="Maximum",
+        comparison="GreaterThanOrEqualToThreshold",
+        threshold=1.0,
+        period=60,
+        periods=2,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A metric alarm in the stack's region. `rule` is None, and `refused` says why, where Route 53 follows no such one.
+
+    `is_ok` is whether CloudWatch says OK.
+    """
+
+    name: str
+    is_ok: bool
+    rule: AlarmRule | None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmConfig:
+    """The whole configuration of a Route 53 health check of an alarm, so that an edit of any part of it shows.
+
+    `rule` and `address` say for which rule of the alarm and which address of the member the check is. They are a part
+    of its CallerReference, and Route 53 does not list them. So they do not count when configurations are compared.
+    """
+
+    alarm: str
+    region: str
+    insufficient_data: str = UNHEALTHY
+    inverted: bool = False
+    disabled: bool = False
+    rule: AlarmRule | None = field(default=None, compare=False)
+    address: IPAddress | None = field(default=None, compare=False)
+
+    def reference_parts(self) -> tuple[object, ...]:
+        """Return the configuration as CallerReferences are made of it, as JSON's values."""
+        rule = self.rule.reference_parts() if self.rule is not None else ()
+        return ("CLOUDWATCH_METRIC", self.alarm, self.region, self.insufficient_data, *rule)
+
+
+def confirmed(
+    healthy: Mapping[CheckId, bool], followed: Mapping[CheckId, str], alarms: Mapping[str, Alarm] | None
+) -> dict[CheckId, bool]:
+    """Return `healthy` without the checks of alarms that Route 53 may take for healthy for want of data.
+
+    `followed` are the checks of alarms, each with the name of its alarm. Route 53 considers a new health check healthy
+    until there is enough data (Route 53 Developer Guide, the page named above), and says so in its metric. CloudWatch
+    begins a new alarm with INSUFFICIENT_DATA (PutMetricAlarm), so an alarm that is OK has data.
+    """
+    known = alarms or {}
+    return {
+        check_id: is_healthy
+        for check_id, is_healthy in healthy.items()
+        if not is_healthy
+        or (name := followed.get(check_id)) is None
+        or ((alarm := known.get(name)) is not None and alarm.is_ok)
+    }
