@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
@@ -18,7 +19,7 @@ from fleet53.domain.ids import CheckId
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from fleet53.domain.alarm import AlarmConfig, AlarmRule
+    from fleet53.domain.alarm import AlarmRule
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ids import ZoneId
     from fleet53.domain.record import Record
@@ -74,6 +75,8 @@ class Account:
             raise self.silence("Throttling: Rate exceeded")
         if str(config.address) in self.refuses_checks_of:
             raise CheckRefusedError(f"{config.address} is not routable")
+        if isinstance(config, AlarmConfig) and config.alarm not in self.rules:
+            raise CheckRefusedError(f"{config.alarm} does not exist")
         for known in self.checks.values():
             if known.reference == reference and known.config == config:
                 return known.id

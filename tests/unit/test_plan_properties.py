@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet53.convergence.apply import Applied, apply
+from fleet53.domain.alarm import AlarmConfig, AlarmSettings, status_rule
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.identity import FALLBACK
@@ -141,6 +142,28 @@ def test_the_order_of_listings_does_not_matter(world: World, guard: Guard, rando
     assert set(one.waiting) == set(other.waiting)
     assert set(one.findings) == set(other.findings)
     assert len(one.changes) == len(other.changes)
+
+
+@given(worlds(), st.booleans())
+def test_once_converged_each_check_of_an_alarm_has_it_and_no_alarm_of_ours_is_left(world: World, lost: bool) -> None:
+    others = {name: rule for name, rule in world.account.rules.items() if OWNER.read_alarm_name(name) is None}
+    converge(world, FORCE)
+    if lost:
+        world.account.rules = dict(others)
+        converge(world, FORCE)
+    after = world.look()
+    checks = world.account.checks.values()
+    followed = {each.config.alarm for each in checks if isinstance(each.config, AlarmConfig)}
+    assert followed <= world.account.rules.keys()
+    assert others.items() <= world.account.rules.items()
+    makes = {each.name for each in world.pools if isinstance(each.check, AlarmSettings)}
+    for name in world.account.rules.keys() - followed - others.keys():
+        held = OWNER.read_alarm_name(name)
+        assert held is not None
+        assert held[0] in makes
+        assert after.verdict(held[1], held[0]).membership is not Membership.WITHDRAW
+    for name in followed:
+        assert world.account.rules[name] == status_rule(InstanceId(name.rpartition("/")[2]))
 
 
 def is_ours(change: Change, account: Account) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from fleet53.domain.alarm import Alarm, AlarmSettings, status_rule
 from fleet53.domain.identity import FALLBACK
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.pool import AddressType, AdmitWhen
@@ -95,17 +96,32 @@ class World:
                 if OWNER.holder(one.identifier) is not None and one.name not in names
             ),
             checks=dict(checks),
+            alarms={
+                name: Alarm(name, is_ok=True, rule=rule) for name, rule in arrange(list(self.account.rules.items()))
+            },
             healthy=dict.fromkeys(self.account.checks if healthy is None else healthy, True),
             swept=True,
         )
 
+
+RULES: Final = st.sampled_from(
+    [
+        {},
+        {},
+        {"fleet53/other.eu-west-1.123456789012/web/i-98": status_rule(InstanceId("i-98"))},
+        {OWNER.alarm_name(PoolName("web"), InstanceId("i-98")): status_rule(InstanceId("i-98"))},
+        {OWNER.alarm_name(PoolName("gone"), InstanceId("i-00")): status_rule(InstanceId("i-00"))},
+        {OWNER.alarm_name(PoolName("web"), InstanceId("i-00")): status_rule(InstanceId("i-01"))},
+    ]
+)
+"""The alarms that there are: of another stack, left, and edited."""
 
 # One draw decides many things: hypothesis spends its time on draws, not on what they choose.
 POOLS: Final = st.sampled_from(
     [
         (kind, asks, when, ttl, fallback)
         for kind, fallbacks in KINDS.items()
-        for asks in (HTTP, OTHER_PATH, None)
+        for asks in (HTTP, OTHER_PATH, AlarmSettings(), None)
         for when in (AdmitWhen if asks else [AdmitWhen.RUNNING])
         for ttl in (60, 5)
         for fallback in fallbacks
@@ -230,7 +246,9 @@ def worlds(draw: st.DrawFn) -> World:
             each: state for each, state in lifecycles.items() if state is not None and state != "no group"
         },
         spot={InstanceId(each): "marked-for-termination" for each in marked},
-        account=Account(records, {each.id: each for each in (*checks.values(), foreign_check())}),
+        account=Account(
+            records, {each.id: each for each in (*checks.values(), foreign_check())}, rules=dict(draw(RULES))
+        ),
         first_healthy=frozenset(draw(st.sets(st.sampled_from(check_ids)))) if check_ids else frozenset(),
     )
 
