@@ -16,9 +16,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # Without byte code, every process of a test run would compile all that it imports, which takes it longer than to start.
 unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test artifact coverage compare soak screenshots check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage compare soak screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare soak screenshots fix check build bench live deploy package
+.PHONY: help demo lab audit status test artifact coverage compare soak screenshots recording fix check build bench live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -65,6 +65,13 @@ soak: $(READY)  ## random stories of a stack; prints what they covered; MINUTES=
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
 	@cp artifacts/screenshots/widget-light.png artifacts/screenshots/widget-dark.png docs/images/
+
+# The version of asciinema is the last one from PyPI. It cuts waits to two seconds.
+recording: $(READY)  ## renew the recording of the demo in docs/images; needs Node.js
+	@npm --prefix tools/recording ci --silent
+	@$(BIN)/uv tool run --quiet --from asciinema==2.4.0 asciinema rec --quiet --overwrite --idle-time-limit 2 \
+		--cols 84 --rows 26 --command "$(BIN)/python -m lab.demo" .venv/demo.cast </dev/null
+	@tools/recording/node_modules/.bin/svg-term --in .venv/demo.cast --out docs/images/demo.svg --window --no-cursor
 
 fix: $(READY)  ## format, and apply safe fixes (the only target that changes code)
 	@$(BIN)/ruff format
