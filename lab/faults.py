@@ -205,6 +205,12 @@ _THROTTLING: Final = {"ec2": ("RequestLimitExceeded", 503), "sqs": ("RequestThro
 """How services whose throttling is not `Throttling` or `ThrottlingException` answer (API references, Common Errors)."""
 
 
+def ended(client: Any, code: str) -> Refused:
+    """Return how the service of a client says that credentials are no longer valid."""
+    message = "The security token included in the request is invalid or has expired"
+    return _written(client.meta.service_model.resolved_protocol, code, message, int(HTTPStatus.FORBIDDEN))
+
+
 def denial(client: Any, message: str) -> Refused:
     """Return how the service of a client says that IAM does not allow a request."""
     model = client.meta.service_model

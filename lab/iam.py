@@ -1,7 +1,7 @@
-"""IAM: which requests the policies of a function's role allow, as far as the template's policies need it.
+"""IAM: which requests the policies of a role allow, as far as the policies of the template and its examples need it.
 
-Sources: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Resource" and "Set operators for
-multivalued context keys". A changed policy counts at once.
+Sources: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Resource", "IAM JSON policy elements:
+Condition operators" and "Set operators for multivalued context keys". A changed policy counts at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,27 +18,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to AWS: its IAM action, the ARN that it is about (`*` for none), and its multivalued context keys."""
+    """A request to AWS: its IAM action, the ARN that it is about (`*` for none), and the values of its context keys."""
 
     action: str
     resource: str
     context: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session of a role: what it may do, and who it is (IAM User Guide, AWS global condition context keys).
+
+    `user_id` is the role's id and the session's name, as aws:userid has it.
+    """
+
+    arn: str
+    account: str
+    user_id: str
+    statements: tuple[Mapping[str, Any], ...]
+
+
 @dataclass(slots=True)
 class Permissions:
     """What each function may do. Requests that no function makes are allowed.
 
-    `statements` are those of each function's role. `function` makes the present requests. `refused` has each request
-    that was not allowed, with its function.
+    `statements` are those of each function's role, and `roles` the ARNs of these roles. `function` makes the present
+    requests. `refused` has each request that was not allowed, with its function or its session.
     """
 
     function: str | None = None
+    roles: dict[str, str] = field(default_factory=dict)
     refused: list[tuple[str, Request]] = field(default_factory=list)
     statements: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
-    def grant(self, function: str, statements: Iterable[Mapping[str, Any]]) -> None:
-        """Replace what a function may do by these policy statements."""
+    def grant(self, function: str, statements: Iterable[Mapping[str, Any]], role: str = "") -> None:
+        """Replace what a function may do by these policy statements of its role, known by its ARN."""
+        self.roles[function] = role
         self.statements[function] = tuple(statements)
 
     @contextlib.contextmanager
@@ -50,23 +65,34 @@ class Permissions:
         finally:
             self.function = before
 
-    def refusal(self, request: Request) -> str | None:
-        """Return how AWS says that the request is not allowed, or None where it is."""
-        if self.function is None or any(_allows(each, request) for each in self.statements.get(self.function, ())):
+    def refusal(self, request: Request, session: Session | None = None) -> str | None:
+        """Return how AWS says that the request is not allowed, or None where it is.
+
+        The policies of a session's role decide where the request is made with its credentials.
+        """
+        if session is not None:
+            context = {**request.context, "aws:userid": [session.user_id]}
+            who, known, request = session.arn, session.statements, replace(request, context=context)
+        elif self.function is not None:
+            who, known = self.function, self.statements.get(self.function, ())
+        else:
             return None
-        self.refused.append((self.function, request))
+        if any(allows(each, request) for each in known):
+            return None
+        self.refused.append((who, request))
         return (
-            f"User: {self.function} is not authorized to perform: {request.action} on resource: {request.resource} "
+            f"User: {who} is not authorized to perform: {request.action} on resource: {request.resource} "
             f"because no identity-based policy allows the {request.action} action"
         )
 
 
-def _allows(statement: Mapping[str, Any], request: Request) -> bool:
+def allows(statement: Mapping[str, Any], request: Request) -> bool:
+    """Tell whether a statement of a policy allows a request. A trust policy names no resource: it is its role's."""
     if statement["Effect"] != "Allow":
         raise NotImplementedError(f"the lab knows no policy statement that is {statement['Effect']}")
     return (
         any(_matches(pattern, request.action) for pattern in _listed(statement["Action"]))
-        and any(_matches(pattern, request.resource) for pattern in _listed(statement["Resource"]))
+        and any(_matches(pattern, request.resource) for pattern in _listed(statement.get("Resource", "*")))
         and all(
             _holds(operator, key, _listed(allowed), request.context)
             for operator, keys in statement.get("Condition", {}).items()
@@ -77,9 +103,14 @@ def _allows(statement: Mapping[str, Any], request: Request) -> bool:
 
 def _holds(operator: str, key: str, allowed: Sequence[str], context: Mapping[str, Sequence[str]]) -> bool:
     """Evaluate one condition. ForAllValues holds too where the request has no value of the key."""
+    values = context.get(key, ())
     match operator:
         case "ForAllValues:StringEquals":
-            return all(value in allowed for value in context.get(key, ()))
+            return all(value in allowed for value in values)
+        case "StringEquals":
+            return any(value in allowed for value in values)
+        case "StringLike" | "ArnLike":
+            return any(_matches(pattern, value) for pattern in allowed for value in values)
         case "Null":
             return (key not in context) == (allowed[0] == "true")
         case _:

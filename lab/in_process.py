@@ -23,9 +23,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.retries import quota
 
-from lab.faults import denial
-from lab.moto import requests
+from lab.faults import denial, ended
+from lab.moto import requests, roles
 from lab.moto.answers import Answer, Members
+from lab.moto.cloud import ACCOUNT
 from lab.moto.permission import requests_of
 from lab.route53.http import Protocol
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lab.faults import Faults, Refused
-    from lab.iam import Permissions
+    from lab.iam import Permissions, Session
     from lab.route53.api import Route53
 
 _MOTO: Final = "aws.invalid"
@@ -146,24 +147,41 @@ class _Account:
         if self.route53 is None or host not in {_MOTO, _ROUTE53}:
             raise RuntimeError(f"no lab answers {request.method} {request.url}")
         permissions = None if self.faults is None else self.faults.permissions
+        access_key = client._request_signer._credentials.access_key  # noqa: SLF001 - nothing is signed here
+        try:
+            session = roles.session(access_key)
+        except roles.EndedError as error:
+            return _refusal(ended(client, str(error)))
+        account = roles.account_of(access_key) if session is None else session.account
         if host == _ROUTE53:
             target = request.url.removeprefix(f"http://{_ROUTE53}")
+            route53 = self.route53 if account == ACCOUNT else self.route53.beside(account)
             return self._protocol.answer(
-                self.route53, request.method, target, request.body, permissions, directly=directly
+                route53, request.method, target, request.body, permissions, session=session, directly=directly
             )
-        denied = None if permissions is None else self._why_denied(client, request.operation, permissions)
+        denied = None if permissions is None else self._why_denied(client, request.operation, permissions, session)
         if denied is not None:
             return _refusal(denied)
-        headers = {name: _text(value) for name, value in request.headers.items()}
+        headers = {name: _text(value) for name, value in request.headers.items()} | {"x-moto-account-id": account}
         return requests.answer(client.meta, request.method, request.url, headers, request.body, directly=directly)
 
-    def _why_denied(self, client: Any, operation: str, permissions: Permissions) -> Refused | None:
-        """Return a refusal if the policies of the function that asks do not allow a request to moto."""
-        if permissions.function is None:
-            return None
+    def _why_denied(
+        self, client: Any, operation: str, permissions: Permissions, session: Session | None
+    ) -> Refused | None:
+        """Return a refusal if the policies of the function or the session that asks do not allow a request to moto.
+
+        A role also asks the trust policy of the role that is to be assumed.
+        """
         service = client.meta.service_model.service_name
-        refusals = map(permissions.refusal, requests_of(service, operation, self._asked.parameters))
-        because = next((each for each in refusals if each is not None), None)
+        assumes = (service, operation) == ("sts", "AssumeRole")
+        if permissions.function is None and session is None and not assumes:
+            return None
+        because = None
+        for asked in requests_of(service, operation, self._asked.parameters):
+            because = because or permissions.refusal(asked, session)
+            if because is None and assumes:
+                principal = permissions.roles.get(permissions.function or "", f"arn:aws:iam::{ACCOUNT}:root")
+                because = roles.refusal(asked, principal)
         return None if because is None else denial(client, because)
 
 

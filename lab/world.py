@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from lab.account import empty_account
 from lab.clock import Clock
 from lab.faults import Faults
-from lab.moto import cloud, cloudwatch, gaps
+from lab.moto import cloud, cloudwatch, gaps, roles
 from lab.moto.bus import Bus
 from lab.route53.api import Route53
 from lab.route53.checkers import Checkers
@@ -33,7 +33,7 @@ from lab.traffic.serving import Serving
 from lab.traffic.visitors import Visitors, asking_route53, over_http
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -56,7 +56,8 @@ class Lab:
     to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
     programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only if
     `requests_per_second` is given. So many instances as `running` says run before the stack is created. The same `seed`
-    makes the same ids: of two labs that run at once, each needs its own.
+    makes the same ids: of two labs that run at once, each needs its own. `prepare` makes what the stack needs before it
+    is created, and returns parameters.
 
     The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
     """
@@ -73,8 +74,10 @@ class Lab:
         requests_per_second: int | None = None,
         running: int = 0,
         seed: int = cloud.SEED,
+        prepare: Callable[[Lab], Mapping[str, str]] | None = None,
     ) -> None:
         self._parameters = dict(parameters or {})
+        self._prepare = prepare
         self._with_servers = servers
         self._http = http
         self._template = template
@@ -118,7 +121,8 @@ class Lab:
             self.reported = Reported(self.route53, self.health, self.fleet.addresses, self.serving)
             self.answer_urls = stack.enter_context(AnswerUrls())
             usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
-            self._create_stack(usual | self._parameters)
+            prepared = {} if self._prepare is None else self._prepare(self)
+            self._create_stack(usual | dict(prepared) | self._parameters)
             self._stack = stack.pop_all()
         return self
 
@@ -194,9 +198,9 @@ class Lab:
         """Every call of every function, in order."""
         return self.functions.invocations
 
-    def client(self, service: str, region: str = cloud.REGION) -> Any:
-        """Return a boto3 client of this AWS."""
-        return cloud.client(service, region)
+    def client(self, service: str, region: str = cloud.REGION, *, account: str = cloud.ACCOUNT) -> Any:
+        """Return a boto3 client of this AWS, of a person who may do everything in the account."""
+        return cloud.client(service, region, access_key=None if account == cloud.ACCOUNT else roles.key_of(account))
 
     def create_zone(self, name: str) -> str:
         """Create a public hosted zone and return its id."""

@@ -61,11 +61,16 @@ def emptied(seed: int) -> Iterator[None]:
         yield
 
 
-def client(service: str, region: str = REGION) -> Any:
-    """Return a boto3 client of the lab's cloud, the same one for as long as the environment names the same AWS."""
-    return _client(service, region, os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_ENDPOINT_URL_ROUTE_53"])
+def client(service: str, region: str = REGION, *, access_key: str | None = None) -> Any:
+    """Return a boto3 client of the lab's cloud, the same one for as long as the environment names the same AWS.
+
+    `access_key` is that of a person in another account.
+    """
+    endpoints = os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_ENDPOINT_URL_ROUTE_53"]
+    return _client(service, region, access_key, *endpoints)
 
 
 @functools.lru_cache(maxsize=128)
-def _client(service: str, region: str, _endpoint: str, _route53_endpoint: str) -> Any:
-    return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+def _client(service: str, region: str, access_key: str | None, _endpoint: str, _route53_endpoint: str) -> Any:
+    given = {} if access_key is None else {"aws_access_key_id": access_key, "aws_secret_access_key": "testing"}
+    return boto3.client(service, region_name=region, **given)  # type: ignore[call-overload]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
-from moto.cloudformation.parsing import clean_json, get_model_map
+from moto.cloudformation.parsing import get_model_map
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import EmptyResult
+from moto.ec2.models import ec2_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
@@ -33,7 +34,7 @@ type Delete = Callable[[str, tuple[str, ...]], bool]
 
 def gaps(delete: Delete) -> tuple[Gap, ...]:
     """Return how moto's CloudFormation is corrected."""
-    return _read_json(), _find_parameters_in_sub(), _compute_outputs(), _delete_in_order(delete)
+    return _read_json(), _find_parameters_in_sub(), _resolve_functions(), _compute_outputs(), _delete_in_order(delete)
 
 
 def _compute_outputs() -> Gap:
@@ -93,6 +94,24 @@ def _read_json() -> Gap:
             return parse_as_moto(template)
 
     return Gap(Stack, "parse_template", staticmethod(parse))
+
+
+def _resolve_functions() -> Gap:
+    """Drop an item of a list that is AWS::NoValue, and let Fn::GetAZs return the zones that have a default subnet.
+
+    moto keeps a None in the item's place, and returns four zones of us-east-1. Sources: CloudFormation Template
+    Reference, "Pseudo parameters reference", AWS::NoValue, and "Fn::GetAZs".
+    """
+    clean_as_moto = parsing.clean_json
+
+    def clean(node: Any, resources: Any) -> Any:
+        if isinstance(node, list):
+            return [cleaned for each in node if (cleaned := clean(each, resources)) is not None]
+        if isinstance(node, dict) and "Fn::GetAZs" in node:
+            return sorted(ec2_backends[ACCOUNT][REGION].get_default_subnets())
+        return clean_as_moto(node, resources)
+
+    return Gap(parsing, "clean_json", clean)
 
 
 def _find_parameters_in_sub() -> Gap:
@@ -235,4 +254,4 @@ class StackValues:
 
     def resolved(self, value: Any) -> Any:
         """Return a piece of the template with every intrinsic function computed."""
-        return clean_json(copy.deepcopy(value), self._map)
+        return parsing.clean_json(copy.deepcopy(value), self._map)

@@ -20,6 +20,7 @@ from lab.moto import (
     events,
     logs,
     refusals,
+    roles,
     scaling_stack,
     sqs,
     ssm,
@@ -56,6 +57,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late,
         *ssm.gaps(),
         *logs.gaps(),
         *refusals.gaps(),
+        *roles.gaps(),
     )
     with contextlib.ExitStack() as stack:
         for owner, name, replacement in corrections:

@@ -1,8 +1,8 @@
 """How IAM sees a request to a service that moto plays: its action, the resource that it is about, and condition keys.
 
 Source: Service Authorization Reference, the pages of Amazon SQS, AWS Systems Manager, Amazon EventBridge, AWS Lambda,
-Amazon EC2 Auto Scaling, Amazon EC2, Amazon CloudWatch and AWS CloudFormation. Operations that take no resource are
-about `*`.
+Amazon EC2 Auto Scaling, Amazon EC2, Amazon CloudWatch, AWS CloudFormation and AWS Security Token Service. Operations
+that take no resource are about `*`.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ def request_of(service: str, operation: str, parameters: Mapping[str, Any]) -> R
 
 def _resource(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
     match parameters:
+        case {"RoleArn": arn} if operation == "AssumeRole":
+            return str(arn)
         case {"QueueUrl": url}:
             return _arn("sqs", url.rpartition("/")[2])
         case {"Path": path} if service == "ssm":
@@ -80,6 +82,11 @@ def _arn(service: str, resource: str) -> str:
 
 
 def _context(called: str, parameters: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    if called != "events:PutEvents":
-        return {}
-    return {"events:source": [entry["Source"] for entry in parameters["Entries"]]}
+    match called:
+        case "events:PutEvents":
+            return {"events:source": [entry["Source"] for entry in parameters["Entries"]]}
+        case "sts:AssumeRole":
+            given = {"sts:RoleSessionName": "RoleSessionName", "sts:ExternalId": "ExternalId"}
+            return {key: [parameters[name]] for key, name in given.items() if name in parameters}
+        case _:
+            return {}

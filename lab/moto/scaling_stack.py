@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from moto.autoscaling.models import FakeAutoScalingGroup, autoscaling_backends
-from moto.cloudformation import parsing
-from moto.ec2.models import ec2_backends
 from moto.ec2.models.launch_templates import LaunchTemplateVersion
 
 from lab.moto.cloud import ACCOUNT, REGION, client
@@ -20,23 +18,7 @@ _WHOLE: Final = ("MinSize", "MaxSize", "DesiredCapacity", "HealthCheckGracePerio
 
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's CloudFormation is corrected for Auto Scaling."""
-    return _name_zones(), _read_security_groups(), _create_group(), _delete_group()
-
-
-def _name_zones() -> Gap:
-    """Let Fn::GetAZs return the zones that have a default subnet; moto returns four of us-east-1.
-
-    Source: CloudFormation Template Reference, "Fn::GetAZs".
-    """
-    clean_as_moto = parsing.clean_json
-
-    def clean(node: Any, resources: Any) -> Any:
-        if isinstance(node, dict) and "Fn::GetAZs" in node:
-            subnets = ec2_backends[ACCOUNT][REGION].get_default_subnets()
-            return sorted(subnets)
-        return clean_as_moto(node, resources)
-
-    return Gap(parsing, "clean_json", clean)
+    return _read_security_groups(), _create_group(), _delete_group()
 
 
 def _create_group() -> Gap:

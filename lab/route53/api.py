@@ -50,6 +50,9 @@ class Call:
 class Route53:
     """One account's Route 53; all methods may be called from any thread.
 
+    Each account has its own hosted zones, health checks and quotas. DNS answers from the zones of all, with the health
+    of the checks of all. Another account is `beside` the first one.
+
     `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
     zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five. `find_alarm`
     returns the account's alarm in a region with a name, as DescribeAlarms lists it, None if there is none.
@@ -62,14 +65,18 @@ class Route53:
         *,
         requests_per_second: int | None = None,
         find_alarm: FindAlarm = any_alarm,
+        beside: Route53 | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self._now = now
         self._new_id = new_id
+        self._requests_per_second = requests_per_second
+        self._others: dict[str, Route53] = {}
         self._refusals = Refusals(now, requests_per_second)
         self._lock = threading.RLock()
-        self._zones = Zones(lambda: self._resource_id("Z"))
-        self._checks = Checks(now, new_id, find_alarm)
+        zones, checks = (None, None) if beside is None else (beside._zones, beside._checks)  # noqa: SLF001 - its own class
+        self._zones: Zones = Zones(lambda: self._resource_id("Z"), zones)
+        self._checks: Checks = Checks(now, new_id, find_alarm, checks)
         self._changes = Changes(now, lambda: self._resource_id("C"))
         self._tags = Tags(self._refuse_unknown)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
@@ -101,6 +108,14 @@ class Route53:
             "DeleteResourceRecordSetProtections": self._delete_protections,
             "ListResourceRecordSetProtections": self._list_protections,
         }
+
+    def beside(self, account: str) -> Route53:
+        """Return the Route 53 of another account, known by its id."""
+        with self._lock:
+            if account not in self._others:
+                limit = self._requests_per_second
+                self._others[account] = Route53(self._now, self._new_id, requests_per_second=limit, beside=self)
+            return self._others[account]
 
     @property
     def health_check_quota(self) -> int:
@@ -226,7 +241,7 @@ class Route53:
             zone = self._zones.answering(asked)
             if zone is None:
                 return Answer("REFUSED")
-            return Answers(zone, self._checks.is_healthy, source).to(asked, record_type)
+            return Answers(zone, self._checks.is_healthy_anywhere, source).to(asked, record_type)
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         self._refusals.check_rate()
@@ -261,7 +276,7 @@ class Route53:
 
     def _change_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.find(parameters["HostedZoneId"])
-        zone.records.change(parameters["ChangeBatch"], self._checks.__contains__)
+        zone.records.change(parameters["ChangeBatch"], self._checks.can_be_named)
         return {"ChangeInfo": self._changes.submit()}
 
     def _test_dns_answer(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +287,7 @@ class Route53:
             name = parse_name(parameters["RecordName"])
         except InvalidNameError as error:
             raise invalid_input(str(error)) from error
-        return tested(zone, self._checks.is_healthy, name, parameters["RecordType"])
+        return tested(zone, self._checks.is_healthy_anywhere, name, parameters["RecordType"])
 
     def _refuse_unknown(self, kind: str, resource_id: str) -> None:
         if kind == "hostedzone":

@@ -85,11 +85,22 @@ class _Check:
 
 
 class Checks:
-    """The health checks of one account; a CallerReference can be used only once."""
+    """The health checks of one account; a CallerReference can be used only once.
+
+    A record may name a health check of any account, and DNS asks whether it is healthy: of the account that this one is
+    `beside`, too (AWS re:Post, "How do I associate a Route 53 health check in another AWS account with a record set in
+    my account?", which the console does not offer).
+    """
 
     def __init__(
-        self, now: Callable[[], datetime], new_id: Callable[[], str], find_alarm: FindAlarm = any_alarm
+        self,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        find_alarm: FindAlarm = any_alarm,
+        beside: Checks | None = None,
     ) -> None:
+        self._accounts: list[Checks] = [] if beside is None else beside._accounts  # noqa: SLF001 - its own class
+        self._accounts.append(self)
         self.quota = DEFAULT_QUOTA
         self._now = now
         self._new_id = new_id
@@ -103,6 +114,14 @@ class Checks:
 
     def __contains__(self, check_id: object) -> bool:
         return check_id in self._checks
+
+    def can_be_named(self, check_id: str) -> bool:
+        """Tell whether a record may name a check: whether it exists, in whatever account."""
+        return any(check_id in account for account in self._accounts)
+
+    def is_healthy_anywhere(self, check_id: str) -> bool:
+        """Tell whether DNS treats a check of any account as healthy."""
+        return next((each for each in self._accounts if check_id in each), self).is_healthy(check_id)
 
     def create(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Answer CreateHealthCheck; the same reference with the same settings returns the existing check."""

@@ -22,7 +22,7 @@ from lab.route53.error import Route53Error, invalid_input
 from lab.route53.permission import request_of
 
 if TYPE_CHECKING:
-    from lab.iam import Permissions
+    from lab.iam import Permissions, Session
     from lab.route53.api import Route53
 
 _NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
@@ -52,20 +52,26 @@ class Protocol:
         body: bytes,
         permissions: Permissions | None = None,
         *,
+        session: Session | None = None,
         directly: bool = False,
     ) -> Answer:
         """Answer one HTTP request; every refusal is an answer too, also that of `permissions`.
 
-        If it is `directly`, a success is what botocore reads of the body instead of bytes.
+        `session` is the session of a role that asks. If it is `directly`, a success is what botocore reads of the body
+        instead of bytes.
         """
         former = _VERSION.match(target)
         if former is not None:
-            present = self.answer(route53, method, _VERSION.sub("/2013-04-01/", target), body, permissions)
+            present = self.answer(
+                route53, method, _VERSION.sub("/2013-04-01/", target), body, permissions, session=session
+            )
             text = present.content.replace(_NAMESPACE.encode(), _NAMESPACE.replace("2013-04-01", former[1]).encode())
             return present._replace(body=text)
         try:
             operation, parameters = self._read(method, target, body)
-            refusal = permissions.refusal(request_of(operation.name, parameters)) if permissions is not None else None
+            refusal = None
+            if permissions is not None:
+                refusal = permissions.refusal(request_of(operation.name, parameters), session)
             if refusal is not None:
                 route53.refuse(operation.name, parameters, refusal)
             result = route53.call(operation.name, parameters)

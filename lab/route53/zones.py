@@ -54,11 +54,20 @@ class Zone:
 
 
 class Zones:
-    """Every hosted zone of an account, by its id; `new_zone_id` makes the id of a new one."""
+    """Every hosted zone of an account, by its id; `new_zone_id` makes the id of a new one.
 
-    def __init__(self, new_zone_id: Callable[[], str]) -> None:
+    DNS answers from the zones of all accounts: from those of the account that this one is `beside`, too.
+    """
+
+    def __init__(self, new_zone_id: Callable[[], str], beside: Zones | None = None) -> None:
         self._new_zone_id = new_zone_id
         self._zones: dict[str, Zone] = {}
+        self._accounts: list[Zones] = [] if beside is None else beside._accounts  # noqa: SLF001 - its own class
+        self._accounts.append(self)
+
+    def _in_dns(self) -> list[Zone]:
+        """Return the hosted zones of all accounts."""
+        return [zone for account in self._accounts for zone in account._zones.values()]  # noqa: SLF001 - as above
 
     def find(self, zone_id: str) -> Zone:
         """Return the hosted zone with this id, or raise NoSuchHostedZone."""
@@ -69,12 +78,12 @@ class Zones:
 
     def answering(self, name: Name) -> Zone | None:
         """Return the hosted zone that answers for a name: the most specific one, a public one before a private one."""
-        zones = [zone for zone in self._zones.values() if name.is_within(zone.name)]
+        zones = [zone for zone in self._in_dns() if name.is_within(zone.name)]
         return max(zones, key=lambda zone: (len(zone.name.labels), not zone.private), default=None)
 
     def public(self, name: Name) -> Zone | None:
         """Return the first public hosted zone with this very name, if there is one."""
-        return next((zone for zone in self._zones.values() if not zone.private and zone.name == name), None)
+        return next((zone for zone in self._in_dns() if not zone.private and zone.name == name), None)
 
     def create(self, parameters: Mapping[str, Any]) -> Zone:
         """Create a hosted zone, as CreateHostedZone does."""
@@ -89,7 +98,7 @@ class Zones:
         vpc = parameters.get("VPC")
         asked = parameters.get("HostedZoneConfig") or {}
         config = {**asked, "PrivateZone": bool(vpc or asked.get("PrivateZone"))}
-        servers = _name_servers(len(self._zones) + 1)
+        servers = _name_servers(len(self._in_dns()) + 1)
         zone_id = self._new_zone_id()
         zone = Zone(zone_id, name, reference, config, vpc, servers, Records(name, zone_id, servers))
         self._zones[zone.id] = zone

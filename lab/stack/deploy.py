@@ -103,9 +103,13 @@ class Deployment:
         """Return the URL of the stack's queue with this logical id."""
         return self.resources[logical_id]
 
+    def role(self, function: str) -> str:
+        """Return the ARN of the role of the function with this logical id."""
+        return str(self.properties[function]["Role"])
+
     def statements(self, function: str) -> Iterator[dict[str, Any]]:
         """Yield every policy statement of the role of the function with this logical id."""
-        arn = self.properties[function]["Role"]
+        arn = self.role(function)
         for name, kind in self.kinds.items():
             if name not in self.properties:
                 continue

@@ -134,7 +134,8 @@ class Stack:
 
     def _grant(self) -> None:
         for logical_id in self.deployment.functions:
-            self._faults.permissions.grant(logical_id, self.deployment.statements(logical_id))
+            role = self.deployment.role(logical_id)
+            self._faults.permissions.grant(logical_id, self.deployment.statements(logical_id), role)
 
     def _data(self) -> dict[str, dict[str, str]]:
         return {logical_id: resource.data for logical_id, resource in self.custom_resources.items()}

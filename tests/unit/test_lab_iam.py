@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lab.iam import Permissions, Request
+from lab.iam import Permissions, Request, Session, allows
 from lab.route53.permission import request_of
 
 ZONE = "arn:aws:route53:::hostedzone/Z1"
@@ -86,3 +87,50 @@ def test_a_request_about_a_health_check_or_about_nothing_has_that_resource() -> 
     assert request_of("DeleteHealthCheck", {"HealthCheckId": "c-1"}).resource == "arn:aws:route53:::healthcheck/c-1"
     assert request_of("GetHostedZone", {"Id": "/hostedzone/Z1"}).resource == ZONE
     assert request_of("ListHealthChecks", {}).resource == "*"
+
+
+# -- sessions and trust policies
+
+
+SESSION = Session(
+    arn="arn:aws:sts::222222222222:assumed-role/zone/audit",
+    account="222222222222",
+    user_id="AROA1:audit",
+    statements=(
+        {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": ZONE},
+        {
+            "Effect": "Allow",
+            "Action": "route53:ChangeResourceRecordSets",
+            "Resource": ZONE,
+            "Condition": {"StringLike": {"aws:userid": "*:reconciler"}},
+        },
+    ),
+)
+
+
+def test_the_policies_of_a_session_decide_and_not_those_of_the_function_that_has_it() -> None:
+    permissions = Permissions()
+    permissions.grant("audit", [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
+    with permissions.acting("audit"):
+        assert permissions.refusal(request_of("ListResourceRecordSets", {"HostedZoneId": "Z1"}), SESSION) is None
+        refused = permissions.refusal(change("app.example.com"), SESSION)
+        assert refused is not None
+        assert refused.startswith(f"User: {SESSION.arn} is not authorized to perform: {change().action}")
+        assert permissions.refusal(change("app.example.com"), replace(SESSION, user_id="AROA1:reconciler")) is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed"),
+    [
+        ({"StringEquals": {"sts:ExternalId": "7f3a"}}, True),
+        ({"StringEquals": {"sts:ExternalId": ["a", "7f3a"]}}, True),
+        ({"StringEquals": {"sts:ExternalId": "7f3"}}, False),
+        ({"StringEquals": {"sts:RoleSessionName": "audit"}}, False),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/fleet53-*"}}, True),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/fleet53"}}, False),
+    ],
+)
+def test_a_trust_policys_conditions_need_a_value_that_they_allow(condition: dict[str, Any], allowed: bool) -> None:
+    context = {"sts:ExternalId": ["7f3a"], "aws:PrincipalArn": ["arn:aws:iam::123456789012:role/fleet53-AuditRole-1"]}
+    request = Request("sts:AssumeRole", "arn:aws:iam::222222222222:role/zone", context)
+    assert allows({"Effect": "Allow", "Action": "sts:AssumeRole", "Condition": condition}, request) is allowed
