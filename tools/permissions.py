@@ -173,7 +173,7 @@ def _statements(found: Mapping[str, Any], role: str) -> Iterator[Statement]:
         if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
     ]
     for document in documents:
-        for each in document["Statement"]:
+        for each in _branches(document["Statement"]):
             condition = {
                 operator: {key: _written(value) for key, value in keys.items()}
                 for operator, keys in each.get("Condition", {}).items()
@@ -184,6 +184,12 @@ def _statements(found: Mapping[str, Any], role: str) -> Iterator[Statement]:
                 tuple(_written(each["Resource"])),
                 json.dumps(condition) if condition else "",
             )
+
+
+def _branches(statements: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the statements of a policy, also those that it has only under a condition."""
+    for each in statements:
+        yield from (branch for branch in each["Fn::If"][1:] if "Sid" in branch) if "Fn::If" in each else (each,)
 
 
 def _written(node: Any) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleet53.report.model import Report
 
 logger = Logger()
-clients = Clients()
+clients = Clients("audit")
 
 
 @logger.inject_lambda_context

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fleet53.reconcile.batch import BatchResponse
 
 logger = Logger()
-clients = Clients()
+clients = Clients("reconciler")
 
 
 @logger.inject_lambda_context

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-clients = StackClients()
+clients = StackClients("stack-lifecycle")
 
 _TO_ANSWER: Final = 50.0
 """Seconds kept for the answer. With the reserve of Retrier a withdrawal has 14 of the function's 15 minutes."""

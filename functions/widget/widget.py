@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-clients = Clients()
+clients = Clients("widget")
 
 
 @logger.inject_lambda_context

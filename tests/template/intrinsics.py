@@ -42,7 +42,7 @@ class Scope:
                 resolved = {key: self.resolve(value) for key, value in node.items()}
                 return {key: value for key, value in resolved.items() if value != "AWS::NoValue"}
             case list():
-                return [self.resolve(value) for value in node]
+                return [value for value in map(self.resolve, node) if value != "AWS::NoValue"]
             case _:
                 return node
 

@@ -38,6 +38,7 @@ REAL: Final = "On a real account"
 PUBLIC: Final = (
     "https://docs.aws.amazon.com/",
     "https://github.com/",
+    "https://repost.aws/knowledge-center/",
     "https://www.rfc-editor.org/rfc/",
 )
 _LINK: Final = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")

@@ -34,6 +34,8 @@ PARAMETERS = {
     "RecordTTL",
     "ReplaceUnhealthyAfter",
     "RolePath",
+    "Route53RoleArn",
+    "Route53RoleExternalId",
     "UnhealthyAlarmPercent",
     "UnhealthyLaunchResult",
 }
@@ -79,6 +81,12 @@ GOOD = {
     "RecordTTL": ["1", "60", "86400"],
     "ReplaceUnhealthyAfter": ["0", "10", "1440"],
     "RolePath": ["/", "/dns/", "/teams/dns_1+a/"],
+    "Route53RoleArn": [
+        "",
+        "arn:aws:iam::210987654321:role/zone",
+        "arn:aws:iam::210987654321:role/teams/dns/fleet53-ZoneRole-1A",
+    ],
+    "Route53RoleExternalId": ["", "a1", "fleet53/7f3a", "a_+=,.@:/-1", "x" * 1224],
     "UnhealthyAlarmPercent": ["0", "100"],
     "UnhealthyLaunchResult": ["CONTINUE", "ABANDON"],
 }
@@ -150,6 +158,14 @@ BAD = {
     "RecordTTL": ["0", "86401", "60s"],
     "ReplaceUnhealthyAfter": ["", "-1", "1441", "10m"],
     "RolePath": ["", "dns", "/dns", "dns/", "//", "/a b/"],
+    "Route53RoleArn": [
+        "zone",
+        "arn:aws:iam::1:role/zone",
+        "arn:aws:iam::210987654321:user/zone",
+        "arn:aws:iam::210987654321:role/",
+        "arn:aws:iam::210987654321:role/a b",
+    ],
+    "Route53RoleExternalId": ["a", "a b", "a*", "x" * 1225],
     "UnhealthyAlarmPercent": ["-1", "101", "half"],
     "UnhealthyLaunchResult": ["continue"],
 }

@@ -172,6 +172,45 @@ def test_one_name_in_one_zone_may_be_changed_and_only_its_addresses() -> None:
     }
 
 
+ROLE = "arn:aws:iam::210987654321:role/zone"
+WITH_ROLE = {"Route53RoleArn": ROLE, "Route53RoleExternalId": "fleet53/7f3a"}
+ABOUT_ZONES = {
+    "route53:ChangeResourceRecordSets",
+    "route53:GetHostedZone",
+    "route53:GetHostedZoneLimit",
+    "route53:ListResourceRecordSetProtections",
+    "route53:ListResourceRecordSets",
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_with_a_role_a_function_may_assume_it_and_no_other_and_is_not_allowed_what_it_allows(function: str) -> None:
+    through = stack(**WITH_ROLE)
+    roles = [each["Resource"] for each in statements(through, function) if each["Action"] == "sts:AssumeRole"]
+    assert set(roles) == {ROLE}
+    left = {"route53:ListResourceRecordSets"} if function == "StackLifecycleFunction" else set()
+    assert iam_actions(through, function) & ABOUT_ZONES == left  # the records that an update drops, which it only reads
+    assert iam_actions(through, function) - {"sts:AssumeRole"} == iam_actions(stack(), function) - ABOUT_ZONES | left
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_without_a_role_no_function_may_assume_one(function: str) -> None:
+    assert "sts:AssumeRole" not in iam_actions(stack(), function)
+
+
+@pytest.mark.parametrize("function", ["AuditFunction", "WidgetFunction"])
+def test_a_function_that_only_reads_may_only_take_sessions_that_the_role_lets_only_read(function: str) -> None:
+    statement = _statement(stack(**WITH_ROLE), function, "AssumeRoleThatReadsRecords")
+    assert statement["Condition"] == {"StringEquals": {"sts:RoleSessionName": ["audit", "widget"]}}
+
+
+def test_an_update_finds_the_former_role_in_a_policy_that_changes_after_the_precondition() -> None:
+    policy = stack(**WITH_ROLE).template["Resources"]["WithdrawPolicy"]
+    assert policy["DependsOn"] == "StackPrecondition"
+    former = _statement(stack(**WITH_ROLE), "StackLifecycleFunction", "AssumeRoleThatChangesRecords")
+    assert former["Resource"] == ROLE
+
+
 def test_further_names_and_zones_may_be_changed_where_they_are_allowed() -> None:
     wide = stack(
         RecordName="*.example.com",

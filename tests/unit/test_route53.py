@@ -38,7 +38,7 @@ def adapter(fake: Route53, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapter]
             monkeypatch.setenv(name, "lab")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
         monkeypatch.setattr(fleet53.aws.clients.TRIES, "retrier", Retrier(lambda: 60, lambda _: None, lambda: 0))
-        client = Clients().route53
+        client = Clients("audit").route53
         yield Adapter(client, {})
         client.close()
 

@@ -9,7 +9,9 @@ from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
 from fleet53.domain.ids import PoolName, ZoneId
 from fleet53.domain.lifecycle import Result
+from fleet53.domain.role import Role
 
+ROLE = "arn:aws:iam::210987654321:role/zone"
 ENVIRONMENT = {
     "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
     "FLEET53_POOLS_PATH": "/fleet53/fleet53/pools",
@@ -41,7 +43,24 @@ def test_settings_are_read_from_the_environment() -> None:
         "hook_prefix": "fleet53",
         "unhealthy_launch_result": Result.ABANDON,
         "replace_unhealthy_after": timedelta(minutes=10),
+        "route53_role_arn": "",
+        "route53_role_external_id": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "role"),
+    [
+        ({}, None),
+        ({"FLEET53_ROUTE53_ROLE_ARN": ROLE}, Role(ROLE)),
+        ({"FLEET53_ROUTE53_ROLE_ARN": ROLE, "FLEET53_ROUTE53_ROLE_EXTERNAL_ID": "7f3a"}, Role(ROLE, "7f3a")),
+        ({"FLEET53_ROUTE53_ROLE_EXTERNAL_ID": "7f3a"}, None),
+    ],
+)
+def test_the_role_of_the_zones_account_is_none_or_has_an_external_id_or_none(
+    given: dict[str, str], role: Role | None
+) -> None:
+    assert read_settings(ENVIRONMENT | given).zone_role == role
 
 
 def test_no_zone_at_all_is_no_zone() -> None:

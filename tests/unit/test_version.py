@@ -33,7 +33,8 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         monkeypatch.setenv(name, "lab")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setattr(TRIES, "retrier", Retrier(lambda: 60.0, lambda _seconds: None, lambda: 0.5))
-    made = [getattr(owner, each.name) for owner in (Clients(), StackClients()) for each in fields(owner)]
+    owners = Clients("audit"), StackClients("stack-lifecycle")
+    made = [getattr(owner, each.name) for owner in owners for each in fields(owner)]
     return [each for each in made if isinstance(each, BaseClient)]
 
 
@@ -65,7 +66,7 @@ def test_every_form_of_the_report_says_the_version() -> None:
     assert f", fleet53 {__version__}\n" in write_page(audited, View("arn:aws:lambda:eu-west-1:123456789012:function:x"))
 
 
-KEPT = ("pacer", "zones", "looks", "holders", "names", "absences", "statuses")
+KEPT = ("function", "pacer", "zone_pacer", "sessions", "zones", "looks", "holders", "names", "absences", "statuses")
 """What a warm function keeps beside its clients."""
 
 

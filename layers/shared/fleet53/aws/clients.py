@@ -32,8 +32,9 @@ from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53
 from fleet53.aws.security_groups import SecurityGroups
 from fleet53.aws.statuses import Statuses
-from fleet53.aws.tries import Tries
+from fleet53.aws.tries import ZONE_ACCOUNT, Tries
 from fleet53.aws.usage import Usage
+from fleet53.aws.zone_account import AssumedAccount, Sessions
 from fleet53.config.settings import read_settings
 
 if TYPE_CHECKING:
@@ -49,10 +50,13 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+    from mypy_boto3_sts.type_defs import CredentialsTypeDef
 
     from fleet53.config.settings import Settings
     from fleet53.domain.ids import ZoneId
     from fleet53.domain.pool import Zone
+    from fleet53.domain.role import Role
 
 
 def _config(*, connect: int, read: int) -> Config:
@@ -80,13 +84,32 @@ TRIES: Final = Tries()
 
 
 @cache
-def _session() -> boto3.Session:
-    """Return the session of all clients, with the operations of botocore and those of _MODELS."""
+def _session(account: str = "") -> boto3.Session:
+    """Return the session of all clients, with the operations of botocore and those of _MODELS.
+
+    The clients of another `account` than the stack's have a session of their own: Note [Requests of an account].
+    """
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
-    TRIES.apply_to(session)
+    # Older versions of botocore ask STS in us-east-1 (AWS SDKs and Tools Reference Guide, AWS STS Regional endpoints).
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    TRIES.apply_to(session, account)
     session.user_agent_extra = f"fleet53/{__version__}"  # CloudTrail and AWS Support see which version made a request
     return boto3.Session(botocore_session=session)
+
+
+def _make_sts() -> STSClient:
+    return _session().client("sts", config=_USUAL)
+
+
+def _make_route53(credentials: CredentialsTypeDef) -> Route53Client:
+    return _session(ZONE_ACCOUNT).client(
+        "route53",
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+        config=_USUAL,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +146,13 @@ class Aws:
 
 @dataclass(slots=True)
 class Clients:
-    """The clients of one function, kept while it is warm.
+    """The clients of one function, kept while it is warm. `function` names it in the log of another account.
 
-    `cloudwatch` is in the region of Route 53's metrics, `own_cloudwatch` in the region of the stack's own.
+    `zone_pacer` is for the requests to the account that has the hosted zones, where that is another. `cloudwatch` is in
+    the region of Route 53's metrics, `own_cloudwatch` in the region of the stack's own.
     """
 
+    function: str
     ec2: EC2Client = field(default_factory=lambda: _session().client("ec2", config=_USUAL))
     autoscaling: AutoScalingClient = field(default_factory=lambda: _session().client("autoscaling", config=_USUAL))
     route53: Route53Client = field(default_factory=lambda: _session().client("route53", config=_USUAL))
@@ -139,6 +164,8 @@ class Clients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     events: EventBridgeClient = field(default_factory=lambda: _session().client("events", config=_BRIEF))
     pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
+    zone_pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
+    sessions: Sessions = field(init=False)
     zones: dict[ZoneId, Zone] = field(default_factory=dict)
     looks: Looks = field(default_factory=Looks)
     holders: Holders = field(default_factory=Holders)
@@ -146,9 +173,12 @@ class Clients:
     absences: Absences = field(default_factory=Absences)
     statuses: Statuses = field(default_factory=Statuses)
 
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.function, _make_sts, _make_route53)
+
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return what one invocation works with, or raise SettingsError."""
-        settings, retrier = read_settings(environment), _begin(context, self.pacer)
+        settings, retrier = read_settings(environment), _begin(context, self.pacer, self.zone_pacer)
         return Connection(settings, self._adapters(settings, retrier), retrier, _now)
 
     def _adapters(self, settings: Settings, retrier: Retrier) -> Aws:
@@ -156,7 +186,7 @@ class Clients:
             ec2=Ec2(self.ec2, settings.pool_tag_key),
             security_groups=SecurityGroups(self.ec2),
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
-            route53=Route53(self.route53, self.zones),
+            route53=_route53(self.route53, self.zones, settings.zone_role, self.sessions),
             alarms=Alarms(self.own_cloudwatch),
             health=Health(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
@@ -174,10 +204,14 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class StackAws:
-    """The adapters that the stack's custom resources use. `tagged_by` reads instances with a key of the pool tag."""
+    """The adapters that the stack's custom resources use.
+
+    `tagged_by` reads instances with a key of the pool tag, and `through` hosted zones with a role, or without one.
+    """
 
     cloudformation: CloudFormation
     tagged_by: Callable[[str], Ec2]
+    through: Callable[[Role | None], Route53]
     route53: Route53
     alarms: Alarms
     parameters: PoolParameters
@@ -187,8 +221,9 @@ class StackAws:
 
 @dataclass(slots=True)
 class StackClients:
-    """The clients of the function that answers CloudFormation."""
+    """The clients of the function that answers CloudFormation. The fields are as those of Clients."""
 
+    function: str
     cloudformation: CloudFormationClient = field(
         default_factory=lambda: _session().client("cloudformation", config=_USUAL)
     )
@@ -199,16 +234,23 @@ class StackClients:
     sqs: SQSClient = field(default_factory=lambda: _session().client("sqs", config=_BRIEF))
     functions: LambdaClient = field(default_factory=lambda: _session().client("lambda", config=_USUAL))
     pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
+    zone_pacer: Pacer = field(default_factory=lambda: Pacer(time.time, random.random))
+    sessions: Sessions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = Sessions(self.function, _make_sts, _make_route53)
 
     def connect(
         self, environment: Mapping[str, str], context: LambdaContext, *, to_answer: float
     ) -> Connection[StackAws]:
         """Return what one invocation works with, or raise SettingsError. The last `to_answer` seconds are not used."""
-        settings, retrier = read_settings(environment), _begin(context, self.pacer, kept=to_answer)
+        settings = read_settings(environment)
+        retrier = _begin(context, self.pacer, self.zone_pacer, kept=to_answer)
         aws = StackAws(
             cloudformation=CloudFormation(self.cloudformation),
             tagged_by=lambda pool_tag_key: Ec2(self.ec2, pool_tag_key),
-            route53=Route53(self.route53, {}),
+            through=lambda role: _route53(self.route53, {}, role, self.sessions),
+            route53=_route53(self.route53, {}, settings.zone_role, self.sessions),
             alarms=Alarms(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url),
@@ -217,10 +259,17 @@ class StackClients:
         return Connection(settings, aws, retrier, _now)
 
 
-def _begin(context: LambdaContext, pacer: Pacer, *, kept: float = 0) -> Retrier:
+def _route53(client: Route53Client, zones: dict[ZoneId, Zone], role: Role | None, sessions: Sessions) -> Route53:
+    return Route53(client, zones, None if role is None else AssumedAccount(role, sessions, _now))
+
+
+def _begin(context: LambdaContext, pacer: Pacer, zone_pacer: Pacer, *, kept: float = 0) -> Retrier:
     """Return the retrier of an invocation, which all clients use from now on."""
     TRIES.retrier = Retrier(
-        lambda: context.get_remaining_time_in_millis() / 1000 - kept, time.sleep, random.random, {"route53": pacer}
+        lambda: context.get_remaining_time_in_millis() / 1000 - kept,
+        time.sleep,
+        random.random,
+        {"route53": pacer, f"route53{ZONE_ACCOUNT}": zone_pacer},
     )
     return TRIES.retrier
 

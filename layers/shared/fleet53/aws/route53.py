@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_network
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet53.aws.check_config import read_config, write_config
+from fleet53.aws.zone_account import OwnAccount
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
     CheckRefusedError,
     ReferenceBurnedError,
+    RoleRefusedError,
     ZoneGoneError,
     ZoneUnreadableError,
 )
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
 
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_route53.type_defs import (
+        ChangeBatchTypeDef,
         ChangeTypeDef,
         ResourceRecordSetOutputTypeDef,
         ResourceRecordSetTypeDef,
     )
 
+    from fleet53.aws.zone_account import ZoneAccount
     from fleet53.domain.alarm import AlarmConfig
     from fleet53.domain.health_check import CheckConfig
     from fleet53.domain.ingress import IPNetwork
@@ -53,19 +57,21 @@ FEWEST_OBSERVATIONS: Final = 3
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
+    `account` is where requests about hosted zones and records are made, the account of `client` where it is None.
     `zones` keeps hosted zones that were read, because a zone's name and name servers never change. That a zone does not
     exist or may not be read is kept for as long as this object, which is one invocation: many pools may name it.
     """
 
-    def __init__(self, client: Route53Client, zones: dict[ZoneId, Zone]) -> None:
+    def __init__(self, client: Route53Client, zones: dict[ZoneId, Zone], account: ZoneAccount | None = None) -> None:
         self._client = client
+        self._account = account or OwnAccount(client)
         self._zones = zones
         self._refused: dict[tuple[str, ZoneId], ClientError] = {}
 
     def zone(self, zone_id: ZoneId) -> Zone:
         """Return the hosted zone, or raise ZoneUnreadableError."""
         if zone_id not in self._zones:
-            answer = self._read_zone("GetHostedZone", zone_id, lambda: self._client.get_hosted_zone(Id=zone_id))
+            answer = self._read_zone("GetHostedZone", zone_id, lambda zones: zones.get_hosted_zone(Id=zone_id))
             found = answer["HostedZone"]
             self._zones[zone_id] = Zone(
                 zone_id,
@@ -93,9 +99,8 @@ class Route53:
         if start is not None:
             request["StartRecordName"] = start
         while True:
-            page = self._read_zone(
-                "ListResourceRecordSets", zone_id, partial(self._client.list_resource_record_sets, **request)
-            )
+            ask = methodcaller("list_resource_record_sets", **request)
+            page = self._read_zone("ListResourceRecordSets", zone_id, ask)
             yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
             if not page["IsTruncated"]:
                 return
@@ -105,13 +110,15 @@ class Route53:
                 if key in {"NextRecordName", "NextRecordType", "NextRecordIdentifier"}
             }
 
-    def _read_zone[Answer](self, operation: str, zone_id: ZoneId, ask: Callable[[], Answer]) -> Answer:
+    def _read_zone[Answer](self, operation: str, zone_id: ZoneId, ask: Callable[[Route53Client], Answer]) -> Answer:
         """Return what Route 53 answers about a zone, or raise ZoneUnreadableError. What is refused is asked once."""
         refused = self._refused.get((operation, zone_id))
         if refused is not None:
             raise _unreadable(zone_id, refused)
         try:
-            return ask()
+            return self._account.ask(ask)
+        except RoleRefusedError as error:
+            raise ZoneUnreadableError(zone_id, str(error)) from error
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABOUT_THE_ZONE:
                 self._refused[operation, zone_id] = error
@@ -122,9 +129,11 @@ class Route53:
 
         Route 53 refuses the deletion of a record that is not exactly as given, and the creation of one that exists.
         """
-        changes = write_changes(deletions=deletions, creations=creations)
+        batch: ChangeBatchTypeDef = {"Changes": write_changes(deletions=deletions, creations=creations)}
         try:
-            self._client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+            self._account.ask(lambda zones: zones.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch))
+        except RoleRefusedError as error:
+            raise BatchRefusedError(zone_id, str(error)) from error
         except ClientError as error:
             raise BatchRefusedError(zone_id, _reason(error)) from error
 
@@ -133,16 +142,16 @@ class Route53:
 
         Where AWS does not have the operation yet, or not in this partition, there are no protections.
         """
-        client: Any = self._client  # the published types do not know the operation
         request = {"HostedZoneId": zone_id, "MaxResults": _PROTECTIONS_PER_PAGE}
         found: list[Protection] = []
         while True:
+            ask = methodcaller("list_resource_record_set_protections", **request)  # unknown to the published types
             try:
-                page = client.list_resource_record_set_protections(**request)
-            except ClientError as error:
-                if _unknown_operation(error):
+                page = self._read_zone("ListResourceRecordSetProtections", zone_id, ask)
+            except ZoneUnreadableError as error:
+                if _unknown_operation(error.__cause__):
                     return ()
-                raise _unreadable(zone_id, error) from error
+                raise
             found += (
                 Protection(_read_name(listed["RecordName"]), listed["RecordType"], listed.get("Comment"))
                 for listed in page["ResourceRecordSetProtections"]
@@ -220,10 +229,11 @@ class Route53:
 
         Raises ZoneUnreadableError.
         """
-        try:
-            answer = self._client.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE")
-        except ClientError as error:
-            raise _unreadable(zone_id, error) from error
+        answer = self._read_zone(
+            "GetHostedZoneLimit",
+            zone_id,
+            lambda zones: zones.get_hosted_zone_limit(HostedZoneId=zone_id, Type="MAX_RRSETS_BY_ZONE"),
+        )
         return answer["Count"], answer["Limit"]["Value"]
 
 
@@ -247,8 +257,10 @@ def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
     return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, _reason(error))
 
 
-def _unknown_operation(error: ClientError) -> bool:
+def _unknown_operation(error: BaseException | None) -> bool:
     """Whether AWS does not have the operation: HTTP 404. A deleted zone is 404 too, with an error code of its own."""
+    if not isinstance(error, ClientError):
+        return False
     not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
 

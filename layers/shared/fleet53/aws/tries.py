@@ -3,13 +3,16 @@
 Note [Time of a call]: a function that Lambda stops in the middle returns no message and writes no reason. So botocore
 itself tries a call once, and each try begins only if the client's time-outs fit into the time left. That holds for a
 client by being made from the session, whoever uses it and however many pages it reads. Decision 14 has the reasons.
+
+Note [Requests of an account]: AWS throttles each account on its own (Route 53 Developer Guide, Throttling). So requests
+to the account that has the hosted zones, where that is another, are paced and counted on their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +22,24 @@ if TYPE_CHECKING:
     from fleet53.aws.retrier import Retrier
 
 
+ZONE_ACCOUNT: Final = " of the zones' account"
+"""What follows a service's name where the request is made in the account that has the hosted zones."""
+
+
 @dataclass(slots=True)
 class Tries:
     """The try policy of a session's clients. `retrier` is the present invocation's, None before the first one."""
 
     retrier: Retrier | None = None
 
-    def apply_to(self, session: botocore.session.Session) -> None:
-        """Let every client that the session makes from now on use this policy."""
-        session.register("creating-client-class", self._add_base)
+    def apply_to(self, session: botocore.session.Session, account: str = "") -> None:
+        """Let every client that the session makes from now on use this policy.
 
-    def _add_base(self, **event: Any) -> None:
+        `account` follows the name of a service that the session's clients ask in another account than the stack's.
+        """
+        session.register("creating-client-class", partial(self._add_base, account))
+
+    def _add_base(self, account: str, **event: Any) -> None:
         """Add a base class to a client's class (Boto3 Guide, Extensibility)."""
         tries = self
 
@@ -45,7 +55,7 @@ class Tries:
                 config = self.meta.config
                 return tries.retrier.call(
                     ask,
-                    service=self.meta.service_model.service_name,
+                    service=f"{self.meta.service_model.service_name}{account}",
                     region=self.meta.region_name,
                     operation=operation_name,
                     longest=config.connect_timeout + config.read_timeout,

@@ -13,6 +13,7 @@ from fleet53.domain.errors import SettingsError
 from fleet53.domain.identity import Owner
 from fleet53.domain.ids import PoolName, ZoneId
 from fleet53.domain.lifecycle import Result
+from fleet53.domain.role import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +51,8 @@ class Settings(BaseModel):
     separated by commas. The first of each are those of the pool `first_pool`. `max_withdraw_percent` is the share
     of a pool that may be withdrawn for no other reason than absence. `admit_timeout` is how long a launch may take,
     given in seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace
-    it, given in minutes; 0 is never.
+    it, given in minutes; 0 is never. `route53_role_arn` is the role that leads to the account of the hosted zones, and
+    `route53_role_external_id` what its trust policy asks for; they are empty where there is none.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -68,6 +70,14 @@ class Settings(BaseModel):
     unhealthy_launch_result: Result
     replace_unhealthy_after: Annotated[timedelta, _read_as(Annotated[int, Field(ge=0, le=1440)], _minutes)]
 
+    route53_role_arn: str = ""
+    route53_role_external_id: str = ""
+
+    @property
+    def zone_role(self) -> Role | None:
+        """The role that leads to the account of the hosted zones, None where the stack's own account has them."""
+        return read_role(self.route53_role_arn, self.route53_role_external_id)
+
     @property
     def allowed(self) -> Allowed:
         """The places where pools may be, and the one of the first pool."""
@@ -76,6 +86,11 @@ class Settings(BaseModel):
             parameter = f"{self.pools_path}/{self.first_pool}"
             first = FirstPool(self.first_pool, self.zone_ids[0], self.record_names[0], parameter)
         return Allowed(frozenset(self.zone_ids), frozenset(self.record_names), first)
+
+
+def read_role(arn: str, external_id: str) -> Role | None:
+    """Return the role that the template's parameters of these texts give, None where they give none."""
+    return Role(arn, external_id or None) if arn else None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

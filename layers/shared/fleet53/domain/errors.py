@@ -32,6 +32,13 @@ class ZoneGoneError(ZoneUnreadableError):
     """A hosted zone does not exist, so its records do not exist either."""
 
 
+class RoleRefusedError(Fleet53Error):
+    """The role in the account of the hosted zones cannot be assumed (AssumeRole): report it as an unreadable zone."""
+
+    def __init__(self, role_arn: str, reason: str, advice: str) -> None:
+        super().__init__(f"the role {role_arn} cannot be assumed ({reason}): {advice}")
+
+
 class BatchRefusedError(Fleet53Error):
     """Route 53 refused a change batch as a whole (ChangeResourceRecordSets): read and plan again."""
 

@@ -25,6 +25,8 @@ SLOWEST: Final = 1000
 _ABSENT_STEP: Final = 60
 HELD_STEP: Final = 180
 """The most seconds between two looks at a member that the guard holds."""
+_DENIED_STEP: Final = 300
+"""Seconds between the looks at a pool whose hosted zone another account denies."""
 OFTEN: Final = 60
 """How many looks at held members are a minute apart. Evidence that no event tells of withdraws them in such a look."""
 SOON: Final = timedelta(seconds=2)
@@ -55,6 +57,11 @@ def next_look_at_absent(owner: Owner, attempt: int, *, waits: bool, now: datetim
     has lasted. A message about members that are held comes before that, and the chains merge (Note [Looks merge]).
     """
     return _next_multiple(owner, _ABSENT_STEP if waits or attempt < OFTEN else HELD_STEP, now)
+
+
+def next_look_at_denied(owner: Owner, *, now: datetime) -> datetime:
+    """Return when to look again at pools whose hosted zone another account denies."""
+    return _next_multiple(owner, _DENIED_STEP, now)
 
 
 def _next_multiple(owner: Owner, step: int, earliest: datetime) -> datetime:

@@ -28,7 +28,7 @@ from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
-from fleet53.reconcile.requeue import requeue_waiting
+from fleet53.reconcile.requeue import requeue_denied, requeue_waiting
 from fleet53.signals.model import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         queue=run.aws.queue,
     )
     run.aws.absences.note(outcome.remembered, outcome.looked_at, now=run.now())
+    if run.settings.zone_role is not None:
+        denied = _denied_for_good(scopes, outcome)
+        requeue_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
 
 
@@ -249,6 +252,14 @@ def _denied(scopes: Mapping[MessageId, Scope], run: Run, outcome: Outcome) -> di
         message: because
         for message in find_patient(scopes, run)
         if (because := next((why for pool, why in outcome.denied.items() if _concerns(scopes[message], pool)), None))
+    }
+
+
+def _denied_for_good(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[PoolName, str]:
+    """Return the pools for which AWS denied a call, but for those whose message comes again, each with the reason."""
+    comes_again = Scope.union(scopes[message] for message in scopes.keys() & outcome.patient)
+    return {
+        pool: because for pool, because in outcome.denied.items() if pool is not None and not comes_again.covers(pool)
     }
 
 

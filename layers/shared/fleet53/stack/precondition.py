@@ -5,6 +5,10 @@ Records at a place that an update drops could never be withdrawn again, and woul
 pool tag or the name of the first pool changes, instances whose tags do not have it yet are no members any more. So
 CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A rollback
 is never refused, because a stack whose rollback fails needs an operator.
+
+Note [Through a role]: where the hosted zones are in another account, the role that leads there may be wrong or may not
+exist yet. So the zones are read through it before anything else exists or changes. An update that drops zones looks for
+records there through the role that the stack had before it, which its old policies still allow at that moment.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.config.pools import normal_name
+from fleet53.config.settings import read_role
 from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.ids import InstanceId, ZoneId
 from fleet53.domain.words import some
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from fleet53.aws.route53 import Route53
     from fleet53.domain.identity import Owner
     from fleet53.domain.record import Record
+    from fleet53.domain.role import Role
 
 SUPPORTED: Final = "aws"
 _UNCHANGED: Final = "Nothing was changed."
@@ -37,13 +43,15 @@ class Declaration:
 
     `zone_ids` are the hosted zones, and `names` the names in any of them, that its policies allow it to change.
     `tag_key` is the key of the pool tag, and `first_pool` the name of the pool that the parameters define. They are
-    empty where the properties come from an older template, or where the stack is created.
+    empty where the properties come from an older template, or where the stack is created. `role` leads to the account
+    of the hosted zones, where that is another.
     """
 
     zone_ids: frozenset[ZoneId] = frozenset()
     names: frozenset[str] = frozenset()
     tag_key: str = ""
     first_pool: str = ""
+    role: Role | None = None
 
 
 def read_declaration(properties: Mapping[str, Any]) -> Declaration:
@@ -53,6 +61,7 @@ def read_declaration(properties: Mapping[str, Any]) -> Declaration:
         frozenset(normal_name(name) for name in properties.get("RecordNames", ()) if name),
         properties.get("PoolTagKey", ""),
         properties.get("PoolName", ""),
+        read_role(properties.get("Route53RoleArn", ""), properties.get("Route53RoleExternalId", "")),
     )
 
 
@@ -67,9 +76,26 @@ def why_not_here(stack_id: str) -> str | None:
     )
 
 
+def why_not_through_its_role(before: Declaration, after: Declaration, route53: Route53) -> ZoneUnreadableError | None:
+    """Return why a hosted zone cannot be read through the role that is new, or new to the zone; None where all can.
+
+    `route53` reads the zones through the role of `after`: Note [Through a role].
+    """
+    known = before.zone_ids if before.role == after.role else frozenset()
+    for zone_id in sorted(after.zone_ids - known if after.role is not None else ()):
+        try:
+            route53.zone(zone_id)
+        except ZoneUnreadableError as error:
+            return error
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An update of the stack from one declaration to another. `tagged_by` reads instances by a pool tag's key."""
+    """An update of the stack from one declaration to another.
+
+    `route53` reads hosted zones as before it, and `tagged_by` instances by a pool tag's key.
+    """
 
     before: Declaration
     after: Declaration
@@ -88,8 +114,10 @@ class Update:
         """Return that records of ours are at places that the update drops."""
         before, after = self.before, self.after
         found: Counter[tuple[str, ZoneId]] = Counter()
+        another_account = before.role is not None and after.role is None
         for zone_id in sorted(before.zone_ids):
-            dropped = before.names if zone_id not in after.zone_ids else before.names - after.names
+            leaves = another_account or zone_id not in after.zone_ids
+            dropped = before.names if leaves else before.names - after.names
             if dropped:
                 found.update((record.name, zone_id) for record in self._ours(zone_id) if record.name in dropped)
         if not found:
@@ -99,6 +127,8 @@ class Update:
             keep.append(f"{some(names)} in AllowedRecordNames")
         if zone_ids := sorted({zone_id for _, zone_id in found} - after.zone_ids):
             keep.append(f"{some(zone_ids)} in AllowedZoneIds")
+        if another_account:
+            keep.append("Route53RoleArn")
         places = some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
         return (
             f"{found.total()} records of this stack remain where it could not change them any more: {places}. Keep "

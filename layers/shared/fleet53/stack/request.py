@@ -9,7 +9,7 @@ from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.config.schedule import audit_period
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.signals.messages import reconcile_message
-from fleet53.stack.precondition import Update, read_declaration, why_not_here
+from fleet53.stack.precondition import Update, read_declaration, why_not_here, why_not_through_its_role
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
@@ -142,13 +142,26 @@ def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAw
 
 def _check(request: Request, precondition: Precondition, connection: Connection[StackAws]) -> Answer:
     """Answer whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
-    because = None
+    because, aws = None, connection.aws
     if request.kind == "Create":
-        because = why_not_here(request.stack_id)
-    elif request.kind == "Update" and connection.aws.cloudformation.status(request.stack_id) != _ROLLBACK:
-        owner, aws = connection.settings.owner, connection.aws
-        because = Update(precondition.before, precondition.after, owner, aws.route53, aws.tagged_by).why_not()
+        because = why_not_here(request.stack_id) or _why_not_through_its_role(precondition, connection)
+    elif request.kind == "Update" and aws.cloudformation.status(request.stack_id) != _ROLLBACK:
+        before, owner = precondition.before, connection.settings.owner
+        update = Update(before, precondition.after, owner, aws.through(before.role), aws.tagged_by)
+        because = update.why_not() or _why_not_through_its_role(precondition, connection)
     return Answer(succeeded=because is None, because=because or "nothing is in the way")
+
+
+def _why_not_through_its_role(precondition: Precondition, connection: Connection[StackAws]) -> str | None:
+    """Return why the hosted zones cannot be read through their role, also if AWS denies it for longer than at first."""
+    before, after = precondition.before, precondition.after
+    pauses = iter(_DENIED_PAUSES)
+    while (error := why_not_through_its_role(before, after, connection.aws.through(after.role))) is not None:
+        pause = next(pauses, None)
+        if pause is None or not is_denied(error):
+            return f"Route53RoleArn does not lead to the hosted zones: {error}. Nothing was changed."
+        connection.retrier.wait(pause, "until IAM allows the role")
+    return None
 
 
 def _start_audit(request: Request, aws: StackAws, log: Log) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from fleet53.aws.retrier import Retrier
     from fleet53.domain.identity import Owner
@@ -29,11 +29,15 @@ class Measurement:
 
 
 def measure_requests(retrier: Retrier) -> list[Measurement]:
-    """Return how many requests Route 53 was sent, and how many of them it throttled."""
+    """Return how many requests Route 53 was sent, in whatever account, and how many of them it throttled."""
     return [
-        Measurement("Route53Calls", retrier.calls["route53"]),
-        Measurement("Throttled", retrier.throttled["route53"]),
+        Measurement("Route53Calls", _of_route53(retrier.calls)),
+        Measurement("Throttled", _of_route53(retrier.throttled)),
     ]
+
+
+def _of_route53(requests: Mapping[str, int]) -> int:
+    return sum(count for service, count in requests.items() if service.startswith("route53"))
 
 
 def _dimension(value: str | None) -> str | None:

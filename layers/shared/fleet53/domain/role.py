@@ -1,0 +1,16 @@
+"""Roles: IAM roles of other accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An IAM role of the account that has the hosted zones, known by its ARN.
+
+    `external_id` is what its trust policy may ask for (IAM User Guide, access to accounts of third parties), or None.
+    """
+
+    arn: str
+    external_id: str | None = None
