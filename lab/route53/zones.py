@@ -70,8 +70,13 @@ class Zones:
         return [zone for account in self._accounts for zone in account._zones.values()]  # noqa: SLF001 - as above
 
     def find(self, zone_id: str) -> Zone:
-        """Return the hosted zone with this id, or raise NoSuchHostedZone."""
+        """Return the hosted zone with this id, or raise NoSuchHostedZone, or AccessDenied if another account has it.
+
+        That one is not documented (aws/aws-sdk-php issue 2141 has it for a zone of AWS's own).
+        """
         zone = self._zones.get(zone_id)
+        if zone is None and any(each.id == zone_id for each in self._in_dns()):
+            raise Route53Error("AccessDenied", "User is not authorized to access this resource", HTTPStatus.FORBIDDEN)
         if zone is None:
             raise Route53Error("NoSuchHostedZone", f"No hosted zone found with ID: {zone_id}", HTTPStatus.NOT_FOUND)
         return zone

@@ -72,11 +72,13 @@ def test_a_health_check_is_listed_and_deleted_in_its_own_account_only(fake: Rout
     fake.call("DeleteHealthCheck", {"HealthCheckId": check_id})
 
 
-def test_a_hosted_zone_is_known_in_its_own_account_only(fake: Route53, other: Route53) -> None:
+def test_a_hosted_zone_of_another_account_is_refused_and_not_said_not_to_exist(fake: Route53, other: Route53) -> None:
     zone_id = zone(other)
-    with pytest.raises(Route53Error) as error:
-        fake.call("ListResourceRecordSets", {"HostedZoneId": zone_id})
-    assert error.value.code == "NoSuchHostedZone"
+    for unknown, code in ((zone_id, "AccessDenied"), ("Z0UNKNOWN", "NoSuchHostedZone")):
+        with pytest.raises(Route53Error) as error:
+            fake.call("ListResourceRecordSets", {"HostedZoneId": unknown})
+        assert error.value.code == code
+    assert fake.call("ListHostedZones", {})["HostedZones"] == []
     assert other.call("GetHostedZone", {"Id": zone_id})["HostedZone"]["Name"] == "example.org."
 
 

@@ -136,6 +136,16 @@ def test_an_audit_is_in_sync_and_repairs_what_somebody_deletes_in_the_other_acco
     assert (in_dns(lab, NAME), audit(lab)["in_sync"]) == ({one}, True)
 
 
+def test_the_widget_shows_the_other_accounts_zone_and_changes_nothing_there(lab: Lab) -> None:
+    (one,) = admitted(lab, 1, NAME)
+    route53_of(lab).reset_calls()
+    page = str(lab.invoke("WidgetFunction", {}).result)
+    assert one in page
+    assert "zone-unreadable" not in page
+    assert {each.operation for each in route53_of(lab).calls} == OF_ZONES - {"ChangeResourceRecordSets"}
+    assert refusals(lab) == {}
+
+
 def test_requests_to_both_accounts_are_counted(lab: Lab) -> None:
     signal(lab, "web")
     before = len(lab.route53.calls) + len(route53_of(lab).calls)
@@ -385,6 +395,15 @@ def test_sts_that_does_not_answer_returns_the_messages_and_loses_nothing(lab: La
 
 
 # -- the stack's life
+
+
+def test_without_a_role_a_zone_of_another_account_is_a_finding_and_its_records_are_not_taken_for_gone() -> None:
+    def without_a_role(lab: Lab) -> Mapping[str, str]:
+        return {"HostedZoneId": create_zone(lab), "RecordName": NAME}
+
+    with Lab(start=MONDAY_NOON, prepare=without_a_role) as lab:
+        (finding,) = findings(lab.audit(), "zone-unreadable")
+        assert finding["because"].endswith("AccessDenied: User is not authorized to access this resource")
 
 
 def created(prepare: Any, monkeypatch: pytest.MonkeyPatch, **parameters: str) -> None:
