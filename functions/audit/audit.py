@@ -12,6 +12,7 @@ from fleet53.audit.request import read_request
 from fleet53.audit.run import audit
 from fleet53.aws.clients import Clients
 from fleet53.report.json import as_json
+from fleet53.report.size import write_within
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -37,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | s
 
 def _write(report: Report, form: str) -> dict[str, Any] | str:
     if form == "json":
-        return as_json(report)
+        return write_within(report, as_json)
     from fleet53.report import text  # noqa: PLC0415 - the scheduled audit never loads what writes tables
 
-    return text.as_markdown(report) if form == "markdown" else text.as_text(report)
+    return write_within(report, text.as_markdown if form == "markdown" else text.as_text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -12,6 +13,7 @@ from fleet53.audit.run import audit
 from fleet53.aws.clients import Clients
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.report.page import write_failure, write_page
+from fleet53.report.size import write_within
 from fleet53.widget import DESCRIPTION, is_describe, read_request, read_view
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
         view = replace(view, pools=None if request.pools is None else tuple(request.pools))
         connection = clients.connect(os.environ, context)
         report = audit(request.audit, connection.settings, connection.aws, logger, now=connection.now())
-        page = write_page(report, view, repaired=request.audit.repair)
+        page = write_within(report, partial(write_page, view=view, repaired=request.audit.repair))
     except NotUnderstoodError as error:
         logger.warning("widget event not valid", extra={"because": str(error)})
         return write_failure("These parameters are not understood", str(error), view, again=False)

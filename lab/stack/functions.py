@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from lab.faults import Killed
 from lab.moto import cloudwatch, logs
+from lab.stack.answer import returned
 from lab.stack.recursion import trace_header
 
 if TYPE_CHECKING:
@@ -213,8 +214,7 @@ class Functions:
             try:
                 if cold:
                     self._warm[function.logical_id] = _imported(function)
-                result = self._warm[function.logical_id](event, context)
-                result = json.loads(json.dumps(result))
+                result = returned(self._warm[function.logical_id](event, context))
             except Killed:
                 self._warm.pop(function.logical_id, None)
                 result, error = None, RuntimeError("Runtime exited with error: signal: killed")

@@ -259,6 +259,17 @@ def test_an_asynchronous_invocation_that_fails_is_tried_twice_more(lab: Lab) -> 
     assert tries == [1, 2, 2, 3, 3, 3]
 
 
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_an_answer_of_more_than_6_mb_is_an_error_of_the_function(lab: Lab, letter: str) -> None:
+    around = len(json.dumps({"event": {"text": ""}, "function": lab.deployment.functions["AuditFunction"].name}))
+    fits = (6_291_456 - around) // len(letter.encode())
+
+    assert lab.invoke("AuditFunction", {"text": letter * fits}).error is None
+    too_large = lab.invoke("AuditFunction", {"text": letter * (fits + 1)})
+    assert type(too_large.error).__name__ == "ResponseSizeTooLarge"
+    assert too_large.result is None
+
+
 def test_invocations_and_errors_are_published_as_lambda_does(lab: Lab) -> None:
     lab.invoke("AuditFunction", {})
     lab.invoke("AuditFunction", {"raise": True})

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def write_log(report: Report, log: Log) -> None:
-    """Log the report, always as JSON."""
-    log.info("audit", extra={"report": for_log(as_json(report)), "dry_run": report.dry_run})
+    """Log the report, always as JSON, in several lines if it does not fit into one."""
+    first, *others = for_log(as_json(report))
+    log.info("audit", extra={"report": first, "dry_run": report.dry_run})
+    for part in others:
+        log.info("audit, continued", extra={"report": part})
 
 
 def publish(report: Report, connection: Connection[Aws], log: Log) -> None:

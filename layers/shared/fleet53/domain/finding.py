@@ -62,3 +62,8 @@ class Finding:
     check_id: CheckId | None = None
     drift: bool = False
     held: bool = False
+
+    @property
+    def weight(self) -> int:
+        """Its place among findings: 0 what the guard holds, 1 what a repair fixes, 2 the others."""
+        return 0 if self.held else 1 if self.drift else 2

@@ -29,7 +29,7 @@ class Entry:
 def entries_of(findings: Iterable[Finding]) -> list[Entry]:
     """Return the findings, first those that are held, then those that a repair fixes, then the others."""
     found: dict[tuple[str, str, str, str], list[str]] = {}
-    for finding in sorted(findings, key=lambda each: (not each.held, not each.drift)):
+    for finding in sorted(findings, key=lambda each: each.weight):
         mark = "held" if finding.held else "drift" if finding.drift else ""
         about = found.setdefault((mark, finding.kind.value, finding.pool or "", finding.because), [])
         check = f"check {finding.check_id}" if finding.check_id else None

@@ -10,7 +10,7 @@ from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from fleet53.report.model import PoolReport, Report
+    from fleet53.report.model import LeftOut, PoolReport, Report
 
 STATES: Final[Mapping[Verdict, str]] = {
     Verdict.UNANSWERED: "not answered",
@@ -60,6 +60,17 @@ def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]
         yield "In sync and healthy." if report.verdict is Verdict.OK else "In sync."
     if pools[Verdict.SOME_UNHEALTHY]:
         yield TROUBLE[Verdict.SOME_UNHEALTHY].format(_name(pools[Verdict.SOME_UNHEALTHY], name))
+    yield from _left_out(report.left_out)
+
+
+def _left_out(left_out: LeftOut) -> Iterator[str]:
+    """Yield the sentence that says what the answer has no room for."""
+    rows = {"instance": left_out.instances, "finding": left_out.findings, "pool": left_out.pools}
+    said = [count(number, what) for what, number in rows.items() if number]
+    if left_out.batches:
+        said.append("1 change batch" if left_out.batches == 1 else f"{left_out.batches} change batches")
+    if said:
+        yield f"LEFT OUT, because an answer of Lambda has at most 6 MB: {', '.join(said)}."
 
 
 def title(report: Report) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from fleet53.report.headline import headlines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from fleet53.report.model import ChangeBatch, MemberReport, PoolReport, Quota, Report
+
+LOG_SIZE: Final = 240_000
+"""Bytes of a part of a report in the log. With what the logger adds, it stays below 256 KB, from which on some readers
+of CloudWatch Logs split or drop an event. CloudWatch Logs itself takes 1 MB (its User Guide, Quotas)."""
 
 
 class PublicFinding(BaseModel):
@@ -40,7 +46,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "headline": list(headlines(report)),
         "pools": [_pool(pool) for pool in report.pools],
         "findings": [
-            PublicFinding.model_validate(finding).model_dump() | {"drift": finding.drift} for finding in report.findings
+            PublicFinding.model_validate(finding).model_dump() | {"drift": finding.drift} for finding in report.listed
         ],
         "summary": report.summary,
         "quotas": {
@@ -51,13 +57,29 @@ def as_json(report: Report) -> dict[str, Any]:
         },
         "cost": asdict(report.cost),
         "queued": report.queued,
+        "left_out": asdict(report.left_out),
     } | _batches(report)
 
 
-def for_log(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the JSON form without a row for each instance or record, so that it fits into one log event."""
-    pools = [{key: value for key, value in pool.items() if key != "instances"} for pool in report["pools"]]
-    return {key: value for key, value in report.items() if key not in {"batches", "undo"}} | {"pools": pools}
+def for_log(report: dict[str, Any], most: int = LOG_SIZE) -> Iterator[dict[str, Any]]:
+    """Yield the JSON form without a row for each instance or record, in parts of at most `most` bytes.
+
+    The first part has everything but the pools and findings that do not fit into it. The next parts have those.
+    """
+    part = {key: value for key, value in report.items() if key not in {"batches", "undo"}}
+    part |= {"pools": [], "findings": []}
+    size = len(json.dumps(part))
+    pools = [{key: value for key, value in pool.items() if not key.startswith("instances")} for pool in report["pools"]]
+    for name, rows in (("pools", pools), ("findings", report["findings"])):
+        for row in rows:
+            needs = len(json.dumps(row)) + len(", ")
+            if size + needs > most:
+                yield part
+                part = {"pools": [], "findings": []}
+                size = len(json.dumps(part))
+            part[name].append(row)
+            size += needs
+    yield part
 
 
 def _pool(pool: PoolReport) -> dict[str, Any]:
@@ -71,6 +93,7 @@ def _pool(pool: PoolReport) -> dict[str, Any]:
         "standby": pool.standby,
         "verdict": pool.verdict.value,
         "instances": [_member(member) for member in pool.instances],
+        "instances_left_out": pool.left_out,
     }
 
 

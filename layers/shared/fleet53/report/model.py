@@ -58,7 +58,8 @@ class PoolReport:
     """One pool. `instances` has a row for each of the `members`, and for whoever else has a record.
 
     `healthy` are those in DNS that Route 53 answers with, `pending` those that wait for it, `standby` those that find
-    no place. `answered` is whether any record is at the pool's name, whoever made it.
+    no place. `answered` is whether any record is at the pool's name, whoever made it. `left_out` is how many rows
+    an answer has no room for: size.py.
     """
 
     name: PoolName
@@ -70,6 +71,7 @@ class PoolReport:
     standby: int
     instances: tuple[MemberReport, ...] = ()
     answered: bool = True
+    left_out: int = 0
 
     @property
     def verdict(self) -> Verdict:
@@ -82,7 +84,8 @@ class PoolReport:
 
         A pool without instances, or that waits for one, is not lost: a stack that was just deployed has such pools.
         """
-        return self.verdict is Verdict.UNANSWERED and bool(self.instances) and not self.pending
+        has_instances = bool(self.instances) or self.left_out > 0
+        return self.verdict is Verdict.UNANSWERED and has_instances and not self.pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +143,22 @@ class ChangeBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many rows of a report an answer has no room for: size.py. `batches` are those that undo too."""
+
+    instances: int = 0
+    findings: int = 0
+    pools: int = 0
+    batches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued.
 
     `version` is the version of fleet53 that made the report. A `dry_run` has the change `batches` that a repair would
-    make now. `undo` are those that put the records back which an adoption takes out of DNS.
+    make now. `undo` are those that put the records back which an adoption takes out of DNS. `findings` are all of them,
+    also where some are `left_out`.
     """
 
     owner: str
@@ -159,6 +173,15 @@ class Report:
     dry_run: bool = False
     batches: tuple[ChangeBatch, ...] = ()
     undo: tuple[ChangeBatch, ...] = ()
+    left_out: LeftOut = LeftOut()
+
+    @property
+    def listed(self) -> tuple[Finding, ...]:
+        """The findings that have a row. First those are left out that a repair does not fix, last those held."""
+        if not self.left_out.findings:
+            return self.findings
+        by_weight = sorted(self.findings, key=lambda finding: finding.weight)
+        return tuple(by_weight[: len(by_weight) - self.left_out.findings])
 
     @property
     def drift(self) -> tuple[Finding, ...]:

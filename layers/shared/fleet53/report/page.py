@@ -8,6 +8,7 @@ every one, and shows characters that are not seen as their escapes.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
@@ -24,7 +25,7 @@ from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 from fleet53.report.visible import visible, visible_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from fleet53.domain.finding import Finding
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
@@ -122,8 +123,9 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
     """Return the page of a report; `repaired` says whether the audit was told to queue a repair."""
     drift = report.drift
     held = [finding for finding in drift if finding.held]
-    blind = [finding for finding in report.findings if finding.kind in NOT_LOOKED_AT]
-    entries = entries_of(sorted((each for each in report.findings if each not in blind), key=_weight))
+    blind = [finding for finding in report.listed if finding.kind in NOT_LOOKED_AT]
+    entries = entries_of(sorted((each for each in report.listed if each.kind not in NOT_LOOKED_AT), key=_weight))
+    counted = Counter((finding.pool, finding.held) for finding in drift)
     first, *others = headlines(report)
     return _write(
         "report.html",
@@ -141,8 +143,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         further_entries=entries[_FEW:],
         few=_FEW,
         pools=[
-            (pool, _rows(pool, report.at), *(_count(pool, drift, held=held) for held in (False, True)))
-            for pool in report.pools
+            (pool, _rows(pool, report.at), counted[pool.name, False], counted[pool.name, True]) for pool in report.pools
         ],
         states=STATES,
         looks=_LOOKS,
@@ -166,12 +167,7 @@ def _write(template: str, view: View, **values: Any) -> str:
 
 def _weight(finding: Finding) -> tuple[int, str, str, str]:
     """Order findings: what is held, what a repair fixes, the rest."""
-    first = 0 if finding.held else 1 if finding.drift else 2
-    return first, finding.kind.value, finding.pool or "", finding.instance_id or ""
-
-
-def _count(pool: PoolReport, drift: Sequence[Finding], *, held: bool) -> int:
-    return sum(finding.pool == pool.name and finding.held is held for finding in drift)
+    return finding.weight, finding.kind.value, finding.pool or "", finding.instance_id or ""
 
 
 def _rows(pool: PoolReport, now: datetime) -> list[_Row]:

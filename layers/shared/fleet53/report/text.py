@@ -52,7 +52,7 @@ def as_text(report: Report) -> str:
     """
     verdict = _wrapped(" ".join(_verdict(report)), WIDTH)
     parts = [f"{_wrapped(_title(report), WIDTH)}\n{verdict}"]
-    entries = entries_of(report.findings)
+    entries = entries_of(report.listed)
     if entries:
         parts.append("\n".join(["Findings", "", *map(_entry_text, entries)]))
     parts.append(f"Pools\n\n{_text_table(_POOLS, _pool_rows(report))}")
@@ -73,7 +73,7 @@ def as_text(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """Return a report as Markdown with tables (GitHub's, and CommonMark with the table extension)."""
     parts = [f"## {_span(report.owner)}, {_seen(report)}", " ".join(_verdict(report, _span))]
-    entries = entries_of(report.findings)
+    entries = entries_of(report.listed)
     if entries:
         rows = ((each.mark, each.kind, each.pool, ", ".join(each.about), each.because) for each in entries)
         parts += ["### Findings", _markdown_table(_FINDINGS, rows)]
@@ -116,13 +116,15 @@ def _verdict(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
 
 def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
     """Return the members to list, and a sentence about those that are not."""
+    left_out = f"{pool.left_out} more are left out." if pool.left_out else ""
     if len(pool.instances) <= ALL_LISTED:
-        return list(pool.instances), "" if pool.instances else "Nobody."
+        return list(pool.instances), left_out if pool.instances or left_out else "Nobody."
     named = {finding.instance_id for finding in report.findings if finding.pool in {pool.name, None}}
     troubled = [member for member in pool.instances if member.instance_id in named or not member.well]
     well = len(pool.instances) - len(troubled)
     more = "more " if troubled else ""
-    return troubled, f"{well} {more}are well, in DNS or rightly out of it." if well else ""
+    sentence = f"{well} {more}are well, in DNS or rightly out of it." if well else ""
+    return troubled, " ".join(filter(None, (sentence, left_out)))
 
 
 def _pool_rows(report: Report) -> Iterator[Row]:
