@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.route53 import policies, values
@@ -104,16 +105,20 @@ class Records:
             if change.action != "DELETE" and check_id and not check_exists(check_id):
                 raise no_such_health_check(check_id)
         sets = dict(self._sets)
+        by_name: defaultdict[Name, dict[Key, RecordSet]] = defaultdict(dict)
+        for key, record_set in sets.items():
+            by_name[key.name][key] = record_set
         faults = [*self._protected(changes), *deleted_twice(changes)]
         for change in changes:
-            found = list(self._faults(change, sets))
+            at_name = by_name[change.key.name]
+            found = list(self._faults(change, at_name))
             faults += found
             if found:
                 continue
             if change.action == "DELETE":
-                del sets[change.key]
+                del sets[change.key], at_name[change.key]
             else:
-                sets[change.key] = change.record_set
+                sets[change.key] = at_name[change.key] = change.record_set
         faults += self._faults_of_the_whole(sets)
         faults += self._alias_faults(changes, sets)
         faults += policies.group_faults(sets, [change.key for change in changes])
@@ -127,12 +132,13 @@ class Records:
             if refusal is not None:
                 yield refusal
 
-    def _faults(self, change: Change, sets: Mapping[Key, RecordSet]) -> Iterator[str]:
+    def _faults(self, change: Change, at_name: Mapping[Key, RecordSet]) -> Iterator[str]:
+        """Yield why a change is refused; `at_name` are the record sets at its name."""
         action, key, record_set = change
         if not key.name.is_within(self._zone):
             yield f"RRSet with DNS name {key.name} is not permitted in zone {self._zone}"
             return
-        current = sets.get(key)
+        current = at_name.get(key)
         if action == "DELETE":
             if current is None:
                 yield f"Tried to delete resource record set {_described(key)} but it was not found"
@@ -147,13 +153,13 @@ class Records:
             return
         yield from values.faults(key.type, [each["Value"] for each in record_set.get("ResourceRecords") or ()])
         yield from policies.multivalue_faults(record_set)
-        yield from self._neighbour_faults(key, record_set, sets)
+        yield from self._neighbour_faults(key, record_set, at_name)
 
-    def _neighbour_faults(self, key: Key, record_set: RecordSet, sets: Mapping[Key, RecordSet]) -> Iterator[str]:
+    def _neighbour_faults(self, key: Key, record_set: RecordSet, at_name: Mapping[Key, RecordSet]) -> Iterator[str]:
         if key.type == "CNAME" and key.name == self._zone:
             yield f"RRSet of type CNAME with DNS name {key.name} is not permitted at apex of its zone"
-        for other_key, other in sets.items():
-            if other_key.name != key.name or other_key == key:
+        for other_key, other in at_name.items():
+            if other_key == key:
                 continue
             if other_key.type != key.type:
                 if "CNAME" in (other_key.type, key.type):

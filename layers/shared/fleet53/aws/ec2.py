@@ -9,6 +9,7 @@ DNS stays while its address is any of the instance's own, so that a further inte
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _FILTER_VALUES: Final = 200  # values of one filter (EC2 User Guide, Filter resources)
 _GROUP_TAG: Final = "aws:autoscaling:groupName"
+
+_address: Final = lru_cache(maxsize=256)(ip_address)
+_ipv4: Final = lru_cache(maxsize=256)(IPv4Address)
+"""DescribeInstances shows each address of an instance several times, one after the other."""
 
 
 class Ec2:
@@ -86,9 +91,9 @@ class Ec2:
         tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", [])}
         interfaces = tuple(_read_interface(each) for each in sorted(described.get("NetworkInterfaces", []), key=_place))
         addresses = [address for interface in interfaces for address in interface.addresses]
-        addresses += [ip_address(each) for each in _shown_only_on_the_instance(described)]
+        addresses += [_address(each) for each in _shown_only_on_the_instance(described)]
         private = [address for interface in interfaces for address in interface.private]
-        private += [IPv4Address(each) for each in (described.get("PrivateIpAddress"),) if each]
+        private += [_ipv4(each) for each in (described.get("PrivateIpAddress"),) if each]
         return Instance(
             id=InstanceId(described["InstanceId"]),
             state=described["State"]["Name"],
@@ -126,7 +131,7 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     """Read an interface. In a Wavelength Zone the instance's public address is a carrier's (DescribeInstances)."""
     private = sorted(
         described.get("PrivateIpAddresses", []),
-        key=lambda each: (not each.get("Primary", False), IPv4Address(each.get("PrivateIpAddress", 0))),
+        key=lambda each: (not each.get("Primary", False), _ipv4(each.get("PrivateIpAddress", 0))),
     )
     ipv6 = sorted(
         described.get("Ipv6Addresses", []),
@@ -137,9 +142,9 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     addresses = dict.fromkeys((*public, *(each["Ipv6Address"] for each in ipv6)))
     return Interface(
         id=InterfaceId(described.get("NetworkInterfaceId", "")),
-        addresses=tuple(ip_address(address) for address in addresses),
+        addresses=tuple(_address(address) for address in addresses),
         security_groups=_read_groups(described.get("Groups", [])),
-        private=tuple(IPv4Address(each["PrivateIpAddress"]) for each in private if "PrivateIpAddress" in each),
+        private=tuple(_ipv4(each["PrivateIpAddress"]) for each in private if "PrivateIpAddress" in each),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY, HealthObservation
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Iterator
     from datetime import datetime
 
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -49,11 +49,10 @@ class Health:
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> dict[CheckId, HealthObservation]:
         """Return what Route 53 sees of each check, and since when in HISTORY. A check without new data is missing."""
-        series = self._series(check_ids, by_alarm, now - HISTORY, now + _PERIOD)
         return {
             check_id: _read_history(datapoints)
-            for check_id, datapoints in series.items()
-            if datapoints and datapoints[0][0] > now - _WINDOW
+            for check_id, datapoints in self._series(check_ids, by_alarm, now - HISTORY, now + _PERIOD)
+            if datapoints[0][0] > now - _WINDOW
         }
 
     def unhealthy_throughout(
@@ -66,15 +65,16 @@ class Health:
         fewest = LEAST_COVERED * (window / _PERIOD)
         return frozenset(
             check_id
-            for check_id, datapoints in self._series(check_ids, by_alarm, now - window, now).items()
+            for check_id, datapoints in self._series(check_ids, by_alarm, now - window, now)
             if len(datapoints) >= fewest and max(percent for _, percent in datapoints) <= HEALTHY_ABOVE
         )
 
     def _series(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId], start: datetime, end: datetime
-    ) -> dict[CheckId, _Datapoints]:
-        series: dict[CheckId, _Datapoints] = {}
+    ) -> Iterator[tuple[CheckId, _Datapoints]]:
+        """Yield each check that has datapoints. Only those of one request are in memory at any time."""
         for ids in batched(sorted(check_ids), _QUERIES, strict=False):
+            series: dict[CheckId, _Datapoints] = {}
             names = {f"m{place}": check_id for place, check_id in enumerate(ids)}
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=[
@@ -87,21 +87,20 @@ class Health:
             for page in pages:
                 for result in page["MetricDataResults"]:
                     check_id = names[result["Id"]]
-                    scale = 100 if check_id in by_alarm else 1
-                    values = (value * scale for value in result["Values"])
+                    values = result["Values"]
+                    if check_id in by_alarm:
+                        values = [100 * value for value in values]
                     series.setdefault(check_id, []).extend(zip(result["Timestamps"], values, strict=True))
-        return {
-            check_id: datapoints
-            for check_id, datapoints in series.items()
-            if check_id not in by_alarm or len(datapoints) >= _FEWEST_OF_ALARM
-        }
+            for check_id, datapoints in series.items():
+                if len(datapoints) >= (_FEWEST_OF_ALARM if check_id in by_alarm else 1):
+                    yield check_id, datapoints
 
     def seen(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> dict[CheckId, bool]:
         """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""
         series = self._series(check_ids, by_alarm, now - _WINDOW, now + _PERIOD)
-        return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series.items() if datapoints}
+        return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series}
 
 
 def _read_history(datapoints: _Datapoints) -> HealthObservation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fleet53.aws.clients import Aws
     from fleet53.config.pools import PoolFault
@@ -95,9 +96,13 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
             if not any(pool.zone_id == zone_id for pool in usable.declared.pools):
                 findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
             continue
+        at_names: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            at_names[record.name].append(record)
+        name_servers = [record for record in records if record.type == "NS"]
         for pool in here:
-            found[pool.name] = tuple(record for record in records if record.name == pool.record_name)
-            findings += _delegated(pool, usable.zones.get(zone_id), records)
+            found[pool.name] = tuple(at_names.get(pool.record_name, ()))
+            findings += _delegated(pool, usable.zones.get(zone_id), name_servers)
         ours = [record for record in records if settings.owner.holder(record.identifier) is not None]
         names = {pool.record_name for pool in usable.declared.pools if pool.zone_id == zone_id}
         orphans += (OrphanRecord(zone_id, record) for record in ours if record.name not in names)
@@ -106,15 +111,15 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
     return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind, denied)
 
 
-def _delegated(pool: Pool, zone: Zone | None, records: tuple[Record, ...]) -> Iterator[Finding]:
+def _delegated(pool: Pool, zone: Zone | None, name_servers: Iterable[Record]) -> Iterator[Finding]:
     """Yield a finding for each NS record set below the zone's name that takes the pool's name out of the zone.
 
     Name servers answer a query for such a name with a referral, and not from the zone's other records (RFC 1034, 4.2.1
     and 4.3.2).
     """
-    for record in records:
+    for record in name_servers:
         own = zone is None or record.name == zone.name
-        if record.type == "NS" and not own and f".{pool.record_name}".endswith(f".{record.name}"):
+        if not own and f".{pool.record_name}".endswith(f".{record.name}"):
             because = (
                 f"an NS record at {record.name} delegates the name to {', '.join(record.values)}: "
                 f"DNS queries for {pool.record_name} do not reach the records of this zone"

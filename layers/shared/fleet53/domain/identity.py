@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.alarm import OWN_PREFIX
@@ -33,6 +34,12 @@ _OF_A_STACK: Final = re.compile(rf"([^/]+\.[^./]+\.\d+)/(?:i-[0-9a-f]+|{FALLBACK
 
 def _hash(text: str, length: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@lru_cache(maxsize=1024)
+def _hash_of_name(name: str) -> str:
+    """Return the eight hex digits that stand for an owner or a pool: each CallerReference has both."""
+    return _hash(name, 8)
 
 
 def owner_of(identifier: str | None) -> str | None:
@@ -130,8 +137,8 @@ class Owner:
     @staticmethod
     def pool_hash(pool: PoolName) -> str:
         """Return the eight hex digits that stand for a pool's name in a CallerReference."""
-        return _hash(pool, 8)
+        return _hash_of_name(pool)
 
     @property
     def _prefix(self) -> str:
-        return f"fleet53/{_hash(self.name, 8)}/"
+        return f"fleet53/{_hash_of_name(self.name)}/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ class Situation:
     whole: bool = True
     unread: Mapping[Source, str] = field(default_factory=dict)
     denied: frozenset[Source] = frozenset()
+    _tagged: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def places(self) -> frozenset[Place]:
@@ -118,4 +120,10 @@ class Situation:
 
     def tagged_for(self, pool: PoolName) -> frozenset[InstanceId]:
         """Return the instances whose tag names `pool`."""
-        return frozenset(instance.id for instance in self.instances.values() if pool in instance.pools)
+        if not self._tagged:  # looked up once for all pools: there may be thousands of instances, and hundreds of pools
+            found: defaultdict[PoolName, set[InstanceId]] = defaultdict(set)
+            for instance in self.instances.values():
+                for name in instance.pools:
+                    found[name].add(instance.id)
+            self._tagged.update((name, frozenset(ids)) for name, ids in found.items())
+        return self._tagged.get(pool, frozenset())
