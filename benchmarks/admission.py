@@ -6,11 +6,11 @@ import argparse
 import statistics
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.account import Account
 from benchmarks.prices import cents
-from benchmarks.table import row, say
+from benchmarks.table import keep, row, say
 from lab.scaling.hooks import launch_hook
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 BOOTS = (45, 100, 200, 400, 1000)
 GROUP = "web-group"
+COUNTS = (1, 10, 100)
 _LONG = 7200.0
+_ROWS: Final[list[dict[str, Any]]] = []
+"""The figures of the admissions so far."""
 
 
 def admit(count: int, boot: int, *, hook: bool) -> None:
@@ -34,7 +37,8 @@ def admit(count: int, boot: int, *, hook: bool) -> None:
             members = [account.lab.fleet.launch() for _ in range(count)]
         account.fit.update(dict.fromkeys(members, began + boot))
         account.wait(lambda: account.in_dns_at.keys() >= set(members), longest=_LONG)
-        _print(f"{count} with a launch hook" if hook else f"{count}", boot, members, account)
+        longest = _print(f"{count} with a launch hook" if hook else f"{count}", boot, members, account)
+        _ROWS.append({"members": count, "boot": boot, "hook": hook, "longest": round(longest)})
 
 
 def move(count: int, boot: int) -> None:
@@ -53,7 +57,8 @@ def move(count: int, boot: int) -> None:
         _print(f"{count} that move to a new check", boot, members, account)
 
 
-def _print(title: str, boot: int, members: Collection[str], account: Account) -> None:
+def _print(title: str, boot: int, members: Collection[str], account: Account) -> float:
+    """Print a row, and return the longest lag."""
     lags = [account.in_dns_at[each] - account.seen_at[each] for each in members]
     calls = Counter(call.operation for call in account.calls)
     count = len(members)
@@ -67,13 +72,14 @@ def _print(title: str, boot: int, members: Collection[str], account: Account) ->
         f"{account.invocations / count:.2f}",
         f"{cents(account) / count:.3f}",
     )
+    return max(lags)
 
 
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="admission", description=__doc__)
     parser.add_argument("--boot", type=int, nargs="*", default=BOOTS, help="seconds until the servers are fit")
-    parser.add_argument("--count", type=int, nargs="*", default=(1, 10, 100), help="members that wait together")
+    parser.add_argument("--count", type=int, nargs="*", default=COUNTS, help="members that wait together")
     given = parser.parse_args()
     say("from Route 53's verdict to DNS; all calls and costs are for each member that waited\n")
     row("members", "boot s", "lag s", "longest", "calls", "status", "runs", "cents")
@@ -82,6 +88,8 @@ def main() -> int:
             admit(count, boot, hook=False)
             admit(count, boot, hook=True)
         move(count, 200)
+    if (given.count, given.boot) == (COUNTS, BOOTS):
+        keep("admission", _ROWS)
     return 0
 
 

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections import Counter
 from itertools import cycle
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.account import LIMIT, Account
-from benchmarks.table import row, say
+from benchmarks.table import keep, row, say
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,6 +21,8 @@ SHUTDOWN: Final = 45.0
 TEN: Final = tuple(f"p{number}" for number in range(10))
 _LONG: Final = 7200.0
 _HEALTH: Final = "CreateHealthCheck", "DeleteHealthCheck"
+_ROWS: Final[list[dict[str, Any]]] = []
+"""The figures of the bursts so far."""
 
 
 def launch(account: Account, count: int, pools: Sequence[str]) -> list[str]:
@@ -94,6 +96,16 @@ def _print(
         account.invocations,
     )
     say("    " + ", ".join(f"{operation} {number}" for operation, number in sorted(calls.items())))
+    _ROWS.append(
+        {
+            "title": title,
+            "requests": round(len(account.calls) / count, 2),
+            "throttled": sum(call.code == "Throttling" for call in account.calls),
+            "checks": round(max(checks) - min(checks), 1),
+            "floor": count / LIMIT,
+            "last": round(max(changed[each] for each in members) - began, 1),
+        }
+    )
 
 
 RUNS: Final = {
@@ -114,8 +126,11 @@ def main() -> int:
     say("requests: to Route 53, for each instance; checks: seconds from the first creation or deletion of a check")
     say("to the last; floor: as many requests at five a second; last: seconds until the last record is in or out\n")
     row("instances", "requests", "throttled", "checks s", "floor s", "last s", "runs")
-    for name in parser.parse_args().runs:
+    names = parser.parse_args().runs
+    for name in names:
         RUNS[name]()
+    if names == list(RUNS):
+        keep("bursts", _ROWS)
     return 0
 
 

@@ -22,5 +22,8 @@ def cents(account: Account) -> float:
     """Return the cost of all that an account's functions did since it was last told to forget."""
     messages = sum(count for asked, count in account.asked.items() if asked.startswith("sqs:"))
     return (
-        _METRIC * account.metrics + _INVOCATION * account.invocations + _SECOND * account.seconds + _MESSAGE * messages
+        _METRIC * account.metrics
+        + _INVOCATION * (account.invocations + account.audits)
+        + _SECOND * account.seconds
+        + _MESSAGE * messages
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.audit.metrics import measure_audit
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 def write_log(report: Report, log: Log) -> None:
     """Log the report, always as JSON, in several lines if it does not fit into one."""
-    first, *others = for_log(as_json(report))
+    pools = tuple(replace(pool, instances=()) for pool in report.pools)  # the log has no rows for members
+    first, *others = for_log(as_json(replace(report, pools=pools)))
     log.info("audit", extra={"report": first, "dry_run": report.dry_run})
     for part in others:
         log.info("audit, continued", extra={"report": part})

@@ -91,8 +91,9 @@ def find_unreachable(situation: Situation, access: CheckerAccess) -> Iterator[Fi
     Where a pool is checked from chosen regions, only groups that let in no checker at all are found: no operation
     says which region a checker's range belongs to.
     """
-    judged = {door: judge(door, access) for door in doors(situation)}
-    for member in _members(situation):
+    members = list(_members(situation))
+    judged = {door: judge(door, access) for door in {member.door for member in members}}
+    for member in members:
         found = judged[member.door]
         if found is None or found.all or (member.some_regions and found.any):
             continue

@@ -10,7 +10,7 @@ counts here as 100 or 0 percent (Route 53 Developer Guide, Monitoring health che
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import batched, takewhile
+from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY, HealthObservation
@@ -104,10 +104,13 @@ class Health:
 
 
 def _read_history(datapoints: _Datapoints) -> HealthObservation:
-    percent = datapoints[0][1]
+    since, percent = datapoints[0]
     healthy = percent > HEALTHY_ABOVE
-    same = list(takewhile(lambda datapoint: (datapoint[1] > HEALTHY_ABOVE) is healthy, datapoints))
-    return HealthObservation(percent, since=same[-1][0], changed=len(same) < len(datapoints))
+    for at, earlier in datapoints:
+        if (earlier > HEALTHY_ABOVE) is not healthy:
+            return HealthObservation(percent, since=since, changed=True)
+        since = at
+    return HealthObservation(percent, since=since, changed=False)
 
 
 def _query(name: str, check_id: CheckId, *, by_alarm: bool) -> MetricDataQueryTypeDef:
