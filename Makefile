@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
 LAB := .venv/.lab
 READY := .venv/.ready
+PLOTS := .venv/.plots
 # Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test artifact coverage compare soak screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare soak screenshots recording fix check build bench live deploy package
+.PHONY: help demo lab audit status test artifact coverage compare soak screenshots recording fix check build bench plots live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -94,16 +95,30 @@ requirements-in-step:
 	@for file in requirements-dev.txt requirements-lab.txt layers/shared/requirements.txt; do \
 		$(BIN)/uv pip install --quiet --dry-run --no-index --no-deps --requirement $$file || exit 1; \
 	done
+	@for file in requirements-plots.in requirements-plots.txt; do \
+		[ ! -f $(PLOTS) ] || $(BIN)/uv pip install --quiet --dry-run --no-index --python .venv/plots --requirement $$file || exit 1; \
+	done
 
 build: $(READY)  ## sam build, then import every handler from what was built
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	@$(BIN)/python tools/import_built.py
 
-# CI never runs this: it takes minutes, and cold starts depend on the machine. docs/benchmarks.md has the figures.
-bench: build  ## bursts and admission in virtual time, then sam build and cold starts beside an empty handler's
-	@PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.bursts
-	@PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.admission
+# CI never runs this: it takes minutes, and some of it depends on the machine. docs/benchmarks.md has the figures.
+bench: build  ## bursts, admission and a quiet hour in virtual time; audits of large stacks; cold starts
+	@for each in bursts admission steady audits; do \
+		PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.$$each || exit 1; \
+	done
 	@$(BIN)/python -m tools.cold_start
+
+# What draws is in an environment of its own, so that no other target waits for it.
+plots: $(PLOTS)  ## draw docs/plots again from what make bench has measured (benchmarks/figures.json)
+	@.venv/plots/bin/python -m benchmarks.plots
+
+$(PLOTS): requirements-plots.txt $(LAB)
+	@$(SETUP) "$(PYTHON)" -m venv .venv/plots
+	@$(SETUP) .venv/plots/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement requirements-plots.txt
+	@touch $@
 
 ifeq ($(MAKECMDGOALS)$(ZONE),live)
 $(error In which hosted zone may it write? Say it: make live ZONE=Z0123456789ABC)
