@@ -5,6 +5,7 @@ BIN := .venv/bin
 LAB := .venv/.lab
 READY := .venv/.ready
 PLOTS := .venv/.plots
+BENCHMARK := PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks
 # Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
@@ -104,10 +105,11 @@ build: $(READY)  ## sam build, then import every handler from what was built
 	@$(BIN)/python tools/import_built.py
 
 # CI never runs this: it takes minutes, and some of it depends on the machine. docs/benchmarks.md has the figures.
+# What is in virtual time runs at the same time.
 bench: build  ## bursts, admission and a quiet hour in virtual time; audits of large stacks; cold starts
-	@for each in bursts admission steady audits; do \
-		PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks.$$each || exit 1; \
-	done
+	@printed=$$(mktemp) && { $(BENCHMARK).admission >$$printed & \
+		$(BENCHMARK).bursts && $(BENCHMARK).steady && wait $$! && cat $$printed && rm $$printed; }
+	@$(BENCHMARK).audits
 	@$(BIN)/python -m tools.cold_start
 
 # What draws is in an environment of its own, so that no other target waits for it.
