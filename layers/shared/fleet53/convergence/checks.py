@@ -49,7 +49,8 @@ def _add_alarms(situation: Situation, aws: Aws) -> Situation:
     """
     owner = situation.owner
     settings = {pool.name: pool.check.name for pool in situation.pools if isinstance(pool.check, AlarmSettings)}
-    followed = {situation.by_alarm.get(check.id) for check, _ in owned_checks(situation)} - {None}
+    by_alarm = situation.by_alarm
+    followed = {by_alarm.get(check.id) for check, _ in owned_checks(situation)} - {None}
     if not (settings or followed or situation.swept):
         return situation
     kept = (
