@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 _PAUSE: Final = 0.05
@@ -84,7 +85,17 @@ class Child:
 
     def left_something_running(self) -> bool:
         """Say whether any process of the program's session still runs; only Linux shows its processes."""
-        return any(_session(int(each.name)) == self._process.pid for each in Path("/proc").glob("[0-9]*"))
+        return any(self._rest())
+
+    def end_rest(self) -> None:
+        """Kill every process of the program's session that still runs."""
+        for process in self._rest():
+            with contextlib.suppress(ProcessLookupError):  # it ended just now
+                os.kill(process, signal.SIGKILL)
+
+    def _rest(self) -> Iterator[int]:
+        processes = (int(each.name) for each in Path("/proc").glob("[0-9]*"))
+        return (each for each in processes if _session(each) == self._process.pid)
 
 
 def _session(process: int) -> int | None:

@@ -14,34 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.observer import HEALTHY_ABOVE, METRICS_REGION, Observer
-from tests.live.report import Outcome
 from tests.live.resources import HOOK_PREFIX, TAG, Resources
+from tests.live.telling import StepEndedError, Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.live.place import Place
+    from tests.live.report import Outcome
 
 POOL: Final = "checked"
 PLAIN: Final = "plain"
 TTL: Final = 10
 DRAIN: Final = TTL + 60
-_EVERY: Final = 5.0
-"""Seconds between two looks."""
-
-
-class StepEndedError(Exception):
-    """A step cannot go on; the message says why."""
 
 
 @dataclass(slots=True)
-class Story:
-    """Tells the steps at a place in the order of STEPS; `outcomes` are what was expected and seen so far."""
+class Story(Telling):
+    """Tells the steps at a place in the order of STEPS."""
 
-    place: Place
-    outcomes: list[Outcome] = field(default_factory=list)
-    say: Callable[[str], None] = lambda _: None
-    _step: str = ""
     _resources: Resources = field(init=False)
     _aws: Observer = field(init=False)
     _member: str = ""
@@ -242,27 +232,6 @@ class Story:
         self._note("everything else is deleted", "; ".join(left) or "all of it", differs=bool(left))
 
     # -- expectations
-
-    def _note(self, expected: str, seen: str, *, differs: bool) -> None:
-        self.outcomes.append(Outcome(self._step, expected, seen, differs))
-        self.say(f"  {'DIFFERS' if differs else 'as expected'}: {expected}: {seen}")
-
-    def _expect(self, expected: str, seen: list[Any]) -> None:
-        """Note that there is something, and end the step if there is nothing."""
-        self._note(expected, ", ".join(map(str, seen)) or "none", differs=not seen)
-        if not seen:
-            raise StepEndedError(f"not seen: {expected}")
-
-    def _eventually[Seen](self, expected: str, look: Callable[[], Seen | None], within: float) -> Seen:
-        """Look until there is something, note how long that took, and end the step if it takes too long."""
-        began = self.place.now()
-        while not (seen := look()):
-            if self.place.now() - began >= within:
-                self._note(f"{expected} within {within:.0f} s", "not in this time", differs=True)
-                raise StepEndedError(f"not seen: {expected}")
-            self.place.pause(_EVERY)
-        self._note(f"{expected} within {within:.0f} s", f"after {self.place.now() - began:.0f} s", differs=False)
-        return seen
 
     def _withdrawn(self, pool: str, instance_id: str, who: str) -> None:
         self._eventually(f"{who} loses its record", lambda: self._aws.record(pool, instance_id) is None, 120)
