@@ -3,6 +3,8 @@
 PYTHON ?= $(shell command -v python3.13 || command -v python3)
 BIN := .venv/bin
 LAB := .venv/.lab
+COMPAT := .venv-compat/.ready
+COMPAT_PYTHON ?= python3.12
 READY := .venv/.ready
 PLOTS := .venv/.plots
 BENCHMARK := PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks
@@ -18,9 +20,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # Without byte code, every process of a test run would compile all that it imports, which takes it longer than to start.
 unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test artifact coverage compare soak screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage compare compat soak screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare soak screenshots recording fix check build bench plots live deploy package
+.PHONY: help demo lab audit status test artifact coverage compare compat soak screenshots recording fix check build bench plots live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -59,6 +61,10 @@ coverage: $(READY)  ## the same tests, and the gate on branch coverage
 compare: $(READY)  ## compare the lab's IAM with an independent evaluator; needs Node.js
 	@npm --prefix tests/compare ci --silent
 	@$(BIN)/pytest tests/compare
+
+# CI never runs this: it installs half a gigabyte for Python 3.12, and a deployment takes minutes.
+compat: build $(COMPAT)  ## sam deploy, a fleet in and out, and sam delete in LocalStack; needs Python 3.12
+	@PYTHONPATH=.:layers/shared $(BIN)/python -m tests.compat
 
 # CI runs only a few of its stories, in tests/functional/test_soak.py.
 soak: $(READY)  ## random stories of a stack; prints what they covered; MINUTES=30
@@ -154,5 +160,16 @@ $(LAB): requirements-lab.txt .python-version
 $(READY): requirements-dev.txt $(LAB)
 	@echo "Installing what checks and tests need (a minute, once) …"
 	@$(INSTALL) --requirement requirements-dev.txt
+	@touch $@
+	@echo "Ready."
+
+$(COMPAT): tests/compat/requirements.txt
+	@"$(COMPAT_PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' || { \
+		echo "LocalStack needs Python 3.12. Name it: make compat COMPAT_PYTHON=/path/to/python3.12" >&2; \
+		exit 1; }
+	@echo "Setting up .venv-compat (a few minutes, once) …"
+	@$(SETUP) "$(COMPAT_PYTHON)" -m venv --clear .venv-compat
+	@$(SETUP) .venv-compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement tests/compat/requirements.txt
 	@touch $@
 	@echo "Ready."
