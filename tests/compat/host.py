@@ -63,15 +63,15 @@ def running() -> Iterator[Emulator]:
         environment = _environment(folder, port) | {"FLEET53_COMPAT": json.dumps(functions)}
         command = (str(PYTHON), "-W", "ignore", "-m", "tests.compat.emulator")
         output = folder / "emulator.log"
-        with Child(Program(command, ROOT, environment), output) as child:
-            try:
+        child = Child(Program(command, ROOT, environment), output)
+        try:
+            with child:
                 child.wait_until("the emulator is ready", lambda: "Ready." in child.printed(), _READY_WITHIN)
                 yield Emulator(child, _aws(port))
-            finally:
-                kept = os.environ.get("FLEET53_COMPAT_LOG")
-                if kept:
-                    Path(kept).write_bytes(output.read_bytes())
-        child.end_rest()
+        finally:
+            child.end_rest()
+            if kept := os.environ.get("FLEET53_COMPAT_LOG"):
+                Path(kept).write_bytes(output.read_bytes())
 
 
 def _environment(folder: Path, port: int) -> dict[str, str]:

@@ -85,9 +85,10 @@ class Story(Telling):
         seen = f"members {pool['members']}, in_dns {pool['in_dns']}"
         self._note("it counts the fleet", seen, differs=seen != f"members {MEMBERS}, in_dns {MEMBERS}")
         not_read = [each["because"] for each in report["findings"] if each["kind"] == "not-read"]
-        lacking = [each for each in _LACKING if any(each in because for because in not_read)]
+        lacking = [name for name in _LACKING if any(name in because for because in not_read)]
         seen = f"{len(not_read)} findings, of {', '.join(lacking)}"
-        self._note("it says what it could not read, which is what LocalStack lacks", seen, differs=len(not_read) != 3)
+        differs = (len(not_read), *lacking) != (len(_LACKING), *_LACKING)
+        self._note("it says what it could not read, which is what LocalStack lacks", seen, differs=differs)
 
     def widget(self) -> None:
         """Ask the dashboard's widget for its page."""
