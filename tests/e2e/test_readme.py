@@ -162,6 +162,13 @@ def test_every_pool_shown_is_valid_and_lies_where_the_stack_looks() -> None:
         assert isinstance(read_pool(parameter, text), Pool)
 
 
+def test_every_pool_of_the_guide_is_valid() -> None:
+    blocks = PAGES["docs/guide.md"].blocks("json")
+    assert blocks
+    for block in blocks:
+        assert isinstance(read_pool("/fleet53/fleet53/pools/vpn", block), Pool)
+
+
 def test_the_text_shown_is_what_a_real_audit_says() -> None:
     (shown,) = README.blocks("text")
     with Lab() as lab:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 from botocore.stub import Stubber
 
 from fleet53.aws.ec2 import Ec2
 from fleet53.domain.ids import InstanceId
+from fleet53.domain.pool import AddressType
+from fleet53.domain.record import RecordType
+from tests.unit.build import pool
 
 if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
@@ -87,6 +91,30 @@ def test_an_ipv6_address_that_only_the_instance_shows_is_taken() -> None:
 
 def test_an_instance_without_ipv6_has_none() -> None:
     assert read() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "record_type", "addresses"),
+    [
+        (AddressType.PUBLIC_IPV4, RecordType.A, ["52.95.0.2", "52.95.0.3"]),
+        (AddressType.PRIVATE_IPV4, RecordType.A, ["10.0.1.9", "10.0.1.1"]),
+        (AddressType.IPV6, RecordType.AAAA, ["2600:1f18::9", "2600:1f18::1"]),
+    ],
+)
+def test_of_the_interface_that_a_pool_names_the_first_address_is_taken_and_no_other_interfaces_address_counts(
+    kind: AddressType, record_type: RecordType, addresses: list[str]
+) -> None:
+    primary = interface(("2600:1f18::2", True)) | {"PrivateIpAddresses": [private("10.0.0.1", "52.95.0.1")]}
+    second = interface(("2600:1f18::1", False), ("2600:1f18::9", True)) | {
+        "PrivateIpAddresses": [private("10.0.1.1", "52.95.0.3"), private("10.0.1.9", "52.95.0.2", primary=True)]
+    }
+    card = interface(("2600:1f18::4", True)) | {"PrivateIpAddresses": [private("10.0.2.1", "52.95.0.4")]}
+    for interfaces in permutations([primary | attached(0), second | attached(1), card | attached(1, card=1)]):
+        found = shown(NetworkInterfaces=list(interfaces))
+        named = pool(address=kind, interface=1)
+        assert str(found.address(named, record_type)) == addresses[0]
+        assert found.own_addresses(named, record_type) == set(map(ip_address, addresses))
+        assert found.address(pool(address=kind, interface=2), record_type) is None
 
 
 def groups(*ids: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from fleet53.domain.health_check import CheckConfig, CheckSettings
 from fleet53.domain.pool import AddressType, Zone
 from fleet53.domain.record import RecordType
-from tests.unit.build import HTTP, ZONE, instance
+from tests.unit.build import HTTP, ZONE, instance, pool
 
 if TYPE_CHECKING:
     from fleet53.domain.ids import IPAddress
@@ -44,7 +44,7 @@ def test_a_pools_kind_of_address_chooses_among_the_instances(
     kind: AddressType, record_type: RecordType, address: IPAddress
 ) -> None:
     member = instance(private_ipv4=IPv4Address("10.0.0.1"), ipv6=IPv6Address("2001:db8::1"))
-    assert member.address(kind, record_type) == address
+    assert member.address(pool(address=kind), record_type) == address
 
 
 def test_a_check_asks_one_address_with_the_pools_settings() -> None:

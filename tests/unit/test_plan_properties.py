@@ -83,7 +83,7 @@ def test_once_converged_dns_holds_whom_it_should(world: World) -> None:
             membership = after.verdict(member.id, each.name).membership
             for record_type in RecordType:
                 wanted = record_type in each.address.record_types
-                address = member.address(each.address, record_type) if wanted else None
+                address = member.address(each, record_type) if wanted else None
                 if membership in {Membership.WITHDRAW, Membership.PREPARE}:
                     assert (member.id, record_type) not in answers
                 elif membership is Membership.ADMIT and record_type not in blocked:
@@ -91,8 +91,7 @@ def test_once_converged_dns_holds_whom_it_should(world: World) -> None:
                         assert (member.id, record_type) in answers
                     elif (member.id, record_type) in answers:  # Note [Another kind]: until its new records stand
                         assert any(
-                            kind in blocked or member.address(each.address, kind) is None
-                            for kind in each.address.record_types
+                            kind in blocked or member.address(each, kind) is None for kind in each.address.record_types
                         )
                         kept = (
                             one for one in found if (OWNER.holder(one.identifier), one.type) == (member.id, record_type)
@@ -103,7 +102,7 @@ def test_once_converged_dns_holds_whom_it_should(world: World) -> None:
             verdict = after.verdict(holder, each.name)
             if verdict.membership is Membership.LEAVE:
                 continue
-            assert one.values == (str(after.instances[holder].address(each.address, RecordType(one.type))),)
+            assert one.values == (str(after.instances[holder].address(each, RecordType(one.type))),)
             if verdict.membership is Membership.ADMIT and one.type in each.address.record_types:
                 assert one.ttl == each.ttl  # a record of a former kind of address stays as it is
                 assert (one.check_id is None) == (each.check is None)

@@ -55,6 +55,7 @@ def test_the_least_a_pool_says_is_its_zone_and_its_name() -> None:
         record_name="app.example.com",
         ttl=60,
         address=AddressType.PUBLIC_IPV4,
+        interface=None,
         check=CheckSettings("http", 80, None, "/", interval=30, failure_threshold=3, search_string=None, regions=None),
         admit_when=AdmitWhen.HEALTHY,
         fallback=None,
@@ -80,13 +81,16 @@ def test_every_setting_is_read() -> None:
         "search_string": "ready",
         "regions": regions,
     }
-    text = declare(ttl=5, address="dualstack", health_check=asks, admit_when="running", fallback="2001:db8::9")
+    text = declare(
+        ttl=5, address="dualstack", interface=1, health_check=asks, admit_when="running", fallback="2001:db8::9"
+    )
     assert read(text) == Pool(
         name=PoolName("web"),
         zone_id=ZoneId("Z0123456789ABC"),
         record_name="app.example.com",
         ttl=5,
         address=AddressType.DUALSTACK,
+        interface=1,
         check=CheckSettings("https", 8443, "app.example.com", "/health?deep=1", 10, 1, "ready", frozenset(regions)),
         admit_when=AdmitWhen.RUNNING,
         fallback=IPv6Address("2001:db8::9"),
@@ -300,6 +304,10 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
             declare(health_check={"url": "tcp://:80", "search_string": "ready"}),
             ("health_check is refused: search_string needs an http or https url: a tcp check reads no body"),
         ),
+        (declare(interface="1"), "interface='1' is refused: Input should be a valid integer"),
+        (declare(interface=True), "interface=True is refused: Input should be a valid integer"),
+        (declare(interface=-1), "interface=-1 is refused: Input should be greater than or equal to 0"),
+        (declare(interface=64), "interface=64 is refused: Input should be less than or equal to 63"),
         (declare(admit_when="soon"), "admit_when='soon' is refused: Input should be 'healthy' or 'running'"),
         (
             declare(health_check=None),

@@ -40,7 +40,7 @@ def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]
                 holders[normal_address(value)].add(_whose(situation.owner, record))
     for instance_id in {waiting.instance_id for waiting in plan.waiting if waiting.pool == pool.name}:
         for record_type in pool.address.record_types:
-            address = situation.instances[instance_id].address(pool.address, record_type)
+            address = situation.instances[instance_id].address(pool, record_type)
             if address is not None:
                 holders[str(address)].add(instance_id)
     return holders

@@ -95,7 +95,7 @@ class _Members:
     def _own_addresses(self, instance: Instance | None) -> tuple[str, ...]:
         if instance is None:
             return ()
-        own = (instance.address(self.pool.address, kind) for kind in self.pool.address.record_types)
+        own = (instance.address(self.pool, kind) for kind in self.pool.address.record_types)
         return tuple(str(address) for address in own if address is not None)
 
 

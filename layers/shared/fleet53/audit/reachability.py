@@ -111,7 +111,7 @@ def _members(situation: Situation) -> Iterator[_Member]:
                 continue
             instance = situation.instances[instance_id]
             for record_type in pool.address.record_types:
-                address = instance.address(pool.address, record_type)
+                address = instance.address(pool, record_type)
                 if address is not None and (groups := instance.security_groups_at(address)):
                     door = Door(groups, pool.check.port, address.version)
                     yield _Member(pool.name, instance_id, door, some_regions=pool.check.regions is not None)

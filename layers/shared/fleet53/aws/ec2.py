@@ -5,6 +5,7 @@ may have several. The instance is admitted with the first address of the pool's 
 network card and device index, so the primary interface comes first; on an interface, the addresses of its primary
 private address and its primary IPv6 address (IsPrimaryIpv6) come first, then the others by number. A record that is in
 DNS stays while its address is any of the instance's own, so that a further interface or address changes nothing.
+A pool can name one interface, by its device index on network card 0. Then only the addresses of that interface count.
 """
 
 from __future__ import annotations
@@ -140,11 +141,14 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     associations = [described.get("Association", {}), *(each.get("Association", {}) for each in private)]
     public = [given for each in associations for given in (each.get("PublicIp"), each.get("CarrierIp")) if given]
     addresses = dict.fromkeys((*public, *(each["Ipv6Address"] for each in ipv6)))
+    card, index = _place(described)
     return Interface(
         id=InterfaceId(described.get("NetworkInterfaceId", "")),
         addresses=tuple(_address(address) for address in addresses),
         security_groups=_read_groups(described.get("Groups", [])),
         private=tuple(_ipv4(each["PrivateIpAddress"]) for each in private if "PrivateIpAddress" in each),
+        card=card,
+        index=index,
     )
 
 

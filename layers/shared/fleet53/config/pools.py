@@ -23,6 +23,7 @@ _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 RECORD_NAME: Final = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 _MIN_REGIONS: Final = 3  # CreateHealthCheck, HealthCheckConfig.Regions
 _MAX_NAME: Final = 255
+_MAX_INTERFACE: Final = 63  # more network interfaces than a network card takes
 _ADDRESS_FORM: Final = "Input should be an IPv4 or IPv6 address"
 _PORTS: Final = range(1, 65536)
 _MAX_ALARM: Final = 255  # PutMetricAlarm, AlarmName
@@ -154,6 +155,7 @@ class _Declaration(BaseModel):
     record_name: Annotated[str, Field(max_length=_MAX_NAME)]
     ttl: Annotated[int, Field(ge=1, le=86_400)] = 60
     address: Literal["public-ipv4", "ipv6", "dualstack", "private-ipv4"] = "public-ipv4"
+    interface: Annotated[int, Field(ge=0, le=_MAX_INTERFACE)] | None = None
     health_check: _Check | None = _Check()
     admit_when: Literal["healthy", "running"] = "healthy"
     fallback: str | None = None
@@ -197,6 +199,7 @@ class _Declaration(BaseModel):
             record_name=self.record_name,
             ttl=self.ttl,
             address=AddressType(self.address),
+            interface=self.interface,
             check=self.health_check.settings() if self.health_check is not None else None,
             admit_when=AdmitWhen(self.admit_when),
             fallback=_read_address(self.fallback) if self.fallback is not None else None,

@@ -82,7 +82,7 @@ def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
     instance = now.instances.get(admission.instance_id) if admission.instance_id is not None else None
     if instance is None or now.verdict(instance.id, pool.name).membership is not Membership.ADMIT:
         return False
-    own = instance.own_addresses(pool.address, RecordType(admission.record.type))
+    own = instance.own_addresses(pool, RecordType(admission.record.type))
     return {str(address) for address in own}.issuperset(admission.record.values)
 
 

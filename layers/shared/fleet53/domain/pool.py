@@ -49,8 +49,9 @@ class AdmitWhen(StrEnum):
 class Pool:
     """One DNS name in one hosted zone, with its settings.
 
-    `ttl` is in seconds. `check` is None where members have no health check. `fallback` is the address that the name
-    answers with while no member is in DNS.
+    `ttl` is in seconds. `interface` is the device index of the network interface whose addresses count, None where
+    those of all interfaces do. `check` is None where members have no health check. `fallback` is the address that the
+    name answers with while no member is in DNS.
     """
 
     name: PoolName
@@ -58,6 +59,7 @@ class Pool:
     record_name: str
     ttl: int = 60
     address: AddressType = AddressType.PUBLIC_IPV4
+    interface: int | None = None
     check: CheckSettings | AlarmSettings | None = None
     admit_when: AdmitWhen = AdmitWhen.HEALTHY
     fallback: IPAddress | None = None

@@ -100,7 +100,7 @@ class _Answering:
         self._members: dict[str, list[Member]] = defaultdict(list)
         for member in members:
             if member.instance is not None and pool.name in member.instance.pools:
-                for address in member.instance.own_addresses(pool.address, record_type):
+                for address in member.instance.own_addresses(pool, record_type):
                     self._members[str(address)].append(member)
         self.remaining = sum(each.remaining is not None and each.remaining.type == record_type for each in decided)
 

@@ -14,7 +14,7 @@ from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
 from fleet53.planning.membership import Membership
-from fleet53.planning.records_at import describe_address, is_of_former_kind, why_not_own
+from fleet53.planning.records_at import describe_missing, is_of_former_kind, why_not_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -157,7 +157,7 @@ def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     if verdict.membership is Membership.WAIT:
         kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
         return replace(kept, waiting=waiting(pool, instance, verdict.because))
-    chosen = instance.address(pool.address, served.record_type)
+    chosen = instance.address(pool, served.record_type)
     own = record is not None and not is_of_former_kind(record, instance, pool)
     address = ip_address(record.values[0]) if record is not None and own else chosen
     if address is None:
@@ -173,8 +173,8 @@ def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
 
 def _without_address(instance: Instance, record_type: RecordType, pool: Pool) -> Decision:
     """Wait for an address. A member that has none of any type the pool has is not ready."""
-    because = f"running without {describe_address(pool.address, record_type)}"
-    has_none = all(instance.address(pool.address, each) is None for each in pool.address.record_types)
+    because = f"running without {describe_missing(instance, pool, record_type)}"
+    has_none = all(instance.address(pool, each) is None for each in pool.address.record_types)
     return Decision(
         waiting=waiting(pool, instance, because, overdue=FindingKind.NO_ADDRESS),
         unready=instance.id if has_none else None,

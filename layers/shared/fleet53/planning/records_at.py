@@ -102,11 +102,11 @@ def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
         return None if record.multivalue else "its record is not multivalue any more"
     if record_type not in pool.address.record_types:
         return f"the pool has no {record_type} records any more"
-    own = instance.own_addresses(pool.address, record_type)
+    own = instance.own_addresses(pool, record_type)
     holds = f"its record holds {', '.join(record.values) or 'an alias'}"
     if not own:
-        return f"{holds}, and EC2 says {instance.state} without {describe_address(pool.address, record_type)}"
-    return f"{holds}, and its own address is {instance.address(pool.address, record_type)}"
+        return f"{holds}, and EC2 says {instance.state} without {describe_missing(instance, pool, record_type)}"
+    return f"{holds}, and its own address is {instance.address(pool, record_type)}"
 
 
 def is_of_former_kind(record: Record, instance: Instance, pool: Pool) -> bool:
@@ -114,7 +114,7 @@ def is_of_former_kind(record: Record, instance: Instance, pool: Pool) -> bool:
     record_type = RecordType(record.type)
     if record_type not in pool.address.record_types:
         return True
-    return not {str(each) for each in instance.own_addresses(pool.address, record_type)}.issuperset(record.values)
+    return not {str(each) for each in instance.own_addresses(pool, record_type)}.issuperset(record.values)
 
 
 def multivalue_record(
@@ -138,8 +138,12 @@ def multivalue_record(
     )
 
 
-def describe_address(kind: AddressType, record_type: RecordType) -> str:
-    """Return the kind of address that a record of this type holds in such a pool, as words."""
+def describe_missing(instance: Instance, pool: Pool, record_type: RecordType) -> str:
+    """Return what an instance lacks that has no address for a record of this type in a pool, as words."""
+    kind = "a private IPv4 address" if pool.address is AddressType.PRIVATE_IPV4 else "a public IPv4 address"
     if record_type is RecordType.AAAA:
-        return "an IPv6 address"
-    return "a private IPv4 address" if kind is AddressType.PRIVATE_IPV4 else "a public IPv4 address"
+        kind = "an IPv6 address"
+    if pool.interface is None:
+        return kind
+    interface = f"network interface with device index {pool.interface}"
+    return f"{kind} on its {interface}" if instance.has_interface(pool.interface) else f"a {interface}"
