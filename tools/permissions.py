@@ -39,6 +39,8 @@ WHY: Final[Mapping[str, str]] = {
     "DeleteAlarmsOfMembers": "Only alarms whose names begin with the stack's prefix, `fleet53/<owner>/`.",
     "DeleteChecks": "The ids of health checks are random, and Route 53 has no condition on a health check's tags or "
     "CallerReference. The code deletes only health checks with the stack's CallerReference.",
+    "NameChecks": "As for `DeleteChecks`, and Route 53 has no condition on the keys of tags. The code sets the tag "
+    "`Name` of health checks with the stack's CallerReference only.",
     "ProbeChecks": "As for `DeleteChecks`. It changes nothing.",
     "PutAlarmsOfMembers": "As for `DeleteAlarmsOfMembers`.",
     "ReadPools": "Everything below the path is a pool of the stack.",
@@ -50,6 +52,7 @@ WHY: Final[Mapping[str, str]] = {
     "SeeChecks": "IAM can limit `cloudwatch:GetMetricData` only to datasets, which fleet53 does not use. Route 53 "
     "supports no resource-level permissions for `route53:ListHealthChecks`. They change nothing.",
     "SeeInstances": "EC2 and Auto Scaling support no resource-level permissions for these. They change nothing.",
+    "SeeNamesOfChecks": "As for `DeleteChecks`. It changes nothing.",
     "SeeRecordsThatAnUpdateDrops": "The parameters do not name the hosted zones any more that an update drops. It "
     "changes nothing.",
     "SeeTagsThatAnUpdateExpects": "EC2 supports no resource-level permissions for this. It changes nothing.",

@@ -22,6 +22,10 @@ def request_of(operation: str, parameters: Mapping[str, Any]) -> Request:
     resource = "*"
     if operation in _OF_ONE_CHECK:
         resource = f"arn:aws:route53:::healthcheck/{parameters['HealthCheckId']}"
+    elif kind := parameters.get("ResourceType"):
+        # ListTagsForResources needs the permission for each resource. The first of them stands for all.
+        tagged = parameters.get("ResourceId") or parameters["ResourceIds"][0]
+        resource = f"arn:aws:route53:::{kind}/{tagged}"
     elif zone_id := parameters.get("HostedZoneId") or (parameters["Id"] if operation == "GetHostedZone" else None):
         resource = f"arn:aws:route53:::hostedzone/{zone_id.removeprefix('/hostedzone/')}"
     context = {}

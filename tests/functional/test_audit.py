@@ -101,8 +101,10 @@ def test_a_repair_makes_the_drift_go(lab: Lab) -> None:
     assert audit(lab)["in_sync"] is True
 
 
-def test_a_repair_queues_nothing_where_nothing_drifted(lab: Lab) -> None:
+def test_a_repair_queues_nothing_where_nothing_drifted_and_every_check_has_its_name(lab: Lab) -> None:
     admitted(lab, 1)
+    audit(lab, {"repair": True})
+    lab.settle()
     report = audit(lab, {"repair": True})
 
     assert (report["in_sync"], report["queued"], queued(lab)) == (True, 0, [])

@@ -38,7 +38,7 @@ def test_no_signal_admits_it_again_until_it_is_gone(lab: Lab) -> None:
     lab.fleet.spot.warn(goes)
     lab.settle()
     seen = []
-    for _ in range(11):
+    for _ in range(10):
         lab.run(10, step=10)
         lab.send(state_change(lab, goes, "running"))
         signal(lab)
@@ -47,7 +47,7 @@ def test_no_signal_admits_it_again_until_it_is_gone(lab: Lab) -> None:
         seen.append((state(lab, goes), in_dns(lab), checks_of(lab, goes)))
     lab.run(20, step=10)
 
-    assert seen == [("running", {stays}, [])] * 11
+    assert seen == [("running", {stays}, [])] * 10
     assert state(lab, goes) == "terminated"
     assert in_dns(lab) == {stays}
 

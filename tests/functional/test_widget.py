@@ -90,6 +90,8 @@ def test_the_repair_button_queues_a_signal_that_makes_the_drift_go(lab: Lab) -> 
 
 def test_the_repair_button_leaves_what_the_guard_holds_to_the_button_with_force(lab: Lab) -> None:
     members = admitted(lab, 4)
+    audit(lab, {"repair": True})  # names the health checks
+    lab.settle()
     for instance_id in members[1:]:
         lab.fleet.forget(instance_id)
 

@@ -30,6 +30,7 @@ READS: Final = frozenset(
         "GetCheckerIpRanges",
         "GetHostedZoneLimit",
         "ListResourceRecordSetProtections",
+        "ListTagsForResources",
     }
 )
 """The operations of Route 53 that fleet53 uses and that change nothing."""

@@ -48,6 +48,7 @@ def test_the_audit_may_write_nothing_but_a_message_and_tell() -> None:
         "route53:GetCheckerIpRanges",
         "route53:GetHostedZoneLimit",
         "route53:ListResourceRecordSetProtections",
+        "route53:ListTagsForResources",
         "sqs:SendMessage",
     }
 
@@ -67,6 +68,7 @@ def test_the_reconciler_may_read_signals_and_change_records_and_checks() -> None
         "cloudwatch:PutMetricAlarm",
         "events:PutEvents",
         "route53:ChangeResourceRecordSets",
+        "route53:ChangeTagsForResource",
         "route53:CreateHealthCheck",
         "route53:DeleteHealthCheck",
         "route53:GetHealthCheckStatus",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet53.domain.finding import FindingKind
-from fleet53.domain.ids import InstanceId, PoolName
+from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord, Waiting
 from fleet53.reconcile.hooks import complete_hooks
@@ -73,6 +73,7 @@ def read(detail: Mapping[str, Any]) -> PoolSignal:
     attempt=st.integers(0, 1000),
     since=st.dictionaries(IDS, TIMES),
     waits=st.lists(actions(TIMES, hook=st.from_regex(HOOK_NAME, fullmatch=True)), max_size=3),
+    unnamed=st.frozensets(st.text(st.characters(codec="utf-8")).map(CheckId), max_size=3),
 )
 def test_every_message_is_read_back_as_the_signal_that_was_written(
     pools: frozenset[PoolName] | None,
@@ -85,6 +86,7 @@ def test_every_message_is_read_back_as_the_signal_that_was_written(
     attempt: int,
     since: dict[InstanceId, datetime],
     waits: list[Action],
+    unnamed: frozenset[CheckId],
 ) -> None:
     message = reconcile_message(
         pools,
@@ -96,6 +98,7 @@ def test_every_message_is_read_back_as_the_signal_that_was_written(
         attempt=attempt,
         since=since,
         actions=waits,
+        unnamed=unnamed,
     )
     assert read(message["detail"]) == PoolSignal(
         pools,
@@ -107,6 +110,7 @@ def test_every_message_is_read_back_as_the_signal_that_was_written(
         attempt=attempt,
         since=since,
         actions=tuple(waits),
+        unnamed=unnamed,
     )
 
 

@@ -17,6 +17,7 @@ from fleet53.audit.findings import (
     find_used_up,
 )
 from fleet53.audit.members import report_pools
+from fleet53.audit.names import queue_naming
 from fleet53.audit.reachability import find_unreachable
 from fleet53.audit.read import read_for_audit
 from fleet53.audit.request import check_pools
@@ -64,7 +65,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     limit = readings.quotas.health_checks
     made = [name for name in readings.situation.alarms or () if settings.owner.read_alarm_name(name) is not None]
     in_account = len(readings.situation.checks or ()) if limit is None else limit.used
-    return Report(
+    report = Report(
         owner=settings.owner.name,
         at=now,
         pools=tuple(report_pools(readings.situation, readings.plan, readings.observations)),
@@ -77,6 +78,9 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         batches=tuple(_batches(readings.plan)) if request.dry_run else (),
         undo=tuple(ChangeBatch(zone_id, undo) for zone_id, _, undo in undo_batches(readings.plan.change_records)),
     )
+    if repair:
+        queue_naming(readings.situation, aws, log, now=now)
+    return report
 
 
 def _guard(request: AuditRequest, settings: Settings) -> Guard:

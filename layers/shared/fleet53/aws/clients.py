@@ -19,6 +19,7 @@ from fleet53 import __version__
 from fleet53.aws.absences import Absences
 from fleet53.aws.alarms import Alarms
 from fleet53.aws.autoscaling import AutoScaling
+from fleet53.aws.check_names import CheckNames
 from fleet53.aws.cloudformation import CloudFormation
 from fleet53.aws.ec2 import Ec2
 from fleet53.aws.event_bus import EventBus
@@ -138,6 +139,7 @@ class Aws:
     autoscaling: AutoScaling
     route53: Route53
     alarms: Alarms
+    check_names: CheckNames
     health: Health
     parameters: PoolParameters
     queue: Queue
@@ -195,6 +197,7 @@ class Clients:
             autoscaling=AutoScaling(self.autoscaling, settings.hook_prefix),
             route53=_route53(self.route53, self.zones, settings.zone_role, self.sessions),
             alarms=Alarms(self.own_cloudwatch),
+            check_names=CheckNames(self.route53),
             health=Health(self.cloudwatch),
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url, self.looks),

@@ -44,7 +44,7 @@ _LEAST: Final = 0.1
 _LONGEST: Final = 60.0
 _ROUNDING: Final = 0.01
 """The part of a slot by which a time may be late because of how numbers are stored."""
-MANY: Final = frozenset({"CreateHealthCheck", "DeleteHealthCheck", "GetHealthCheckStatus"})
+MANY: Final = frozenset({"ChangeTagsForResource", "CreateHealthCheck", "DeleteHealthCheck", "GetHealthCheckStatus"})
 """The operations of which a run sends many, and for which no withdrawal waits."""
 
 

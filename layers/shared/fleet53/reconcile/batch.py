@@ -8,6 +8,7 @@ from fleet53.aws.retrier import AWS_ERRORS, REFUSED_HERE, Limits, is_denied
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.reconcile.behind import send_again
 from fleet53.reconcile.metrics import measure_run
+from fleet53.reconcile.names import name_checks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
 from fleet53.reconcile.run import find_patient, reconcile
@@ -44,7 +45,8 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     measured = [Measurement("MessagesNotUnderstood", len(returned))] if returned else []
     outcome = Outcome()
     received = {message_id: _received(record) for message_id, record in records.items()}
-    failed = _reconcile(signals, Run(connection.settings, connection.aws, log, connection.now, received), outcome)
+    run = Run(connection.settings, connection.aws, log, connection.now, received)
+    failed = _reconcile(signals, run, outcome)
     again = {each: delay for each, delay in outcome.again.items() if each not in outcome.retry}
     bodies = {message_id: record["body"] for message_id, record in records.items()}
     outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
@@ -52,7 +54,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.patient)
     measured += measure_run(outcome, signals.values(), now=connection.now())
     # A message that is returned once was throttled, or another pass changed the records first. That is no failure.
-    measured += [Measurement("RunsFailed", int(failed)), *measure_requests(connection.retrier)]
+    measured += [Measurement("RunsFailed", int(failed))]
     emit(measured, connection.settings.owner)
     for message_id, because in returned.items():
         log.warning("message returned", extra={"message_id": message_id, "because": because})
@@ -67,6 +69,8 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
         filled=outcome.filled,
     )
     send_events(events, connection.aws.bus, log)
+    name_checks(signals.values(), run, outcome)
+    emit(measure_requests(connection.retrier), connection.settings.owner)
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}
 
 

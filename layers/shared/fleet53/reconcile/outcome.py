@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from fleet53.planning.changes import DeleteRecord, PutRecord, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from fleet53.domain.finding import Finding
+    from fleet53.domain.health_check import Check
     from fleet53.domain.ids import CheckId, InstanceId, PoolName
     from fleet53.domain.instance import Instance
     from fleet53.domain.lifecycle import Action
@@ -32,16 +33,17 @@ class Outcome:
     the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan.
     `remembered` are the instances that later runs have to hold, too, `held_before` those that an earlier run is known
     to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
-    `instances` and `actions` were read during the run. `unread` are the pools for which something could not be read
-    that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return, with the
-    reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in run.py).
-    `left` are the members whose health check the run has left to a run that comes in seconds.
+    `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
+    be read that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return,
+    with the reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in
+    run.py). `left` are the members whose health check the run has left to a run that comes in seconds.
     `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
     declared: frozenset[PoolName] = frozenset()
     pools: dict[PoolName, Pool] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
+    checks: Mapping[CheckId, Check] = field(default_factory=dict)
     actions: list[Action] = field(default_factory=list)
     statuses: dict[PoolName, PoolStatus] = field(default_factory=dict)
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Outcome:
         self.declared = situation.declared
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
+        self.checks = self.checks if situation.checks is None else situation.checks
         for pool in situation.pools:
             self.unread.pop(pool.name, None)
             if (because := situation.why_undecided(pool.name)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
-from fleet53.domain.ids import INSTANCE_ID, InstanceId, PoolName
+from fleet53.domain.ids import INSTANCE_ID, CheckId, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action
 from fleet53.signals.fields import (
     ACTION_TOKEN,
@@ -43,6 +43,7 @@ def reconcile_message(
     actions: Iterable[Action] = (),
     held: Iterable[InstanceId] = (),
     absent: Mapping[InstanceId, datetime] | None = None,
+    unnamed: Iterable[CheckId] = (),
 ) -> dict[str, Any]:
     """Return the event that `read_signal` reads as a PoolSignal with these fields."""
     detail: dict[str, Any] = {"pools": ALL if pools is None else sorted(pools), "because": because}
@@ -64,6 +65,8 @@ def reconcile_message(
         detail["held"] = ids
     if absent:
         detail["absent"] = _write_times(absent)
+    if check_ids := sorted(unnamed):
+        detail["unnamed"] = check_ids
     return {"source": "fleet53", "detail-type": "Reconcile", "detail": detail}
 
 
@@ -86,6 +89,9 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
     if not isinstance(absent, dict) or not isinstance(held, list) or not all(is_text(each) for each in held):
         faults = f"detail.absent={quoted(absent)}, detail.held={quoted(held)}"
         raise NotUnderstoodError(f"{what}: {faults}; absent is an object, held is a list of instance ids")
+    unnamed = detail.get("unnamed", [])
+    if not isinstance(unnamed, list) or not all(is_text(each) for each in unnamed):
+        raise NotUnderstoodError(f"{what}: detail.unnamed is {quoted(unnamed)}, not a list of health check ids")
     return PoolSignal(
         pools,
         because,
@@ -99,6 +105,7 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
         actions=_read_actions(detail.get("actions", []), what),
         held=frozenset(InstanceId(each) for each in held if INSTANCE_ID.fullmatch(each)),
         absent=_read_times(absent),
+        unnamed=frozenset(map(CheckId, unnamed)),
     )
 
 

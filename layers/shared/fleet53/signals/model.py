@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.domain.claim import Claim
-    from fleet53.domain.ids import InstanceId, InterfaceId, PoolName
+    from fleet53.domain.ids import CheckId, InstanceId, InterfaceId, PoolName
     from fleet53.domain.lifecycle import Action
 
 
@@ -45,7 +45,8 @@ class PoolSignal:
     concerns all pools, because two pools with one name are not both valid. `tagged` are the pools that the tag of the
     one instance names after a change, None where no event says so. `claim` is as in InstanceSignal. `held` are the
     members that the guard holds, and `absent` when the absence of others was first seen: Note [Held stays held] in
-    planning/guard.py. Where `pools` is None, both are about records at names of no pool.
+    planning/guard.py. Where `pools` is None, both are about records at names of no pool. `unnamed` are health checks
+    without a name: Note [Names] in planning/check_names.py.
     """
 
     pools: frozenset[PoolName] | None
@@ -64,6 +65,7 @@ class PoolSignal:
     claim: Claim | None = None
     held: frozenset[InstanceId] = frozenset()
     absent: Mapping[InstanceId, datetime] = field(default_factory=dict)
+    unnamed: frozenset[CheckId] = frozenset()
 
     @property
     def about(self) -> frozenset[InstanceId] | None:
