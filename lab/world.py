@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -25,7 +26,7 @@ from lab.stack.custom_resource import AnswerUrls
 from lab.stack.deploy import STACK
 from lab.stack.life import Stack
 from lab.stack.pools import FURTHER, Pools
-from lab.stack.sources import drain
+from lab.stack.several import Stacks
 from lab.stack.streams import Streams
 from lab.traffic.reported import Reported
 from lab.traffic.servers import Servers, wanted
@@ -132,15 +133,9 @@ class Lab:
         self._stack.close()
 
     def _create_stack(self, parameters: Mapping[str, str]) -> None:
-        self.stack: Stack = Stack(
-            self._template,
-            self._stack_name,
-            parameters,
-            faults=self.faults,
-            urls=self.answer_urls,
-            clock=self.clock,
-            go_on=self._go_on,
-        )
+        create = partial(Stack, self._template, faults=self.faults, urls=self.answer_urls, clock=self.clock)
+        self._stacks = Stacks(partial(create, go_on=self._go_on))
+        self._stacks.add(self._stack_name, parameters)
         self.pools = Pools(f"/fleet53/{self._stack_name}/pools", self.bus)
         self.alarms = Alarms(self._stack_name, self.clock.now)
         self.stack.complete()
@@ -159,6 +154,11 @@ class Lab:
         self.resolver.asked.clear()
 
     # -- what an operator has
+
+    @property
+    def stack(self) -> Stack:
+        """The lab's own stack."""
+        return self._stacks.own
 
     @property
     def deployment(self) -> Deployment:
@@ -225,15 +225,19 @@ class Lab:
         self.pools.delete(name)
 
     def update_stack(self, parameters: Mapping[str, str], *, pause: float = 0, template: Path | None = None) -> str:
-        """Change some of the stack's parameters, or its template, as CloudFormation does, and return its status.
-
-        After each resource that is changed, `pause` seconds pass.
-        """
+        """Change the stack's parameters or template and return its status. `pause` seconds pass after each resource."""
         return self.stack.update(parameters, pause=pause, template=template)
 
     def delete_stack(self, *, retain: Collection[str] = ()) -> str:
         """Delete the stack as CloudFormation does, and return its status."""
         return self.stack.delete(retain=retain)
+
+    def add_stack(self, name: str, parameters: Mapping[str, str]) -> Stack:
+        """Create a further stack, whose members need another PoolTagKey, and let it make its first pass."""
+        stack = self._stacks.add(name, {"HostedZoneId": self.zone_id, "RecordName": RECORD, **parameters})
+        stack.complete()
+        self.settle()
+        return stack
 
     def create_stack(self) -> None:
         """Create the stack, of the same name and with the same parameters, after it was deleted."""
@@ -278,12 +282,8 @@ class Lab:
     # -- how time passes
 
     def settle(self) -> int:
-        """Run the functions that were started, and on what is in the queue until nothing can be received now.
-
-        Return how many batches that were.
-        """
-        self.functions.run_started()
-        return drain(self.pollers)
+        """Run what was started, and what is in the queues until nothing can be received now. Return the batches."""
+        return self._stacks.settle()
 
     def turn(self) -> None:
         """Do what the world does by itself and is due now.
@@ -307,8 +307,7 @@ class Lab:
     def work(self) -> None:
         """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
         self.stack.delete_if_asked()
-        for timer in self.timers:
-            timer.fire_if_due()
+        self._stacks.fire_due()
         self.settle()
 
     def run(self, seconds: float, step: float = 1.0) -> None:
@@ -340,10 +339,10 @@ class Lab:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def _start(self, name: str, event: Any) -> Any:
-        return self.functions.invoke(name, event)
+        return self._stacks.having(name).invoke(name, event)
 
     def _start_later(self, name: str, event: Any) -> None:
-        self.functions.start(name, event)
+        self._stacks.having(name).start(name, event)
 
     def _invoke(self, name: str, event: Any) -> tuple[Any, bool]:
-        return self.functions.answer(name, event)
+        return self._stacks.having(name).answer(name, event)

@@ -141,6 +141,10 @@ class Functions:
                 return function.logical_id
         raise LookupError(f"no function {name!r} in the stack, which has {', '.join(self.deployment.functions)}")
 
+    def has(self, name: str) -> bool:
+        """Tell whether the stack has a function known by its logical id, name or ARN."""
+        return any(name in (each.logical_id, each.name, each.arn) for each in self.deployment.functions.values())
+
     def cold_start(self, name: str | None = None) -> None:
         """Forget the imported module of one function, or of all: the next call imports it again."""
         if name is None:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Stack:
     """One stack, with its functions and with what invokes them.
 
-    `parameters` are those that it was created with or updated to. The permissions in `faults` follow its policies.
-    `go_on` lets the world follow a change and go on for some seconds.
+    `parameters` are those that it was created with or updated to. The permissions in `faults` follow its policies, each
+    function's under its logical id after `permitted_as`, because other stacks have the same logical ids. `go_on` lets
+    the world follow a change and go on for some seconds.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Stack:
         urls: AnswerUrls,
         clock: Clock,
         go_on: Callable[[float], None],
+        permitted_as: str = "",
     ) -> None:
         self.name = name
         self.parameters = dict(parameters)
@@ -51,6 +53,7 @@ class Stack:
         self._now = clock.now
         self._clock = clock
         self._go_on = go_on
+        self._permitted_as = permitted_as
         self.deployment = deploy(template, self.parameters, name)
         self.functions = Functions(self.deployment, lambda: clock.speed, self._running)
         self._grant()
@@ -59,7 +62,7 @@ class Stack:
 
     @contextlib.contextmanager
     def _running(self, function: str) -> Iterator[None]:
-        with self._faults.invoked(function), self._clock.waits():
+        with self._faults.invoked(self._permitted_as + function), self._clock.waits():
             yield
 
     def complete(self) -> None:
@@ -135,7 +138,8 @@ class Stack:
     def _grant(self) -> None:
         for logical_id in self.deployment.functions:
             role = self.deployment.role(logical_id)
-            self._faults.permissions.grant(logical_id, self.deployment.statements(logical_id), role)
+            statements = self.deployment.statements(logical_id)
+            self._faults.permissions.grant(self._permitted_as + logical_id, statements, role)
 
     def _data(self) -> dict[str, dict[str, str]]:
         return {logical_id: resource.data for logical_id, resource in self.custom_resources.items()}

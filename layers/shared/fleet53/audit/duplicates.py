@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.domain.addresses import normal_address
 from fleet53.domain.finding import Finding, FindingKind
-from fleet53.domain.identity import FALLBACK
+from fleet53.domain.identity import FALLBACK, is_fallback
 from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 
@@ -59,7 +59,8 @@ def _left_by(plan: Plan, pool: PoolName, records: Iterable[Record]) -> Collectio
 
 
 def _whose(owner: Owner, record: Record) -> str:
+    """Return who has a record's address. Stacks that share a name may have the same fallback, which is one holder."""
     holder = owner.holder(record.identifier)
-    if holder is None:
-        return f"record {record.identifier!r}, which is not ours"
-    return "the fallback" if holder == FALLBACK else holder
+    if holder == FALLBACK or is_fallback(record.identifier):
+        return "the fallback"
+    return holder if holder is not None else f"record {record.identifier!r}, which is not ours"

@@ -23,6 +23,7 @@ from fleet53.audit.read import read_for_audit
 from fleet53.audit.request import check_pools
 from fleet53.audit.zones import find_protected, find_undelegated
 from fleet53.convergence.batches import batches, change_batch, undo_batches
+from fleet53.convergence.shared import queue_looks_at_shared
 from fleet53.planning.guard import Guard
 from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
 from fleet53.report.model import ChangeBatch, Report
@@ -61,6 +62,8 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     if repair:
         _queue_looks(readings.plan.waiting, settings, aws, now=now)
         _queue_looks_at_held(readings.plan.remembered, settings.owner, aws, now=now)
+        shared = {status.pool for status in readings.plan.statuses if status.shared}
+        queue_looks_at_shared(shared, owner=settings.owner, now=now, queue=aws.queue)
     configs = [check.config for check in readings.checks.values() if check.config]
     limit = readings.quotas.health_checks
     made = [name for name in readings.situation.alarms or () if settings.owner.read_alarm_name(name) is not None]

@@ -48,6 +48,11 @@ def owner_of(identifier: str | None) -> str | None:
     return found[1] if found is not None else None
 
 
+def is_fallback(identifier: str | None) -> bool:
+    """Whether a SetIdentifier is that of a fallback of a stack of fleet53, this one or another."""
+    return owner_of(identifier) is not None and (identifier or "").endswith(f"/{FALLBACK}")
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """The parts of a CallerReference of ours."""

@@ -172,7 +172,8 @@ class PoolStatus:
     because the name is full. `ready` may go on at a launch hook: nothing but Auto Scaling keeps them out of DNS, or
     they will not come into DNS however long they wait. `unhealthy` are those without a record whose health check
     Route 53 sees unhealthy; whose health is not known is not one of them. `answered` is whether any record will be at
-    the pool's name, whoever made it, when the plan is applied.
+    the pool's name, whoever made it, when the plan is applied. `shared` is whether what another stack of fleet53 does
+    at the name decides about the pool's fallback or about a place: Note [Shared names] in convergence/shared.py.
     """
 
     pool: PoolName
@@ -184,6 +185,7 @@ class PoolStatus:
     ready: frozenset[InstanceId] = frozenset()
     unhealthy: frozenset[InstanceId] = frozenset()
     answered: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ def _why_empty(pool: Pool, found: RecordsAtName) -> str | None:
         return f"{pool.record_name} has no member of this pool in DNS: {others}{instead}"
     if pool.fallback is not None:
         return None
+    if found.answered_by_others:
+        return f"{pool.record_name} has no member in DNS: the fallback of another stack answers"
     return f"{pool.record_name} has no member in DNS and no fallback: DNS queries for it get a negative answer"
 
 

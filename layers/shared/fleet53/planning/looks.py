@@ -23,6 +23,7 @@ STEPS: Final = (60, 60, 60, 300, 300, 900)
 SLOWEST: Final = 1000
 """A number of looks after which they are as rare as they become, whatever AdmitTimeout is."""
 _ABSENT_STEP: Final = 60
+_SHARED_STEP: Final = 60
 HELD_STEP: Final = 180
 """The most seconds between two looks at a member that the guard holds."""
 _DENIED_STEP: Final = 300
@@ -62,6 +63,11 @@ def next_look_at_absent(owner: Owner, attempt: int, *, waits: bool, now: datetim
 def next_look_at_denied(owner: Owner, *, now: datetime) -> datetime:
     """Return when to look again at pools whose hosted zone another account denies."""
     return _next_multiple(owner, _DENIED_STEP, now)
+
+
+def next_look_at_shared(owner: Owner, *, now: datetime) -> datetime:
+    """Return when to look again at a pool that depends on what another stack does at its name: within a minute."""
+    return _next_multiple(owner, _SHARED_STEP, now)
 
 
 def _next_multiple(owner: Owner, step: int, earliest: datetime) -> datetime:

@@ -136,6 +136,8 @@ def _status(
     unready = frozenset(decision.unready for decision in decisions if decision.unready is not None)
     standby = frozenset(decision.standby for decision in decisions if decision.standby is not None)
     serving = {Membership.ADMIT, Membership.PREPARE}
+    answered = _answered(decisions) is not Answered.NOT
+    depends = bool(standby) or (pool.fallback is not None and not answered)
     return PoolStatus(
         pool=pool.name,
         record_name=pool.record_name,
@@ -147,5 +149,6 @@ def _status(
         standby=standby,
         ready=frozenset(member.id for member in members if member.verdict.membership in serving) - unready,
         unhealthy=frozenset(decision.unhealthy for decision in decisions if decision.unhealthy is not None),
-        answered=_answered(decisions) is not Answered.NOT or pool.fallback is not None or found.answered_by_others,
+        answered=answered or pool.fallback is not None or found.answered_by_others,
+        shared=found.shared and depends,
     )

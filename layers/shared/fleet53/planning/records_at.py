@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fleet53.domain.identity import FALLBACK
+from fleet53.domain.identity import FALLBACK, is_fallback, owner_of
 from fleet53.domain.pool import AddressType
 from fleet53.domain.record import ANSWERING, Record, RecordType
 
@@ -46,12 +46,14 @@ class RecordsAtName:
 
         Fallbacks of other stacks do not count: two stacks would each wait for the other's.
         """
-        ends = f"/{FALLBACK}"
         return tuple(
-            record
-            for record in self.foreign
-            if record.type in ANSWERING and not (record.identifier or "").endswith(ends)
+            record for record in self.foreign if record.type in ANSWERING and not is_fallback(record.identifier)
         )
+
+    @property
+    def shared(self) -> bool:
+        """Whether another stack of fleet53, such as one in another Region, has a record at the name."""
+        return any(owner_of(record.identifier) is not None for record in self.foreign)
 
     def blocker(self, record_type: RecordType) -> Record | None:
         """Return a record beside which no multivalue record of this type can be put at the name, or None."""

@@ -83,7 +83,7 @@ def decide_seats(
     for seeker in queue[:free]:
         yield _admit(seeker, pool, checks)
     for seeker in queue[free:]:
-        standby = _stand_by(seeker, pool, checks)
+        standby = _stand_by(seeker, pool, checks, of_others=found.count_foreign(record_type))
         expected = seeker.instance.id in adoption.expected
         yield _check_ahead(seeker, standby, pool, checks) if expected else standby
 
@@ -125,9 +125,11 @@ def _had_turn(seeker: Seeker, checks: PoolChecks) -> bool:
     return check is not None and check.id in checks.late
 
 
-def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
+def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks, *, of_others: int) -> Decision:
+    """Leave a member without a place. `of_others` are the records of the type at the name that are not ours."""
+    whose = f" ({of_others} of others)" if of_others else ""
     because = (
-        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records, "
+        f"{pool.record_name} has {MAX_RECORDS_PER_NAME} {seeker.record_type} records{whose}, "
         "counting members that are about to get one, and Route 53 allows no more"
     )
     instance = seeker.instance

@@ -30,7 +30,8 @@ class Outcome:
     """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
     `pools`, `ready`, `unhealthy`, `waiting`, `held`, `absent` and `findings` are by pool, from the last plan for it;
-    the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan.
+    the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan, `shared`
+    those that depend on what another stack does at their name.
     `remembered` are the instances that later runs have to hold, too, `held_before` those that an earlier run is known
     to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
     `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
@@ -49,6 +50,7 @@ class Outcome:
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unhealthy: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unanswered: set[PoolName] = field(default_factory=set)
+    shared: set[PoolName] = field(default_factory=set)
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class Outcome:
             self.ready[status.pool] = status.ready
             self.unhealthy[status.pool] = status.unhealthy
             (self.unanswered.discard if status.answered else self.unanswered.add)(status.pool)
+            (self.shared.add if status.shared else self.shared.discard)(status.pool)
             self.statuses.setdefault(status.pool, status)
             self.waiting.pop(status.pool, None)
         planned: set[PoolName | None] = {status.pool for status in plan.statuses}

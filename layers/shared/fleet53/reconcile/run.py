@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
+from fleet53.convergence.shared import queue_looks_at_shared
 from fleet53.domain.claim import Claim
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ids import InstanceId, PoolName
@@ -92,6 +93,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         denied = _denied_for_good(scopes, outcome)
         requeue_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
+    queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
