@@ -86,7 +86,6 @@ def test_the_references_of_a_check_of_an_alarm_are_the_same_in_every_release() -
             )
         ),
     ],
-    ids=repr,
 )
 def test_every_setting_of_an_alarm_gives_its_check_another_reference(differs: dict[str, Any]) -> None:
     config = AlarmConfig("app", "eu-west-1", rule=HEAT, address=PRIVATE)
