@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, Read
 from lab.iam import Permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 
 class Fault(StrEnum):
@@ -66,9 +66,10 @@ class _Order:
     after: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Interruption:
     act: Callable[[], object]
+    asked: str
     after: int
 
 
@@ -99,9 +100,12 @@ class Faults:
         """
         self._orders.append(_Order(fault, asked, calls, about, after))
 
-    def interrupt(self, act: Callable[[], object], *, after: int = 0) -> None:
-        """Let somebody else act once in the middle of an invocation, before its next request but `after`."""
-        self._interruptions.append(_Interruption(act, after))
+    def interrupt(self, act: Callable[[], object], asked: str = "*", *, after: int = 0) -> None:
+        """Let somebody else act once in the middle of an invocation, before its next request for `asked` but `after`.
+
+        `asked` is what `order` takes.
+        """
+        self._interruptions.append(_Interruption(act, asked, after))
 
     def end(self) -> None:
         """Let every request succeed again, and nobody act in the middle of an invocation."""
@@ -138,8 +142,7 @@ class Faults:
         return self._invoked and bool(self._ordered(client, operation))
 
     def _ordered(self, client: Any, operation: str) -> list[_Order]:
-        service = client.meta.service_model.service_name
-        asked = {f"{service}:{operation}", f"{service}:*", "*"}
+        asked = _names_of(client, operation)
         return [each for each in self._orders if each.asked in asked and each.calls != 0]
 
     def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
@@ -150,7 +153,7 @@ class Faults:
         if not self._invoked:
             return None
         self.asked.append(f"{client.meta.service_model.service_name}:{operation}")
-        self._let_others_act()
+        self._let_others_act(_names_of(client, operation))
         order = self._next_order(client, operation, body)
         self._killed = self._killed or (order is not None and order.fault is Kill.BEFORE)
         if self._killed:
@@ -178,10 +181,11 @@ class Faults:
             self._kills, self._killed = False, True
             raise Killed
 
-    def _let_others_act(self) -> None:
-        due = [each for each in self._interruptions if each.after <= 0]
-        self._interruptions = [each for each in self._interruptions if each.after > 0]
-        for each in self._interruptions:
+    def _let_others_act(self, asked: Collection[str]) -> None:
+        here = [each for each in self._interruptions if each.asked in asked]
+        due = [each for each in here if each.after <= 0]
+        self._interruptions = [each for each in self._interruptions if each not in due]
+        for each in here:
             each.after -= 1
         with self.meanwhile():
             for each in due:
@@ -198,6 +202,12 @@ class Faults:
                 each.calls -= 1
             return each
         return None
+
+
+def _names_of(client: Any, operation: str) -> frozenset[str]:
+    """Return what a fault or an interruption may be ordered for so that it meets a request."""
+    service = client.meta.service_model.service_name
+    return frozenset({f"{service}:{operation}", f"{service}:*", "*"})
 
 
 _AS_JSON: Final = frozenset({"json", "rest-json"})

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
+from fleet53.aws.clients import TRIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     import pytest
 
@@ -49,6 +52,34 @@ def meanwhile(lab: Lab, monkeypatch: pytest.MonkeyPatch, operation: str, act: Ca
             acts.pop()()
 
     before_each(lab, monkeypatch, operation, act_once)
+
+
+@contextlib.contextmanager
+def other_environments(lab: Lab) -> Iterator[None]:
+    """Let invocations have environments of their own meanwhile, as Lambda gives one to each of two at once."""
+    retrier, warm = TRIES.retrier, lab.functions._warm
+    lab.functions._warm = {}
+    try:
+        yield
+    finally:
+        TRIES.retrier, lab.functions._warm = retrier, warm
+
+
+def overlap(lab: Lab, asked: str, act: Callable[[], object], *, after: int = 0) -> list[datetime]:
+    """Let another function handle what `act` does, in the middle of the next run that asks AWS for `asked`.
+
+    That is once, before the first such request but `after`. Return a list that will hold the time of it.
+    """
+    met: list[datetime] = []
+
+    def handle() -> None:
+        met.append(lab.clock.now())
+        with other_environments(lab):
+            act()
+            lab.settle()
+
+    lab.faults.interrupt(handle, asked, after=after)
+    return met
 
 
 def answer_otherwise(

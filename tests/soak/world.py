@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest.mock import patch
 
-from fleet53.aws.clients import TRIES
 from lab.moto import ec2
 from lab.moto.bus import Bus
 from lab.route53.error import Route53Error
 from lab.scaling.hooks import Hooks, launch_hook, terminate_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
+from tests.functional.incidents import other_environments
 from tests.functional.views import OWNER, checks
 
 if TYPE_CHECKING:
@@ -111,13 +111,9 @@ class World:
 
         def run_too() -> None:
             self.covered["interleaved"] += 1
-            retrier, warm = TRIES.retrier, self.lab.functions._warm
-            self.lab.functions._warm = {}  # Lambda has an environment for each of two invocations
-            try:
+            with other_environments(self.lab):
                 act()
                 self.lab.settle()
-            finally:
-                TRIES.retrier, self.lab.functions._warm = retrier, warm
 
         self.lab.faults.interrupt(run_too, after=after)
 

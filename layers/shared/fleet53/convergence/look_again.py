@@ -11,7 +11,7 @@ from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteRecord, PutRecord
-from fleet53.planning.membership import Membership
+from fleet53.planning.membership import EC2, Membership
 from fleet53.planning.records_at import records_at
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.domain.ids import InstanceId
     from fleet53.domain.pool import Pool
-    from fleet53.planning.changes import OwnRecordChange
+    from fleet53.planning.changes import DeleteCheck, OwnRecordChange
     from fleet53.planning.situation import Situation
 
 
@@ -106,6 +107,31 @@ def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
     if any(isinstance(each, DeleteRecord) and each.instance_id is None for each in changes):
         return False
     return any(isinstance(each, DeleteRecord) or each.admits or each.instance_id is None for each in changes)
+
+
+def find_dangling(deleted: Collection[DeleteCheck], situation: Situation, aws: Aws) -> Scope | None:
+    """Return the pools to pass again, because their records may name checks that a pass has `deleted`; None if none.
+
+    Another pass may have put such a record meanwhile. Reads nothing where the instances of the checks have ended.
+    """
+    again = [pool.name for pool in situation.pools if _may_dangle(pool, deleted, situation, aws)]
+    return Scope(frozenset(again), checks=True) if again else None
+
+
+def _may_dangle(pool: Pool, deleted: Collection[DeleteCheck], situation: Situation, aws: Aws) -> bool:
+    gone = {each.check_id for each in deleted if each.pool == pool.name and _goes_on(each.instance_id, situation)}
+    if not gone:
+        return False
+    try:
+        return any(record.check_id in gone for record in aws.route53.records_at(*pool.place))
+    except ZoneUnreadableError:
+        return True
+
+
+def _goes_on(instance_id: InstanceId, situation: Situation) -> bool:
+    """Whether an instance may still need its health checks. A new launch needs others."""
+    instance = situation.instances.get(instance_id)
+    return instance is not None and EC2.get(instance.state) is not Membership.WITHDRAW
 
 
 def _is_right(pool: Pool, situation: Situation, aws: Aws) -> bool:

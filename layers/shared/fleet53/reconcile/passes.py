@@ -9,7 +9,9 @@ the same run. It does so before it deletes checks, because that can take long, a
 its check. The fallback depends on all records of its pool: two passes that each withdraw the member that the
 other one leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a
 pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one
-sees what both have done.
+sees what both have done. While a pass deletes checks, a member may need one of them again, because it was tagged again
+or a setting was changed back. Another pass then puts a record that names the check, and Route 53 deletes the check all
+the same. So a pass reads the records once more after it has deleted checks of instances that run.
 
 Note [Sweep before deletions]: a pass that is no sweep does not see our records at other names than those its pools have
 now, and they may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it passes its
@@ -30,12 +32,12 @@ from fleet53.convergence.apply import Applied, change_after_checks, change_at_on
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions, waiting_groups
-from fleet53.convergence.look_again import find_overtaken, find_wrong_fallbacks
+from fleet53.convergence.look_again import find_dangling, find_overtaken, find_wrong_fallbacks
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.domain.source import Source
-from fleet53.planning.changes import DeleteRecord, PutRecord
+from fleet53.planning.changes import DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.own import own_checks
 from fleet53.planning.plan import make_plan
 from fleet53.reconcile.watch import Watch
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import CheckId, PoolName
     from fleet53.domain.log import Log
     from fleet53.domain.pool import Place
-    from fleet53.planning.changes import DeleteCheck, Plan, PoolStatus
+    from fleet53.planning.changes import Plan, PoolStatus
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation
     from fleet53.reconcile.outcome import MessageId, Outcome
@@ -129,6 +131,10 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     if _names_are_known(unneeded, situation, run):
         _delete_checks(unneeded, scope, run, outcome, applied)
         _delete_alarms(unneeded, run, applied)
+        deleted = [change for change in applied.made[before:] if isinstance(change, DeleteCheck)]
+        dangling = find_dangling(deleted, situation, run.aws)
+        if dangling is not None and not last:
+            run_pass(dangling, guard, run, outcome, attempt + 1)
     elif not _deferred(unneeded.delete_checks, scope, run):
         pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
         run_pass(Scope(pools, sweep=True, about=scope.about), guard, run, outcome, attempt)
