@@ -11,7 +11,7 @@ import pytest
 
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import before_each
+from tests.functional.incidents import before_each, overlap
 from tests.functional.views import admitted, calls, checks, in_dns, log_lines, see_healthy, signal, state_change, wait
 
 if TYPE_CHECKING:
@@ -110,6 +110,21 @@ def test_a_run_deletes_the_checks_of_its_own_messages(lab: Lab) -> None:
 
     assert checks(lab) == {}
     assert calls(lab)["DeleteHealthCheck"] == 20
+
+
+def test_two_functions_that_share_a_burst_create_each_check_once(lab: Lab) -> None:
+    receive(lab, 10)
+    for _ in range(20):
+        lab.fleet.launch()
+    met = overlap(lab, "route53:CreateHealthCheck", lambda: None)
+
+    lab.pollers[0].poll_once()
+    lab.settle()
+    wait(lab, 3)
+
+    assert (len(met), len(checks(lab))) == (1, 20)
+    answered = [call for call in lab.route53.calls if call.code != "Throttling"]
+    assert [call.operation for call in answered].count("CreateHealthCheck") == 20
 
 
 def test_launches_whose_events_were_lost_get_their_checks_with_the_pool(lab: Lab) -> None:

@@ -14,6 +14,7 @@ from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import GROUP
+from tests.functional.incidents import overlap
 from tests.functional.views import audit, calls, in_dns, launched, see_healthy, signal, state_change
 
 if TYPE_CHECKING:
@@ -90,6 +91,25 @@ def test_chains_that_cold_functions_started_merge_when_the_longest_step_is_due(l
     start_chains_cold(lab, waits)
 
     lab.run(950, step=10)
+
+    assert timers(waits) == 1
+
+
+def test_chains_that_two_functions_start_at_once_merge_when_they_are_due(lab: Lab) -> None:
+    lab.timers = ()
+
+    def come_again() -> None:
+        lab.send(state_change(lab, lab.fleet.ids()[-1], "running"))
+        lab.settle()
+        lab.clock.advance(3)
+
+    met = overlap(lab, "route53:CreateHealthCheck", come_again)
+    (waits,) = launched(lab, 1)
+    assert (len(met), timers(waits)) == (1, 2)
+
+    for _ in range(100):
+        lab.functions.cold_start()
+        lab.run(2, step=2)
 
     assert timers(waits) == 1
 
