@@ -137,6 +137,15 @@ def test_without_the_order_nothing_is_taken_over_and_a_finding_has_the_command()
         "1 record of others at app.example.com can be taken over, because members answer with the same addresses: "
         f"A record 'by hand' (192.0.2.1); {ORDER}"
     )
+    assert [(each.pool, each.record_name) for each in made.findings] == [("web", NAME)]
+
+
+def test_of_two_members_with_one_address_the_one_that_is_healthy_takes_the_record_over() -> None:
+    two = [member(1), member(2, public_ipv4=IPv4Address("192.0.2.1"))]
+    both = [its_check(1), check("c-2", "i-002", "192.0.2.1")]
+    made = planned([theirs("192.0.2.1")], instances=two, checks=both, healthy=[2], unhealthy=["c-1"])
+    assert [type(each) for each in made.change_records] == [AdoptRecord, PutRecord]
+    assert [each.instance_id for each in made.change_records] == [None, "i-002"]
 
 
 def test_without_the_order_a_simple_record_keeps_members_out_and_says_that_it_can_be_taken_over() -> None:

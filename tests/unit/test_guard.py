@@ -84,6 +84,15 @@ def test_an_absence_of_which_an_event_told_counts_at_once() -> None:
     assert Guard(50).why_not_yet((WEB, B), in_dns=8) is None
 
 
+def test_an_instance_that_is_told_of_leaves_the_others_waiting_and_nobody_waits_where_every_absence_counts() -> None:
+    guard = Guard(50, told=frozenset({A}), now=NOW).telling([])
+    assert guard.why_not_yet((WEB, A), in_dns=8) is None
+    assert guard.why_not_yet((WEB, B), in_dns=8) == (
+        "no event told of it, so it is withdrawn when this has lasted 5 minutes, unless the guard held it before"
+    )
+    assert Guard(50).telling([A]).why_not_yet((WEB, B), in_dns=8) is None
+
+
 def test_the_reason_names_the_counts_the_parameter_and_the_way_out() -> None:
     assert Guard(50).reason(absent=3, in_dns=4) == (
         "held by the guard: 3 of 4 members would be withdrawn without evidence that they are gone, "

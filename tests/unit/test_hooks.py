@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.lifecycle import Action, Result, Transition
-from fleet53.planning.hooks import Complete, Hold, Leave, MemberStatus, decide, keep_alive
+from fleet53.planning.hooks import (
+    Complete,
+    Hold,
+    Leave,
+    MemberStatus,
+    decide,
+    drain_of,
+    follow_record,
+    keep_alive,
+)
 from tests.unit.build import NOW, action
 
 if TYPE_CHECKING:
@@ -43,6 +52,30 @@ def look(
         admit_timeout=seconds(900),
         unhealthy_result=unhealthy_result,
     )
+
+
+# Since when the record is gone ------------------------------------------------------------------------
+
+
+def test_a_record_is_gone_since_a_run_deleted_it_or_first_found_none() -> None:
+    earlier = replace(END, gone_at=NOW - seconds(50))
+    assert follow_record(END, GONE, withdrawn=False, now=NOW) == replace(END, gone_at=NOW)
+    assert follow_record(END, GONE, withdrawn=True, now=NOW) == replace(END, gone_at=NOW)
+    assert follow_record(earlier, GONE, withdrawn=False, now=NOW) == earlier
+    assert follow_record(earlier, GONE, withdrawn=True, now=NOW) == replace(END, gone_at=NOW)
+
+
+def test_a_record_that_is_back_in_dns_is_not_gone() -> None:
+    assert follow_record(replace(END, gone_at=NOW), IN_DNS, withdrawn=True, now=NOW) == END
+
+
+def test_no_record_is_awaited_to_be_gone_for_a_launch() -> None:
+    assert follow_record(LAUNCH, GONE, withdrawn=True, now=NOW) == LAUNCH
+
+
+def test_the_drain_is_that_of_the_longest_ttl_and_a_minute() -> None:
+    assert drain_of([60, 300, 5]) == seconds(360)
+    assert drain_of([]) == seconds(60)
 
 
 # Who may go on ---------------------------------------------------------------------------------------

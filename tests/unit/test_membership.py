@@ -6,6 +6,7 @@ import botocore.session
 import pytest
 
 from fleet53.domain.ids import PoolName
+from fleet53.domain.source import Source
 from fleet53.planning.membership import AUTO_SCALING, EC2, Membership, Verdict, judge
 from tests.unit.build import instance
 
@@ -116,6 +117,26 @@ def test_an_instance_whose_tag_does_not_name_the_pool_is_withdrawn_for_its_absen
 def test_a_group_that_auto_scaling_does_not_confirm_is_waited_for() -> None:
     expected = Verdict(Membership.WAIT, "Auto Scaling does not confirm it in group web-fleet")
     assert judge(instance(group="web-fleet"), WEB, None, None) == expected
+
+
+def test_a_member_of_a_group_is_left_as_it_is_while_auto_scaling_cannot_be_read() -> None:
+    unread = {Source.AUTO_SCALING: "AccessDenied"}
+    because = "left as it is, because Auto Scaling could not be read: AccessDenied"
+    left = Verdict(Membership.LEAVE, because, unread=True)
+    assert judge(instance(group="web-fleet"), WEB, None, None, unread) == left
+    assert judge(instance(), WEB, None, None, unread) == Verdict(Membership.ADMIT, "EC2 says running")
+    assert judge(instance(group="web-fleet", state="stopping"), WEB, None, None, unread) == Verdict(
+        Membership.WITHDRAW, "EC2 says stopping"
+    )
+
+
+@pytest.mark.parametrize("state", ["InService", "Pending:Wait"])
+def test_a_spot_instance_that_would_serve_is_left_as_it_is_while_spot_cannot_be_read(state: str) -> None:
+    unread = {Source.SPOT: "Throttling"}
+    left = Verdict(Membership.LEAVE, "left as it is, because Spot requests could not be read: Throttling", unread=True)
+    assert judge(instance(spot=True, group="web-fleet"), WEB, state, None, unread) == left
+    assert judge(instance(spot=True, state="pending"), WEB, None, None, unread).membership is Membership.WAIT
+    assert judge(instance(), WEB, None, None, unread).membership is Membership.ADMIT
 
 
 def test_an_ec2_state_of_the_future_is_left_alone() -> None:

@@ -11,6 +11,7 @@ from fleet53.domain.health_check import Check, CheckConfig
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.domain.pool import AddressType, AdmitWhen
 from fleet53.domain.record import Record, RecordType
+from fleet53.domain.source import Source
 from fleet53.planning.changes import (
     CheckKey,
     CreateCheck,
@@ -577,6 +578,21 @@ def test_an_address_that_is_not_the_instances_own_goes_at_once(what: dict[str, A
     assert made.change_records == (delete(STRANGE, NOT_ITS_OWN, drift=STALE),)
 
 
+def test_while_auto_scaling_cannot_be_read_a_record_stays_if_it_holds_the_instances_own_address() -> None:
+    unread = {Source.AUTO_SCALING: "AccessDenied"}
+    because = "left as it is, because Auto Scaling could not be read: AccessDenied"
+    for kept, changes in [(record(), ()), (STRANGE, (delete(STRANGE, NOT_ITS_OWN, drift=STALE),))]:
+        made = plan(instances=[IN_GROUP], records=[kept], checks=[check()], unread=unread)
+        assert (made.change_records, made.delete_checks) == (changes, ())
+        assert made.findings[0] == Finding(FindingKind.NOT_READ, because, WEB, A, NAME)
+
+
+def test_in_a_state_that_this_version_does_not_know_no_record_is_touched() -> None:
+    made = plan(instances=[instance(state="resting")], records=[STRANGE])
+    assert made.changes == ()
+    assert [each.kind for each in made.findings] == [FindingKind.UNKNOWN_STATE]
+
+
 def test_an_address_that_is_not_the_instances_own_is_never_held() -> None:
     strange = [record(each, "203.0.113.7", f"c-{each}") for each in FOUR]
     made = plan(instances=members(*FOUR, pools=frozenset()), records=strange)
@@ -1049,3 +1065,17 @@ def test_the_check_that_is_asked_for_has_sni_where_there_is_a_host() -> None:
     (creation,) = plan(pools=[pool(check=asks)], instances=[instance()]).create_checks
     assert creation.config == CheckConfig(asks, IPv4Address("192.0.2.1"), enable_sni=True)
     assert creation.config.settings.kind == "HTTPS_STR_MATCH"
+
+
+# What could not be read ------------------------------------------------------------------------------
+
+
+def test_a_pool_is_undecided_where_its_members_or_the_checks_could_not_be_read() -> None:
+    what = situation(instances=[IN_GROUP])
+    assert what.why_undecided(WEB) is None
+    no_groups = what.without(Source.AUTO_SCALING, "AccessDenied", denied=True)
+    assert no_groups.why_undecided(WEB) == "left as it is, because Auto Scaling could not be read: AccessDenied"
+    assert (no_groups.denied, no_groups.why_undecided(PoolName("api"))) == ({Source.AUTO_SCALING}, None)
+    no_checks = what.without(Source.CHECKS, "Throttling")
+    assert no_checks.why_undecided(WEB) == "health checks could not be read: Throttling"
+    assert no_checks.denied == frozenset()

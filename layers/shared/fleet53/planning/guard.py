@@ -71,7 +71,7 @@ class Guard:
         instance_id = who[1]
         if self.force or in_dns < SMALLEST_GUARDED_POOL or self.told is None or instance_id in self.told:
             return None
-        since = self.since.get(who, self.now)
+        since = self.since.get(who)
         if since is not None and self.now is not None and self.now - since >= LASTED:
             return None
         lasted = f"{LASTED.total_seconds() / 60:.0f} minutes"
