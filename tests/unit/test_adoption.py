@@ -236,6 +236,14 @@ def test_a_record_by_hand_stays_while_the_members_own_record_is_unhealthy() -> N
     assert because(made, FindingKind.ADOPTION_REFUSED) == [
         "A record 'by hand' (192.0.2.1) is not taken over: i-001 (192.0.2.1): Route 53 does not see it healthy"
     ]
+    assert [(each.pool, each.record_name) for each in made.findings] == [("web", NAME)]
+
+
+def test_a_member_beside_a_simple_record_counts_as_unhealthy_where_route_53_sees_it_so() -> None:
+    made = planned([simple("192.0.2.1", "192.0.2.2")], healthy=[1], unhealthy=["c-2"])
+    (status,) = made.statuses
+    assert status.unhealthy == {InstanceId("i-002")}
+    assert status.ready == frozenset()
 
 
 def test_the_health_that_an_ordered_adoption_depends_on_is_read() -> None:
