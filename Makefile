@@ -8,6 +8,9 @@ COMPAT_PYTHON ?= python3.12
 READY := .venv/.ready
 PLOTS := .venv/.plots
 BENCHMARK := PYTHONPATH=.:layers/shared $(BIN)/python -W ignore -m benchmarks
+# An environment of its own, because mutmut needs other versions of some packages. It finds all others in .venv.
+MUTANTS := .mutants/venv/.ready
+MUTANTS_BIN := .mutants/venv/bin
 # Set-up runs on the byte code that Python and pip have, instead of compiling all of it again into an empty folder.
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
@@ -20,9 +23,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 # Without byte code, every process of a test run would compile all that it imports, which takes it longer than to start.
 unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
-demo lab test artifact coverage compare compat soak screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+demo lab test artifact coverage compare compat soak mutants screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
 
-.PHONY: help demo lab audit status test artifact coverage compare compat soak screenshots recording fix check build bench plots live deploy package
+.PHONY: help demo lab audit status test artifact coverage compare compat soak mutants screenshots recording fix check build bench plots live deploy package
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -69,6 +72,10 @@ compat: build $(COMPAT)  ## sam deploy, a fleet in and out, and sam delete in Lo
 # CI runs only a few of its stories, in tests/functional/test_soak.py.
 soak: $(READY)  ## random stories of a stack; prints what they covered; MINUTES=30
 	@PYTHONPATH=.:layers/shared $(BIN)/python -m tests.soak --minutes $${MINUTES:-30}
+
+# CI never runs this: it takes minutes. docs/mutants.md has a result, and what each option does.
+mutants: $(MUTANTS)  ## mutation testing of planning/ and convergence/; OPTIONS="planning --sample 300 --seed 1"
+	@$(MUTANTS_BIN)/python tools/mutants.py $(OPTIONS)
 
 screenshots: $(READY)  ## renew the pictures of docs/images; needs Chromium
 	@$(BIN)/pytest --quiet tests/e2e/test_widget_page.py -k pictures
@@ -173,3 +180,12 @@ $(COMPAT): tests/compat/requirements.txt
 		--requirement tests/compat/requirements.txt
 	@touch $@
 	@echo "Ready."
+
+$(MUTANTS): requirements-mutants.txt $(READY)
+	@echo "Installing what mutation testing needs (once) …"
+	@$(SETUP) $(BIN)/python -m venv .mutants/venv
+	@$(SETUP) $(MUTANTS_BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes \
+		--requirement requirements-mutants.txt
+	@site=$$($(MUTANTS_BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+		$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$site/fleet53.pth"
+	@touch $@
