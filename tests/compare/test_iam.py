@@ -23,7 +23,7 @@ from tests.functional.conftest import MONDAY_NOON
 from tests.template.story import tell
 
 if TYPE_CHECKING:
-    from lab.iam import Request
+    from lab.iam import Request, Session
 
 UNKNOWN = {"route53:ListResourceRecordSetProtections"}
 """Actions that are newer than the evaluator."""
@@ -74,9 +74,9 @@ def compared() -> list[Compared]:
     decided: dict[str, bool] = {}
     refusal = Permissions.refusal
 
-    def note(permissions: Permissions, request: Request) -> str | None:
-        answer = refusal(permissions, request)
-        if permissions.function is not None:
+    def note(permissions: Permissions, request: Request, session: Session | None = None) -> str | None:
+        answer = refusal(permissions, request, session)
+        if permissions.function is not None and session is None:
             context = {key: sorted(set(values)) for key, values in request.context.items()}
             asked = {
                 "function": permissions.function,
