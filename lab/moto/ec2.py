@@ -150,6 +150,9 @@ def allow_tcp(group_id: str, ipv4: Sequence[str], ipv6: Sequence[str], ports: tu
 
 # -- Spot
 
+INTERRUPTED_BY_STOP: Final = "instance-stopped-no-capacity"
+"""The status of a Spot request whose instance EC2 stops, to start it again (EC2 User Guide, "Spot request status")."""
+
 
 def request_spot_instance(image: str, instance_type: str, price: str) -> str:
     """Launch an instance by a Spot request that is fulfilled at once; return its id."""

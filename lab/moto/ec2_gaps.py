@@ -7,13 +7,14 @@ from typing import Any
 
 from moto.core.utils import utcnow
 from moto.ec2 import utils
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, elastic_ip_addresses, elastic_network_interfaces
 from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
 
-from lab.moto.ec2 import elastic_address_at
+from lab.moto.ec2 import INTERRUPTED_BY_STOP, elastic_address_at, spot_status_of
 from lab.moto.gap import Gap
 
 
@@ -26,6 +27,7 @@ def gaps() -> tuple[Gap, ...]:
         *_deal_addresses(),
         _move_elastic_address(),
         _filter_spot_requests(),
+        *_keep_spot_instances(),
         _filter_by_interface(),
         *_list_in_any_order(),
         _name_default_group(),
@@ -141,6 +143,33 @@ def _filter_spot_requests() -> Gap:
         return value_as_moto(request, name, method)
 
     return Gap(SpotInstanceRequest, "get_filter_value", filter_value)
+
+
+def _keep_spot_instances() -> tuple[Gap, Gap]:
+    """Refuse to stop and to start a Spot instance; moto does both. All of the lab's are of one-time Spot requests.
+
+    Only instances of persistent requests can be stopped, and only EC2 starts one that it has stopped itself (EC2 User
+    Guide, "Manage your Spot Instances"; "Stop interrupted Spot Instances").
+    """
+    stop_as_moto, start_as_moto = EC2Backend.stop_instances, EC2Backend.start_instances
+
+    def stop_instances(backend: Any, instance_ids: list[str]) -> Any:
+        for each in instance_ids:
+            if spot_status_of(each) not in {None, INTERRUPTED_BY_STOP}:
+                text = (
+                    f"You can't stop the Spot Instance '{each}' because it is associated with a one-time Spot request."
+                )
+                raise EC2ClientError("UnsupportedOperation", text)
+        return stop_as_moto(backend, instance_ids)
+
+    def start_instances(backend: Any, instance_ids: list[str]) -> Any:
+        for each in instance_ids:
+            if spot_status_of(each) is not None:
+                text = f"You can't start the Spot Instance '{each}' because its Spot request is not disabled."
+                raise EC2ClientError("IncorrectSpotRequestState", text)
+        return start_as_moto(backend, instance_ids)
+
+    return Gap(EC2Backend, "stop_instances", stop_instances), Gap(EC2Backend, "start_instances", start_instances)
 
 
 def _filter_by_interface() -> Gap:

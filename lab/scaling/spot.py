@@ -19,8 +19,8 @@ _STATUS: Final = {
     # The status code and the state of the Spot request, at the warning and at the interruption (EC2 User Guide,
     # "Spot request status").
     "terminate": (("instance-terminated-no-capacity", "closed"), ("instance-terminated-no-capacity", "closed")),
-    "stop": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
-    "hibernate": (("marked-for-stop", "active"), ("instance-stopped-no-capacity", "open")),
+    "stop": (("marked-for-stop", "active"), (ec2.INTERRUPTED_BY_STOP, "open")),
+    "hibernate": (("marked-for-stop", "active"), (ec2.INTERRUPTED_BY_STOP, "open")),
 }
 
 

@@ -86,6 +86,9 @@ class Machine:
     def _ungrouped(self, *states: str) -> list[str]:
         return [each for each in self._ids(*states) if self.fleet.group_of(each) is None]
 
+    def _is_spot(self, instance_id: str) -> bool:
+        return self.fleet.describe(instance_id).get("InstanceLifecycle") == "spot"
+
     def _one(self, number: int, of: list[str], covered: str) -> list[str]:
         """Return one of some, none where there are none."""
         COVERED[covered] += bool(of)
@@ -106,7 +109,8 @@ class Machine:
 
     @_step(number=NUMBERS)
     def stop(self, number: int) -> None:
-        for instance_id in self._one(number, self._ungrouped("running"), "stopped"):
+        stoppable = [each for each in self._ungrouped("running") if not self._is_spot(each)]
+        for instance_id in self._one(number, stoppable, "stopped"):
             self.fleet.stop(instance_id)
 
     @_step(number=NUMBERS)
@@ -131,7 +135,7 @@ class Machine:
 
     @_step(number=NUMBERS)
     def warn_of_spot(self, number: int) -> None:
-        spot = [each for each in self._ids("running") if self.fleet.describe(each).get("InstanceLifecycle") == "spot"]
+        spot = [each for each in self._ids("running") if self._is_spot(each)]
         if spot:
             COVERED["Spot warning"] += 1
             self.fleet.spot.warn(spot[number % len(spot)])

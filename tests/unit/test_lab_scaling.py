@@ -480,6 +480,19 @@ def test_spot_interrupts_an_instance_two_minutes_after_its_warning_and_the_group
     assert states(lab) == ["InService"]
 
 
+def test_a_person_can_neither_stop_a_spot_instance_nor_start_one_that_ec2_has_stopped(lab: Lab) -> None:
+    spot = lab.fleet.launch(spot=True)
+    lab.run(5)
+    with pytest.raises(ClientError, match="UnsupportedOperation"):
+        lab.fleet.stop(spot)
+    assert lab.fleet.describe(spot)["State"]["Name"] == "running"
+    lab.fleet.spot.warn(spot, "stop")
+    lab.run(125, step=5)
+    with pytest.raises(ClientError, match="IncorrectSpotRequestState"):
+        lab.fleet.start(spot)
+    assert lab.fleet.describe(spot)["State"]["Name"] == "stopped"
+
+
 def test_spot_stops_an_instance_whose_interruption_is_a_stop(lab: Lab) -> None:
     spot = lab.fleet.launch(spot=True)
     lab.fleet.spot.warn(spot, "stop")
