@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lab.iam import Request
 
 _PARTITION: Final = "aws"
+_KEY: Final = "AKIALAB"
+"""How the access keys of people in other accounts begin. The account follows."""
 
 
 class EndedError(Exception):
@@ -107,9 +109,6 @@ def session(access_key: str) -> Session | None:
 def account_of(access_key: str) -> str:
     """Return the account of a person's access key: the lab's, or the one that `key_of` names in it."""
     return access_key.removeprefix(_KEY) if access_key.startswith(_KEY) else ACCOUNT
-
-
-_KEY: Final = "AKIALAB"
 
 
 def key_of(account: str) -> str:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.observer import METRICS_REGION, Observer
 from tests.live.telling import StepEndedError, Telling
@@ -44,13 +41,8 @@ class Story(Telling):
     def tell(self) -> None:
         """Tell every step, and delete the stack at the end. After a step that could not go on, the next one follows."""
         for self._step, act in STEPS.items():
-            self.say(self._step)
-            try:
-                act(self)
-            except (StepEndedError, BotoCoreError, ClientError, subprocess.SubprocessError) as error:
-                self._note("the step goes on to its end", str(error) or repr(error), differs=True)
-                if act is Story.deploy:
-                    return
+            if not self._take(act) and act is Story.deploy:
+                return
 
     # -- the steps
 

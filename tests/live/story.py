@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.observer import HEALTHY_ABOVE, METRICS_REGION, Observer
 from tests.live.resources import HOOK_PREFIX, TAG, Resources
-from tests.live.telling import StepEndedError, Telling
+from tests.live.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,13 +44,8 @@ class Story(Telling):
         """Tell every step, remove whatever was made, also after an error, and return the outcomes."""
         try:
             for self._step, act in STEPS.items():
-                self.say(self._step)
-                try:
-                    act(self)
-                except (StepEndedError, BotoCoreError, ClientError, subprocess.SubprocessError) as error:
-                    self._note("the step goes on to its end", str(error) or repr(error), differs=True)
-                    if act is Story.deploy:
-                        break
+                if not self._take(act) and act is Story.deploy:
+                    break
         finally:
             self._step = "remove"
             self.remove()

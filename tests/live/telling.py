@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.live.report import Outcome
 
@@ -28,6 +31,16 @@ class Telling:
     outcomes: list[Outcome] = field(default_factory=list)
     say: Callable[[str], None] = lambda _: None
     _step: str = ""
+
+    def _take(self, act: Callable[[Self], None]) -> bool:
+        """Take the present step, note why if it cannot go on, and return whether it went on to its end."""
+        self.say(self._step)
+        try:
+            act(self)
+        except (StepEndedError, BotoCoreError, ClientError, subprocess.SubprocessError) as error:
+            self._note("the step goes on to its end", str(error) or repr(error), differs=True)
+            return False
+        return True
 
     def _note(self, expected: str, seen: str, *, differs: bool) -> None:
         self.outcomes.append(Outcome(self._step, expected, seen, differs))

@@ -9,6 +9,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, Limits
+from fleet53.convergence.pool_looks import NO_TIMER
 from fleet53.planning.check_names import TOGETHER, find_to_look_at
 from fleet53.signals.messages import reconcile_message
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 _LIMITS: Final = Limits(tries=1, reserve=30.0, hurried=True)
 MOST: Final = 200
 """Health checks that one message names: as many as an account has by default."""
-_NO_TIMER: Final = 1
-"""The attempt of the message, which starts no timer (Note [One timer a member])."""
 
 
 def queue_naming(situation: Situation, aws: Aws, log: Log, *, now: datetime) -> None:
@@ -39,7 +38,7 @@ def queue_naming(situation: Situation, aws: Aws, log: Log, *, now: datetime) -> 
             if unnamed:
                 pools = frozenset(names[each].pool for each in unnamed)
                 because = f"health checks without a name: {len(unnamed)}"
-                aws.queue.send(reconcile_message(pools, because, attempt=_NO_TIMER, unnamed=unnamed))
+                aws.queue.send(reconcile_message(pools, because, attempt=NO_TIMER, unnamed=unnamed))
     except AWS_ERRORS as error:
         log.info("names of health checks not looked for", extra={"because": str(error)})
 

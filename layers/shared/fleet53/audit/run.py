@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fleet53.audit.cost import cost_of
 from fleet53.audit.duplicates import find_duplicate_addresses
@@ -23,7 +23,7 @@ from fleet53.audit.read import read_for_audit
 from fleet53.audit.request import check_pools
 from fleet53.audit.zones import find_protected, find_undelegated
 from fleet53.convergence.batches import batches, change_batch, undo_batches
-from fleet53.convergence.shared import queue_looks_at_shared
+from fleet53.convergence.pool_looks import NO_TIMER, queue_looks_at_shared
 from fleet53.planning.guard import Guard
 from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
 from fleet53.report.model import ChangeBatch, Report
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import Plan, Waiting
     from fleet53.planning.guard import Absent
-
-_NO_TIMER: Final = 1
-"""The attempt of a repair's signal, which starts no timer: `_queue_looks` does (Note [One timer a member])."""
 
 
 def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
@@ -171,7 +168,7 @@ def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws) 
         repair=True,
         force=request.force,
         adopt=request.adopt,
-        attempt=_NO_TIMER,
+        attempt=NO_TIMER,  # `_queue_looks` starts the timers
     )
     aws.queue.send(message)
     return 1

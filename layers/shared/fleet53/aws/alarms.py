@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from fleet53.aws.retrier import reason_of
 from fleet53.domain.alarm import Alarm, AlarmRule
 from fleet53.domain.errors import CheckRefusedError, OutOfTimeError, TryLaterError
 
@@ -72,8 +73,7 @@ class Alarms:
         try:
             self._client.put_metric_alarm(**cast("PutMetricAlarmInputTypeDef", request))
         except ClientError as error:
-            because = f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
-            raise CheckRefusedError(f"alarm {name}: {because}") from error
+            raise CheckRefusedError(f"alarm {name}: {reason_of(error)}") from error
         except OutOfTimeError:
             raise
         except (BotoCoreError, TryLaterError) as error:

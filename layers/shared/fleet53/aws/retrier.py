@@ -58,6 +58,11 @@ def is_denied(error: BaseException) -> bool:
     return error.__cause__ is not None and is_denied(error.__cause__)
 
 
+def reason_of(error: ClientError) -> str:
+    """Return the code and the message with which AWS refused a request."""
+    return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much a call may take: at most `tries`, none of which may end with less than `reserve` seconds left.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet53.aws.check_config import read_config, write_config
+from fleet53.aws.retrier import reason_of
 from fleet53.aws.zone_account import OwnAccount
 from fleet53.config.pools import normal_name
 from fleet53.domain.errors import (
@@ -135,7 +136,7 @@ class Route53:
         except RoleRefusedError as error:
             raise BatchRefusedError(zone_id, str(error)) from error
         except ClientError as error:
-            raise BatchRefusedError(zone_id, _reason(error)) from error
+            raise BatchRefusedError(zone_id, reason_of(error)) from error
 
     def protections(self, zone_id: ZoneId) -> tuple[Protection, ...]:
         """Return every record set protection of a zone, or raise ZoneUnreadableError.
@@ -186,10 +187,10 @@ class Route53:
         except ClientError as error:
             match error.response["Error"]["Code"]:
                 case "HealthCheckAlreadyExists":
-                    raise ReferenceBurnedError(_reason(error)) from error
+                    raise ReferenceBurnedError(reason_of(error)) from error
                 case "TooManyHealthChecks":
-                    raise CheckQuotaError(_reason(error)) from error
-            raise CheckRefusedError(_reason(error)) from error
+                    raise CheckQuotaError(reason_of(error)) from error
+            raise CheckRefusedError(reason_of(error)) from error
         except BotoCoreError as error:
             raise CheckRefusedError(str(error)) from error
         if read_config(created["HealthCheckConfig"]) != config:
@@ -248,13 +249,9 @@ def write_listed(record: Record) -> ResourceRecordSetTypeDef:
     return cast("ResourceRecordSetTypeDef", record.listed) or _write_record(record)
 
 
-def _reason(error: ClientError) -> str:
-    return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
-
-
 def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
     gone = error.response["Error"]["Code"] == "NoSuchHostedZone"
-    return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, _reason(error))
+    return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, reason_of(error))
 
 
 def _unknown_operation(error: BaseException | None) -> bool:

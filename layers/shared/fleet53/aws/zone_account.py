@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from fleet53.aws.retrier import is_denied
+from fleet53.aws.retrier import is_denied, reason_of
 from fleet53.domain.errors import RoleRefusedError
 
 if TYPE_CHECKING:
@@ -118,14 +118,10 @@ class AssumedAccount:
             return self._sessions.assume(self._role)
         except ClientError as error:
             self._refused = error
-            raise RoleRefusedError(self._role.arn, _reason(error), _advice(self._role)) from error
+            raise RoleRefusedError(self._role.arn, reason_of(error), _advice(self._role)) from error
 
 
 def _advice(role: Role) -> str:
     if role.external_id is None:
         return "its trust policy has to allow this function, and Route53RoleExternalId is empty"
     return "its trust policy has to allow this function with the external ID that Route53RoleExternalId has"
-
-
-def _reason(error: ClientError) -> str:
-    return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"

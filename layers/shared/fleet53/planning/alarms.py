@@ -36,10 +36,10 @@ def alarms_to_put(situation: Situation, owned: OwnedChecks, plan: Plan) -> Itera
     """Yield the alarms of ours that health checks follow and that somebody deleted or edited."""
     if situation.alarms is None:
         return
-    pools = {pool.name: pool for pool in situation.pools}
+    pools, deleted = {pool.name: pool for pool in situation.pools}, _deleted(plan)
     for name, check_ids in sorted(_followers(owned).items()):
         held = situation.owner.read_alarm_name(name)
-        if held is None or not check_ids - _deleted(plan) or held[0] not in pools or not makes_alarms(pools[held[0]]):
+        if held is None or not check_ids - deleted or held[0] not in pools or not makes_alarms(pools[held[0]]):
             continue
         rule, alarm = status_rule(held[1]), situation.alarms.get(name)
         if alarm is None or alarm.rule != rule:

@@ -173,7 +173,7 @@ class PoolStatus:
     they will not come into DNS however long they wait. `unhealthy` are those without a record whose health check
     Route 53 sees unhealthy; whose health is not known is not one of them. `answered` is whether any record will be at
     the pool's name, whoever made it, when the plan is applied. `shared` is whether what another stack of fleet53 does
-    at the name decides about the pool's fallback or about a place: Note [Shared names] in convergence/shared.py.
+    at the name decides about the pool's fallback or about a place: Note [Shared names] in convergence/pool_looks.py.
     """
 
     pool: PoolName

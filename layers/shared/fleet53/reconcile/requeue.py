@@ -4,11 +4,6 @@ Note [One timer a member]: a timer names its members, and is renewed only while 
 the whole pool, one member that never becomes healthy would keep the timer of every later launch alive. Whatever happens
 around a member, it has one chain of timers: only what is about the member starts one, and two that were started merge
 (Note [Looks merge] in planning/looks.py).
-
-Note [Denied by another account]: the role that leads to the hosted zones belongs to another account. Whoever has that
-account may change the role and put it back at any time, and no event tells of it. A withdrawal that is denied meanwhile
-must not be lost. So where a run is denied the zone of a pool for good (Note [Denied at first] in run.py), the pool is
-looked at again every five minutes until it is not denied any more.
 """
 
 from __future__ import annotations
@@ -17,7 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
-from fleet53.planning.looks import SOON, next_look, next_look_at_denied
+from fleet53.planning.looks import SOON, next_look
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import InstanceSignal, first_heard
 
@@ -77,19 +72,6 @@ def requeue_waiting(
 def _tells_nobody(wait: Waiting) -> bool:
     """Whether no event tells when a wait is over: that for the health of a check, or for an alarm that is not there."""
     return wait.check_id is not None or wait.overdue is FindingKind.CHECK_REFUSED
-
-
-def requeue_denied(denied: Mapping[PoolName, str], *, owner: Owner, now: datetime, queue: Queue) -> None:
-    """Queue the next look at pools whose hosted zone is denied, with the reason: Note [Denied by another account]."""
-    due = next_look_at_denied(owner, now=now)
-    missing = {
-        pool: because for pool, because in denied.items() if not queue.looks.covers((pool, "denied"), due, now=now)
-    }
-    if missing:
-        because = next(iter(missing.values()))
-        message = reconcile_message(frozenset(missing), because, attempt=1)
-        queue.send(message, delay=math.ceil((due - now).total_seconds()))
-        queue.looks.note(((pool, "denied") for pool in missing), due, now=now)
 
 
 def _looked_at(

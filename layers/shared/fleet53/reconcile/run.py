@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
-from fleet53.convergence.shared import queue_looks_at_shared
+from fleet53.convergence.pool_looks import queue_looks_at_denied, queue_looks_at_shared
 from fleet53.domain.claim import Claim
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ids import InstanceId, PoolName
@@ -29,7 +29,7 @@ from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
-from fleet53.reconcile.requeue import requeue_denied, requeue_waiting
+from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals.model import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     run.aws.absences.note(outcome.remembered, outcome.looked_at, now=run.now())
     if run.settings.zone_role is not None:
         denied = _denied_for_good(scopes, outcome)
-        requeue_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
+        queue_looks_at_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
 
