@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import operator
 import re
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud, cloudwatch, sqs
+from lab.stack.data_points import DataPoints, read_dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from lab.stack.data_points import Metric, Points
 
 _MINUTE: Final = timedelta(minutes=1)
 _FURTHER: Final = 2
@@ -46,12 +49,6 @@ class State(StrEnum):
     OK = "OK"
     ALARM = "ALARM"
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
-
-
-type Metric = tuple[str, str, frozenset[tuple[str, str]]]
-"""A namespace, a name, and dimensions."""
-type Points = list[tuple[datetime, float]]
-"""Data points of a metric by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ def read_rule(alarm: Any) -> Rule:
 def _read_metrics(alarm: Any) -> tuple[tuple[tuple[Metric, str], ...], bool, int]:
     """Return an alarm's terms, whether they are filled, and the seconds of a period."""
     if not alarm.metric_data_queries:
-        metric = (alarm.namespace, alarm.metric_name, _dimensions(alarm.dimensions))
+        metric = (alarm.namespace, alarm.metric_name, read_dimensions(alarm.dimensions))
         return ((metric, alarm.statistic),), False, int(alarm.period)
     stats = {each.id: each.metric_stat for each in alarm.metric_data_queries if each.metric_stat is not None}
     (expression,) = (each.expression for each in alarm.metric_data_queries if each.metric_stat is None)
@@ -136,14 +133,10 @@ def _read_metrics(alarm: Any) -> tuple[tuple[tuple[Metric, str], ...], bool, int
     if " + ".join(f"FILL({name},0)" for name in named) != re.sub(", ", ",", expression) or len(periods) != 1:
         raise NotImplementedError(f"{alarm.name}: the lab computes sums of FILL(id, 0), not {expression}")
     terms = tuple(
-        ((each.metric.namespace, each.metric.metric_name, _dimensions(each.metric.dimensions)), each.stat)
+        ((each.metric.namespace, each.metric.metric_name, read_dimensions(each.metric.dimensions)), each.stat)
         for each in map(stats.__getitem__, named)
     )
     return terms, True, periods.pop()
-
-
-def _dimensions(dimensions: Sequence[Any]) -> frozenset[tuple[str, str]]:
-    return frozenset((each.name, each.value) for each in dimensions)
 
 
 @dataclass(slots=True)
@@ -155,9 +148,7 @@ class Alarms:
     _next: datetime = field(init=False)
     _states: dict[str, State] = field(default_factory=dict)
     _rules: dict[str, tuple[Any, Rule]] = field(default_factory=dict)
-    _points: dict[Metric, Points] = field(default_factory=dict)
-    _read: int = 0
-    """How many of moto's data points have been sorted into `_points`."""
+    _points: DataPoints = field(default_factory=DataPoints)
 
     def __post_init__(self) -> None:
         self._next = full_minute(self.now()) + _MINUTE
@@ -177,10 +168,10 @@ class Alarms:
         if now < self._next:
             return
         self._follow()
-        self._sort_in()
+        self._points.sort_in()
         while self._next <= now:
             for name, (alarm, rule) in self._rules.items():
-                self._change(alarm, rule.evaluate(self._points, self._next, self._states[name]), self._next)
+                self._change(alarm, rule.evaluate(self._points.by_metric, self._next, self._states[name]), self._next)
             self._next += _MINUTE
         sqs.publish_queue_metrics(now)
 
@@ -197,17 +188,7 @@ class Alarms:
         self._states = {name: self._states.get(name, State.INSUFFICIENT_DATA) for name in there}
         for name, alarm in changed.items():
             alarm.state_value = str(self._states[name])
-        watched = {metric for _, rule in self._rules.values() for metric, _ in rule.terms}
-        self._points = {metric: [] for metric in watched}
-        self._read = 0
-
-    def _sort_in(self) -> None:
-        data = cloudwatch.metric_data()
-        for each in data[self._read :]:
-            metric = (each.namespace, each.name, _dimensions(each.dimensions))
-            if metric in self._points:
-                insort(self._points[metric], (each.timestamp.replace(tzinfo=UTC), each.value))
-        self._read = len(data)
+        self._points.watch({metric for _, rule in self._rules.values() for metric, _ in rule.terms})
 
     def _change(self, alarm: Any, state: State, at: datetime) -> None:
         before = self._states[alarm.name]

@@ -7,19 +7,16 @@ monitors the data stream and not the alarm's state. What it copied has neither D
 
 from __future__ import annotations
 
-from bisect import insort
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lab.moto import cloudwatch
 from lab.stack.alarms import OPERATORS, Rule, State, full_minute
+from lab.stack.data_points import DataPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-
-    from lab.stack.alarms import Metric, Points
 
 _MINUTE = timedelta(minutes=1)
 
@@ -31,9 +28,7 @@ class Streams:
     now: Callable[[], datetime]
     _next: datetime = field(init=False)
     _states: dict[str, State] = field(default_factory=dict)
-    _points: dict[Metric, Points] = field(default_factory=dict)
-    _read: int = 0
-    """How many of moto's data points have been sorted into `_points`."""
+    _points: DataPoints = field(default_factory=DataPoints)
 
     def __post_init__(self) -> None:
         self._next = full_minute(self.now()) + _MINUTE
@@ -47,26 +42,15 @@ class Streams:
         if now < self._next:
             return {}
         rules = {check_id: _rule(each) for check_id, each in copied.items()}
-        self._sort_in({metric for rule in rules.values() for metric, _ in rule.terms})
+        self._points.watch({metric for rule in rules.values() for metric, _ in rule.terms})
+        self._points.sort_in()
         at = full_minute(now)
         self._states = {
-            check_id: rule.evaluate(self._points, at, self._states.get(check_id, State.INSUFFICIENT_DATA))
+            check_id: rule.evaluate(self._points.by_metric, at, self._states.get(check_id, State.INSUFFICIENT_DATA))
             for check_id, rule in rules.items()
         }
         self._next = at + _MINUTE
         return {check_id: str(state) for check_id, state in self._states.items()}
-
-    def _sort_in(self, watched: set[Metric]) -> None:
-        if not watched:
-            return
-        if watched - self._points.keys():
-            self._points, self._read = {metric: [] for metric in watched}, 0
-        data = cloudwatch.metric_data()
-        for each in data[self._read :]:
-            metric = (each.namespace, each.name, frozenset((of.name, of.value) for of in each.dimensions))
-            if metric in self._points:
-                insort(self._points[metric], (each.timestamp.replace(tzinfo=UTC), each.value))
-        self._read = len(data)
 
 
 def _rule(copied: Mapping[str, Any]) -> Rule:
