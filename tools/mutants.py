@@ -126,6 +126,8 @@ def _settings(part: Part) -> str:
             f"only_mutate = {json.dumps([f'src/fleet53/{part.package}/*.py'])}",
             f"also_copy = {json.dumps([*COPIED, 'conftest.py', 'layers'])}",
             f"pytest_add_cli_args_test_selection = {json.dumps(part.tests)}",
+            # The lab keeps a server in a thread, which a child does not have that is forked after a test.
+            'process_isolation = "forkserver"',
             "track_dependencies = false",
             "use_git_change_detection = false",
             "",
