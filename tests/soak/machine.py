@@ -312,6 +312,10 @@ class Machine:
     def retag_meanwhile(self, after: int, number: int, tags: list[str]) -> None:
         self.world.meanwhile(lambda: self.retag(number, tags), after)
 
+    @_step()
+    def end_while_admitted(self) -> None:
+        self.world.end_while_admitted()
+
     @_step(after=st.integers(0, 25), number=NUMBERS)
     def move_address_meanwhile(self, after: int, number: int) -> None:
         self.world.meanwhile(lambda: self.associate_address(number), after)

@@ -56,6 +56,8 @@ class World:
     _healthy: set[str] = field(default_factory=set)
     _ended: dict[str, datetime] = field(default_factory=dict)
     _gone: dict[str, Gone] = field(default_factory=dict)
+    _next_ends: bool = False
+    _ended_meanwhile: set[str] = field(default_factory=set)
     _held_events: list[dict[str, Any]] = field(default_factory=list)
     _lost: int = 0
     _delayed: int = 0
@@ -117,6 +119,10 @@ class World:
 
         self.lab.faults.interrupt(run_too, after=after)
 
+    def end_while_admitted(self) -> None:
+        """Let the next instance that fleet53 admits end just before, and another run handle that."""
+        self._next_ends = True
+
     def put_pool(self, pool: str, **changes: Any) -> None:
         """Change settings of `web`, or declare another pool: one that admits what runs, at api.example.com."""
         usual = {} if pool == WEB else {"health_check": None, "admit_when": "running", "record_name": "api.example.com"}
@@ -167,6 +173,9 @@ class World:
         records = list(self.all_records())
         for record in records:
             assert record.get("HealthCheckId") in {None, *known}, f"a record names a missing check: {record}"
+        left = self._ended_meanwhile & {_holder(record) for record in records}
+        assert not left or self._disturbed is not None, f"in DNS, though they ended while a run admitted them: {left}"
+        self._ended_meanwhile.clear()
         wrong = {key for record in records if (key := self._why_wrong(record)) is not None}
         self._wrong = {key: self._wrong.get(key, now) for key in wrong}
         for key, since in self._wrong.items():
@@ -242,12 +251,28 @@ class World:
         def watched(operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
             by_fleet53 = self.lab.faults.permissions.function is not None
             before = {_key(each) for each in self.all_records()} if operation == "ChangeResourceRecordSets" else set()
+            if operation == "ChangeResourceRecordSets" and by_fleet53 and self._next_ends:
+                self._end_one_of(parameters["ChangeBatch"]["Changes"], before)
             answered = answer(operation, parameters)
             if operation == "ChangeResourceRecordSets" and by_fleet53:
                 self._check_batch(parameters["ChangeBatch"]["Changes"], before)
             return answered
 
         self._stack.enter_context(patch.object(self.lab.route53, "call", watched))
+
+    def _end_one_of(self, changes: list[dict[str, Any]], before: set[tuple[str, str, str]]) -> None:
+        """End an instance that the changes bring into DNS, unless EC2 would not show that at once."""
+        records = [change["ResourceRecordSet"] for change in changes if change["Action"] != "DELETE"]
+        admitted = (holder for each in records if _key(each) not in before and (holder := _holder(each)) is not None)
+        ends, late = next(admitted, None), self.lab.fleet.late
+        if ends is None or late.instances or late.states:
+            return
+        self._next_ends = False
+        self.covered["ended while it was admitted"] += 1
+        with self.lab.faults.meanwhile(), other_environments(self.lab):
+            self.lab.fleet.terminate(ends)
+            self.lab.settle()
+        self._ended_meanwhile.add(ends)
 
     def _check_batch(self, changes: list[dict[str, Any]], before: set[tuple[str, str, str]]) -> None:
         now = self.lab.clock.now()
