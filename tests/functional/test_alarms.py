@@ -314,6 +314,36 @@ def test_a_pool_whose_last_member_ends_is_an_alarm_within_a_minute_until_it_is_a
     assert lab.alarms.ringing() == set()
 
 
+def test_a_pool_that_nobody_answers_for_stays_an_alarm_when_ec2_has_forgotten_its_instances(lab: Lab) -> None:
+    lab.put_pool("api")
+    lab.settle()
+    members = admitted(lab, 2)
+    rung(lab, 20)
+    for instance_id in members:
+        lab.fleet.terminate(instance_id)
+    rung(lab, 2)
+    for instance_id in members:
+        lab.fleet.forget(instance_id)
+    rung(lab, 40)
+
+    assert lab.alarms.ringing() == {"PoolUnansweredAlarm"}
+    admitted(lab, 1)
+    rung(lab, 2)
+    assert lab.alarms.ringing() == set()
+
+
+@pytest.mark.parametrize("text", ["{}", '{"hosted_zone_id": "Z0000000000000000000X"}'])
+def test_an_unanswered_pool_stays_an_alarm_when_it_can_no_longer_be_looked_at(lab: Lab, text: str) -> None:
+    (only,) = admitted(lab, 1)
+    rung(lab, 20)
+    lab.fleet.terminate(only)
+    rung(lab, 2)
+    lab.put_pool_text("web", text)
+    rung(lab, 20)
+
+    assert "PoolUnansweredAlarm" in lab.alarms.ringing()
+
+
 def test_a_pool_that_its_fallback_answers_for_is_no_alarm(lab: Lab) -> None:
     lab.put_pool("web", fallback="52.95.9.9")
     (only,) = admitted(lab, 1)

@@ -22,7 +22,7 @@ from fleet53.reconcile.outcome import Outcome
 from fleet53.report.model import Cost, PoolReport, Quota, Quotas, Report
 from fleet53.signals.model import InstanceSignal, PoolSignal
 from fleet53.telemetry.metrics import Measurement, emit
-from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, record
+from tests.unit.build import HTTP, LAUNCHED, NAME, NOW, OWNER, ZONE, action, fallback, pool, record
 
 if TYPE_CHECKING:
     from fleet53.planning.changes import Change
@@ -159,6 +159,20 @@ def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
         Measurement("FindingsForAPerson", 1),
         Measurement("QuotaUsed", 70, unit=MetricUnit.Percent),
     ]
+
+
+@pytest.mark.parametrize(("answered_before", "measured"), [(None, [0]), (IPv4Address("198.51.100.9"), [])])
+def test_a_run_about_some_pools_says_that_one_is_answered_again_where_no_fallback_was(
+    answered_before: IPv4Address | None, measured: list[int]
+) -> None:
+    outcome = Outcome(
+        declared=frozenset({WEB, PoolName("api")}),
+        pools={WEB: pool(fallback=answered_before)},
+        statuses={WEB: status(members=frozenset({A}))},
+        made=[put(A, admits=True)],
+    )
+    answers = [each.value for each in measure_run(outcome, [], now=NOW) if each.name == "PoolsUnanswered"]
+    assert answers == measured
 
 
 def test_created_checks_are_counted() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools.metrics import MetricUnit
 
 from fleet53.domain.finding import FindingKind
-from fleet53.report.verdict import Verdict
+from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 from fleet53.telemetry.metrics import Measurement
 
 if TYPE_CHECKING:
@@ -59,12 +59,20 @@ def measure_audit(report: Report) -> list[Measurement]:
 def _measure_health(report: Report) -> Iterator[Measurement]:
     """Yield what the alarms about answers, unhealthy members and findings watch.
 
-    While an unanswered pool waits for a member, nothing is said: its boot is no alarm, and no alarm ends meanwhile.
+    An unanswered pool that waits for a member, or that has no instances, is no alarm of its own, as after a deployment.
+    But it ends none: about an hour after an outage began, EC2 no longer shows the instances that ended.
     """
     lost = sum(pool.lost for pool in report.pools)
-    if lost or not any(pool.verdict is Verdict.UNANSWERED and pool.pending for pool in report.pools):
+    if lost or _all_answered(report):
         yield Measurement("PoolsUnanswered", lost)
     shares = (100 * (pool.in_dns - pool.healthy) / pool.in_dns for pool in report.pools if pool.in_dns)
     yield Measurement("UnhealthyPercent", max(shares, default=0.0), unit=MetricUnit.Percent)
     others = [each for each in report.findings if not each.drift and each.kind not in _NO_ALARM]
     yield Measurement("FindingsForAPerson", len(others))
+
+
+def _all_answered(report: Report) -> bool:
+    """Whether every pool was looked at, and a record is at the name of each."""
+    not_looked_at = {finding.pool for finding in report.findings if finding.kind in NOT_LOOKED_AT}
+    unseen = not_looked_at - {pool.name for pool in report.pools} - {None}
+    return not unseen and all(pool.verdict is not Verdict.UNANSWERED for pool in report.pools)

@@ -57,11 +57,13 @@ def measure_run(
 def _measure_answers(outcome: Outcome) -> Iterator[Measurement]:
     """Yield how many pools the run has left unanswered, so that an alarm goes off in minutes.
 
-    It is 0 only where the run has looked at all pools, and none is unanswered.
+    It is 0 only where none of the pools that the run has looked at is unanswered, and these are all pools, or one of
+    them was unanswered before the run. So a pool that never had a member does not keep an alarm about another pool.
     """
     emptied = len(outcome.emptied)
     all_passed = outcome.declared and outcome.statuses.keys() >= outcome.declared
-    if emptied or (all_passed and not outcome.unanswered):
+    answered_again = any(outcome.pools[status.pool].fallback is None for status in outcome.filled)
+    if emptied or ((all_passed or answered_again) and not outcome.unanswered):
         yield Measurement("PoolsUnanswered", emptied)
 
 
