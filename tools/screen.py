@@ -125,7 +125,7 @@ def _quotas(quotas: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
 
 def _pools(report: Report, width: int) -> _Section:
     rows = [
-        (_rank(pool["verdict"]), pool["name"], *_counts(pool), pool["verdict"].replace("-", " "), pool["record_name"])
+        (_rank(pool["verdict"]), pool["name"], *_counts(pool), _state(pool["verdict"]), pool["record_name"])
         for pool in report["pools"]
     ]
     rows += [
@@ -148,7 +148,12 @@ def _pools(report: Report, width: int) -> _Section:
 
 
 def _counts(pool: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return str(pool["members"]), str(pool["in_dns"]), str(pool["healthy"]), str(pool["pending"])
+    healthy = "-" if pool["verdict"] == "not-read" else str(pool["healthy"])
+    return str(pool["members"]), str(pool["in_dns"]), healthy, str(pool["pending"])
+
+
+def _state(verdict: str) -> str:
+    return "healthy" if verdict == "ok" else verdict.replace("-", " ")
 
 
 def _findings(report: Report, width: int) -> _Section:
@@ -168,7 +173,9 @@ def _findings(report: Report, width: int) -> _Section:
         head = Text(f"{('', 'held', 'drift', '')[rank]:5}  ", style="yellow")
         head.append(plain(f"{kind}{place}{subject}"), style="bold")
         items.append([head, Text(_cut(f"       {plain(because)}", width))])
-    return _Section(Text("findings", style="bold"), items, "finding")
+    head = Text("findings", style="bold")
+    head.append(": docs/runbook.md says what to do about each kind", style="dim")
+    return _Section(head, items, "finding")
 
 
 def _members(report: Report) -> _Section:

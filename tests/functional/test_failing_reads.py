@@ -261,6 +261,27 @@ def test_without_health_nobody_is_said_to_be_overdue() -> None:
         assert findings(audit(lab), "not-healthy-in-time") == []
 
 
+def test_without_health_no_pool_with_health_checks_is_said_or_measured_to_be_healthy() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        lab.put_pool("api", health_check=None, admit_when="running")
+        launched(lab, 1, pools=("api",))
+        (ill,) = admitted(lab, 1)
+        lab.report_health(ill, 0)
+        wait(lab, 60)
+        assert [pool["verdict"] for pool in audit(lab)["pools"]] == ["ok", "none-healthy"]
+        lab.faults.order(Fault.DENIED, "cloudwatch:GetMetricData")
+        report = audit(lab)
+
+        assert [pool["verdict"] for pool in report["pools"]] == ["ok", "not-read"]
+        assert report["headline"] == [
+            "HEALTH NOT KNOWN: web (app.example.com).",
+            "NOT EVERYTHING WAS READ: 1 read failed.",
+        ]
+        measured = lab.invocations[-1]
+        assert measured.metric("UnhealthyPercent") == measured.metric("Healthy", Pool="web") == []
+        assert measured.metric("Healthy", Pool="api") == [1]
+
+
 def test_without_the_list_of_health_checks_records_are_withdrawn_and_the_messages_come_again() -> None:
     with Lab(start=MONDAY_NOON) as lab:
         (gone,) = admitted(lab, 1)

@@ -60,8 +60,8 @@ def test_an_invalid_pool_keeps_its_row_without_numbers(lab: Lab) -> None:
     lab.put_pool("api", ttl=0)
 
     assert [row[:7] for row in table(lab)[1:]] == [
-        ["web", "1", "1", "1", "0", "0", "healthy"],
         ["api", "-", "-", "-", "-", "-", "invalid-pool"],
+        ["web", "1", "1", "1", "0", "0", "healthy"],
     ]
 
 

@@ -17,7 +17,8 @@ _IN_SERVICE: Final = "Auto Scaling says InService"
 _HELD: Final = (
     "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
     "they are gone, more than "
-    'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
+    "MaxWithdrawPercent=50 allows; if they still run, restore their tag or the pool; "
+    'to withdraw them, invoke the audit with {"repair": true, "force": true}'
 )
 _UNSEEN: Final = "Route 53 has not seen it yet"
 

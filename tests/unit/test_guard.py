@@ -47,6 +47,7 @@ def test_what_was_held_is_held_whatever_its_share_is_now() -> None:
     guard = Guard(50, held=frozenset({(WEB, A)}))
     because = (
         "held by the guard: it was held together with others, and is still absent; "
+        "if they still run, restore their tag or the pool; "
         'to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )
     assert guard.why_held((WEB, A), absent=1, in_dns=8) == because
@@ -97,5 +98,6 @@ def test_the_reason_names_the_counts_the_parameter_and_the_way_out() -> None:
     assert Guard(50).reason(absent=3, in_dns=4) == (
         "held by the guard: 3 of 4 members would be withdrawn without evidence that they are gone, "
         "more than MaxWithdrawPercent=50 allows; "
+        "if they still run, restore their tag or the pool; "
         'to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )

@@ -275,14 +275,22 @@ def icon_of(page: str) -> str:
         (
             report(pool(member(0), member(1, percent_healthy=0.0))),
             "warn",
-            "Some members unhealthy In sync. Some members are unhealthy: web (app.example.com, 1 of 2 healthy).",
+            "Some members unhealthy Some members are unhealthy: web (app.example.com, 1 of 2 healthy). fleet53",
+        ),
+        (
+            report(
+                pool(member(0, percent_healthy=None), health_known=False),
+                findings=(finding(FindingKind.NOT_READ, "health not read: a test", pool=None),),
+            ),
+            "warn",
+            "Not everything could be read HEALTH NOT KNOWN: web (app.example.com). NOT EVERYTHING WAS READ: 1 read",
         ),
         (guarded(), "warn", "3 withdrawals held: decide fleet53.eu-west-1"),
         (report(pool(member(0)), findings=(missing_record(1),)), "warn", "1 drifted fleet53.eu-west-1"),
         (
             report(pool(member(0)), findings=(finding(FindingKind.NO_ADDRESS, "none", 3),)),
             "warn",
-            "In sync, with 1 finding fleet53.eu-west-1",
+            "In sync, with 1 finding that a repair does not fix fleet53.eu-west-1",
         ),
     ],
 )
@@ -342,9 +350,27 @@ def test_what_the_guard_says_of_many_members_is_said_once() -> None:
 def test_a_zone_that_could_not_be_read_stands_out_and_the_others_are_shown() -> None:
     page = write_page(reports.unreadable(), VIEW)
     text = text_of(page)
-    assert "In sync, as far as could be read" in text
+    assert text.startswith("Not everything could be read NOT LOOKED AT: api. ")
+    assert "In sync" not in text
     assert text.index("zone-unreadable: pool api is not looked at") < text.index("app.example.com")
     assert text.count("AccessDenied") == 1
+
+
+def test_a_pool_whose_health_could_not_be_read_is_not_shown_as_healthy() -> None:
+    text = text_of(write_page(report(pool(member(0, percent_healthy=None), health_known=False)), VIEW))
+
+    assert "web app.example.com not read Members1 In DNS1 Healthy- " in text
+
+
+def test_pools_with_the_worst_verdict_come_first() -> None:
+    well, ill = pool(member(0), name="a-well"), pool(member(1, percent_healthy=0.0), name="zoo")
+    text = text_of(write_page(report(well, ill), VIEW))
+
+    assert text.index("zoo.example.com none healthy") < text.index("a-well.example.com healthy")
+
+
+def test_the_page_says_where_to_read_what_to_do_about_a_finding() -> None:
+    assert "docs/runbook.md says what to do about each kind" in text_of(write_page(drifted(), VIEW))
 
 
 def test_findings_that_the_guard_holds_come_before_those_a_repair_fixes_and_the_rest() -> None:

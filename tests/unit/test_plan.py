@@ -495,7 +495,8 @@ def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
     assert made.held[0].because == (
         "EC2 does not know the instance; held by the guard: 3 of 4 members would be withdrawn without evidence that "
         "they are gone, more than "
-        'MaxWithdrawPercent=50 allows; to withdraw them, invoke the audit with {"repair": true, "force": true}'
+        "MaxWithdrawPercent=50 allows; if they still run, restore their tag or the pool; "
+        'to withdraw them, invoke the audit with {"repair": true, "force": true}'
     )
     assert not made.nothing_to_do
 

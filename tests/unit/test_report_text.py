@@ -26,6 +26,7 @@ HELD: Final = Finding(
     FindingKind.WITHDRAWAL_HELD, "EC2 does not know the instance", WEB, InstanceId("i-0b"), drift=True, held=True
 )
 FULL: Final = Finding(FindingKind.POOL_FULL, "Route 53 takes no more", WEB, InstanceId("i-0c"))
+UNREAD: Final = Finding(FindingKind.NOT_READ, "health not read: a test")
 INVALID: Final = Finding(FindingKind.INVALID_POOL, "ttl=0 is refused", PoolName("api"))
 FORMS: Final = [as_text, as_markdown]
 
@@ -106,7 +107,7 @@ def test_text_says_all_there_is_of_a_small_pool() -> None:
 fleet53.eu-west-1.123456789012, 2026-11-20 10:00:00 UTC, fleet53 0.1.0
 NOT IN SYNC: 1 drifted. 1 finding that a repair does not fix. Nothing is queued.
 
-Findings
+Findings: docs/runbook.md says what to do about each kind
 
   drift  missing-record, pool web: i-0a
          EC2 says running
@@ -152,7 +153,7 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
     ("said", "verdict"),
     [
         (report(), "In sync and healthy. Nothing is queued."),
-        (report(FULL), "In sync. 1 finding that a repair does not fix. Nothing is queued."),
+        (report(FULL), "In sync, with 1 finding that a repair does not fix. Nothing is queued."),
         (report(MISSING, queued=1), "NOT IN SYNC: 1 drifted. A repair is queued."),
         (report(HELD), "WITHDRAWALS HELD: 1 until you decide. Nothing is queued."),
         (
@@ -166,11 +167,19 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
         ),
         (
             report(pools=(pool(member(), member("i-0b"), healthy=1),)),
-            "In sync. Some members are unhealthy: web (app.example.com, 1 of 2 healthy). Nothing is queued.",
+            "Some members are unhealthy: web (app.example.com, 1 of 2 healthy). Nothing is queued.",
         ),
         (
             report(INVALID),
-            "NOT LOOKED AT: api. In sync. 1 finding that a repair does not fix. Nothing is queued.",
+            "NOT LOOKED AT: api. 1 finding that a repair does not fix. Nothing is queued.",
+        ),
+        (
+            report(UNREAD),
+            "NOT EVERYTHING WAS READ: 1 read failed. 1 finding that a repair does not fix. Nothing is queued.",
+        ),
+        (
+            report(pools=(pool(member(percent_healthy=None), health_known=False),)),
+            "HEALTH NOT KNOWN: web (app.example.com). Nothing is queued.",
         ),
     ],
 )
@@ -183,7 +192,42 @@ def test_the_second_line_says_whether_all_is_as_it_should_be(said: Report, verdi
 def test_a_pool_that_could_not_be_looked_at_is_in_the_table_of_pools() -> None:
     pools = tables(as_markdown(report(INVALID)))[1]
 
-    assert pools[2] == ["api", "-", "-", "-", "-", "-", "invalid-pool", ""]
+    assert pools[1] == ["api", "-", "-", "-", "-", "-", "invalid-pool", ""]
+
+
+def test_a_pool_whose_health_could_not_be_read_is_not_shown_as_healthy() -> None:
+    unseen = pool(member(percent_healthy=None), member("i-0b", percent_healthy=None), health_known=False)
+    pools = tables(as_markdown(report(UNREAD, pools=(unseen,))))[1]
+
+    assert pools[1] == ["web", "2", "2", "-", "0", "0", "not read", "app.example.com"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_pools_with_the_worst_verdict_come_first(form: Form) -> None:
+    well = replace(pool(member()), name=PoolName("a-well"))
+    ill = replace(pool(member(percent_healthy=0.0), healthy=0), name=PoolName("zoo"))
+    said = form(report(INVALID, pools=(well, ill))).replace("`", "")
+
+    rows = said.split("Pools\n")[1].split("Members of")[0]
+    assert rows.index("zoo") < rows.index("api") < rows.index("a-well")
+    assert said.index("Members of zoo") < said.index("Members of a-well")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_guard_says_of_many_members_is_said_once(form: Form) -> None:
+    because = "its tag does not name pool web; held by the guard: 2 of 4 members would be withdrawn"
+    held = [replace(HELD, because=because, instance_id=InstanceId(each)) for each in ("i-0a", "i-0b")]
+    members = [member(each, because=because, membership=Membership.WITHDRAW) for each in ("i-0a", "i-0b")]
+    said = form(report(*held, pools=(pool(*members),)))
+
+    assert said.count("2 of 4 members would be withdrawn") == 1
+    assert said.count("yes: held by the guard, see Findings") == 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_says_where_to_read_what_to_do_about_a_finding(form: Form) -> None:
+    assert "docs/runbook.md says what to do about each kind" in form(report(FULL))
+    assert "docs/runbook.md" not in form(report())
 
 
 @pytest.mark.parametrize("form", FORMS)

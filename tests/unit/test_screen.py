@@ -84,6 +84,16 @@ def test_a_pool_that_could_not_be_looked_at_is_a_row_without_numbers() -> None:
     assert "api         -       -        -        -  zone unreadable" in shown(REPORTS["unreadable"])
 
 
+def test_a_pool_whose_health_could_not_be_read_is_not_shown_as_healthy() -> None:
+    unseen = reports.pool(reports.member(1, percent_healthy=None), health_known=False)
+
+    assert "web         1       1        -        0  not read          app.example.com" in shown(reports.report(unseen))
+
+
+def test_it_says_where_to_read_what_to_do_about_a_finding() -> None:
+    assert "findings: docs/runbook.md says what to do about each kind" in shown(REPORTS["guarded"])
+
+
 def test_a_quota_that_is_nearly_used_up_is_said() -> None:
     assert "QUOTA: 187 of 200 health checks of the account" in shown(REPORTS["guarded"])
 
@@ -96,7 +106,7 @@ def test_a_fleet_that_is_well_shows_its_pools_and_nothing_else() -> None:
         "In sync and healthy.",
         "",
         "pool  members  in DNS  healthy  pending  state             record name",
-        "web         1       1        1        0  ok                app.example.com",
+        "web         1       1        1        0  healthy           app.example.com",
     ]
 
 

@@ -27,8 +27,10 @@ _ENDED: Final = frozenset({"shutting-down", "terminated"})
 type _Place = tuple[PoolName | None, InstanceId | None]
 
 
-def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, HealthObservation]) -> Iterator[PoolReport]:
-    """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks."""
+def report_pools(
+    situation: Situation, plan: Plan, seen: Mapping[CheckId, HealthObservation], *, health_known: bool
+) -> Iterator[PoolReport]:
+    """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks, if `health_known`."""
     reasons, checks = _reasons(plan), _checks(situation)
     pools = {pool.name: pool for pool in situation.pools}
     for status in plan.statuses:
@@ -43,6 +45,7 @@ def report_pools(situation: Situation, plan: Plan, seen: Mapping[CheckId, Health
             standby=len(status.standby),
             instances=tuple(members.report(instance_id) for instance_id in sorted(status.members | status.in_dns)),
             answered=any(record.type in ANSWERING for record in situation.records[status.pool]),
+            health_known=health_known or not members.have_checks,
         )
 
 
@@ -56,6 +59,11 @@ class _Members:
     reasons: Mapping[_Place, str]
     checks: Mapping[tuple[str, InstanceId], tuple[CheckId, ...]]
     records: Mapping[InstanceId, tuple[Record, ...]]
+
+    @property
+    def have_checks(self) -> bool:
+        """Whether the answers of DNS depend on a health check."""
+        return any(record.check_id is not None for records in self.records.values() for record in records)
 
     def answered(self, instance_id: InstanceId) -> bool:
         """Whether Route 53 answers with a member.

@@ -32,10 +32,11 @@ def measure_audit(report: Report) -> list[Measurement]:
         for name, value in (
             ("Members", pool.members),
             ("InDns", pool.in_dns),
-            ("Healthy", pool.healthy),
+            ("Healthy", pool.healthy if pool.health_known else None),
             ("Pending", pool.pending),
             ("Standby", pool.standby),
         )
+        if value is not None
     ]
     # A dimension costs money for each value. Whoever may tag an instance names pools that do not exist.
     kinds = Counter(
@@ -65,8 +66,9 @@ def _measure_health(report: Report) -> Iterator[Measurement]:
     lost = sum(pool.lost for pool in report.pools)
     if lost or _all_answered(report):
         yield Measurement("PoolsUnanswered", lost)
-    shares = (100 * (pool.in_dns - pool.healthy) / pool.in_dns for pool in report.pools if pool.in_dns)
-    yield Measurement("UnhealthyPercent", max(shares, default=0.0), unit=MetricUnit.Percent)
+    if all(pool.health_known for pool in report.pools):
+        shares = (100 * (pool.in_dns - pool.healthy) / pool.in_dns for pool in report.pools if pool.in_dns)
+        yield Measurement("UnhealthyPercent", max(shares, default=0.0), unit=MetricUnit.Percent)
     others = [each for each in report.findings if not each.drift and each.kind not in _NO_ALARM]
     yield Measurement("FindingsForAPerson", len(others))
 

@@ -68,7 +68,9 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
     report = Report(
         owner=settings.owner.name,
         at=now,
-        pools=tuple(report_pools(readings.situation, readings.plan, readings.observations)),
+        pools=tuple(
+            report_pools(readings.situation, readings.plan, readings.observations, health_known=readings.health_known)
+        ),
         findings=findings,
         quotas=readings.quotas,
         cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared), member_alarms=len(made)),

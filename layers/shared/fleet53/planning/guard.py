@@ -28,7 +28,10 @@ SMALLEST_GUARDED_POOL: Final = 4
 """The fewest members in DNS for which the guard holds anything. Of fewer, one member is too large a share."""
 LASTED: Final = timedelta(minutes=5)
 """How long an absence of which no event tells has to last before it withdraws a member."""
-_WAY_OUT: Final = 'to withdraw them, invoke the audit with {"repair": true, "force": true}'
+_WAY_OUT: Final = (
+    "if they still run, restore their tag or the pool; "
+    'to withdraw them, invoke the audit with {"repair": true, "force": true}'
+)
 
 type Absent = tuple[PoolName | None, InstanceId]
 """An instance that is absent from a pool and has a record there; None where no pool has the record's name."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fleet53.domain.finding import Finding
+
+RUNBOOK: Final = "docs/runbook.md says what to do about each kind"
+"""What a reader of findings is told."""
 
 
 @dataclass(frozen=True, slots=True)

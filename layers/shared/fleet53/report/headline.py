@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fleet53.domain.finding import FindingKind
 from fleet53.domain.words import count, some
 from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 
@@ -12,21 +13,12 @@ if TYPE_CHECKING:
 
     from fleet53.report.model import LeftOut, PoolReport, Report
 
-STATES: Final[Mapping[Verdict, str]] = {
-    Verdict.UNANSWERED: "not answered",
-    Verdict.NONE_HEALTHY: "none healthy",
-    Verdict.NO_MEMBER: "no member",
-    Verdict.MOSTLY_UNHEALTHY: "most unhealthy",
-    Verdict.SOME_UNHEALTHY: "some unhealthy",
-    Verdict.OK: "healthy",
-}
-"""The words for the verdict on a pool."""
-
 TROUBLE: Final[Mapping[Verdict, str]] = {
     Verdict.UNANSWERED: "NOT ANSWERED: {}. DNS queries get a negative answer.",
     Verdict.NONE_HEALTHY: "NO MEMBER HEALTHY: {}. Route 53 answers with all of them.",
     Verdict.NO_MEMBER: "NO MEMBER IN DNS: {}. Only the fallback or other people's records answer.",
     Verdict.MOSTLY_UNHEALTHY: "MOST MEMBERS UNHEALTHY: {}.",
+    Verdict.NOT_READ: "HEALTH NOT KNOWN: {}.",
     Verdict.SOME_UNHEALTHY: "Some members are unhealthy: {}.",
 }
 """The sentence about the pools with a verdict, to be filled with their names."""
@@ -35,9 +27,15 @@ _TITLES: Final[Mapping[Verdict, str]] = {
     Verdict.NONE_HEALTHY: "No member healthy",
     Verdict.NO_MEMBER: "No member in DNS",
     Verdict.MOSTLY_UNHEALTHY: "Most members unhealthy",
+    Verdict.NOT_READ: "Not everything could be read",
     Verdict.SOME_UNHEALTHY: "Some members unhealthy",
     Verdict.OK: "In sync and healthy",
 }
+
+
+def state(verdict: Verdict) -> str:
+    """Return the words for the verdict on a pool."""
+    return "healthy" if verdict is Verdict.OK else verdict.replace("-", " ")
 
 
 def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
@@ -45,22 +43,32 @@ def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]
 
     `name` writes a name of a pool or of a record, which come from outside.
     """
-    pools = {verdict: [pool for pool in report.pools if pool.verdict is verdict] for verdict in TROUBLE}
-    troubled = [verdict for verdict in TROUBLE if verdict is not Verdict.SOME_UNHEALTHY and pools[verdict]]
-    yield from (TROUBLE[verdict].format(_name(pools[verdict], name)) for verdict in troubled)
+    said = [*_trouble(report, name)]
+    yield from said or [f"{title(report)}."]
+    yield from _left_out(report.left_out)
+
+
+def _trouble(report: Report, name: Callable[[str], str]) -> Iterator[str]:
+    for verdict, sentence in TROUBLE.items():
+        if verdict is Verdict.SOME_UNHEALTHY:
+            yield from _not_as_it_should_be(report, name)
+        pools = [pool for pool in report.pools if pool.verdict is verdict]
+        if pools:
+            yield sentence.format(_name(pools, name))
+
+
+def _not_as_it_should_be(report: Report, name: Callable[[str], str]) -> Iterator[str]:
+    """Yield what could not be read, what is held and what drifted."""
     unread = [finding.pool for finding in report.findings if finding.kind in NOT_LOOKED_AT]
     if unread:
         yield f"NOT LOOKED AT: {some([name(pool) if pool else 'a hosted zone' for pool in unread])}."
+    if failed := sum(finding.kind is FindingKind.NOT_READ for finding in report.findings):
+        yield f"NOT EVERYTHING WAS READ: {count(failed, 'read')} failed."
     drift, held = len(report.drift), sum(finding.held for finding in report.findings)
     if held:
         yield f"WITHDRAWALS HELD: {held} until you decide."
     if drift > held:
         yield f"NOT IN SYNC: {drift - held} drifted."
-    elif not held and not troubled:
-        yield "In sync and healthy." if report.verdict is Verdict.OK else "In sync."
-    if pools[Verdict.SOME_UNHEALTHY]:
-        yield TROUBLE[Verdict.SOME_UNHEALTHY].format(_name(pools[Verdict.SOME_UNHEALTHY], name))
-    yield from _left_out(report.left_out)
 
 
 def _left_out(left_out: LeftOut) -> Iterator[str]:
@@ -77,14 +85,12 @@ def title(report: Report) -> str:
     """Return the verdict in a few words."""
     drift, held = len(report.drift), sum(finding.held for finding in report.findings)
     match report.verdict:
-        case Verdict.NOT_READ:
-            return "In sync, as far as could be read" if report.in_sync else "Not everything could be read"
         case Verdict.HELD:
             return f"{count(held, 'withdrawal')} held: decide"
         case Verdict.DRIFT:
             return f"{drift} drifted"
         case Verdict.FINDINGS:
-            return f"In sync, with {count(len(report.findings), 'finding')}"
+            return f"In sync, with {count(len(report.findings), 'finding')} that a repair does not fix"
         case verdict:
             return _TITLES[verdict]
 
@@ -94,7 +100,7 @@ def _name(pools: list[PoolReport], name: Callable[[str], str]) -> str:
     return some(
         [
             f"{name(pool.name)} ({name(pool.record_name)}"
-            f"{f', {pool.healthy} of {pool.in_dns} healthy' if pool.in_dns else ''})"
+            f"{f', {pool.healthy} of {pool.in_dns} healthy' if pool.in_dns and pool.health_known else ''})"
             for pool in pools
         ]
     )

@@ -58,8 +58,9 @@ class PoolReport:
     """One pool. `instances` has a row for each of the `members`, and for whoever else has a record.
 
     `healthy` are those in DNS that Route 53 answers with, `pending` those that wait for it, `standby` those that find
-    no place. `answered` is whether any record is at the pool's name, whoever made it. `left_out` is how many rows
-    an answer has no room for: size.py.
+    no place. `answered` is whether any record is at the pool's name, whoever made it. Unless `health_known`, the health
+    of members could not be read, and all count as healthy. `left_out` is how many rows an answer has no room for:
+    size.py.
     """
 
     name: PoolName
@@ -71,12 +72,15 @@ class PoolReport:
     standby: int
     instances: tuple[MemberReport, ...] = ()
     answered: bool = True
+    health_known: bool = True
     left_out: int = 0
 
     @property
     def verdict(self) -> Verdict:
         """How the pool is doing."""
-        return judge_pool(in_dns=self.in_dns, healthy=self.healthy, answered=self.answered)
+        return judge_pool(
+            in_dns=self.in_dns, healthy=self.healthy, answered=self.answered, health_known=self.health_known
+        )
 
     @property
     def lost(self) -> bool:
@@ -182,6 +186,12 @@ class Report:
             return self.findings
         by_weight = sorted(self.findings, key=lambda finding: finding.weight)
         return tuple(by_weight[: len(by_weight) - self.left_out.findings])
+
+    @property
+    def worst_first(self) -> list[PoolReport]:
+        """The pools, those with the worst verdict first."""
+        order = list(Verdict)
+        return sorted(self.pools, key=lambda pool: order.index(pool.verdict))
 
     @property
     def drift(self) -> tuple[Finding, ...]:

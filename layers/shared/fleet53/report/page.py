@@ -19,8 +19,8 @@ from markupsafe import Markup
 
 from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY
 from fleet53.planning.membership import Membership
-from fleet53.report.entries import entries_of
-from fleet53.report.headline import STATES, TROUBLE, headlines, title
+from fleet53.report.entries import RUNBOOK, entries_of
+from fleet53.report.headline import TROUBLE, headlines, state, title
 from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 from fleet53.report.visible import visible, visible_lines
 
@@ -143,9 +143,11 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         further_entries=entries[_FEW:],
         few=_FEW,
         pools=[
-            (pool, _rows(pool, report.at), counted[pool.name, False], counted[pool.name, True]) for pool in report.pools
+            (pool, _rows(pool, report.at), counted[pool.name, False], counted[pool.name, True])
+            for pool in report.worst_first
         ],
-        states=STATES,
+        runbook=RUNBOOK,
+        state=state,
         looks=_LOOKS,
         limits=_limits(report),
         local=_local(view.zone),

@@ -20,7 +20,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.report.model import LeftOut
-from fleet53.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -53,7 +52,7 @@ def shorten(report: Report, rows: int) -> Report:
     rows -= sum(map(_changes, undo))
     findings = min(len(report.findings), rows)
     rows -= findings
-    pools = _worst(report.pools, rows)
+    pools = _worst(report, rows)
     rows -= len(pools)
     batches = tuple(_first(report.batches, rows))
     rows -= sum(map(_changes, batches))
@@ -93,11 +92,10 @@ def _first(batches: Iterable[ChangeBatch], rows: int) -> Iterator[ChangeBatch]:
         yield batch
 
 
-def _worst(pools: tuple[PoolReport, ...], most: int) -> tuple[PoolReport, ...]:
+def _worst(report: Report, most: int) -> tuple[PoolReport, ...]:
     """Return the pools with the worst verdicts, in the order of the report."""
-    order = list(Verdict)
-    kept = {pool.name for pool in sorted(pools, key=lambda pool: order.index(pool.verdict))[:most]}
-    return tuple(pool for pool in pools if pool.name in kept)
+    kept = {pool.name for pool in report.worst_first[:most]}
+    return tuple(pool for pool in report.pools if pool.name in kept)
 
 
 def _with_members(pools: tuple[PoolReport, ...], most: int) -> tuple[PoolReport, ...]:

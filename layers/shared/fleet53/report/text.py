@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.health_check import HEALTHY_ABOVE
 from fleet53.domain.words import count
-from fleet53.report.entries import entries_of
-from fleet53.report.headline import STATES, headlines
-from fleet53.report.verdict import NOT_LOOKED_AT
+from fleet53.report.entries import RUNBOOK, entries_of
+from fleet53.report.headline import headlines, state
+from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
 from fleet53.report.visible import visible
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ def as_text(report: Report) -> str:
     parts = [f"{_wrapped(_title(report), WIDTH)}\n{verdict}"]
     entries = entries_of(report.listed)
     if entries:
-        parts.append("\n".join(["Findings", "", *map(_entry_text, entries)]))
+        parts.append("\n".join([f"Findings: {RUNBOOK}", "", *map(_entry_text, entries)]))
     parts.append(f"Pools\n\n{_text_table(_POOLS, _pool_rows(report))}")
-    for pool in report.pools:
+    for pool in report.worst_first:
         listed, well = _listed(pool, report)
         parts.append(_wrapped(f"Members of {pool.name}", WIDTH))
         if listed:
-            parts[-1] += f"\n\n{_text_table(_MEMBERS, _member_rows(listed, report.at))}"
+            parts[-1] += f"\n\n{_text_table(_MEMBERS, _member_rows(listed, report))}"
         if well:
             parts[-1] += f"\n\n{well}"
     parts.append(f"Quotas\n\n{_text_table(_QUOTAS, _quota_rows(report))}")
@@ -76,13 +76,13 @@ def as_markdown(report: Report) -> str:
     entries = entries_of(report.listed)
     if entries:
         rows = ((each.mark, each.kind, each.pool, ", ".join(each.about), each.because) for each in entries)
-        parts += ["### Findings", _markdown_table(_FINDINGS, rows)]
+        parts += ["### Findings", f"{RUNBOOK}.", _markdown_table(_FINDINGS, rows)]
     parts += ["### Pools", _markdown_table(_POOLS, _pool_rows(report))]
-    for pool in report.pools:
+    for pool in report.worst_first:
         listed, well = _listed(pool, report)
         parts.append(f"### Members of {_span(pool.name)}")
         if listed:
-            parts.append(_markdown_table(_MEMBERS, _member_rows(listed, report.at)))
+            parts.append(_markdown_table(_MEMBERS, _member_rows(listed, report)))
         if well:
             parts.append(well)
     parts += ["### Quotas", _markdown_table(_QUOTAS, _quota_rows(report)), _cost(report)]
@@ -105,7 +105,7 @@ def _seen(report: Report) -> str:
 def _verdict(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
     yield from headlines(report, name)
     others = len(report.findings) - len(report.drift)
-    if others:
+    if others and report.verdict is not Verdict.FINDINGS:
         yield f"{count(others, 'finding')} that a repair does not fix."
     yield "A repair is queued." if report.queued else "Nothing is queued."
     if report.dry_run:
@@ -127,17 +127,23 @@ def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
     return troubled, " ".join(filter(None, (sentence, left_out)))
 
 
-def _pool_rows(report: Report) -> Iterator[Row]:
-    """Yield a row for each pool, those that could not be looked at too."""
-    for pool in report.pools:
-        counts = (pool.members, pool.in_dns, pool.healthy, pool.pending, pool.standby)
-        yield (pool.name, *map(str, counts), STATES[pool.verdict], pool.record_name)
+def _pool_rows(report: Report) -> list[Row]:
+    """Return a row for each pool, those that could not be looked at too, the worst first."""
+    rows: list[tuple[Verdict, Row]] = []
+    for pool in report.worst_first:
+        healthy = str(pool.healthy) if pool.health_known else "-"
+        counts = (str(pool.members), str(pool.in_dns), healthy, str(pool.pending), str(pool.standby))
+        rows.append((pool.verdict, (pool.name, *counts, state(pool.verdict), pool.record_name)))
     for finding in report.findings:
         if finding.kind in NOT_LOOKED_AT and finding.pool is not None:
-            yield (finding.pool, *["-"] * 5, finding.kind.value, finding.record_name or "")
+            row = finding.pool, *["-"] * 5, finding.kind.value, finding.record_name or ""
+            rows.append((Verdict.NOT_READ, row))
+    order = list(Verdict)
+    return [row for _, row in sorted(rows, key=lambda each: order.index(each[0]))]
 
 
-def _member_rows(members: Iterable[MemberReport], now: datetime) -> Iterator[Row]:
+def _member_rows(members: Iterable[MemberReport], report: Report) -> Iterator[Row]:
+    guarded = {finding.because for finding in report.findings if finding.held}
     for member in members:
         yield (
             member.instance_id,
@@ -145,18 +151,20 @@ def _member_rows(members: Iterable[MemberReport], now: datetime) -> Iterator[Row
             member.state or "unknown",
             member.lifecycle_state or "-",
             "-" if member.percent_healthy is None else f"{member.percent_healthy:.0f} %",
-            _place(member, now),
+            _place(
+                member, report.at, "held by the guard, see Findings" if member.because in guarded else member.because
+            ),
         )
 
 
-def _place(member: MemberReport, now: datetime) -> str:
+def _place(member: MemberReport, now: datetime, because: str) -> str:
     """Say whether a member is in DNS, and why or why not; and for how long Route 53 has not answered with it."""
     if not member.in_dns:
-        return f"no: {member.because}"
+        return f"no: {because}"
     if member.percent_healthy is None or member.percent_healthy > HEALTHY_ABOVE:
-        return f"yes: {member.because}"
+        return f"yes: {because}"
     since = f" for {_duration(now - member.seen_since)} or more" if member.seen_since else ""
-    return f"yes, but unhealthy{since}: {member.because}"
+    return f"yes, but unhealthy{since}: {because}"
 
 
 def _quota_rows(report: Report) -> Iterator[Row]:

@@ -33,7 +33,7 @@ class Verdict(StrEnum):
     MOSTLY_UNHEALTHY = "mostly-unhealthy"
     """Fewer than half of the members in DNS are healthy."""
     NOT_READ = "not-read"
-    """A pool is invalid, or something could not be read."""
+    """A pool is invalid, or something could not be read. Of a pool: the health of its members."""
     HELD = "withdrawals-held"
     """The guard holds withdrawals until a person decides."""
     DRIFT = "drift"
@@ -49,15 +49,17 @@ class Verdict(StrEnum):
 _ORDER = tuple(Verdict)
 
 
-def judge_pool(*, in_dns: int, healthy: int, answered: bool) -> Verdict:
+def judge_pool(*, in_dns: int, healthy: int, answered: bool, health_known: bool = True) -> Verdict:
     """Return the verdict on a pool with so many members in DNS, of which so many are healthy.
 
-    `answered` is whether any record is at the pool's name.
+    `answered` is whether any record is at the pool's name, `health_known` whether the health of members could be read.
     """
     if not answered:
         return Verdict.UNANSWERED
     if in_dns == 0:
         return Verdict.NO_MEMBER
+    if not health_known:
+        return Verdict.NOT_READ
     if healthy == 0:
         return Verdict.NONE_HEALTHY
     if healthy * 2 < in_dns:
