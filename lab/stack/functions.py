@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
 import json
 import os
 import sys
@@ -19,6 +18,7 @@ from unittest.mock import patch
 from lab.faults import Killed
 from lab.moto import cloudwatch, logs
 from lab.stack.answer import returned
+from lab.stack.output import OUTPUT
 from lab.stack.recursion import trace_header
 
 if TYPE_CHECKING:
@@ -73,32 +73,6 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Return what is left of the timeout in milliseconds: real ones, however fast the lab's clock."""
         return max(0, int((self.deadline - datetime.now(UTC)).total_seconds() * 1000 / self.speed))
-
-
-class _Output(io.TextIOBase):
-    """A standard output for handlers; loggers keep it for life, what it writes to changes by invocation."""
-
-    def __init__(self) -> None:
-        self._buffer: io.StringIO | None = None
-
-    def write(self, text: str) -> int:
-        if self._buffer is None:
-            return len(text)
-        return self._buffer.write(text)
-
-    def writable(self) -> bool:
-        return True
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[io.StringIO]:
-        self._buffer, before = io.StringIO(), self._buffer
-        try:
-            yield self._buffer
-        finally:
-            self._buffer = before
-
-
-_OUTPUT: Final = _Output()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +185,7 @@ class Functions:
         )
         with (
             _environment(_variables(function, chain)),
-            _OUTPUT.kept() as buffer,
-            contextlib.redirect_stdout(_OUTPUT),
+            OUTPUT.kept() as buffer,
             self.during(function.logical_id),
         ):
             try:

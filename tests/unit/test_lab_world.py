@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import textwrap
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -376,6 +378,24 @@ def test_what_a_function_prints_is_in_its_log_group_and_so_is_the_error_that_end
     messages = [each["message"] for each in found["events"]]
     assert [message[:10] for message in messages] == ['{"message"', "[ERROR] Tr"]
     assert messages[1].endswith("RuntimeError: told to\n")
+
+
+def test_what_another_thread_prints_while_a_function_runs_is_not_the_functions(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextlib.contextmanager
+    def told_meanwhile(_function: str) -> Iterator[None]:
+        other = threading.Thread(target=print, args=("the lab's own words",))
+        other.start()
+        other.join()
+        yield
+
+    lab.functions.during = told_meanwhile
+    lab.send("1")
+    lab.settle()
+    assert capsys.readouterr().out == "the lab's own words\n"
+    assert [each.text.splitlines()[-1] for each in lab.invocations] == ["no JSON"]
+    assert "the lab's own words" not in lab.invocations[0].text
 
 
 @pytest.mark.parametrize(
