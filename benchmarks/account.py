@@ -1,4 +1,4 @@
-"""An account with one or two stacks, whose functions run as Lambda runs them, and whose Route 53 has AWS's limit.
+"""An account with one or two stacks, whose functions run as Lambda runs them, and whose Route 53 has AWS's limits.
 
 Every call to AWS takes 50 ms. Lambda reads each queue as an event source mapping does: each of the
 MaximumConcurrency environments collects a batch for MaximumBatchingWindowInSeconds, ten messages at a time.
@@ -22,6 +22,7 @@ from benchmarks.turns import Turns
 from lab import in_process
 from lab.moto import sqs
 from lab.route53.health import every_check
+from lab.route53.limits import Buckets
 from lab.stack.functions import Context, _imported
 from lab.stack.life import Stack
 from lab.world import TEMPLATE, Lab
@@ -29,12 +30,11 @@ from lab.world import TEMPLATE, Lab
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from lab.route53.limits import Limits
     from lab.stack.deploy import Function
     from lab.stack.sources import Poller
 
 LATENCY: Final = 0.05
-LIMIT: Final = 5
-"""Requests a second that Route 53 allows an account (Developer Guide, Quotas)."""
 START: Final = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 _FIRST_DATA: Final = 10.0
 _POLL: Final = 0.1
@@ -64,6 +64,8 @@ class _Environment:
 class Account:
     """A lab in virtual time. `functions` is how many reconcilers of a stack run at once, MaximumConcurrency by default.
 
+    `limits` are those of Route 53 (lab/route53/limits.py).
+
     `invocations`, `seconds` and `metrics` count what the reconcilers cost, `asked` their calls by `service:operation`.
     `audits` are the invocations that `start` made, whose seconds, metrics and calls are counted with theirs.
     `calls` are all requests to Route 53. `fit` is when the server of an instance is fit, `seen_at` when Route 53 sees
@@ -71,11 +73,17 @@ class Account:
     """
 
     def __init__(
-        self, parameters: Mapping[str, str] | None = None, *, stacks: int = 1, functions: int | None = None
+        self,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        stacks: int = 1,
+        functions: int | None = None,
+        limits: Callable[[], Limits] = Buckets,
     ) -> None:
         self._parameters = dict(parameters or {})
         self._stacks = stacks
         self._functions = functions
+        self._limits = limits
         self._exit = contextlib.ExitStack()
         self.invocations = 0
         self.seconds = 0.0
@@ -95,7 +103,7 @@ class Account:
         enter = self._exit.enter_context
         enter(patch.object(in_process._Account, "_answer", self._slow(in_process._Account._answer)))
         enter(contextlib.redirect_stdout(io.StringIO()))
-        self.lab = lab = enter(Lab(self._parameters, start=START, requests_per_second=LIMIT))
+        self.lab = lab = enter(Lab(self._parameters, start=START, limits=self._limits))
         stacks = [lab.stack, *(self._second_stack() for _ in range(self._stacks - 1))]
         self.turns = Turns(lab.clock)
         enter(self.turns.entered())

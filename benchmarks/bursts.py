@@ -1,4 +1,4 @@
-"""Bursts: what many launches or terminations at once cost of Route 53's five requests a second."""
+"""Bursts: what many launches or terminations at once cost of Route 53's limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections import Counter
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.account import LIMIT, Account
+from benchmarks.account import Account
 from benchmarks.table import keep, row, say
+from lab.route53.limits import OWN, Buckets, FiveASecond
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from lab.route53.limits import Limits
 
 BOOT: Final = 30.0
 """Seconds from a launch until the server is fit."""
@@ -21,6 +24,7 @@ SHUTDOWN: Final = 45.0
 TEN: Final = tuple(f"p{number}" for number in range(10))
 _LONG: Final = 7200.0
 _HEALTH: Final = "CreateHealthCheck", "DeleteHealthCheck"
+LIMITS: Final[dict[str, Callable[[], Limits]]] = {"buckets": Buckets, "five": FiveASecond}
 _ROWS: Final[list[dict[str, Any]]] = []
 """The figures of the bursts so far."""
 
@@ -44,15 +48,29 @@ def terminate(account: Account, instance_ids: Collection[str]) -> None:
     account.turns.at(account.now + SHUTDOWN, end)
 
 
+def floor(limits: str, created: int, deleted: int) -> float:
+    """Return the least seconds in which Route 53 takes so many creations and deletions of health checks."""
+    if limits == "five":
+        return (created + deleted) / 5
+    counts = zip(_HEALTH, (created, deleted), strict=True)
+    return max(0.0, *((count - OWN[operation][0]) / OWN[operation][1] for operation, count in counts))
+
+
 def burst(
-    count: int, pools: Sequence[str], *, stacks: int = 1, functions: int | None = None, mixed: bool = False
+    limits: str,
+    count: int,
+    pools: Sequence[str],
+    *,
+    stacks: int = 1,
+    functions: int | None = None,
+    mixed: bool = False,
 ) -> None:
     """Launch many, and terminate them later; if `mixed`, others are launched at that moment."""
     names = ",".join(f"{pool}.example.com" for pool in TEN)
     title = f"{count}" + (f" in {len(pools)} pools" if len(pools) > 1 else "")
     title += f", {stacks} stacks" if stacks > 1 else ""
     title += ", one function" if functions == 1 else ""
-    with Account({"AllowedRecordNames": names}, stacks=stacks, functions=functions) as account:
+    with Account({"AllowedRecordNames": names}, stacks=stacks, functions=functions, limits=LIMITS[limits]) as account:
         account.lab.route53.health_check_quota = 2000
         for pool in pools:
             if pool in TEN:
@@ -62,7 +80,8 @@ def burst(
         members = launch(account, count, pools)
         account.wait(lambda: account.in_dns_at.keys() >= set(members) and account.idle, longest=_LONG)
         if not mixed:
-            _print(f"{title}: launched", count, began, account.in_dns_at, members=members, account=account)
+            least = floor(limits, count, 0)
+            _print(limits, f"{title}: launched", least, began, account.in_dns_at, members=members, account=account)
         account.wait(lambda: account.now > began + 1800, longest=_LONG)
         account.forget()
         began = account.now
@@ -78,12 +97,22 @@ def burst(
             longest=_LONG,
         )
         title += ": terminated" + (f", {count} launched" if mixed else "")
-        _print(title, count + len(new), began, account.out_of_dns_at, members=members, account=account)
+        least = floor(limits, len(new), count)
+        _print(limits, title, least, began, account.out_of_dns_at, members=[*members, *new], account=account)
 
 
 def _print(
-    title: str, count: int, began: float, changed: dict[str, float], *, members: Collection[str], account: Account
+    limits: str,
+    title: str,
+    least: float,
+    began: float,
+    changed: dict[str, float],
+    *,
+    members: Collection[str],
+    account: Account,
 ) -> None:
+    count = len(members)
+    last = max(changed[each] for each in members if each in changed) - began
     calls = Counter(call.operation for call in account.calls)
     checks = [call.at for call in account.calls if call.operation in _HEALTH and call.code is None]
     row(
@@ -91,45 +120,48 @@ def _print(
         f"{len(account.calls) / count:.2f}",
         sum(call.code == "Throttling" for call in account.calls),
         f"{max(checks) - min(checks):.1f}",
-        f"{count / LIMIT:.1f}",
-        f"{max(changed[each] for each in members) - began:.1f}",
+        f"{least:.1f}",
+        f"{last:.1f}",
         account.invocations,
     )
     say("    " + ", ".join(f"{operation} {number}" for operation, number in sorted(calls.items())))
     _ROWS.append(
         {
+            "limits": limits,
             "title": title,
             "requests": round(len(account.calls) / count, 2),
             "throttled": sum(call.code == "Throttling" for call in account.calls),
             "checks": round(max(checks) - min(checks), 1),
-            "floor": count / LIMIT,
-            "last": round(max(changed[each] for each in members) - began, 1),
+            "floor": least,
+            "last": round(last, 1),
         }
     )
 
 
-RUNS: Final = {
-    "1": lambda: burst(1, ["web"]),
-    "10": lambda: burst(10, ["web"]),
-    "100": lambda: burst(100, ["web"]),
-    "one": lambda: burst(100, ["web"], functions=1),
-    "mixed": lambda: burst(50, ["web"], mixed=True),
-    "500": lambda: burst(500, TEN),
-    "stacks": lambda: burst(200, ["web", "second"], stacks=2),
+RUNS: Final[dict[str, Callable[[str], None]]] = {
+    "1": lambda limits: burst(limits, 1, ["web"]),
+    "10": lambda limits: burst(limits, 10, ["web"]),
+    "100": lambda limits: burst(limits, 100, ["web"]),
+    "one": lambda limits: burst(limits, 100, ["web"], functions=1),
+    "mixed": lambda limits: burst(limits, 50, ["web"], mixed=True),
+    "500": lambda limits: burst(limits, 500, TEN),
+    "stacks": lambda limits: burst(limits, 200, ["web", "second"], stacks=2),
 }
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="bursts", description=__doc__)
     parser.add_argument("runs", nargs="*", default=list(RUNS), help=f"some of {', '.join(RUNS)}")
+    parser.add_argument("--limits", choices=LIMITS, help="those of Route 53's token buckets, or five requests a second")
+    arguments = parser.parse_args()
     say("requests: to Route 53, for each instance; checks: seconds from the first creation or deletion of a check")
-    say("to the last; floor: as many requests at five a second; last: seconds until the last record is in or out\n")
-    row("instances", "requests", "throttled", "checks s", "floor s", "last s", "runs")
-    names = parser.parse_args().runs
-    for name in names:
-        RUNS[name]()
-    if names == list(RUNS):
+    say("to the last; floor: the least that the limits allow; last: seconds until the last record is in or out")
+    for limits in LIMITS if arguments.limits is None else [arguments.limits]:
+        row(f"\n{limits}", "requests", "throttled", "checks s", "floor s", "last s", "runs")
+        for name in arguments.runs:
+            RUNS[name](limits)
+    if arguments.runs == list(RUNS) and arguments.limits is None:
         keep("bursts", _ROWS)
     return 0
 

@@ -14,7 +14,7 @@ from lab.console import Console, widget_of
 from lab.dig import command
 from lab.live import Live
 from lab.moto import cloud
-from lab.route53.refusals import REQUESTS_PER_SECOND
+from lab.route53.limits import Buckets
 from lab.world import RECORD, Lab
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def main() -> int:
     parser.add_argument("--speed", type=speed, default=1, help="how fast time passes (1 is real time)")
     parser.add_argument("--dns-port", type=port, default=0, help="port of the DNS server (0: any free one)")
     parser.add_argument("--page-port", type=port, default=0, help="port of the dashboard's page (0: any free one)")
-    parser.add_argument(
-        "--throttle", action="store_true", help="refuse more than five requests a second to Route 53, as AWS does"
-    )
+    parser.add_argument("--throttle", action="store_true", help="throttle requests to Route 53 as AWS does")
     arguments = parser.parse_args()
     try:
         run(arguments)
@@ -46,8 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())
-    limit = REQUESTS_PER_SECOND if arguments.throttle else None
-    with Lab(servers=True, http=True, requests_per_second=limit, seed=secrets.randbits(32)) as lab:
+    limits = Buckets if arguments.throttle else None
+    with Lab(servers=True, http=True, limits=limits, seed=secrets.randbits(32)) as lab:
         instances = [lab.fleet.launch(), lab.fleet.launch()]
         with (
             Live(lab, arguments.speed, arguments.dns_port, report=_report) as live,

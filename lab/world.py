@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from lab.route53.limits import Limits
     from lab.stack.custom_resource import CustomResource
     from lab.stack.deploy import Deployment
     from lab.stack.functions import Functions, Invocation
@@ -55,10 +56,10 @@ class Lab:
     Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test
     sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
     to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
-    programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only if
-    `requests_per_second` is given. So many instances as `running` says run before the stack is created. The same `seed`
-    makes the same ids: of two labs that run at once, each needs its own. `prepare` makes what the stack needs before it
-    is created, and returns parameters.
+    programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only with
+    `limits`, which are those of lab/route53/limits.py. So many instances as `running` says run before the stack is
+    created. The same `seed` makes the same ids: of two labs that run at once, each needs its own. `prepare` makes what
+    the stack needs before it is created, and returns parameters.
 
     The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
     """
@@ -72,7 +73,7 @@ class Lab:
         template: Path = TEMPLATE,
         start: datetime | None = None,
         stack_name: str = STACK,
-        requests_per_second: int | None = None,
+        limits: Callable[[], Limits] | None = None,
         running: int = 0,
         seed: int = cloud.SEED,
         prepare: Callable[[Lab], Mapping[str, str]] | None = None,
@@ -83,7 +84,7 @@ class Lab:
         self._http = http
         self._template = template
         self._stack_name = stack_name
-        self._requests_per_second = requests_per_second
+        self._limits = limits
         self._already_running = running
         self._stack = contextlib.ExitStack()
         self._seed = seed
@@ -97,7 +98,7 @@ class Lab:
             self.route53 = Route53(
                 now=self.clock.now,
                 new_id=self._new_id,
-                requests_per_second=self._requests_per_second,
+                limits=self._limits,
                 find_alarm=cloudwatch.described_alarm,
             )
             self.faults = Faults(self.clock.advance)

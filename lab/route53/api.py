@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from lab.route53.alarms import FindAlarm
     from lab.route53.batch import RecordSet
+    from lab.route53.limits import Limits
 
 __all__ = ["Call", "Route53", "Route53Error"]
 
@@ -54,8 +55,8 @@ class Route53:
     of the checks of all. Another account is `beside` the first one.
 
     `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
-    zones and changes are made. More than `requests_per_second` requests are throttled; AWS allows five. `find_alarm`
-    returns the account's alarm in a region with a name, as DescribeAlarms lists it, None if there is none.
+    zones and changes are made. `limits` makes the limits of an account; without it no request is throttled.
+    `find_alarm` returns the account's alarm in a region with a name, as DescribeAlarms lists it, None if there is none.
     """
 
     def __init__(
@@ -63,16 +64,16 @@ class Route53:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         *,
-        requests_per_second: int | None = None,
+        limits: Callable[[], Limits] | None = None,
         find_alarm: FindAlarm = any_alarm,
         beside: Route53 | None = None,
     ) -> None:
         self.calls: list[Call] = []
         self._now = now
         self._new_id = new_id
-        self._requests_per_second = requests_per_second
+        self._limits = limits
         self._others: dict[str, Route53] = {}
-        self._refusals = Refusals(now, requests_per_second)
+        self._refusals = Refusals(now, limits() if limits is not None else None)
         self._lock = threading.RLock()
         zones, checks = (None, None) if beside is None else (beside._zones, beside._checks)  # noqa: SLF001 - its own class
         self._zones: Zones = Zones(lambda: self._resource_id("Z"), zones)
@@ -113,8 +114,7 @@ class Route53:
         """Return the Route 53 of another account, known by its id."""
         with self._lock:
             if account not in self._others:
-                limit = self._requests_per_second
-                self._others[account] = Route53(self._now, self._new_id, requests_per_second=limit, beside=self)
+                self._others[account] = Route53(self._now, self._new_id, limits=self._limits, beside=self)
             return self._others[account]
 
     @property
@@ -145,7 +145,7 @@ class Route53:
         raise Route53Error("AccessDenied", because, HTTPStatus.FORBIDDEN)
 
     def forget_calls(self) -> None:
-        """Forget the recorded calls, also for the rate limit."""
+        """Forget the recorded calls, also for the limits of the account."""
         self.reset_calls()
         self._refusals.forget_rate()
 
@@ -155,7 +155,7 @@ class Route53:
             self.calls.clear()
 
     def throttle(self, calls: int) -> None:
-        """Refuse the next calls, of any operation, as AWS does above five requests a second."""
+        """Refuse the next calls, of any operation, as AWS does above its limits."""
         with self._lock:
             self._refusals.throttle(calls)
 
@@ -244,7 +244,7 @@ class Route53:
             return Answers(zone, self._checks.is_healthy_anywhere, source).to(asked, record_type)
 
     def _answer(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        self._refusals.check_rate()
+        self._refusals.check_rate(operation)
         answer = self._operations.get(operation)
         if answer is None:
             raise Route53Error(

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lab.route53.error import Route53Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
-REQUESTS_PER_SECOND: Final = 5
-"""The requests that AWS grants to an account (Developer Guide, "Quotas")."""
-_ONE_SECOND: Final = timedelta(seconds=1)
+    from lab.route53.limits import Limits
 
 
 class Refusals:
-    """Which requests of an account are refused, by AWS's rate limit or because a test asked for it.
+    """Which requests of an account are refused, by the account's `limits` or because a test asked for it.
 
-    Without `requests_per_second` there is no rate limit.
+    Without limits no request is throttled, except those that a test asks for.
     """
 
-    def __init__(self, now: Callable[[], datetime], requests_per_second: int | None) -> None:
+    def __init__(self, now: Callable[[], datetime], limits: Limits | None) -> None:
         self._now = now
-        self._requests_per_second = requests_per_second
-        self._granted: deque[datetime] = deque()
+        self._limits = limits
         self._throttled = 0
         self._denied: set[str] = set()
         self._failures: defaultdict[str, deque[Route53Error]] = defaultdict(deque)
@@ -44,22 +41,17 @@ class Refusals:
         self._failures[operation].extend([error] * calls)
 
     def forget_rate(self) -> None:
-        """Forget the requests that count towards the rate limit."""
-        self._granted.clear()
+        """Forget the requests that count towards the limits."""
+        if self._limits is not None:
+            self._limits.forget()
 
-    def check_rate(self) -> None:
-        """Raise Throttling if the next calls are to be throttled, or the rate is too high."""
+    def check_rate(self, operation: str) -> None:
+        """Raise Throttling if the next calls are to be throttled, or the account has reached its limits."""
         if self._throttled:
             self._throttled -= 1
             raise Route53Error("Throttling", "Rate exceeded")
-        if self._requests_per_second is None:
-            return
-        now = self._now()
-        while self._granted and now - self._granted[0] >= _ONE_SECOND:
-            self._granted.popleft()
-        if len(self._granted) >= self._requests_per_second:
+        if self._limits is not None and not self._limits.take(operation, self._now()):
             raise Route53Error("Throttling", "Rate exceeded")
-        self._granted.append(now)
 
     def check_request(self, operation: str, parameters: Mapping[str, Any]) -> None:
         """Raise AccessDenied for a denied hosted zone, or the error with which the operation is to fail."""

@@ -68,7 +68,7 @@ def fake(clock: Clock) -> Route53:
 def client(request: pytest.FixtureRequest, session: boto3.Session) -> Iterator[Any]:
     # Parameters are not validated here: what is under test is the service, not botocore.
     if _is_live(request.config):
-        # A real account grants five requests a second to everybody together.
+        # Everybody in a real account shares its limits.
         patient = Config(parameter_validation=False, retries={"mode": "adaptive", "total_max_attempts": 10})
         live = session.client("route53", config=patient)
         yield live

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.route53.api import Route53, Route53Error
+from lab.route53.limits import Buckets
+
+if TYPE_CHECKING:
+    from tests.contract.clock import Clock
 
 pytestmark = pytest.mark.fake_only(reason="needs two accounts")
 
@@ -82,10 +86,10 @@ def test_a_hosted_zone_of_another_account_is_refused_and_not_said_not_to_exist(f
     assert other.call("GetHostedZone", {"Id": zone_id})["HostedZone"]["Name"] == "example.org."
 
 
-def test_each_account_has_its_own_requests_a_second() -> None:
-    route53 = Route53(requests_per_second=5)
+def test_each_account_has_limits_of_its_own(clock: Clock) -> None:
+    route53 = Route53(clock, limits=Buckets)
     other = route53.beside("222222222222")
-    for _ in range(5):
+    for _ in range(50):
         route53.call("GetHealthCheckCount", {})
     with pytest.raises(Route53Error, match="Rate exceeded"):
         route53.call("GetHealthCheckCount", {})

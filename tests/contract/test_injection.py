@@ -3,6 +3,7 @@
 import pytest
 
 from lab.route53.api import Call, Route53, Route53Error
+from lab.route53.limits import Buckets, FiveASecond
 from tests.contract.account import ENDPOINT, Account, refused
 from tests.contract.clock import Clock
 
@@ -54,15 +55,67 @@ def test_an_operation_fails_as_often_as_ordered(account: Account, fake: Route53)
     assert account.client.list_health_checks()["HealthChecks"] == []
 
 
-def test_five_requests_a_second_are_granted_when_a_rate_is_set(clock: Clock) -> None:
-    route53 = Route53(clock, requests_per_second=5)
-    for _ in range(5):
-        route53.call("ListHealthChecks", {})
+def taken(route53: Route53, operation: str, most: int = 100) -> int:
+    """Send requests of an operation until one is throttled, and return how many were taken. None names a resource."""
+    for number in range(most):
+        try:
+            route53.call(operation, {"HealthCheckId": "unknown", "CallerReference": "c", "HealthCheckConfig": ENDPOINT})
+        except Route53Error as error:
+            if error.code == "Throttling":
+                return number
+    return most
 
-    with pytest.raises(Route53Error, match="Throttling: Rate exceeded"):
-        route53.call("ListHealthChecks", {})
-    clock.advance(seconds=1)
-    route53.call("ListHealthChecks", {})
+
+@pytest.mark.parametrize(
+    ("operation", "capacity", "seconds"),
+    [
+        ("CreateHealthCheck", 50, 2),
+        ("DeleteHealthCheck", 15, 1 / 3),
+        ("GetHealthCheckStatus", 4, 1),
+        ("GetHealthCheckLastFailureReason", 4, 1),
+        ("ListHealthChecks", 50, 0.1),
+    ],
+)
+def test_an_operation_has_a_bucket_that_fills_with_time(
+    clock: Clock, operation: str, capacity: int, seconds: float
+) -> None:
+    route53 = Route53(clock, limits=Buckets)
+    assert taken(route53, operation) == capacity
+    clock.advance(seconds=0.9 * seconds)
+    assert taken(route53, operation) == 0
+    clock.advance(seconds=0.2 * seconds)
+    assert taken(route53, operation) == 1
+    clock.advance(seconds=1000)
+    assert taken(route53, operation) == capacity
+
+
+def test_an_empty_bucket_of_an_operation_throttles_no_other_operation(clock: Clock) -> None:
+    route53 = Route53(clock, limits=Buckets)
+    assert [taken(route53, each) for each in ("GetHealthCheckStatus", "DeleteHealthCheck")] == [4, 15]
+
+
+def test_all_operations_of_an_account_share_a_bucket(clock: Clock) -> None:
+    route53 = Route53(clock, limits=Buckets)
+    assert taken(route53, "ListHealthChecks", most=30) == 30
+    assert taken(route53, "CreateHealthCheck") == 20
+    assert taken(route53, "DeleteHealthCheck") == 0
+    clock.advance(seconds=0.55)
+    assert taken(route53, "GetHealthCheckCount") == 5
+
+
+def test_a_request_that_is_throttled_takes_no_token(clock: Clock) -> None:
+    route53 = Route53(clock, limits=Buckets)
+    assert [taken(route53, "GetHealthCheckStatus") for _ in range(60)] == [4] + [0] * 59
+    assert taken(route53, "GetHealthCheckCount") == 46
+
+
+def test_five_requests_a_second_are_taken_where_an_account_has_the_former_limit(clock: Clock) -> None:
+    route53 = Route53(clock, limits=FiveASecond)
+    assert taken(route53, "CreateHealthCheck") == 5
+    clock.advance(seconds=0.9)
+    assert taken(route53, "CreateHealthCheck") == 0
+    clock.advance(seconds=0.1)
+    assert taken(route53, "CreateHealthCheck") == 5
 
 
 def test_every_call_is_recorded_with_its_answer(account: Account, fake: Route53) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.route53.limits import FiveASecond
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import before_each, overlap
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """Return a lab whose Route 53 takes five requests a second."""
-    with Lab(start=MONDAY_NOON, requests_per_second=5) as lab:
+    with Lab(start=MONDAY_NOON, limits=FiveASecond) as lab:
         yield lab
 
 
@@ -63,11 +64,12 @@ def test_a_burst_of_sixty_launches_takes_a_slot_for_each_check(lab: Lab) -> None
 def test_where_others_use_the_limit_a_run_becomes_slower_and_makes_all_its_changes(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = [lab.clock.now()]
+    others, limits = [lab.clock.now()], lab.route53._refusals._limits
+    assert limits is not None
 
     def somebody_else(_parameters: Mapping[str, Any]) -> None:
         while others[-1] <= lab.clock.now():
-            lab.route53._refusals._granted.append(others[-1])
+            limits.take("GetHostedZone", others[-1])
             others.append(others[-1] + timedelta(seconds=0.5))
 
     before_each(lab, monkeypatch, "CreateHealthCheck", somebody_else)

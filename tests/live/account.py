@@ -22,7 +22,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 _SAM: Final = ROOT / ".venv/bin/sam"
 _IMAGE: Final = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
 _PATIENT: Final = Config(read_timeout=330, retries={"mode": "adaptive", "total_max_attempts": 10})
-"""Everybody in the account shares Route 53's five requests a second."""
+"""Everybody in the account shares Route 53's limits."""
 
 
 def run(words: Sequence[str | Path]) -> None:
