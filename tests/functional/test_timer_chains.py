@@ -15,7 +15,7 @@ from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import GROUP
 from tests.functional.incidents import overlap
-from tests.functional.views import audit, calls, in_dns, launched, see_healthy, signal, state_change
+from tests.functional.views import admitted, audit, calls, in_dns, launched, see_healthy, signal, state_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -192,6 +192,25 @@ def test_an_audit_that_repairs_starts_a_chain_for_a_member_that_has_lost_its_own
         lab.run(60, step=30)
         lab.report_health(waits)
     assert in_dns(lab) == {waits}
+
+
+def test_an_audit_names_many_waiting_and_many_held_members_in_several_messages(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fleet53.signals.messages.MOST_MEMBERS", 2)
+    held = admitted(lab, 5)
+    waiting = unhealthy(lab, 5)
+    for instance_id in held:
+        lab.fleet.forget(instance_id)
+    lose_timers()
+    audit(lab, {"repair": True})
+
+    (queue,) = (each for each in sqs_backends[ACCOUNT][REGION].queues.values() if "Dead" not in each.name)
+    sent = [json.loads(each.body)["detail"] for each in queue._messages]
+    for kind, members in (("since", waiting), ("held", held)):
+        named = [list(detail[kind]) for detail in sent if kind in detail]
+        assert [len(each) for each in named] == [2, 2, 1]
+        assert sorted(member for each in named for member in each) == sorted(members)
 
 
 def test_an_audit_that_only_reports_starts_no_chain(lab: Lab) -> None:

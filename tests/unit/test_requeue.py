@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -213,6 +214,14 @@ def test_a_check_made_just_now_starts_from_the_shortest_step() -> None:
 def test_members_that_were_looked_at_equally_often_share_a_message() -> None:
     told = (signal(attempt=2, since={A: EARLIER}), signal(attempt=2, since={B: EARLIER}))
     assert details(timers(*told, waiting=waits(A, B))) == [looks_again(A, B, attempt=3, since=EARLIER)]
+
+
+def test_a_message_names_so_many_members_that_sqs_takes_it() -> None:
+    many = [InstanceId(f"i-{number:017x}") for number in range(20_000)]
+    sent = details(timers(signal(), waiting=waits(*many)))
+
+    assert max(len(json.dumps(each)) for each in sent) < 262_144
+    assert sorted(member for each in sent for member in each["since"]) == many
 
 
 def test_a_member_that_is_heard_of_anew_does_not_quicken_the_timer_of_another() -> None:

@@ -27,7 +27,7 @@ from fleet53.convergence.pool_looks import NO_TIMER, queue_looks_at_shared
 from fleet53.planning.guard import Guard
 from fleet53.planning.looks import OFTEN, SLOWEST, next_look, next_look_at_absent
 from fleet53.report.model import ChangeBatch, Report
-from fleet53.signals.messages import reconcile_message
+from fleet53.signals.messages import in_parts, reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -104,16 +104,15 @@ def _queue_looks(waiting: Iterable[Waiting], settings: Settings, aws: Aws, *, no
     that a member waits is no drift.
     """
     waits = sorted(waiting, key=lambda each: (each.pool, each.instance_id))
-    if not waits:
-        return
     due = next_look(settings.owner, SLOWEST, admit_timeout=settings.admit_timeout, now=now)
-    message = reconcile_message(
-        frozenset(each.pool for each in waits),
-        waits[0].because,
-        attempt=SLOWEST,
-        since=dict.fromkeys((each.instance_id for each in waits), now),
-    )
-    aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+    for part in in_parts(waits):
+        message = reconcile_message(
+            frozenset(each.pool for each in part),
+            part[0].because,
+            attempt=SLOWEST,
+            since=dict.fromkeys((each.instance_id for each in part), now),
+        )
+        aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
 
 
 def _queue_looks_at_held(held: Iterable[Absent], owner: Owner, aws: Aws, *, now: datetime) -> None:
@@ -127,8 +126,9 @@ def _queue_looks_at_held(held: Iterable[Absent], owner: Owner, aws: Aws, *, now:
     due = next_look_at_absent(owner, OFTEN, waits=False, now=now)
     for pool, instance_ids in by_pool.items():
         pools = None if pool is None else frozenset({pool})
-        message = reconcile_message(pools, "the guard holds withdrawals", attempt=OFTEN, held=instance_ids)
-        aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+        for part in in_parts(instance_ids):
+            message = reconcile_message(pools, "the guard holds withdrawals", attempt=OFTEN, held=part)
+            aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
 
 
 def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta, now: datetime) -> tuple[Finding, ...]:

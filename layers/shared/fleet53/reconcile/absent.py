@@ -7,11 +7,10 @@ several of them merge (Note [Looks merge] in planning/looks.py).
 from __future__ import annotations
 
 import math
-from itertools import batched
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fleet53.planning.looks import OFTEN, next_look_at_absent
-from fleet53.signals.messages import reconcile_message
+from fleet53.signals.messages import in_parts, reconcile_message
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from fleet53.planning.guard import Absent
     from fleet53.reconcile.outcome import Outcome
     from fleet53.signals.model import InstanceSignal
-
-_MOST: Final = 2_000
-"""Instances that one message names: about 130 KB of the 256 KB that SQS takes."""
 
 
 def known_as_held(
@@ -79,7 +75,7 @@ def queue_look(
     due = next_look_at_absent(owner, attempt, waits=bool(absent) and pool is not None, now=now)
     if all(queue.looks.covers(key, due, now=now) for key in keys):
         return
-    for part in batched(sorted({*held, *absent}), _MOST, strict=False):
+    for part in in_parts(sorted({*held, *absent})):
         message = reconcile_message(
             None if pool is None else frozenset({pool}),
             "absent members are still in DNS",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
 from fleet53.planning.looks import SOON, next_look
-from fleet53.signals.messages import reconcile_message
+from fleet53.signals.messages import in_parts, reconcile_message
 from fleet53.signals.model import InstanceSignal, first_heard
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ def requeue_waiting(
             missing = [member for member in members if not queue.looks.covers((pool, member), due, now=now)]
             if not missing:
                 continue
-            message = reconcile_message(
-                frozenset({pool}),
-                by_id[missing[0]].because,
-                attempt=attempt + 1,
-                since={member: heard.get(member, by_id[member].launched) for member in missing},
-            )
-            queue.send(message, delay=math.ceil((due - now).total_seconds()))
+            for part in in_parts(missing):
+                message = reconcile_message(
+                    frozenset({pool}),
+                    by_id[part[0]].because,
+                    attempt=attempt + 1,
+                    since={member: heard.get(member, by_id[member].launched) for member in part},
+                )
+                queue.send(message, delay=math.ceil((due - now).total_seconds()))
             queue.looks.note(((pool, member) for member in missing), due, now=now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.domain.errors import NotUnderstoodError
@@ -22,12 +23,20 @@ from fleet53.signals.fields import (
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
 ALL: Final = "*"
 _MOST_LOOKS: Final = 1_000_000
 """More looks than a chain of messages ever makes: every 15 minutes for 28 years."""
+MOST_MEMBERS: Final = 2_000
+"""Members that one message names: at most 130 KB. SQS takes 1 MiB (SendMessage, MessageBody), and a batch of ten has to
+fit into the 6 MB with which Lambda invokes a function (Lambda Developer Guide, Lambda quotas)."""
+
+
+def in_parts[Member](members: Iterable[Member]) -> Iterator[tuple[Member, ...]]:
+    """Yield members in parts of which each fits into a message."""
+    return batched(members, MOST_MEMBERS, strict=False)
 
 
 def reconcile_message(
