@@ -150,8 +150,13 @@ class _Handler(Handler):
         elif self.path != "/call":
             self._refuse(HTTPStatus.NOT_FOUND, "nothing is here")
         else:
-            asked = json.loads(body)
-            html = self.server.call(asked["endpoint"], asked["params"], asked["context"])
+            try:
+                asked = json.loads(body)
+                call = asked["endpoint"], dict(asked["params"]), dict(asked["context"])
+            except (KeyError, TypeError, ValueError):
+                self._refuse(HTTPStatus.BAD_REQUEST, "endpoint, params and context are asked for")
+                return
+            html = self.server.call(*call)
             self._send("text/html; charset=utf-8", html.encode(errors="backslashreplace"))
 
     do_GET, do_POST = _show, _call  # noqa: N815 - http.server looks for these names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _NAMES: Final = frozenset({HOST, "localhost"})
 _OWN_SITES: Final = frozenset({None, "none", "same-origin"})
+_LONGEST_BODY: Final = 10_000_000
+"""Bytes of a request. Each service of AWS takes less."""
+_LONGEST_LINE: Final = 300
 
 
 class Refusal(NamedTuple):
@@ -54,6 +58,12 @@ def refusal(header: Callable[[str], str | None], port: int) -> Refusal | None:
     if header("Sec-Fetch-Site") not in _OWN_SITES:
         return Refusal(HTTPStatus.FORBIDDEN, "asked by another page")
     return None
+
+
+def report_failed_request(error: BaseException | None) -> None:
+    """Write in one line that the answer to a request failed. The lab goes on."""
+    words = " ".join(str(error).split())
+    sys.stderr.write(f"A request failed, and the lab goes on: {type(error).__name__}: {words}"[:_LONGEST_LINE] + "\n")
 
 
 def self_signed(name: str) -> bytes:
@@ -99,6 +109,20 @@ class Handler(BaseHTTPRequestHandler):
     def refusal(self) -> Refusal | None:
         """Return why the request is not answered, None if it is."""
         return refusal(self.headers.get, int(self.connection.getsockname()[1]))
+
+    @override
+    def parse_request(self) -> bool:
+        """Read the request line and the headers; a body whose length is unknown or too large is refused."""
+        if not super().parse_request():
+            return False
+        length = self.headers.get("Content-Length") or "0"
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            self.send_error(HTTPStatus.LENGTH_REQUIRED)
+        elif len(length) > len(str(_LONGEST_BODY)) or int(length) > _LONGEST_BODY:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            return True
+        return False
 
     def body(self) -> bytes:
         """Return the request's body."""
@@ -160,6 +184,10 @@ class Server(ThreadingHTTPServer):
         with self._connections_lock:
             self._connections.discard(request)
             super().shutdown_request(request)
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        report_failed_request(sys.exception())
 
     @override
     def __enter__(self) -> Self:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from moto.events.models import EventsBackend, events_backends
+from moto.events.exceptions import InvalidEventPatternException
+from moto.events.models import EventPatternParser, EventsBackend, events_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
@@ -13,10 +14,13 @@ from lab.moto.gap import Gap
 type Put = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 """From the entries of PutEvents to their answers."""
 
+_OF_TEXTS: Final = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard", "cidr"})
+_COMPARISONS: Final = frozenset({"<", "<=", "=", ">=", ">"})
+
 
 def gaps(put: Put) -> tuple[Gap, ...]:
     """Return how moto's EventBridge is corrected."""
-    return (_deliver_events(put),)
+    return _deliver_events(put), _refuse_patterns()
 
 
 def _deliver_events(put: Put) -> Gap:
@@ -29,6 +33,52 @@ def _deliver_events(put: Put) -> Gap:
         return put(events)
 
     return Gap(EventsBackend, "put_events", put_events)
+
+
+def _refuse_patterns() -> Gap:
+    """Refuse a rule whose pattern has a comparison that EventBridge lacks, or that cannot be made.
+
+    moto accepts it and fails at each event that it compares. Source: EventBridge User Guide, "Comparison operators for
+    use in event patterns"; the texts are those of github.com/aws/event-ruler, which EventBridge uses.
+    """
+    validate_as_moto = EventPatternParser._validate_event_pattern  # noqa: SLF001 - moto has no other place for it
+
+    def validate(parser: Any, pattern: Any) -> None:
+        if not isinstance(pattern, dict):
+            raise InvalidEventPatternException("Filter is not an object")
+        validate_as_moto(parser, pattern)
+        for name, value in pattern.items():
+            for each in value if isinstance(value, list) else ():
+                if name == "$or":
+                    validate(parser, each)
+                elif isinstance(each, dict):
+                    _refuse_comparison(each)
+
+    return Gap(EventPatternParser, "_validate_event_pattern", validate)
+
+
+def _refuse_comparison(comparison: dict[str, Any]) -> None:
+    if len(comparison) != 1:
+        raise InvalidEventPatternException("Only one key allowed in match expression")
+    ((name, value),) = comparison.items()
+    match name:
+        case _ if name in _OF_TEXTS:
+            given = value.get("equals-ignore-case") if isinstance(value, dict) else value
+            if not all(isinstance(each, str) for each in (given if isinstance(given, list) else [given])):
+                raise InvalidEventPatternException(f"{name} match pattern must be a string")
+        case "exists":
+            if not isinstance(value, bool):
+                raise InvalidEventPatternException("exists match pattern must be either true or false.")
+        case "numeric":
+            if not isinstance(value, list) or len(value) % 2 or not _COMPARISONS.issuperset(map(str, value[::2])):
+                raise InvalidEventPatternException("Value of numeric must be an array.")
+            if not all(isinstance(each, int | float) for each in value[1::2]):
+                raise InvalidEventPatternException("Value of numeric must be numeric")
+        case "anything-but":
+            if isinstance(value, dict):
+                _refuse_comparison(value)
+        case _:
+            raise InvalidEventPatternException(f"Unrecognized match type {name}")
 
 
 def event_rules() -> tuple[Any, ...]:

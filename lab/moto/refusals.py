@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Final
 
+from botocore.model import OperationNotFoundError
 from moto.core import errors
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
@@ -27,13 +29,19 @@ def gaps() -> tuple[Gap, ...]:
     return *_refuse_unknown_operations(), _refuse_tags_of_unknown_instances()
 
 
-def _refuse_unknown_operations() -> tuple[Gap, Gap]:
+def _refuse_unknown_operations() -> tuple[Gap, Gap, Gap]:
     """Answer an operation that is not played with an AWS error; moto answers with a page of HTML and status 500.
+
+    That is also what it answers where no model has the operation, as one that is newer than the models.
 
     Source: EC2 API Reference, "Error codes for the Amazon EC2 API", InvalidAction; of services with the JSON protocol,
     for example DynamoDB Developer Guide, "Error handling", UnknownOperationException.
     """
-    act_as_moto = BaseResponse.call_action
+    act_as_moto, parse_as_moto = BaseResponse.call_action, BaseResponse.parse_parameters
+
+    def parse_parameters(response: Any, request: Any) -> None:
+        with contextlib.suppress(OperationNotFoundError):
+            parse_as_moto(response, request)
 
     def call_action(response: Any) -> Any:
         action = response._get_action()  # noqa: SLF001 - as moto looks for it
@@ -45,7 +53,11 @@ def _refuse_unknown_operations() -> tuple[Gap, Gap]:
         return status, headers | {"status": str(status)}, body
 
     known = [*errors.COMMON_ERROR_CODES, *_UNKNOWN]
-    return Gap(BaseResponse, "call_action", call_action), Gap(errors, "COMMON_ERROR_CODES", known)
+    return (
+        Gap(BaseResponse, "parse_parameters", parse_parameters),
+        Gap(BaseResponse, "call_action", call_action),
+        Gap(errors, "COMMON_ERROR_CODES", known),
+    )
 
 
 def _refuse_tags_of_unknown_instances() -> Gap:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, override
+from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from lab import loopback
 
@@ -20,9 +23,15 @@ _MOTOS_OWN: Final = "/moto-api"
 
 def serve() -> str:
     """Serve moto until the process ends, and return its URL."""
-    server = make_server(loopback.HOST, 0, _Guarded(), threaded=True, request_handler=MotoRequestHandler)
+    server = _Server(loopback.HOST, 0, _Guarded(), MotoRequestHandler)
     threading.Thread(target=server.serve_forever, name="moto", daemon=True).start()
     return f"http://{loopback.HOST}:{server.server_port}"
+
+
+class _Server(ThreadedWSGIServer):
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        loopback.report_failed_request(sys.exception())
 
 
 class _Guarded:
@@ -38,7 +47,29 @@ class _Guarded:
         if refusal is None and environ["PATH_INFO"].startswith(_MOTOS_OWN):
             refusal = loopback.Refusal(HTTPStatus.NOT_FOUND, "nothing is here")
         if refusal is None:
-            answer: Iterable[bytes] = self._moto(environ, start_response)
+            try:
+                answer: Iterable[bytes] = self._moto(environ, start_response)
+            except Exception as error:  # noqa: BLE001 - whatever a request makes moto raise, the client gets an answer
+                return _failed(error, environ, start_response)
             return answer
         start_response(f"{refusal.status.value} {refusal.status.phrase}", [("Content-Type", "text/plain")])
         return [f"{refusal.because}\n".encode()]
+
+
+def _failed(error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answer a request that moto failed at, in the form of the service's protocol.
+
+    Source: EC2 API Reference, "Error codes for the Amazon EC2 API", InternalFailure, which all services have.
+    """
+    loopback.report_failed_request(error)
+    message = f"The lab failed at this request: {error!r}"
+    headers = [("x-amzn-ErrorType", "InternalFailure")]
+    if "HTTP_X_AMZ_TARGET" in environ or "json" in environ.get("CONTENT_TYPE", ""):
+        headers.append(("Content-Type", "application/json"))
+        body = json.dumps({"__type": "InternalFailure", "message": message})
+    else:
+        headers.append(("Content-Type", "text/xml"))
+        described = f"<Error><Code>InternalFailure</Code><Message>{escape(message)}</Message></Error>"
+        body = f"<Response><Errors>{described}</Errors><RequestID>-</RequestID></Response>"
+    start_response("500 Internal Server Error", headers)
+    return [body.encode()]

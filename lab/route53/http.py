@@ -7,7 +7,7 @@ import re
 import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 from xml.etree import ElementTree as ET
 
 from moto.core.model import ServiceModel
@@ -86,15 +86,15 @@ class Protocol:
         return Answer(serialized["status_code"], {**serialized["headers"], **request_id}, serialized["body"].encode())
 
     def _read(self, method: str, target: str, body: bytes) -> tuple[Any, dict[str, Any]]:
-        parts = urlsplit(target)
+        path, _, query = target.partition("?")
         for route_method, pattern, operation in self._routes:
-            found = pattern.fullmatch(parts.path)
+            found = pattern.fullmatch(path)
             if found and route_method == method:
                 request = {
                     "method": method,
-                    "url_path": parts.path,
+                    "url_path": path,
                     "url_params": {name: unquote(value) for name, value in found.groupdict().items()},
-                    "values": dict(parse_qsl(parts.query, keep_blank_values=True)),
+                    "values": dict(parse_qsl(query, keep_blank_values=True)),
                     "headers": {},
                     "body": body,
                 }
@@ -102,7 +102,7 @@ class Protocol:
                     return operation, RestXMLParser(operation).parse(request)
                 except (RequestParserError, ValueError) as error:
                     raise invalid_input(f"The request to {operation.name} cannot be read: {error}") from error
-        raise Route53Error("UnknownOperation", f"Route 53 has no operation {method} {parts.path}", HTTPStatus.NOT_FOUND)
+        raise Route53Error("UnknownOperation", f"Route 53 has no operation {method} {path}", HTTPStatus.NOT_FOUND)
 
 
 def _pattern(uri_template: str) -> re.Pattern[str]:

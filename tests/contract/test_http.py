@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import re
+import socket
 from typing import Any
 
 import boto3
@@ -58,8 +59,7 @@ def test_a_signature_of_either_version_is_taken(fake: Route53, header: str) -> N
     assert _ask(fake, **{header: "AWS3-HTTPS AWSAccessKeyId=lab"})[0] == 200
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_error_of_the_lab_is_an_answer_too(
+def test_an_error_of_the_lab_is_an_answer_and_one_line(
     fake: Route53, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object) -> None:
@@ -71,7 +71,33 @@ def test_an_error_of_the_lab_is_an_answer_too(
 
     assert status == 500
     assert b"<Code>InternalFailure</Code>" in body
-    assert "KeyError: 'gone'" in capfd.readouterr().err
+    assert capfd.readouterr().err == "A request failed, and the lab goes on: KeyError: 'gone'\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET http://[::1/ HTTP/1.1\r\n", b"404"),
+        (b"POST /2013-04-01/healthcheck HTTP/1.1\r\nContent-Length: many\r\n", b"411"),
+        (b"POST /2013-04-01/healthcheck HTTP/1.1\r\nContent-Length: -1\r\n", b"411"),
+        (b"POST /2013-04-01/healthcheck HTTP/1.1\r\nTransfer-Encoding: chunked\r\n", b"411"),
+        (b"POST /2013-04-01/healthcheck HTTP/1.1\r\nContent-Length: 99999999999999\r\n", b"413"),
+        (b"\x16\x03\x01\x02 \x00\x01\r\n", b"400"),
+    ],
+    ids=repr,
+)
+def test_a_malformed_request_gets_an_answer_and_no_line_of_the_lab(
+    fake: Route53, sent: bytes, status: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with serve(fake) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            signed = f"Host: {host}:{port}\r\nAuthorization: {SIGNED['Authorization']}\r\n\r\n".encode()
+            connection.sendall(sent + signed)
+            answer = connection.recv(65_536)
+
+    assert status in answer.split(b"\r\n")[0] + answer.partition(b"Error code: ")[2][:3]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_former_version_of_the_api_is_answered_in_its_own_namespace(fake: Route53) -> None:

@@ -113,6 +113,12 @@ def test_requests_of_other_pages_are_refused(console: Console, function: Functio
     assert function.asked == []
 
 
+@pytest.mark.parametrize("body", [[], {}, {"endpoint": ARN, "params": 1, "context": {}}], ids=repr)
+def test_a_call_that_cannot_be_read_is_refused(console: Console, function: Function, body: Any) -> None:
+    assert ask(console, "POST", "/call", body, Content_Type="application/json")[0] == 400
+    assert function.asked == []
+
+
 def test_an_error_of_the_function_is_shown_as_text(console: Console, function: Function) -> None:
     function.result, function.failed = {"errorMessage": "<b>"}, True
     assert "&lt;b&gt;" in call(console)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
+from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from lab.moto import cloud
 
@@ -46,6 +52,40 @@ def test_what_another_page_makes_a_browser_ask_is_refused(headers: dict[str, str
 def test_another_page_gets_no_leave_to_sign_requests() -> None:
     asked = {"Origin": "http://elsewhere.example", "Access_Control_Request_Method": "POST"}
     assert ask("OPTIONS", "/", **asked) == 403
+
+
+def client(service: str) -> Any:
+    settings = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.client(service, "eu-west-1", endpoint_url=cloud.served(), config=settings, **keys)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "reason"),
+    [
+        ("ec2", "run_instances", {"MinCount": "x", "MaxCount": "y"}, "ValueError"),
+        ("autoscaling", "complete_lifecycle_action", {}, "NotImplementedError"),
+        ("events", "put_rule", {"Name": "r", "EventPattern": 5}, "TypeError"),
+    ],
+)
+def test_a_request_that_moto_fails_at_gets_an_answer_in_the_services_form_and_one_line(
+    service: str, operation: str, parameters: dict[str, Any], reason: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.closing(client(service)) as asked, pytest.raises(ClientError, match=reason) as refused:
+        getattr(asked, operation)(**parameters)
+    assert refused.value.response["Error"]["Code"] == "InternalFailure"
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"A request failed, and the lab goes on: {reason}: ")
+
+
+def test_a_request_that_cannot_be_read_as_http_gets_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    url = urlsplit(cloud.served())
+    with socket.create_connection((str(url.hostname), url.port or 0), timeout=10) as connection:
+        connection.sendall(b"GET http://[::1/ HTTP/1.1\r\n\r\n")
+        assert connection.recv(1) == b""
+    assert capfd.readouterr().err.splitlines() == [
+        "A request failed, and the lab goes on: ValueError: Invalid IPv6 URL"
+    ]
 
 
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/", "//moto-api/reset"])

@@ -445,6 +445,25 @@ def test_an_operation_that_the_lab_does_not_play_is_answered_in_the_services_for
     assert refused.value.response["Error"]["Code"] == code
 
 
+@pytest.mark.parametrize(("service", "code"), [("ec2", "InvalidAction"), ("ssm", "UnknownOperationException")])
+def test_an_operation_that_no_model_has_is_answered_in_the_services_form(lab: Lab, service: str, code: str) -> None:
+    def rename(params: dict[str, Any], **_: Any) -> None:
+        if "X-Amz-Target" in params["headers"]:
+            params["headers"]["X-Amz-Target"] = "AmazonSSM.Frob"
+        else:
+            params["body"]["Action"] = "Frob"
+
+    client = lab.client(service)
+    operation = {"ec2": "DescribeRegions", "ssm": "DescribeParameters"}[service]
+    client.meta.events.register_first(f"before-call.{service}.{operation}", rename, unique_id="frob")
+    try:
+        with pytest.raises(ClientError, match="The lab does not play the operation Frob") as refused:
+            client.describe_regions() if service == "ec2" else client.describe_parameters()
+    finally:
+        client.meta.events.unregister(f"before-call.{service}.{operation}", unique_id="frob")
+    assert refused.value.response["Error"]["Code"] == code
+
+
 def test_messages_move_from_the_dead_letter_queue_to_the_one_that_they_came_from(lab: Lab) -> None:
     lab.send("fail")
     lab.settle()
@@ -552,6 +571,46 @@ def test_the_bus_refuses_what_is_not_for_us_to_say_and_what_is_too_large(lab: La
     assert put_event(lab)["ErrorCode"] == "InternalFailure"
     assert "EventId" in put_event(lab)
     assert [event["source"] for event in lab.bus.sent] == ["ours"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ({"source": [{"prefix": 5}]}, "prefix match pattern must be a string"),
+        ({"detail": {"state": [{"anything-but": {"suffix": [1]}}]}}, "suffix match pattern must be a string"),
+        ({"source": [{"frob": "a"}]}, "Unrecognized match type frob"),
+        ({"source": [{"prefix": "a", "suffix": "b"}]}, "Only one key allowed in match expression"),
+        ({"source": [{"exists": "yes"}]}, "exists match pattern must be either true or false"),
+        ({"detail": {"age": [{"numeric": ["above", 5]}]}}, "Value of numeric must be an array"),
+        ({"detail": {"age": [{"numeric": [">", "5"]}]}}, "Value of numeric must be numeric"),
+        ({"$or": [{"source": [{"wildcard": 1}]}]}, "wildcard match pattern must be a string"),
+        (["ours"], "Filter is not an object"),
+    ],
+    ids=repr,
+)
+def test_a_rule_whose_pattern_eventbridge_cannot_compare_is_refused(lab: Lab, pattern: Any, reason: str) -> None:
+    with pytest.raises(ClientError, match=f"InvalidEventPatternException.*Reason: {reason}"):
+        lab.client("events").put_rule(Name="r", EventPattern=json.dumps(pattern))
+
+
+def test_a_rule_with_each_kind_of_comparison_is_taken(lab: Lab) -> None:
+    compared: list[Any] = [
+        "a",
+        1,
+        None,
+        {"prefix": "a"},
+        {"suffix": {"equals-ignore-case": "B"}},
+        {"anything-but": ["a", "b"]},
+        {"anything-but": {"prefix": "aws."}},
+        {"numeric": [">", 0, "<=", 5]},
+        {"exists": True},
+        {"cidr": "10.0.0.0/24"},
+        {"wildcard": "a*b"},
+        {"equals-ignore-case": "a"},
+    ]
+    pattern = {"$or": [{"source": compared}, {"detail": {"state": ["stopped"]}}]}
+    lab.client("events").put_rule(Name="r", EventPattern=json.dumps(pattern))
+    assert "EventId" in put_event(lab)
 
 
 # -- instances
