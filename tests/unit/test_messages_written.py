@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +19,6 @@ from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
 from fleet53.reconcile.requeue import requeue_waiting
-from fleet53.signals.fields import ACTION_TOKEN, GROUP_NAME, HOOK_NAME
 from fleet53.signals.messages import reconcile_message
 from fleet53.signals.model import InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
@@ -39,20 +39,32 @@ AROUND = st.integers(-4000, 100).map(lambda seconds: NOW + timedelta(seconds=sec
 TEXTS = st.text(min_size=1)
 TRANSITIONS = st.sampled_from(Transition)
 
+# The forms of fleet53.signals.fields. Hypothesis draws a text at once, and from a regular expression each character.
+GROUPS = st.text(
+    st.characters(codec="utf-8", min_codepoint=32, include_characters="\t\n\r", exclude_characters="\ufffe\uffff"),
+    min_size=1,
+    max_size=255,
+)
+HOOKS = st.text(f"{string.ascii_letters}{string.digits}_/-", min_size=1, max_size=255)
+ACTION_TOKENS = st.text(st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=36, max_size=36)
+
 
 def actions(times: st.SearchStrategy[datetime], *, hook: st.SearchStrategy[str]) -> st.SearchStrategy[Action]:
     return st.builds(
         Action,
-        group=st.from_regex(GROUP_NAME, fullmatch=True),
+        group=GROUPS,
         hook=hook,
         instance_id=IDS,
         transition=TRANSITIONS,
         at=times,
         heartbeat_at=times,
-        token=st.none() | st.from_regex(ACTION_TOKEN, fullmatch=True),
+        token=st.none() | ACTION_TOKENS,
         warm=st.booleans(),
         gone_at=st.none() | times,
     )
+
+
+TOLD = st.lists(actions(AROUND, hook=st.just("fleet53-hook")), max_size=3)
 
 
 def read(detail: Mapping[str, Any]) -> PoolSignal:
@@ -72,7 +84,7 @@ def read(detail: Mapping[str, Any]) -> PoolSignal:
     adopt=st.booleans(),
     attempt=st.integers(0, 1000),
     since=st.dictionaries(IDS, TIMES),
-    waits=st.lists(actions(TIMES, hook=st.from_regex(HOOK_NAME, fullmatch=True)), max_size=3),
+    waits=st.lists(actions(TIMES, hook=HOOKS), max_size=3),
     unnamed=st.frozensets(st.text(st.characters(codec="utf-8")).map(CheckId), max_size=3),
 )
 def test_every_message_is_read_back_as_the_signal_that_was_written(
@@ -126,7 +138,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         declared=draw(st.frozensets(NAMES)),
         pools={each: pool(each) for each in passed},
         instances={each: instance(each, pools=named) for each, named in tags.items()},
-        actions=draw(st.lists(actions(AROUND, hook=st.just("fleet53-hook")), max_size=3)),
+        actions=draw(TOLD),
         statuses={each: PoolStatus(each, NAME, frozenset(), draw(PLACES), frozenset(), frozenset()) for each in passed},
         ready={each: draw(PLACES) for each in passed},
         unhealthy={each: draw(PLACES) for each in passed},
@@ -142,23 +154,22 @@ def outcomes(draw: st.DrawFn) -> Outcome:
     return outcome
 
 
-@st.composite
-def signals(draw: st.DrawFn) -> dict[str, InstanceSignal | PoolSignal]:
-    """Return the signals of a batch, events and messages of fleet53's own, as they are read."""
-    told = st.lists(actions(AROUND, hook=st.just("fleet53-hook")), max_size=3).map(tuple)
-    events = st.builds(InstanceSignal, st.frozensets(IDS, min_size=1), TEXTS, AROUND, told)
-    own = st.builds(
+SIGNALS = st.lists(
+    st.builds(InstanceSignal, st.frozensets(IDS, min_size=1), TEXTS, AROUND, TOLD.map(tuple))
+    | st.builds(
         PoolSignal,
         st.none() | st.frozensets(NAMES, min_size=1),
         TEXTS,
         attempt=st.integers(0, 9),
         since=st.dictionaries(IDS, AROUND),
-        actions=told,
-    )
-    return {f"m{n}": each for n, each in enumerate(draw(st.lists(events | own, max_size=4)))}
+        actions=TOLD.map(tuple),
+    ),
+    max_size=4,
+).map(lambda batch: {f"m{n}": each for n, each in enumerate(batch)})
+"""The signals of a batch, events and messages of fleet53's own, as they are read."""
 
 
-@given(outcome=outcomes(), told=signals(), again=st.frozensets(st.sampled_from(["m0", "m1"])))
+@given(outcome=outcomes(), told=SIGNALS, again=st.frozensets(st.sampled_from(["m0", "m1"])))
 def test_whatever_a_run_has_found_it_writes_only_messages_that_can_be_read(
     outcome: Outcome, told: dict[str, InstanceSignal | PoolSignal], again: frozenset[str]
 ) -> None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 NAMES: Final = {"web": "app.example.com", "api": "api.example.com", "gone": "old.example.com"}
 IDS: Final = tuple(f"i-{n:02}" for n in range(4))
+MOST_CHECKS: Final = 6
 GHOSTS: Final = ("i-98", "i-99")  # instances that EC2 does not know
 STRANGERS: Final = {4: "203.0.113.7", 6: "2001:db8:ffff::7"}
 FALLBACKS: Final = {4: "198.51.100.9", 6: "2001:db8::9999"}
@@ -116,7 +117,8 @@ RULES: Final = st.sampled_from(
 )
 """The alarms that there are: of another stack, left, and edited."""
 
-# One draw decides many things: hypothesis spends its time on draws, not on what they choose.
+# One draw decides many things, and no draw makes a strategy: hypothesis spends its time on draws and on new strategies,
+# not on what they choose.
 POOLS: Final = st.sampled_from(
     [
         (kind, asks, when, ttl, fallback)
@@ -157,15 +159,33 @@ RECORDS: Final = st.sampled_from(
 )
 
 
-@st.composite
-def pools(draw: st.DrawFn, name: str) -> Pool:
-    kind, asks, when, ttl, fallback = draw(POOLS)
-    return pool(name, record_name=NAMES[name], ttl=ttl, address=kind, check=asks, admit_when=when, fallback=fallback)
+HEALTHY: Final = st.frozensets(st.integers(0, MOST_CHECKS - 1))
+"""Which of the health checks are healthy at first, by their numbers."""
+MARKED: Final = st.frozensets(st.sampled_from(IDS), max_size=1)
+BY_HAND: Final = st.tuples(
+    st.lists(st.sampled_from([own_address(each, 4) for each in IDS]), min_size=1, unique=True),
+    st.sampled_from([[], [], [STRANGERS[4]]]),
+    st.sampled_from([None, "c-theirs"]),
+    st.booleans(),
+)
+"""Of records that somebody made: instances' addresses, others, the health check, whether one set has all."""
 
 
-@st.composite
-def checks_of_ours(draw: st.DrawFn, check_id: str) -> Check:
-    holder, version, strange, asks, pool_name, launched, attempt, edited = draw(CHECKS)
+def pools(name: str) -> st.SearchStrategy[Pool]:
+    def made(chosen: tuple[Any, ...]) -> Pool:
+        kind, asks, when, ttl, fallback = chosen
+        of = {"address": kind, "check": asks, "admit_when": when, "ttl": ttl, "fallback": fallback}
+        return pool(name, record_name=NAMES[name], **of)
+
+    return POOLS.map(made)
+
+
+FIRST: Final = pools("web")
+SECOND: Final = st.none() | pools("api")
+
+
+def check_of_ours(check_id: str, chosen: tuple[Any, ...]) -> Check:
+    holder, version, strange, asks, pool_name, launched, attempt, edited = chosen
     address = STRANGERS[version] if strange else own_address(holder, version)
     return check(
         check_id,
@@ -179,39 +199,41 @@ def checks_of_ours(draw: st.DrawFn, check_id: str) -> Check:
     )
 
 
-@st.composite
-def records_of_ours(draw: st.DrawFn, checks: Sequence[str]) -> Record:
-    holder, version, strange, name, ttl = draw(RECORDS)
+def record_of_ours(chosen: tuple[Any, ...], check_id: str | None) -> Record:
+    holder, version, strange, name, ttl = chosen
     if holder == FALLBACK:
         return record(holder, FALLBACKS[version], None, name=name, ttl=ttl)
     address = STRANGERS[version] if strange else own_address(holder, version)
-    return record(holder, address, draw(st.sampled_from([*checks, "c-dead", None])), name=name, ttl=ttl)
+    return record(holder, address, check_id, name=name, ttl=ttl)
 
 
-@st.composite
-def foreign_records(draw: st.DrawFn, name: str) -> list[Record]:
+def foreign_records(name: str) -> st.SearchStrategy[list[Record]]:
     theirs = record(name=name, address="198.51.100.77", check_id="c-theirs")
     six = replace(theirs, type="AAAA", values=("2001:db8::77",))
-    return draw(
-        st.sampled_from(
-            [
-                [],
-                [],
-                [Record(name, "TXT", ('"theirs"',), ttl=60)],
-                [replace(theirs, identifier="theirs"), replace(six, identifier="blue")],
-                [replace(theirs, identifier=None, multivalue=False)],
-                [Record(name, "CNAME", ("elsewhere.example.com",), ttl=60)],
-            ]
-        )
+    return st.sampled_from(
+        [
+            [],
+            [],
+            [Record(name, "TXT", ('"theirs"',), ttl=60)],
+            [replace(theirs, identifier="theirs"), replace(six, identifier="blue")],
+            [replace(theirs, identifier=None, multivalue=False)],
+            [Record(name, "CNAME", ("elsewhere.example.com",), ttl=60)],
+        ]
     )
+
+
+FOREIGN: Final = {name: foreign_records(name) for name in NAMES.values()}
+FLEET: Final = st.tuples(*(MEMBERS for _ in IDS))
+OUR_CHECKS: Final = st.lists(CHECKS, max_size=MOST_CHECKS)
+OUR_RECORDS: Final = st.lists(st.tuples(RECORDS, st.integers(0, MOST_CHECKS + 2)), max_size=10)
+"""Each with a number that chooses its health check among those that there are, one that is deleted, and none."""
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    chosen = (draw(pools("web")), *([draw(pools("api"))] if draw(st.booleans()) else []))
+    first, second = draw(FIRST), draw(SECOND)
     fleet, lifecycles = [], {}
-    for each in IDS:
-        state, launched, tags, has_4, has_6, lifecycle = draw(MEMBERS)
+    for each, (state, launched, tags, has_4, has_6, lifecycle) in zip(IDS, draw(FLEET), strict=True):
         fleet.append(
             instance(
                 each,
@@ -225,31 +247,32 @@ def worlds(draw: st.DrawFn) -> World:
         )
         lifecycles[InstanceId(each)] = lifecycle
     checks = {}
-    for n in range(draw(st.integers(0, 6))):
-        made = draw(checks_of_ours(f"c-{n}"))
+    for n, chosen in enumerate(draw(OUR_CHECKS)):
+        made = check_of_ours(f"c-{n}", chosen)
         checks[made.reference] = made
     check_ids = [each.id for each in checks.values()]
+    named = [*check_ids, "c-theirs", "c-dead", None]
     records: dict[Place, Record] = {}
-    for one in draw(st.lists(records_of_ours([*check_ids, "c-theirs"]), max_size=10)):
+    for of, n in draw(OUR_RECORDS):
+        one = record_of_ours(of, named[n % len(named)])
         records[place(ZONE, one)] = one
     for name in NAMES.values():
-        for theirs in draw(foreign_records(name)):
+        for theirs in draw(FOREIGN[name]):
             if not theirs.multivalue:  # nothing of ours can stand beside it
                 same = {"A", "AAAA"} if theirs.type == "CNAME" else {theirs.type}
                 records = {at: one for at, one in records.items() if one.name != name or one.type not in same}
             records[place(ZONE, theirs)] = theirs
-    marked = draw(st.sets(st.sampled_from(IDS), max_size=1))
     return World(
-        pools=chosen,
+        pools=(first,) if second is None else (first, second),
         instances=tuple(fleet),
         lifecycle_states={
             each: state for each, state in lifecycles.items() if state is not None and state != "no group"
         },
-        spot={InstanceId(each): "marked-for-termination" for each in marked},
+        spot={InstanceId(each): "marked-for-termination" for each in draw(MARKED)},
         account=Account(
             records, {each.id: each for each in (*checks.values(), foreign_check())}, rules=dict(draw(RULES))
         ),
-        first_healthy=frozenset(draw(st.sets(st.sampled_from(check_ids)))) if check_ids else frozenset(),
+        first_healthy=frozenset(check_ids[n] for n in draw(HEALTHY) if n < len(check_ids)),
     )
 
 
@@ -258,10 +281,9 @@ def worlds_with_records_by_hand(draw: st.DrawFn) -> World:
     """Return a world in which somebody made A records of instances' addresses at the first pool's name."""
     world = draw(worlds())
     name = NAMES["web"]
-    addresses = [own_address(each, 4) for each in draw(st.sets(st.sampled_from(IDS), min_size=1))]
-    addresses += draw(st.sampled_from([[], [], [STRANGERS[4]]]))
-    theirs = record(name=name, address=addresses[0], check_id=draw(st.sampled_from([None, "c-theirs"])))
-    simple = draw(st.booleans())
+    own, strange, check_id, simple = draw(BY_HAND)
+    addresses = [*own, *strange]
+    theirs = record(name=name, address=addresses[0], check_id=check_id)
     if simple:
         made = [replace(theirs, identifier=None, multivalue=False, values=tuple(addresses))]
     else:
