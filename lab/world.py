@@ -22,7 +22,7 @@ from lab.scaling.api import ScalingApi
 from lab.scaling.fleet import Fleet
 from lab.scaling.status_checks import StatusChecks
 from lab.stack.alarms import Alarms
-from lab.stack.custom_resource import AnswerUrls
+from lab.stack.answer_urls import AnswerUrls
 from lab.stack.deploy import STACK
 from lab.stack.life import Stack
 from lab.stack.pools import FURTHER, Pools
@@ -121,7 +121,7 @@ class Lab:
             self.status_checks = StatusChecks(self.clock.now)
             self.streams = Streams(self.clock.now)
             self.reported = Reported(self.route53, self.health, self.fleet.addresses, self.serving)
-            self.answer_urls = stack.enter_context(AnswerUrls())
+            self.answer_urls = stack.enter_context(AnswerUrls(http=self._http))
             usual = {"HostedZoneId": self.zone_id, "RecordName": RECORD, "AllowedRecordNames": ",".join(FURTHER)}
             prepared = {} if self._prepare is None else self._prepare(self)
             self._create_stack(usual | dict(prepared) | self._parameters)

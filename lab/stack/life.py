@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lab.clock import Clock
     from lab.faults import Faults
-    from lab.stack.custom_resource import AnswerUrls
+    from lab.stack.answer_urls import AnswerUrls
     from lab.stack.deploy import Deployment
 
 

@@ -15,6 +15,7 @@ from urllib3.util import Retry
 
 from fleet53.aws.cloudformation import send_answer
 from fleet53.domain.errors import AnswerNotSentError
+from lab.stack.answer_urls import AnswerUrls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,3 +101,19 @@ def test_the_signed_url_is_neither_logged_nor_in_the_error(storage: Storage, cap
     assert "secret" not in str(refused.value)
     assert refused.value.__suppress_context__
     assert caplog.messages == []
+
+
+def test_an_answer_goes_over_tls_to_a_server_that_the_system_trusts() -> None:
+    request = {"StackId": "stack", "RequestId": "r-1", "LogicalResourceId": "StackLifecycle", "PhysicalResourceId": "p"}
+    with AnswerUrls(http=True) as urls:
+        send_answer(urls.url("r-1"), ANSWER | request)
+        assert urls.answer("r-1")["Status"] == "SUCCESS"
+        url = urls.url("r-2")
+
+    with pytest.raises(AnswerNotSentError, match="certificate verify failed"):
+        send_answer(url, ANSWER | request)
+
+
+def test_an_answer_that_is_not_for_a_lab_of_this_process_reaches_nobody() -> None:
+    with AnswerUrls(http=False), pytest.raises(RuntimeError, match="no lab answers PUT https://127.0.0.1/answer"):
+        send_answer("https://127.0.0.1/answer", ANSWER)
