@@ -295,3 +295,16 @@ def test_without_the_list_of_health_checks_records_are_withdrawn_and_the_message
         lab.faults.end()
         lab.run(10, step=5)
         assert checks_of(lab, gone) == []
+
+
+def test_spot_warnings_of_many_members_are_one_request_before_they_leave_dns() -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        warned = admitted(lab, 5, spot=True)
+        for instance_id in warned:
+            lab.fleet.spot.warn(instance_id)
+        lab.faults.forget()
+        lab.settle()
+
+        before = lab.faults.asked[: lab.faults.asked.index("route53:ListResourceRecordSets")]
+        assert before.count("ec2:DescribeSpotInstanceRequests") == 1
+        assert in_dns(lab) == set()

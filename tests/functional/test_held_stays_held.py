@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,6 +113,29 @@ def test_a_held_member_that_is_terminated_leaves_dns_at_once_or_in_the_next_look
     lab.settle()
     if not warm:
         lab.run(62, step=1)
+
+    assert in_dns(lab) == set(web[1:])
+
+
+@pytest.mark.parametrize("how", ["terminate", "spot"])
+def test_a_held_member_leaves_dns_in_seconds_though_ec2_is_behind_its_event(lab: Lab, how: str) -> None:
+    lab.timers = ()
+    (goes,) = admitted(lab, 1, spot=True)
+    web = (goes, *admitted(lab, 7))
+    for instance_id in web[:5]:
+        lab.fleet.retag(instance_id, [])
+    lab.settle()
+    lab.run(3700, step=20)  # looks at held members are three minutes apart by then
+    assert in_dns(lab) == set(web)
+    if how == "spot":
+        lab.fleet.spot.lag = timedelta(seconds=8)
+        lab.fleet.spot.warn(goes)
+    else:
+        lab.fleet.late.states = 8
+        lab.fleet.set_state(goes, "shutting-down")
+    lab.settle()
+    assert in_dns(lab) == set(web)
+    lab.run(15)
 
     assert in_dns(lab) == set(web[1:])
 

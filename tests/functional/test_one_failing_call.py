@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from lab.faults import Fault
+from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
@@ -24,7 +25,11 @@ NEEDED: Final = {
 }
 """What a withdrawal needs: what EC2 says, the pools' settings, the records at their names, and the change itself."""
 OTHERS: Final = {
+    "autoscaling:CompleteLifecycleAction",
     "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
+    "autoscaling:RecordLifecycleActionHeartbeat",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
     "ec2:DescribeSpotInstanceRequests",
@@ -43,21 +48,36 @@ OTHERS: Final = {
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab with a member in each of two pools and one pool without, in which waits cost nobody real time."""
+    """Return a lab with members in two pools and two pools without, in which waits cost nobody real time."""
     with Lab(start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
         lab.put_pool("new")
         lab.put_pool("changed")
+        lab.put_pool("idle", health_check=None, admit_when="running")
         lab.fleet.create_group("new", pools=("new",))
         admitted(lab, 1)
         admitted(lab, 1, "changed.example.com", pools=("changed",))
+        admitted(lab, 1, "changed.example.com", pools=("changed",), spot=True)
         yield lab
 
 
 def leave_join_and_change(lab: Lab) -> None:
-    """Terminate a member, launch three others for another pool, and change the settings of a third pool."""
+    """Terminate a member, launch others for another pool, and change the settings of a third pool.
+
+    Two further instances wait at a launch hook, one of them in a pool without health checks, which asks for no wait.
+    Spot interrupts a member of the third pool.
+    """
     (leaving,) = in_dns(lab)
+    (warned,) = (
+        each for each in in_dns(lab, "changed.example.com") if lab.fleet.describe(each).get("InstanceLifecycle")
+    )
+    for pool in ("new", "idle"):
+        lab.fleet.create_group(f"hooked-{pool}", 1, hooks=(launch_hook(heartbeat=30),), pools=(pool,))
+    for _ in range(10):
+        lab.clock.advance(5)
+        lab.turn()
     lab.functions.cold_start()
+    lab.fleet.spot.warn(warned)
     lab.fleet.terminate(leaving)
     lab.fleet.launch(("new",))
     lab.fleet.launch(("new",), group="new")

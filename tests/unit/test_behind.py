@@ -110,3 +110,16 @@ def test_an_event_about_an_address_is_looked_at_again_after_10_30_60_and_120_sec
 ) -> None:
     expected = None if delay is None else timedelta(seconds=delay)
     assert next_look(timedelta(seconds=age), Claim.ADDRESSED) == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "because"),
+    [
+        (Claim.ENDS, "EC2 still says running"),
+        (Claim.INTERRUPTED, "its Spot request is still None"),
+        (Claim.ADDRESSED, "EC2 may show former addresses"),
+    ],
+)
+def test_an_instance_that_was_seen_in_dns_is_looked_at_again_without_its_tag(claim: Claim, because: str) -> None:
+    assert why_behind(claim, instance(pools=NONE), spot=None, at=NOW) is None
+    assert why_behind(claim, instance(pools=NONE), spot=None, at=NOW, in_dns=True) == because

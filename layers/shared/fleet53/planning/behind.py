@@ -33,17 +33,20 @@ _BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})
 _BEFORE_END: Final = frozenset({"pending", "running"})
 
 
-def why_behind(claim: Claim, instance: Instance | None, *, spot: str | None, at: datetime) -> str | None:
+def why_behind(
+    claim: Claim, instance: Instance | None, *, spot: str | None, at: datetime, in_dns: bool = False
+) -> str | None:
     """Return in which way EC2 does not show yet what an event at `at` said of an instance; None where it does.
 
     An instance that was launched again after the event is ahead of it. `spot` is the status of its Spot request.
+    `in_dns` is whether it was seen in our records, so that the event concerns us also where its tag is gone.
     """
     starts = claim in {Claim.LAUNCHED, Claim.RUNNING}
     if instance is None:
         return "EC2 does not show the instance yet" if starts else None
     if starts and not instance.pools and EC2.get(instance.state) is not Membership.WITHDRAW:
         return "EC2 does not show a pool tag"
-    if not instance.pools or instance.launched > at:
+    if not (instance.pools or in_dns) or instance.launched > at:
         return None
     match claim:
         case Claim.ADDRESSED if EC2.get(instance.state) is not Membership.WITHDRAW:

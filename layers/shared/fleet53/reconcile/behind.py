@@ -6,8 +6,9 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.domain.claim import Claim
+from fleet53.domain.source import Source
 from fleet53.planning.behind import FORMER_ADDRESSES, next_look, why_behind, why_tag_is_behind
 from fleet53.signals.model import InstanceSignal
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from fleet53.aws.queue import Queue
+    from fleet53.domain.ids import InstanceId
     from fleet53.domain.log import Log
     from fleet53.reconcile.outcome import MessageId, Outcome
     from fleet53.reconcile.passes import Run
@@ -27,18 +29,48 @@ def find_behind(
 ) -> dict[MessageId, timedelta]:
     """Return after what time to look again at each signal whose event EC2 does not show yet: Note [EC2 is behind]."""
     again: dict[MessageId, timedelta] = {}
+    spot = _spot_statuses(signals, run, outcome)
     for message, signal in signals.items():
         delay = next_look(run.now() - signal.at, signal.claim) if signal.at is not None else None
-        because = _why_behind(signal, run, outcome) if delay is not None else None
+        because = _why_behind(signal, spot, run, outcome) if delay is not None else None
         if delay is not None and because is not None:
             again[message] = delay
             run.log.info("event looked at again", extra={"message_id": message, "because": because})
     return again
 
 
-def _why_behind(signal: InstanceSignal | PoolSignal, run: Run, outcome: Outcome) -> str | None:
+def _spot_statuses(
+    signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
+) -> Mapping[InstanceId, str]:
+    """Return the status of the Spot request of each instance of ours that Spot interrupts.
+
+    Where they cannot be read, there is none: the passes do not depend on it, and the messages come again.
+    """
+    warned = (each for signal in signals.values() if signal.claim is Claim.INTERRUPTED for each in signal.instance_ids)
+    ours = {each for each in warned if _is_ours(each, run, outcome)}
+    try:
+        with run.aws.retrier.within(DISPENSABLE):
+            return run.aws.ec2.spot_status(ours)
+    except AWS_ERRORS as error:
+        run.log.warning("not read", extra={"source": Source.SPOT.value, "because": str(error)})
+        return {}
+
+
+def _is_ours(instance_id: InstanceId, run: Run, outcome: Outcome) -> bool:
+    instance = outcome.instances.get(instance_id)
+    return instance is not None and bool(instance.pools or _is_in_dns(instance_id, run))
+
+
+def _is_in_dns(instance_id: InstanceId, run: Run) -> bool:
+    """Whether a warm function has seen the instance in our records (decision 6)."""
+    return bool(run.aws.holders.pools_of({instance_id}))
+
+
+def _why_behind(
+    signal: InstanceSignal | PoolSignal, spot: Mapping[InstanceId, str], run: Run, outcome: Outcome
+) -> str | None:
     if isinstance(signal, InstanceSignal):
-        return _why_claim_is_behind(signal, run, outcome)
+        return _why_claim_is_behind(signal, spot, run, outcome)
     if signal.claim is Claim.ADDRESSED:
         return FORMER_ADDRESSES
     if signal.tagged is None:
@@ -47,14 +79,14 @@ def _why_behind(signal: InstanceSignal | PoolSignal, run: Run, outcome: Outcome)
     return why_tag_is_behind(signal.tagged, outcome.instances.get(instance_id))
 
 
-def _why_claim_is_behind(signal: InstanceSignal, run: Run, outcome: Outcome) -> str | None:
+def _why_claim_is_behind(
+    signal: InstanceSignal, spot: Mapping[InstanceId, str], run: Run, outcome: Outcome
+) -> str | None:
     claim, at = signal.claim, signal.at
     if claim is None or at is None:
         return None
-    members = {each for each in signal.instance_ids if each in outcome.instances and outcome.instances[each].pools}
-    spot = run.aws.ec2.spot_status(members) if claim is Claim.INTERRUPTED else {}
     reasons = (
-        why_behind(claim, outcome.instances.get(each), spot=spot.get(each), at=at)
+        why_behind(claim, outcome.instances.get(each), spot=spot.get(each), at=at, in_dns=_is_in_dns(each, run))
         for each in sorted(signal.instance_ids)
     )
     return next((because for because in reasons if because is not None), None)
