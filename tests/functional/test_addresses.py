@@ -83,6 +83,22 @@ def test_an_ipv6_address_that_is_unassigned_leaves_dns_and_another_that_is_assig
     assert values(lab, record_type="AAAA") == {"2600:1f18::54"}
 
 
+def test_a_held_member_without_a_tag_leaves_dns_by_the_call_that_takes_its_address(lab: Lab) -> None:
+    lab.put_pool("web", address="ipv6", health_check=None, admit_when="running")
+    lab.settle()
+    web = [launched(lab, 1, ipv6=f"2600:1f18::{number}")[0] for number in range(1, 6)]
+    for instance_id in web:
+        lab.fleet.retag(instance_id, [])
+    lab.settle()
+    assert in_dns(lab, record_type="AAAA") == set(web)
+
+    lab.fleet.replace_ipv6(web[0], [])
+    lab.bus.deliver(json.loads(recorded(lab, "unassign-ipv6-addresses", web[0])))
+    lab.settle()
+
+    assert in_dns(lab, record_type="AAAA") == set(web[1:])
+
+
 def test_a_member_that_had_no_address_is_checked_when_an_interface_brings_one(lab: Lab) -> None:
     (web,) = launched(lab, 1, public=False)
     assert checks(lab) == {}

@@ -139,3 +139,26 @@ def test_the_first_message_of_a_stack_may_be_denied_for_a_minute(monkeypatch: py
         assert resource.create()["Status"] == "FAILED"
         lab.faults.end()
         assert audit(lab)["in_sync"] is True
+
+
+def test_a_listing_that_is_denied_once_loses_no_withdrawal_where_another_pools_parameter_is_wrong(lab: Lab) -> None:
+    lab.put_pool("api")
+    stays, ends = admitted(lab, 2, "api.example.com", pools=("api",))
+    lab.put_pool_text("www", "{")  # so the records at each place are read first: they tell whose it is
+    lab.settle()
+    lab.faults.order(Fault.DENIED, "route53:ListResourceRecordSets", calls=1)
+    lab.fleet.terminate(ends)
+    lab.run(10)
+
+    assert in_dns(lab, "api.example.com") == {stays}
+
+
+def test_a_listing_that_is_denied_once_loses_no_withdrawal_from_a_pool_whose_own_parameter_is_wrong(lab: Lab) -> None:
+    stays, ends = admitted(lab, 2)
+    lab.put_pool_text("web", "{")
+    lab.settle()
+    lab.faults.order(Fault.DENIED, "route53:ListResourceRecordSets", calls=1)
+    lab.fleet.terminate(ends)
+    lab.run(10)
+
+    assert in_dns(lab) == {stays}

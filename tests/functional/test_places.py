@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.functional.groups import GROUP
 from tests.functional.queries import asking
 from tests.functional.views import (
     admitted,
     allow_zones,
+    allowed_zone,
     audit,
     checks,
     findings,
@@ -191,5 +193,58 @@ def test_an_instance_that_ends_leaves_a_pool_whose_parameter_cannot_be_read(lab:
     if not warm:
         lab.functions.cold_start()
     lab.fleet.terminate(ends)
+    lab.settle()
+    assert in_dns(lab, API) == {stays}
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_an_instance_that_ends_leaves_a_pool_whose_fallback_its_zone_does_not_allow(lab: Lab, *, warm: bool) -> None:
+    stays, ends = admitted(lab, 2)
+    lab.put_pool("web", fallback="10.0.0.9")
+    lab.run(30)
+    assert (in_dns(lab), kinds(audit(lab))) == ({stays, ends}, {"invalid-pool": 1, "withdrawal-held": 2})
+
+    if not warm:
+        lab.functions.cold_start()
+    lab.fleet.terminate(ends)
+    lab.settle()
+    assert in_dns(lab) == {stays}
+
+
+@pytest.mark.parametrize("setting", [{"record_name": "api.example.com"}, {"hosted_zone_id": "Z0DOESNOTEXIST"}])
+def test_an_instance_that_ends_leaves_the_former_place_of_a_pool_whose_new_one_is_no_place(
+    lab: Lab, setting: dict[str, str]
+) -> None:
+    other = allowed_zone(lab, "example.net")
+    assert lab.update_stack({"AllowedZoneIds": f"{other},Z0DOESNOTEXIST"}) == "UPDATE_COMPLETE"
+    lab.put_pool("www", record_name=API)
+    stays, ends = admitted(lab, 2, API, pools=("www",))
+    lab.put_pool("www", **({"hosted_zone_id": other} | setting))
+    lab.run(30)
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(ends)
+    lab.settle()
+    assert in_dns(lab, API) == {stays}
+
+
+@pytest.mark.parametrize("how", ["standby", "detach", "spot"])
+def test_an_instance_that_leaves_service_leaves_a_pool_whose_parameter_cannot_be_read(lab: Lab, how: str) -> None:
+    lab.put_pool("www", record_name=API)
+    lab.fleet.create_group(GROUP, pools=("www",))
+    options = {"spot": True} if how == "spot" else {"group": GROUP}
+    stays, leaves = admitted(lab, 2, API, pools=("www",), **options)
+    lab.put_pool_text("www", "{")
+    lab.run(30)
+
+    lab.functions.cold_start()
+    group = {"InstanceIds": [leaves], "AutoScalingGroupName": GROUP, "ShouldDecrementDesiredCapacity": True}
+    if how == "spot":
+        lab.fleet.spot.warn(leaves)
+    elif how == "standby":
+        lab.client("autoscaling").enter_standby(**group)
+    else:
+        lab.client("autoscaling").detach_instances(**group)
+    lab.turn()
     lab.settle()
     assert in_dns(lab, API) == {stays}

@@ -209,3 +209,63 @@ def test_a_zone_that_is_busy_keeps_nobody_in_another_zone(lab: Lab, monkeypatch:
     stays = in_dns(lab) | in_dns(lab, "api.example.net")
     assert stays == ({web} if lab.zone_id < other else {api})
     assert {each: len(checks_of(lab, each)) for each in (web, api)} == {each: each in stays for each in (web, api)}
+
+
+def fail_sweeps(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Route 53 throttle every listing of a whole hosted zone."""
+
+    def throttle(parameters: Mapping[str, Any]) -> None:
+        if "StartRecordName" not in parameters:
+            raise Route53Error("Throttling", "Rate exceeded")
+
+    before_each(lab, monkeypatch, "ListResourceRecordSets", throttle)
+
+
+def test_a_termination_does_not_wait_for_a_sweep_that_is_received_with_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_in_lab_time(lab, monkeypatch)
+    stays, ends = admitted(lab, 2)
+    fail_sweeps(lab, monkeypatch)
+    lab.fleet.terminate(ends)
+    signal(lab)
+
+    assert in_dns(lab) == {stays}
+    assert log_lines(lab, "message returned") != []
+
+
+def test_a_termination_of_a_member_with_a_record_at_a_former_name_does_not_wait_for_the_sweep(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_in_lab_time(lab, monkeypatch)
+    lab.put_pool("api", health_check=None, admit_when="running")
+    lab.put_pool("new", health_check=None, admit_when="running")
+    lab.settle()
+    both = [lab.fleet.launch(("api", "new")) for _ in range(4)]
+    lab.settle()
+    lab.delete_pool("api")
+    lab.settle()
+    assert in_dns(lab, "api.example.com") == in_dns(lab, "new.example.com") == set(both)
+    fail_sweeps(lab, monkeypatch)
+    lab.fleet.terminate(both[0])
+    lab.settle()
+
+    assert in_dns(lab, "new.example.com") == set(both[1:])
+
+
+def test_tags_that_come_back_between_a_pass_and_the_sweep_after_it_withdraw_nobody(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = admitted(lab, 8)
+    for instance_id in web[:5]:
+        lab.fleet.retag(instance_id, [])
+
+    def put_back(parameters: Mapping[str, Any]) -> None:
+        if "StartRecordName" not in parameters:
+            for instance_id in web[:2]:
+                lab.fleet.retag(instance_id, ["web"], events=False)
+
+    before_each(lab, monkeypatch, "ListResourceRecordSets", put_back)
+    signal(lab)
+
+    assert in_dns(lab) == set(web)

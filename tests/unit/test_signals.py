@@ -35,7 +35,7 @@ def about_it(because: str, claim: Claim | None = None) -> InstanceSignal:
 def about_action(transition: Transition, token: str, *, warm: bool = False) -> InstanceSignal:
     hook = "fleet53-launch" if transition is Transition.LAUNCHING else "fleet53-terminate"
     waits = Action("web-fleet", hook, ID, transition, at=AT, heartbeat_at=AT, token=token, warm=warm)
-    claim = Claim.LAUNCHED if transition is Transition.LAUNCHING else None
+    claim = Claim.LAUNCHED if transition is Transition.LAUNCHING else Claim.LEAVES
     return InstanceSignal(frozenset({ID}), f"Auto Scaling waits at hook {hook}", AT, (waits,), claim=claim)
 
 
@@ -112,9 +112,9 @@ READ: dict[str, Signal] = {
     "cloudtrail-assign-ipv6-addresses": about_interface("AssignIpv6Addresses"),
     "cloudtrail-unassign-ipv6-addresses": about_interface("UnassignIpv6Addresses"),
     "cloudtrail-unassign-private-ip-addresses": about_interface("UnassignPrivateIpAddresses"),
-    "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby"),
+    "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby", Claim.LEAVES),
     "cloudtrail-exit-standby": about_it("CloudTrail recorded ExitStandby"),
-    "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances"),
+    "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances", Claim.LEAVES),
     "fleet53-reconcile": PoolSignal(frozenset({WEB}), "i-0a1b2c3d4e5f60001 waits for its health check"),
     "fleet53-reconcile-all": PoolSignal(None, "the stack was updated", sweep=True),
     "fleet53-drift-detected": Ignored("fleet53 'Drift Detected' is not an event that fleet53 acts on"),
@@ -290,7 +290,9 @@ def test_a_call_about_several_instances_is_about_all_of_them() -> None:
     assert read_signal(
         call("EnterStandby", {"instanceIds": ["i-0a1b2c3d", "i-0a1b2c3d4e5f60001"]}), TAG
     ) == InstanceSignal(
-        frozenset({InstanceId("i-0a1b2c3d"), InstanceId("i-0a1b2c3d4e5f60001")}), "CloudTrail recorded EnterStandby"
+        frozenset({InstanceId("i-0a1b2c3d"), InstanceId("i-0a1b2c3d4e5f60001")}),
+        "CloudTrail recorded EnterStandby",
+        claim=Claim.LEAVES,
     )
 
 

@@ -115,7 +115,7 @@ class Route53:
         """Return what Route 53 answers about a zone, or raise ZoneUnreadableError. What is refused is asked once."""
         refused = self._refused.get((operation, zone_id))
         if refused is not None:
-            raise _unreadable(zone_id, refused)
+            raise _unreadable(zone_id, refused) from refused
         try:
             return self._account.ask(ask)
         except RoleRefusedError as error:

@@ -38,12 +38,13 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     """Read the pools of the scope, their records and instances, and where the scope asks for it the health checks.
 
     A wrong parameter does not tell where the records of its pool are. Only a sweep finds them, and one of their
-    instances may be ending. So a pass about such a pool is a sweep.
+    instances may be leaving. So a pass about such a pool is a sweep.
     """
     declared = read_declared(scope, settings, aws)
-    if scope.checks and any(scope.covers(name) for name in declared.unplaced):
-        scope = replace(scope, sweep=True)
     usable = read_usable_pools(scope, declared, aws)
+    if scope.checks and not scope.sweep and any(scope.covers(name) for name in usable.unplaced):
+        scope = replace(scope, sweep=True)
+        usable = read_usable_pools(scope, declared, aws)
     found = sweep_records(usable, settings, aws) if scope.sweep else read_records(usable, settings, aws)
     faults = (*usable.faults, *found.faults)
     pools = tuple(pool for pool in usable.pools if pool.name in found.at_pools)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import DISPENSABLE
@@ -27,15 +27,18 @@ class UsablePools:
     """The pools of a pass that can be used.
 
     `pools` are those of the scope whose hosted zone holds their name, or was not read. `zones` are the zones that were
-    read. `declared` is everything that the parameters declare, and `faults` says why a pool cannot be used. `unserved`
-    are the places of pools of the scope that have a fault, where no other pool is.
+    read. `declared` is everything that the parameters declare: a pool that its hosted zone does not allow has a fault
+    there. `faults` says why a pool cannot be used. `unserved` are the places of pools of the scope that have a fault,
+    where no other pool is, each with its pool. `unplaced` are pools of which it is not known where their records are:
+    their parameter is wrong, or names no place that exists.
     """
 
     pools: tuple[Pool, ...]
     zones: Mapping[ZoneId, Zone]
     declared: Declared
     faults: tuple[PoolFault, ...]
-    unserved: frozenset[Place] = frozenset()
+    unserved: Mapping[Place, PoolName] = field(default_factory=dict)
+    unplaced: frozenset[PoolName] = frozenset()
 
     @property
     def declared_names(self) -> frozenset[PoolName]:
@@ -53,7 +56,8 @@ def read_usable_pools(scope: Scope, declared: Declared, aws: Aws) -> UsablePools
     """
     pools: list[Pool] = []
     zones: dict[ZoneId, Zone] = {}
-    faults = list(declared.faults)
+    unreadable: list[PoolFault] = []
+    invalid: dict[PoolName, PoolFault] = {}
     for pool in declared.pools:
         if not (scope.covers(pool.name) or scope.sweep):
             continue
@@ -64,29 +68,33 @@ def read_usable_pools(scope: Scope, declared: Declared, aws: Aws) -> UsablePools
             if scope.covers(pool.name) and not isinstance(error, ZoneGoneError):
                 pools.append(pool)  # what decides is whether its records can be read
             else:
-                faults.append(unreadable_zone(pool, error))
+                unreadable.append(unreadable_zone(pool, error))
             continue
         if not zone.holds(pool.record_name):
             because = f"pool {pool.name}: record_name={pool.record_name!r} is outside its zone {zone.name} ({zone.id})"
-            faults.append(PoolFault(pool.name, because))
+            invalid[pool.name] = PoolFault(pool.name, because)
         elif pool.fallback is not None and is_private(pool.fallback) and _is_public(pool, zone):
             because = (
                 f"pool {pool.name}: fallback={str(pool.fallback)!r} is a private address, and clients of the public "
                 f"hosted zone {zone.name} ({zone.id}) cannot connect to it"
             )
-            faults.append(PoolFault(pool.name, because))
+            invalid[pool.name] = PoolFault(pool.name, because, record_name=pool.record_name, zone_id=pool.zone_id)
         elif scope.covers(pool.name):
             pools.append(pool)
-    return UsablePools(tuple(pools), zones, declared, tuple(faults), frozenset(_unserved(scope, declared)))
+    valid = tuple(pool for pool in declared.pools if pool.name not in invalid)
+    declared = replace(declared, pools=valid, faults=(*declared.faults, *invalid.values()))
+    faults = (*declared.faults, *unreadable)
+    unplaced = declared.unplaced | {fault.name for fault in unreadable}
+    return UsablePools(tuple(pools), zones, declared, faults, dict(_unserved(scope, declared)), unplaced)
 
 
-def _unserved(scope: Scope, declared: Declared) -> Iterator[Place]:
+def _unserved(scope: Scope, declared: Declared) -> Iterator[tuple[Place, PoolName]]:
     served = {pool.place for pool in declared.pools}
     for fault in declared.faults:
         if fault.zone_id is None or fault.record_name is None or not scope.covers(fault.name):
             continue
         if (fault.zone_id, fault.record_name) not in served:
-            yield fault.zone_id, fault.record_name
+            yield (fault.zone_id, fault.record_name), fault.name
 
 
 def _is_public(pool: Pool, zone: Zone) -> bool:

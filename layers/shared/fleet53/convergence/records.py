@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,11 +66,15 @@ def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundReco
             if is_denied(error):
                 denied[pool.name] = str(error)
     orphans: list[OrphanRecord] = []
-    for zone_id, name in sorted(usable.unserved):
-        with contextlib.suppress(ZoneUnreadableError):  # the pool has a fault already
+    for (zone_id, name), pool_name in sorted(usable.unserved.items()):
+        try:
             records = aws.route53.records_at(zone_id, name)
-            ours = (record for record in records if settings.owner.holder(record.identifier) is not None)
-            orphans += (OrphanRecord(zone_id, record) for record in ours)
+        except ZoneUnreadableError as error:  # the pool has a fault already
+            if is_denied(error):
+                denied[pool_name] = str(error)
+            continue
+        ours = (record for record in records if settings.owner.holder(record.identifier) is not None)
+        orphans += (OrphanRecord(zone_id, record) for record in ours)
     return FoundRecords(found, tuple(faults), tuple(orphans), denied=denied)
 
 

@@ -1,6 +1,7 @@
 """Claims: what an event says of its instances. EC2 may show the same only some seconds later."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class Claim(StrEnum):
@@ -12,5 +13,11 @@ class Claim(StrEnum):
     """As LAUNCHED, and it runs."""
     ENDS = "it stops or is terminated"
     INTERRUPTED = "Spot interrupts it"
+    LEAVES = "it leaves its Auto Scaling group or enters standby"
+    """EC2 shows nothing of it: the instance may run on."""
     ADDRESSED = "addresses were given or taken"
     """The event does not say which addresses the instances have now, or not even which instances it is about."""
+
+
+LEAVING: Final = frozenset({Claim.ENDS, Claim.INTERRUPTED, Claim.LEAVES})
+"""The claims of events that may be evidence against a record, before EC2 shows anything."""

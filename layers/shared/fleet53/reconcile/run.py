@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
 from fleet53.convergence.pool_looks import queue_looks_at_denied, queue_looks_at_shared
-from fleet53.domain.claim import Claim
+from fleet53.domain.claim import LEAVING, Claim
 from fleet53.domain.errors import TryLaterError
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
@@ -57,18 +57,19 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     terminating = _terminating(signals, run)
     found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
     found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
-    found |= _sweeps_of_former_names(signals, found, run)
-    scopes = {message: scope for message, scope in found.items() if scope is not None}
+    narrow = {message: scope for message, scope in found.items() if scope is not None}
+    scopes = narrow | _sweeps_of_former_names(signals, found, run)
+    steps = _without_sweeps(narrow), {message: scope for message, scope in scopes.items() if scope.sweep}
     outcome.held_before |= known_as_held(signals.values(), run.aws.absences, now=run.now())
-    for force, adopt in product((False, True), repeat=2):
-        chosen = {message: scope for message, scope in scopes.items() if _orders(signals[message]) == (force, adopt)}
+    for step, force, adopt in product(steps, (False, True), (False, True)):
+        chosen = {message: scope for message, scope in step.items() if _orders(signals[message]) == (force, adopt)}
         if chosen:
             guard = Guard(
                 run.settings.max_withdraw_percent,
                 force=force,
                 adopt=adopt,
                 told=frozenset(each for signal in signals.values() for each in signal.instance_ids),
-                held=outcome.held_before,
+                held=outcome.held_before | outcome.remembered,
                 since=absent_since(signals.values()),
                 now=run.now(),
             )
@@ -94,6 +95,15 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         queue_looks_at_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
+
+
+def _without_sweeps(scopes: Mapping[MessageId, Scope]) -> dict[MessageId, Scope]:
+    """Return the scopes that are no sweep. They come first.
+
+    A sweep takes a request for each 300 records, and may fail. A withdrawal of which an event told does not wait for
+    it: docs/design.md, What a withdrawal depends on.
+    """
+    return {message: scope for message, scope in scopes.items() if not scope.sweep}
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
@@ -124,8 +134,8 @@ def find_scopes(
     an address was given or taken, the records and EC2 tell whether there is something to do, without the checks.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
-    still have its record, and so does a terminating instance whose tag is gone. An instance that ends may have a check
-    without a record, so its scope includes the checks.
+    still have its record, and so does a terminating instance whose tag is gone. An instance that leaves may have a
+    check without a record, so its scope includes the checks.
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
@@ -143,7 +153,8 @@ def find_scopes(
         else:
             instances = [known[instance_id] for instance_id in signal.instance_ids]
             pools = frozenset(pool for instance in instances for pool in instance.pools)
-            leaving = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
+            ended = any(EC2.get(instance.state) is Membership.WITHDRAW for instance in instances)
+            leaving = ended or signal.claim in LEAVING
             if pools:
                 scopes[message] = Scope(pools, checks=leaving, about=signal.instance_ids)
             else:
@@ -159,10 +170,11 @@ def _scopes_of_former_members(
     run: Run,
     outcome: Outcome,
 ) -> dict[MessageId, Scope]:
-    """Return scopes for signals about instances that are ending and may have a record of ours that no tag tells of.
+    """Return scopes for signals about instances that may have a record of ours that no tag tells of.
 
-    A pass looks at the pools in whose records a warm function has seen them. Where the tag is gone, it also looks at
-    those whose records it has not read for five minutes. So an unrelated instance costs nothing but that (decision 6).
+    Where the tag is gone, or the instance is ending, a pass looks at the pools in whose records a warm function has
+    seen it. Where both are so, it also looks at those whose records it has not read for five minutes. So an unrelated
+    instance costs nothing but that (decision 6).
     """
     holders, scopes = run.aws.holders, {}
     for message, signal in signals.items():
@@ -176,13 +188,12 @@ def _scopes_of_former_members(
             for each in instances
             if interrupted or each.id in terminating or EC2.get(each.state) is Membership.WITHDRAW
         }
-        if not ending:
-            continue
         if scope is not None:
             if scope.pools is not None and (more := holders.pools_of(ending) - scope.pools):
                 scopes[message] = replace(scope, pools=scope.pools | more)
             continue
-        unread, seen_in = holders.unread(now=run.now()), holders.pools_of(ending)
+        unread = holders.unread(now=run.now()) if ending else frozenset()
+        seen_in = holders.pools_of({each.id for each in instances})
         if unread is None or unread | seen_in:
             pools = unread if unread is None else unread | seen_in
             scopes[message] = Scope(pools, checks=bool(seen_in), about=signal.instance_ids)

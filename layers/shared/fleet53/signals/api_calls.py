@@ -48,7 +48,7 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), {"instanceIds": [*instance_ids]}) if instance_ids:
             # AWS records a call with a wrong id as failed. So a list with one is not AWS's, and nothing of it is used.
             named = frozenset(read_instance_id(each, "instanceIds", what) for each in instance_ids)
-            return InstanceSignal(named, because, at)
+            return InstanceSignal(named, because, at, claim=None if name == "ExitStandby" else Claim.LEAVES)
         case (("EnterStandby" | "ExitStandby" | "DetachInstances"), _):
             raise NotUnderstoodError(f"{what}: {name} with requestParameters {quoted(parameters)} names no instances")
         case _:

@@ -110,7 +110,7 @@ def _about_action(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
         warm=detail.get("Destination" if launching else "Origin") == "WarmPool",
     )
     because = f"Auto Scaling waits at hook {action.hook}"
-    claim = Claim.LAUNCHED if launching else None
+    claim = Claim.LAUNCHED if launching else Claim.LEAVES
     return InstanceSignal(frozenset({action.instance_id}), because, at, (action,), claim=claim)
 
 
