@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.faults import Fault
+from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
@@ -138,3 +139,41 @@ def test_a_bus_that_hangs_delays_many_withdrawals_once_and_is_logged_once(
         (line,) = log_lines(lab, "event not sent")
         # 25 withdrawals, and that the pool is unanswered
         assert line["because"].startswith("26 events dropped: Read timeout")
+
+
+@pytest.mark.parametrize(
+    ("operation", "seconds"),
+    [
+        ("autoscaling:CompleteLifecycleAction", 10),
+        ("autoscaling:DescribeLifecycleHooks", 10),
+        ("cloudwatch:PutMetricAlarm", 5),
+        ("route53:CreateHealthCheck", 10),
+        ("route53:DeleteHealthCheck", 10),
+    ],
+)
+def test_a_call_that_hangs_and_that_no_withdrawal_needs_delays_the_next_messages_by_one_time_out(
+    monkeypatch: pytest.MonkeyPatch, operation: str, seconds: int
+) -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        lab.put_pool("idle", health_check=None, admit_when="running")
+        lab.put_pool("api", health_check={"alarm": "ec2-status"})
+        leaving = admitted(lab, 3)
+        for pool in ("idle", "new"):
+            lab.fleet.create_group(pool, 3, hooks=(launch_hook(heartbeat=30),), pools=(pool,))
+        lab.put_pool("new")
+        lab.settle()
+        for _ in range(10):  # until the instances of both groups wait at their hooks
+            lab.clock.advance(5)
+            lab.turn()
+        for instance_id in leaving:
+            lab.fleet.launch(("api",))
+            lab.fleet.terminate(instance_id)
+        lab.faults.order(Fault.HANG, operation)
+        lab.faults.forget()
+        before = lab.clock.now()
+        lab.settle()
+
+        assert in_dns(lab) == set()
+        assert lab.faults.asked.count(operation) == 1
+        assert seconds <= (lab.clock.now() - before).total_seconds() < seconds + 10

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from fleet53.aws.retrier import Retrier
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Result, Transition
@@ -42,6 +43,7 @@ class Scene:
     autoscaling: Scaling = field(default_factory=Scaling)
     queue: Box = field(default_factory=Box)
     log: Logbook = field(default_factory=Logbook)
+    retrier: Retrier = field(default_factory=lambda: Retrier(lambda: 300.0, lambda _: None, lambda: 0.5))
 
     def complete(
         self, outcome: Outcome, signals: Mapping[str, InstanceSignal | PoolSignal] | None = None, *actions: Action

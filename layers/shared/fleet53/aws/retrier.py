@@ -78,6 +78,8 @@ class Limits:
 
 DISPENSABLE: Final = Limits(tries=4, hurried=True)
 """For a read that a pass can do without, so that a withdrawal in the same pass does not wait for it."""
+HURRIED: Final = Limits(hurried=True)
+"""For a change that no withdrawal waits for, so that a run ends soon if AWS does not answer, and others can begin."""
 
 
 @dataclass(slots=True)

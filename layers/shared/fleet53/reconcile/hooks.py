@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from fleet53.aws.retrier import AWS_ERRORS
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.lifecycle import Transition
 from fleet53.planning.changes import DeleteRecord
@@ -66,17 +66,18 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             unhealthy_result=run.settings.unhealthy_launch_result,
         )
         try:
-            if isinstance(step, Leave):
-                run.log.info("lifecycle action left alone", extra=_describe(action) | {"because": step.because})
-            elif (over := _overtaken(action, starts, run)) is not None:
-                _log_over(action, over, run)
-            elif isinstance(step, Complete):
-                _complete(step, pools, run, outcome)
-            elif pools or isinstance(signal, PoolSignal):
-                if (kept := _keep(step, run)) is not None:
-                    holds.append((kept, pools or (signal.pools if isinstance(signal, PoolSignal) else None)))
-            elif message is not None:
-                _hold_message(step, message, run, outcome)
+            with run.aws.retrier.within(DISPENSABLE):
+                if isinstance(step, Leave):
+                    run.log.info("lifecycle action left alone", extra=_describe(action) | {"because": step.because})
+                elif (over := _overtaken(action, starts, run)) is not None:
+                    _log_over(action, over, run)
+                elif isinstance(step, Complete):
+                    _complete(step, pools, run, outcome)
+                elif pools or isinstance(signal, PoolSignal):
+                    if (kept := _keep(step, run)) is not None:
+                        holds.append((kept, pools or (signal.pools if isinstance(signal, PoolSignal) else None)))
+                elif message is not None:
+                    _hold_message(step, message, run, outcome)
         except AWS_ERRORS as error:
             run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:

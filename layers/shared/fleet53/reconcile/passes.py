@@ -27,7 +27,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, HURRIED, Limits, is_denied
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_alarms, delete_checks
 from fleet53.convergence.checks import add_checks, add_health, add_late
 from fleet53.convergence.gather import gather
@@ -105,8 +105,9 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     before = len(outcome.made)
     again: set[PoolName | None] = set()
     applied = Applied(made=outcome.made)
-    for change in (change_at_once, partial(change_after_checks, goes_on=run.goes_on)):
-        change(plan, run.aws, run.log, applied, one_pool_a_batch=last)
+    for change, limits in ((change_at_once, Limits()), (partial(change_after_checks, goes_on=run.goes_on), HURRIED)):
+        with run.aws.retrier.within(limits):
+            change(plan, run.aws, run.log, applied, one_pool_a_batch=last)
         if applied.refused and not last:
             refused = {pool for refusal in applied.refused for pool in refusal.pools}
             applied.refused.clear()
@@ -179,7 +180,8 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
     if not left or _deferred(left, scope, run):
         return
     try:
-        left = delete_checks(plan, run.aws, run.log, applied, goes_on=run.goes_on)
+        with run.aws.retrier.within(HURRIED):
+            left = delete_checks(plan, run.aws, run.log, applied, goes_on=run.goes_on)
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise
