@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.functional.queries import asking
-from tests.functional.views import admitted, audit, checks, values
+from tests.functional.views import admitted, audit, check_of, checks, delete_check, findings, values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,3 +76,18 @@ def test_a_member_without_an_address_of_the_new_type_keeps_its_record(lab: Lab) 
     lab.fleet.terminate(web)
     lab.run(5)
     assert values(lab) == set()
+
+
+def test_a_record_of_the_former_type_whose_check_is_deleted_by_hand_is_reported(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    check_id = check_of(lab, web)
+    lab.put_pool("web", address="ipv6")
+    lab.settle()
+    assert (len(values(lab)), findings(audit(lab), "dead-check-reference")) == (1, [])
+    delete_check(lab, check_id)
+
+    (finding,) = findings(audit(lab), "dead-check-reference")
+    assert (finding["instance_id"], finding["health_check_id"]) == (web, check_id)
+    assert finding["because"] == (
+        f"its record names check {check_id}, which is gone; its A record stays until its new records are in DNS"
+    )

@@ -229,3 +229,24 @@ def test_a_member_that_is_tagged_again_while_an_older_run_withdraws_it_is_back_a
 
     assert batches(lab) == [[("DELETE", web)], [("CREATE", web)]]
     assert in_dns(lab) == {stays, web}
+
+
+def test_a_pool_without_fallback_that_two_runs_empty_at_once_is_told_by_the_next_audit(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = admitted(lab, 2)
+
+    def end_the_other() -> None:
+        lab.fleet.late.keep_state(one, "running", 20)
+        lab.fleet.terminate(two)
+        lab.settle()
+        lab.fleet.late.keep_state(one, "running", 0)
+
+    overtake(lab, monkeypatch, end_the_other)
+    lab.fleet.set_state(one, "shutting-down")
+    lab.settle()
+    assert records(lab) == {}
+    lab.run(1000, step=10)
+
+    assert [each["detail-type"] for each in lab.bus.sent if "Pool" in each["detail-type"]][-1] == "Pool Unanswered"
+    assert "PoolUnansweredAlarm" in lab.alarms.ringing()

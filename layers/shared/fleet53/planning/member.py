@@ -76,7 +76,7 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: Hold | N
             if record_type in pool.address.record_types:
                 yield _serve(_Served(member.instance, member.verdict, record_type, has), pool, checks)
             elif has is not None:
-                yield _serve_former_type(member, member.instance, has, pool)
+                yield _serve_former_type(member, member.instance, has, pool, checks)
 
 
 def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[Decision]:
@@ -112,10 +112,10 @@ def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> 
     return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
 
 
-def _serve_former_type(member: Member, instance: Instance, record: Record, pool: Pool) -> Decision:
+def _serve_former_type(member: Member, instance: Instance, record: Record, pool: Pool, checks: PoolChecks) -> Decision:
     """Keep a record of a type that the pool does not have any more until the member's new records stand.
 
-    Note [Another kind] in plan.py.
+    Note [Another kind] in plan.py. It gets no other check, so it is reported where somebody has deleted its own.
     """
     stranger = why_not_own(record, instance, pool)
     if stranger is not None:
@@ -126,7 +126,14 @@ def _serve_former_type(member: Member, instance: Instance, record: Record, pool:
         because = f"the pool has no {record.type} records any more"
         return Decision(delete=deletion(pool, member.id, record, because, FindingKind.STALE_RECORD))
     because = f"its {record.type} record stays until its new records are in DNS"
-    return Decision(remaining=record, waiting=waiting(pool, instance, because))
+    gone = f"its record names check {record.check_id}, which is gone; {because}"
+    return Decision(
+        remaining=record,
+        waiting=waiting(pool, instance, because),
+        finding=finding(pool, FindingKind.DEAD_CHECK_REFERENCE, gone, instance.id, record.check_id)
+        if checks.gone(record.check_id)
+        else None,
+    )
 
 
 def _stands(record: Record | None, instance: Instance, pool: Pool) -> bool:
