@@ -24,14 +24,14 @@ from lab.moto import sqs
 from lab.route53.health import every_check
 from lab.route53.limits import Buckets
 from lab.stack.functions import Context, _imported
-from lab.stack.life import Stack
-from lab.world import TEMPLATE, Lab
+from lab.world import Lab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lab.route53.limits import Limits
     from lab.stack.deploy import Function
+    from lab.stack.life import Stack
     from lab.stack.sources import Poller
 
 LATENCY: Final = 0.05
@@ -164,21 +164,9 @@ class Account:
     # -- the stacks
 
     def _second_stack(self) -> Stack:
-        lab = self.lab
-        stack = Stack(
-            TEMPLATE,
-            "second",
-            {"HostedZoneId": lab.zone_id, "RecordName": "second.example.com", "PoolName": "second"} | self._parameters,
-            faults=lab.faults,
-            urls=lab.answer_urls,
-            clock=lab.clock,
-            go_on=lambda _: None,
+        return self.lab.add_stack(
+            "second", {"RecordName": "second.example.com", "PoolName": "second"} | self._parameters
         )
-        with patch.object(lab, "stack", stack):  # the lab looks there for a function that another one invokes
-            stack.complete()
-        lab.functions.run_started()
-        stack.functions.run_started()
-        return stack
 
     def _environment(self, poller: Poller) -> _Environment:
         return _Environment(_imported(poller.functions.deployment.functions[poller.source.function]))

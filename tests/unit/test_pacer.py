@@ -8,6 +8,7 @@ from fleet53.aws.pacer import SLOT, Pacer
 
 START = 1_700_000_000 * SLOT
 CREATE = "CreateHealthCheck"
+DELETE = "DeleteHealthCheck"
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Sender:
         for operation in operations:
             self.at += self.pacer.pause(operation)
             sent.append(round((self.at - START) / SLOT, 2))
-            self.pacer.throttled(operation) if throttled else self.pacer.succeeded()
+            self.pacer.throttled(operation) if throttled else self.pacer.succeeded(operation)
         return sent
 
 
@@ -71,56 +72,107 @@ def test_only_three_requests_in_a_row_are_sent_at_once() -> None:
     assert Sender().send(*["ListResourceRecordSets"] * 6) == [0, 0, 0, 1, 2, 4.98]
 
 
-def test_where_creations_are_slow_a_withdrawal_waits_for_a_slot_at_most() -> None:
+def throttle_three(sender: Sender, operation: str) -> None:
+    sender.send(*[operation] * 3, throttled=True)
+
+
+def test_after_three_throttled_creations_the_next_one_waits_for_a_token() -> None:
     sender = Sender()
-    sender.send(*[CREATE] * 100, throttled=True)
-    sender.at = START + 2000 * SLOT
-    assert sender.send(*["ListResourceRecordSets"] * 5) == [2000, 2000, 2001, 2002, 2003]
+    throttle_three(sender, CREATE)
+    assert sender.pacer.delay(CREATE) == pytest.approx(1.05 / 0.5)
+    # The third one was sent in slot 2. A token takes 2 seconds, which is 9.8 slots.
+    assert sender.send(*[CREATE] * 2) == [13, 22]
 
 
-def test_one_throttled_request_changes_the_slot_and_three_in_five_seconds_the_pace() -> None:
+def test_after_three_throttled_deletions_three_a_second_are_sent() -> None:
     sender = Sender()
-    sender.pacer.share(2)
-    sender.dice = 0.9
-    assert sender.send(CREATE, throttled=True) == [0]
-    assert sender.send(CREATE, throttled=True) == [3]
-    assert sender.pacer.interval == pytest.approx(2 * SLOT)
-    sender.send(CREATE, throttled=True)
-    assert sender.pacer.interval == pytest.approx(2 * SLOT / 0.7)
+    throttle_three(sender, DELETE)
+    sent = sender.send(*[DELETE] * 61)
+    assert (sent[-1] - sent[0]) * SLOT == pytest.approx(60 / 3, abs=SLOT)
 
 
-def test_requests_that_are_throttled_seldom_change_only_the_slot() -> None:
+def test_two_throttled_creations_are_tried_again_in_the_next_slots() -> None:
+    sender = Sender()
+    assert sender.send(CREATE, CREATE, throttled=True) == [0, 1]
+    assert sender.send(CREATE) == [2]
+
+
+def test_where_more_creations_are_taken_than_an_empty_bucket_takes_it_is_not_empty() -> None:
+    sender = Sender()
+    for _ in range(10):
+        sender.send(CREATE, throttled=True)
+        sender.send(CREATE, CREATE)
+    assert sender.pacer.delay(CREATE) == 0
+
+
+def test_creations_that_are_throttled_seldom_are_no_sign_of_an_empty_bucket() -> None:
     sender = Sender()
     for _ in range(10):
         sender.send(CREATE, throttled=True)
         sender.at += 2.6
-    assert sender.pacer.interval == SLOT
+    assert sender.pacer.delay(CREATE) == 0
 
 
-def test_the_pace_does_not_go_down_for_ever() -> None:
+def test_a_known_bucket_gives_what_has_flowed_in_and_no_more_than_it_holds() -> None:
     sender = Sender()
-    sender.send(*[CREATE] * 100, throttled=True)
-    assert sender.pacer.interval == pytest.approx(SLOT / 0.1)
+    throttle_three(sender, CREATE)
+    sender.at += 20
+    assert sender.pacer.delay(CREATE, 10) == 0
+    assert sender.pacer.delay(CREATE, 11) == pytest.approx(1.05 / 0.5)
+    sender.at += 1000
+    assert sender.pacer.delay(CREATE, 50) == 0
+    assert sender.pacer.delay(CREATE, 60) == pytest.approx(10.05 / 0.5)
 
 
-def test_after_half_a_minute_without_a_throttled_request_the_pace_grows_quickly() -> None:
+def test_of_two_functions_each_takes_half_of_what_flows_in() -> None:
     sender = Sender()
-    sender.send(*[CREATE] * 9, throttled=True)
-    assert sender.pacer.interval == pytest.approx(SLOT / 0.343)
-    began = sender.at
-    while sender.at < began + 29:
-        sender.send(CREATE)
-    assert SLOT / 0.65 < sender.pacer.interval < SLOT / 0.6
-    while sender.at < began + 35:
-        sender.send(CREATE)
-    assert sender.pacer.interval == SLOT
-
-
-def test_what_others_of_the_stack_have_throttled_does_not_slow_down_their_shares() -> None:
-    sender = Sender()
-    sender.send(*[CREATE] * 3, throttled=True)
     sender.pacer.share(2)
-    assert sender.pacer.interval == 2 * SLOT
+    throttle_three(sender, CREATE)
+    assert sender.pacer.delay(CREATE) == pytest.approx(2.05 / 0.5)
+    sender.pacer.share(1)
+    assert sender.pacer.delay(CREATE) == pytest.approx(1.05 / 0.5)
+
+
+def test_what_is_throttled_from_a_known_bucket_leaves_others_a_larger_share() -> None:
+    sender = Sender()
+    throttle_three(sender, CREATE)
+    sender.send(CREATE, throttled=True)
+    assert sender.pacer.delay(CREATE) == pytest.approx(1.05 / 0.35)
+    sender.send(*[CREATE] * 20, throttled=True)
+    assert sender.pacer.delay(CREATE) == pytest.approx(1.05 / 0.125)
+    sender.send(*[CREATE] * 15)
+    sender.at += 1000
+    assert sender.pacer.delay(CREATE, 51) == pytest.approx(1.05 / 0.5)
+
+
+def test_four_statuses_are_asked_for_at_once_and_then_one_a_second_by_each_function() -> None:
+    sender = Sender()
+    sender.pacer.share(2)
+    sent = sender.send(*["GetHealthCheckStatus"] * 10)
+    assert sent[:4] == [0, 2, 4, 6]
+    assert (sent[-1] - sent[3]) * SLOT == pytest.approx(6 - 3 * 2 * SLOT, abs=2 * SLOT)
+
+
+def test_a_withdrawal_does_not_wait_for_the_bucket_of_creations() -> None:
+    sender = Sender()
+    throttle_three(sender, CREATE)
+    assert sender.send("ListResourceRecordSets", "ListHealthChecks", "ChangeResourceRecordSets") == [2, 2, 4.98]
+
+
+def test_what_others_of_the_stack_have_throttled_is_no_sign_of_an_empty_bucket() -> None:
+    sender = Sender()
+    sender.send(CREATE, CREATE, throttled=True)
+    sender.pacer.share(2)
+    sender.send(CREATE, throttled=True)
+    assert sender.pacer.delay(CREATE) == 0
+
+
+def test_a_throttled_function_chooses_its_slot_again() -> None:
+    sender = Sender()
+    sender.pacer.share(2)
+    sender.dice = 0.9
+    assert sender.send(CREATE, throttled=True) == [0]
+    assert sender.send(CREATE) == [3]
 
 
 def test_a_throttled_reading_changes_nothing() -> None:

@@ -121,6 +121,13 @@ def test_eight_refusals_are_enough() -> None:
     assert (retrier.calls.total(), retrier.throttled.total()) == (8, 8)
 
 
+def test_the_creation_of_a_health_check_is_tried_four_times() -> None:
+    clock = Clock()
+    with pytest.raises(TryLaterError, match=r"^tried 4 times: .*Throttling"):
+        clock.retrier().call(answers(*[refusal("Throttling")] * 8), operation="CreateHealthCheck")
+    assert sum(clock.slept) < 6
+
+
 def test_nothing_is_begun_in_the_reserve() -> None:
     retrier = Clock(left=9.9).retrier()
     with pytest.raises(OutOfTimeError, match=r"^10 s left, and 10 s are kept for a clean end$"):

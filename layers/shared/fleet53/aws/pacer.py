@@ -1,17 +1,27 @@
 """Pacer: when the next request to Route 53 may be sent, so that Route 53 has to throttle few. Reads and writes nothing.
 
-Route 53 allows an account five requests a second, whoever sends them. Nobody tells a function who else sends requests
-now, so it adapts: where Route 53 throttles, it becomes slower, and while Route 53 does not, slowly faster again
-(additive increase, multiplicative decrease). How many functions of the stack send requests is told to it.
+Route 53 has token buckets: one for all requests of an account, and one for each operation, whoever sends the requests
+(Route 53 Developer Guide, Throttling for Amazon Route 53 API requests). It tells nobody how full they are. How many
+functions of the stack send requests is told to the pacer.
 
-Note [Slots]: functions that each keep to their share can still send at the same moments, and a second has too many
-requests then. So all count slots of time from the same moment, and of N functions each sends in every Nth slot only.
-Which of them is chance. Where Route 53 throttles a request, its function chooses again.
+Note [Slots]: the functions of a stack together send five requests a second, half of what the bucket of an account takes
+by default, and all that an account had before July 2026. Functions that each keep to their share can still send at the
+same moments, and where five in any second are allowed, a second has too many requests then. So all count slots of time
+from the same moment, and of N functions each sends in every Nth slot only. Which of them is chance. Where Route 53
+throttles a request, its function chooses again.
 
-Creations and deletions of health checks are many, and no withdrawal waits for them. They keep to their slots. All other
-requests are few, and a withdrawal needs them. They are sent at once, up to BURST in a row, while no second has more
-requests than Route 53 takes. Where Route 53 throttles, they become no slower than a slot for each. The many wait longer
-afterwards. Decision 25 has the measurements.
+Note [Buckets]: creations of health checks have a bucket that fills so slowly that one burst empties it for minutes. A
+throttled request does not say which bucket is empty, and an account's limits may be other than AWS's usual ones. So a
+function creates and deletes at the pace of the slots until Route 53 throttles STRIKES requests of an operation within
+AGAIN seconds, and takes no more between them than an empty bucket takes. From then on the function knows the bucket. It
+counts what flows in, and takes each of its own requests as one of every function of the stack. What is throttled all
+the same was emptied by others: the bucket is empty now, and the function takes a smaller share of what flows in. Its
+share grows again with each request that is not throttled.
+
+Creations and deletions of health checks are many, and no withdrawal waits for them. They keep to their slots and
+buckets. All other requests are few, and a withdrawal needs them. They are sent at once, up to BURST in a row, while no
+second has more requests than LIMIT. Where a function shares, they become no slower than a slot for each. The many wait
+longer afterwards. Decision 25 has the measurements.
 """
 
 from __future__ import annotations
@@ -25,27 +35,78 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LIMIT: Final = 5
-"""Requests a second that Route 53 takes of an account (Route 53 Developer Guide, Quotas)."""
+"""Requests a second that the functions of a stack send together: Note [Slots]."""
 _SECOND: Final = 1.02
 """A second, and some time by which the way of a request may differ from that of another."""
 SLOT: Final = 0.205
-"""Seconds between two requests of one function that is alone: a little below Route 53's five a second."""
+"""Seconds between two requests of one function that is alone: a little below LIMIT."""
 BURST: Final = 3
 """How many requests that are not among MANY are sent without a pause: a withdrawal takes three."""
-_SLOWER: Final = 0.7
-_FASTER: Final = 0.01
-_FASTER_WHEN_QUIET: Final = 0.1
-_QUIET: Final = 30.0
-"""Seconds without a throttled request after which others seem to have stopped."""
-_AGAIN: Final = 5.0
-_STRIKES: Final = 3
-"""So many requests that are throttled within _AGAIN seconds mean that the rate is too high, and not only the moment."""
-_LEAST: Final = 0.1
+AGAIN: Final = 5.0
+STRIKES: Final = 3
+_SPARE: Final = 0.05
+"""Tokens to wait for in addition, because one request may be on its way for longer than the next."""
+_LESS: Final = 0.7
+_MORE: Final = 0.05
+_LEAST: Final = 0.25
 _LONGEST: Final = 60.0
 _ROUNDING: Final = 0.01
 """The part of a slot by which a time may be late because of how numbers are stored."""
-MANY: Final = frozenset({"ChangeTagsForResource", "CreateHealthCheck", "DeleteHealthCheck", "GetHealthCheckStatus"})
+CREATE: Final = "CreateHealthCheck"
+_DELETE: Final = "DeleteHealthCheck"
+_STATUS: Final = "GetHealthCheckStatus"
+_SHARED: Final = frozenset({CREATE, _DELETE})
+"""The operations that all functions of a stack send at the same time, in a burst."""
+MANY: Final = frozenset({"ChangeTagsForResource", _STATUS, *_SHARED})
 """The operations of which a run sends many, and for which no withdrawal waits."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """The bucket of an operation, as far as a function knows it: Note [Buckets].
+
+    It has at most `capacity` tokens, and `refill` flow in each second (Route 53 Developer Guide, as above). `share` is
+    the part of them that the function takes. `taken` counts the requests that Route 53 took, and a strike is the time
+    of a throttled request with that count.
+    """
+
+    capacity: float
+    refill: float
+    known: bool = False
+    tokens: float = field(default=0.0, init=False)
+    share: float = field(default=1.0, init=False)
+    taken: int = field(default=0, init=False)
+    strikes: list[tuple[float, int]] = field(default_factory=list, init=False)
+    _at: float = field(default=-math.inf, init=False)
+
+    def delay(self, tokens: float, now: float) -> float:
+        """Return the seconds until the bucket has so many tokens."""
+        if not self.known:
+            return 0.0
+        self._fill(now)
+        short = tokens - self.tokens
+        return (short + _SPARE) / (self.refill * self.share) if short > 0 else 0.0
+
+    def take(self, tokens: float, at: float) -> None:
+        """Take so many tokens at a moment."""
+        self._fill(at)
+        self.tokens -= tokens
+
+    def note_throttled(self, now: float) -> None:
+        """Note that Route 53 throttled a request."""
+        if self.known:
+            self.share = max(_LEAST, self.share * _LESS)
+        else:
+            self.strikes = [(at, taken) for at, taken in self.strikes if now - at < AGAIN] + [(now, self.taken)]
+            if len(self.strikes) < STRIKES:
+                return
+            (first, before), self.strikes = self.strikes[0], []
+            self.known = self.taken - before <= 1 + self.refill * (now - first)
+        self.tokens, self._at = 0.0, now
+
+    def _fill(self, now: float) -> None:
+        self.tokens = min(self.capacity, self.tokens + self.refill * self.share * max(0.0, now - self._at))
+        self._at = now
 
 
 @dataclass(slots=True)
@@ -59,24 +120,25 @@ class Pacer:
     now: Callable[[], float]
     random: Callable[[], float]
     functions: int = field(default=1, init=False)
-    _pace: float = field(default=1.0, init=False)
     _mine: int = field(default=0, init=False)
     _due: float = field(default=0.0, init=False)
-    _answered: float = field(default=-math.inf, init=False)
-    _throttled: float = field(default=-math.inf, init=False)
     _sent: deque[float] = field(default_factory=lambda: deque(maxlen=LIMIT), init=False)
-    _strikes: list[float] = field(default_factory=list, init=False)
+    _buckets: dict[str, _Bucket] = field(init=False)
+
+    def __post_init__(self) -> None:
+        status = _Bucket(4, 1.0, known=True)  # a look at waiting members needs it each time, and can wait for it
+        self._buckets = {CREATE: _Bucket(50, 0.5), _DELETE: _Bucket(15, 3.0), _STATUS: status}
 
     @property
     def interval(self) -> float:
-        """The seconds between two requests, on average."""
-        return SLOT * self.functions / self._pace
+        """The seconds between two requests that keep to slots."""
+        return SLOT * self.functions
 
     def share(self, functions: int) -> None:
-        """Share Route 53's limit with the other functions of the stack from now on."""
+        """Share Route 53's limits with the other functions of the stack from now on."""
         if functions > self.functions:  # what was throttled until now was throttled because of them
-            self._pace, self._throttled = 1.0, -math.inf
-            self._strikes.clear()
+            for bucket in self._buckets.values():
+                bucket.strikes.clear()
         if functions != self.functions:
             self.functions = functions
             self._choose()
@@ -89,32 +151,38 @@ class Pacer:
             self._sent.clear()
         due = max(self._due, now)
         if operation in MANY:
-            at = self._slot_from(due) if self._pace == 1.0 else due
+            at = self._slot_from(max(due, now + self.delay(operation)))
+            if operation in self._buckets:
+                self._buckets[operation].take(self._cost(operation), at)
         else:
-            after_last = self._sent[-1] + SLOT * self.functions if self._sent else now
+            after_last = self._sent[-1] + self.interval if self._sent else now
             at = max(now, min(self._due - (BURST - 1) * self.interval, after_last), self._free())
         self._due = max(due, at) + self.interval
         self._sent.append(at)
         return at - now
 
-    def succeeded(self) -> None:
+    def delay(self, operation: str, count: int = 1) -> float:
+        """Return the seconds until the bucket of an operation has enough for so many requests, 0 if it is not known."""
+        bucket = self._buckets.get(operation)
+        return 0.0 if bucket is None else bucket.delay(count * self._cost(operation), self.now())
+
+    def succeeded(self, operation: str) -> None:
         """Note that Route 53 took a request."""
-        now = self.now()
-        faster = _FASTER if now - self._throttled < _QUIET else _FASTER_WHEN_QUIET
-        self._pace = min(1.0, self._pace + faster * min(1.0, max(0.0, now - self._answered)))
-        self._answered = now
+        if operation in self._buckets:
+            bucket = self._buckets[operation]
+            bucket.taken += 1
+            bucket.share = min(1.0, bucket.share + _MORE)
 
     def throttled(self, operation: str) -> None:
-        """Note that Route 53 throttled a request. That of a few in a row is no sign that the rate is too high."""
-        now = self.now()
-        if operation not in MANY:
-            return
-        self._strikes = [each for each in self._strikes if now - each < _AGAIN] + [now]
-        if len(self._strikes) >= _STRIKES:
-            self._pace = max(_LEAST, self._pace * _SLOWER)
-            self._strikes.clear()
-        self._throttled = self._answered = now
-        self._choose()
+        """Note that Route 53 throttled a request. That of a few in a row is no sign of anything."""
+        if operation in MANY:
+            self._choose()
+        if operation in self._buckets:
+            self._buckets[operation].note_throttled(self.now())
+
+    def _cost(self, operation: str) -> int:
+        """Return the tokens that a request takes from the bucket, with those that the other functions take then."""
+        return self.functions if operation in _SHARED else 1
 
     def _free(self) -> float:
         """Return when the last second has fewer requests of this function than its share."""

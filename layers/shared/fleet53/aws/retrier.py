@@ -24,6 +24,9 @@ REFUSED_HERE: Final = exceptions.ParamValidationError
 RESERVE: Final = 10.0
 """Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8
+_FEWER_TRIES: Final = {"CreateHealthCheck": 4}
+"""Route 53 may throttle it for minutes (Note [Buckets] in pacer.py). Its member waits for the next look, and others
+need the run."""
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
 _SERVER_ERROR: Final = 500
@@ -115,14 +118,19 @@ class Retrier:
         """Return what `call` returns. A throttled call, or one that AWS did not answer, is tried again.
 
         `longest` is how many seconds one try can take: the client's time-outs. The pauses grow, with jitter. Raises
-        OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try.
+        OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try or where
+        the pacer says that another one would have to wait long.
         """
         limits, reason, pacer = self._limits, "", self.pacers.get(service)
         if limits.hurried and (service, region) in self._silent:
             raise TryLaterError(f"{service} in {region} did not answer a request before")
-        tries = 1 if limits.hurried and (service, region) in self._busy else limits.tries
+        tries = min(limits.tries, _FEWER_TRIES.get(operation, limits.tries))
+        tries = 1 if limits.hurried and (service, region) in self._busy else tries
         for attempt in range(tries):
             if attempt:
+                if pacer is not None and pacer.delay(operation) > _LONGEST_DELAY:
+                    tries = attempt
+                    break
                 pause = min(_FIRST_DELAY * 2 ** (attempt - 1), _LONGEST_DELAY) * (0.5 + self.random())
                 self.wait(pause, f"to try again: {reason}", then=longest)
             self._check_time(longest)
@@ -142,7 +150,7 @@ class Retrier:
                     raise TryLaterError(reason) from error
             else:
                 if pacer is not None:
-                    pacer.succeeded()
+                    pacer.succeeded(operation)
                 return answer
         if limits.hurried:
             self._busy.add((service, region))

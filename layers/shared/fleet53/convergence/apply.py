@@ -119,14 +119,14 @@ def change_after_checks(
     applied: Applied,
     *,
     one_pool_a_batch: bool,
-    goes_on: Callable[[], bool] = lambda: True,
+    creates: Callable[[int], bool] = lambda _left: True,
 ) -> None:
     """Create checks, each after its alarm, then change the records that waited for them.
 
-    Checks are created as long as `goes_on` says so.
+    `creates` says whether the next of so many checks is created now. The others are left.
     """
     _put_alarms(plan.put_alarms, aws.alarms, log, applied)
-    created = _create_checks(plan.create_checks, aws, log, applied, goes_on)
+    created = _create_checks(plan.create_checks, aws, log, applied, creates)
     resolved = _resolve(plan.records_after_checks, created)
     for batch in batches(resolved, one_pool_a_batch=one_pool_a_batch):
         _change(batch, aws.route53, log, applied)
@@ -171,12 +171,12 @@ def _described(pool: PoolName, instance_id: InstanceId) -> str:
 
 
 def _create_checks(
-    changes: Sequence[CreateCheck], aws: Writable, log: Log, applied: Applied, goes_on: Callable[[], bool]
+    changes: Sequence[CreateCheck], aws: Writable, log: Log, applied: Applied, creates: Callable[[int], bool]
 ) -> dict[CheckKey, CheckId]:
     """Create checks and return their ids. A refused check does not stop the others; a used-up quota stops them all."""
     created: dict[CheckKey, CheckId] = {}
     for number, change in enumerate(changes):
-        if not goes_on():
+        if not creates(len(changes) - number):
             applied.left += changes[number:]
             break
         try:

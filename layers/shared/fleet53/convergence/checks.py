@@ -75,8 +75,8 @@ def add_health(
 
     The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
     checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
-    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked only for
-    checks without a datapoint, because the withdrawal waits for the answers. It has no status of checks of alarms.
+    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked for none,
+    because the withdrawal would wait for the answers. It has no status of checks of alarms.
     """
     wanted, by_alarm = frozenset(check_ids), situation.by_alarm
     if not wanted:
@@ -87,7 +87,7 @@ def add_health(
             seen = aws.health.seen(wanted, by_alarm, now=now)
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    unseen = wanted - seen.keys() if withdraws else {each for each in wanted if not seen.get(each)}
+    unseen = set() if withdraws else {each for each in wanted if not seen.get(each)}
     asked = sorted(unseen - by_alarm.keys())
     if Source.HEALTH in situation.unread:
         asked = _turn(asked, now)

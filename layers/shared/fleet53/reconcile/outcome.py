@@ -37,7 +37,7 @@ class Outcome:
     `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
     be read that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return,
     with the reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in
-    run.py). `left` are the members whose health check the run has left to a run that comes in seconds.
+    run.py). `left` are the members whose health check the run has left to a later run.
     `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
@@ -112,7 +112,7 @@ class Outcome:
             waits = self.waiting.setdefault(pool, [])
             if all(each.instance_id != instance_id for each in waits):
                 launched = situation.instances[instance_id].launched
-                waits.append(Waiting(pool, instance_id, "its check is created when no signals wait", launched))
+                waits.append(Waiting(pool, instance_id, "its check is created by a later run", launched))
 
     @property
     def looked_at(self) -> frozenset[PoolName | None]:

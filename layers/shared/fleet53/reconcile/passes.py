@@ -80,8 +80,12 @@ class Run:
     watch: Watch = field(default_factory=Watch)
 
     def goes_on(self) -> bool:
-        """Whether the run goes on to create or delete checks: Note [Signals first]."""
+        """Whether the run goes on to delete or name checks: Note [Signals first]."""
         return self.watch.goes_on(self)
+
+    def creates(self, left: int) -> bool:
+        """Whether the run creates the next of `left` checks: Note [Signals first], Note [Checks by and by]."""
+        return self.watch.creates(self, left)
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
@@ -105,7 +109,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
     before = len(outcome.made)
     again: set[PoolName | None] = set()
     applied = Applied(made=outcome.made)
-    for change, limits in ((change_at_once, Limits()), (partial(change_after_checks, goes_on=run.goes_on), HURRIED)):
+    for change, limits in ((change_at_once, Limits()), (partial(change_after_checks, creates=run.creates), HURRIED)):
         with run.aws.retrier.within(limits):
             change(plan, run.aws, run.log, applied, one_pool_a_batch=last)
         if applied.refused and not last:

@@ -33,6 +33,7 @@ def requeue_waiting(
     waiting: Mapping[PoolName, Collection[Waiting]],
     fresh: Collection[InstanceId],
     left: Collection[InstanceId] = (),
+    soon: bool = True,
     owner: Owner,
     admit_timeout: timedelta,
     now: datetime,
@@ -41,20 +42,21 @@ def requeue_waiting(
     """Queue the next look at the waiting members that `signals` are about: Note [One timer a member].
 
     `fresh` are the instances for which this run created a check or deleted a record. `left` are those whose check it
-    has left to a run that comes in seconds: Note [Signals first] in watch.py.
+    has left to a later run: Note [Checks by and by] in watch.py. Where `soon`, that run comes in seconds: Note [Signals
+    first] in watch.py.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):
         by_id = {wait.instance_id: wait for wait in waits}
         looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & {*fresh, *left}, 0)
         steps = {
-            member: (attempt, member in left, member in fresh or _tells_nobody(by_id[member]))
+            member: (attempt, soon and member in left, member in fresh or _tells_nobody(by_id[member]))
             for member, attempt in looked.items()
         }
         for step in sorted(set(steps.values())):
-            attempt, soon, has_check = step
+            attempt, in_seconds, has_check = step
             due = next_look(owner, attempt, admit_timeout=admit_timeout, now=now, has_check=has_check)
-            due = now + SOON if soon else due
+            due = now + SOON if in_seconds else due
             members = sorted(member for member in steps if steps[member] == step)
             missing = [member for member in members if not queue.looks.covers((pool, member), due, now=now)]
             if not missing:

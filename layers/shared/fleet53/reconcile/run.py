@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
+from fleet53.aws.pacer import CREATE
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
 from fleet53.convergence.pool_looks import queue_looks_at_denied, queue_looks_at_shared
@@ -84,6 +85,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         waiting=outcome.waiting,
         fresh=set(_changed(outcome.made, again)),
         left=outcome.left,
+        soon=run.aws.pacer.delay(CREATE) == 0,
         owner=run.settings.owner,
         admit_timeout=run.settings.admit_timeout,
         now=run.now(),

@@ -3,6 +3,11 @@
 Note [Signals first]: a hundred creations take twenty seconds, and a signal that waits meanwhile may be about an address
 that has to leave DNS. So once a second the run asks the queue whether signals wait. If they do, it leaves the rest to a
 later run. It always goes on for a second, so that a queue that is never empty stops nobody.
+
+Note [Checks by and by]: where Route 53's bucket of creations is empty, all functions together can create a health check
+in two seconds (Note [Buckets] in aws/pacer.py). A run waits for that only if it makes all its creations within
+LONGEST_WAIT, and asks the queue meanwhile as before. Otherwise it creates what the bucket has now, and leaves the rest
+to the next look at these members, which is due within half a minute.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fleet53.aws.pacer import CREATE
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 
 if TYPE_CHECKING:
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from fleet53.reconcile.passes import Run
 
 EVERY: Final = timedelta(seconds=1)
+LONGEST_WAIT: Final = 30.0
+"""The longest time in seconds that a run waits for Route 53 to take its last creations: until the next look, about."""
 FUNCTIONS: Final = 2
 """How many reconcilers run at once at most: MaximumConcurrency in template.yaml."""
 
@@ -46,3 +54,14 @@ class Watch:
             return True
         run.aws.pacer.share(FUNCTIONS if load.in_flight > len(run.received) else 1)
         return first or load.waiting == 0
+
+    def creates(self, run: Run, left: int) -> bool:
+        """Return whether the run creates the next of `left` checks, once it can be created: Note [Checks by and by]."""
+        while self.goes_on(run):
+            delay = run.aws.pacer.delay(CREATE)
+            if delay <= 0:
+                return True
+            if run.aws.pacer.delay(CREATE, left) > LONGEST_WAIT:
+                return False
+            run.aws.retrier.wait(min(delay, EVERY.total_seconds()), "until Route 53 takes the creation of a check")
+        return False
