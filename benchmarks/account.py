@@ -23,7 +23,8 @@ from lab import in_process
 from lab.moto import sqs
 from lab.route53.health import every_check
 from lab.route53.limits import Buckets
-from lab.stack.functions import Context, _imported
+from lab.stack.cold_start import imported
+from lab.stack.functions import Context
 from lab.world import Lab
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Account:
         )
 
     def _environment(self, poller: Poller) -> _Environment:
-        return _Environment(_imported(poller.functions.deployment.functions[poller.source.function]))
+        return _Environment(imported(poller.functions.deployment.functions[poller.source.function]))
 
     # -- Lambda
 
@@ -197,7 +198,7 @@ class Account:
         """Invoke a function of the first stack, as its schedule does."""
         function = self.lab.deployment.functions[name]
         if name not in self._scheduled:
-            self._scheduled[name] = _imported(function)
+            self._scheduled[name] = imported(function)
         self.audits += 1
         began = self.now
 

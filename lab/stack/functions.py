@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import sys
@@ -13,11 +12,11 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 from lab.faults import Killed
 from lab.moto import cloudwatch, logs
 from lab.stack.answer import returned
+from lab.stack.cold_start import imported
 from lab.stack.output import OUTPUT
 from lab.stack.recursion import trace_header
 
@@ -190,7 +189,7 @@ class Functions:
         ):
             try:
                 if cold:
-                    self._warm[function.logical_id] = _imported(function)
+                    self._warm[function.logical_id] = imported(function)
                 result = returned(self._warm[function.logical_id](event, context))
             except Killed:
                 self._warm.pop(function.logical_id, None)
@@ -234,23 +233,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
         os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
-
-
-def _imported(function: Function) -> Callable[[Any, Any], Any]:
-    """Import the handler's module afresh, under its own name, as a new Lambda environment does.
-
-    No byte code is written: the functions' folders are uploaded as they are.
-    """
-    module_name, _, handler = function.handler.rpartition(".")
-    path = function.folder / f"{module_name.replace('.', '/')}.py"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ImportError(f"{function.logical_id}: no module {module_name!r} in {function.folder}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    with patch.object(sys, "dont_write_bytecode", new=True):
-        spec.loader.exec_module(module)
-    return getattr(module, handler)  # type: ignore[no-any-return]
 
 
 def _json_lines(text: str) -> Iterator[dict[str, Any]]:
