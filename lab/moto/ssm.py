@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.ssm.models import Parameter
+from moto.ssm.models import Parameter, ssm_backends
 
+from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
 
@@ -40,3 +41,13 @@ def _overwrite() -> Gap:
         )
 
     return Gap(Parameter, "update_from_cloudformation_json", classmethod(update))
+
+
+def parameters_below(path: str) -> dict[str, Any]:
+    """Return moto's newest version of each parameter directly below a path by name.
+
+    They are all as they are at one moment: another thread may delete one.
+    """
+    stored = dict(ssm_backends[ACCOUNT][REGION]._parameters)  # noqa: SLF001 - moto lists them in pages only
+    below = {name: versions for name, versions in stored.items() if name.rpartition("/")[0] == path}
+    return {name: versions[-1] for name, versions in below.items() if versions}

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.moto import cloud
+from lab.moto import cloud, ssm
 
 if TYPE_CHECKING:
     from lab.moto.bus import Bus
@@ -58,9 +58,9 @@ class Pools:
     def health_check_urls(self) -> set[str]:
         """Return the URLs of the pools' health checks; what is no valid pool has none."""
         found = set()
-        for text in self._parameters("Value").values():
+        for parameter in ssm.parameters_below(self.path).values():
             with contextlib.suppress(ValueError, TypeError, KeyError):
-                found.add(str(json.loads(text)["health_check"]["url"]))
+                found.add(str(json.loads(parameter.value)["health_check"]["url"]))
         return found
 
     def emit_changes(self) -> None:
@@ -77,9 +77,4 @@ class Pools:
         self._seen = now
 
     def _versions(self) -> dict[str, int]:
-        return self._parameters("Version")
-
-    def _parameters(self, field: str) -> dict[str, Any]:
-        """Return one field of each parameter by name, all as they are at one moment: another thread may delete one."""
-        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self.path)
-        return {str(each["Name"]): each[field] for page in pages for each in page["Parameters"]}
+        return {name: int(each.version) for name, each in ssm.parameters_below(self.path).items()}
