@@ -28,7 +28,7 @@ from lab.moto import requests, roles
 from lab.moto.answers import Answer, Members
 from lab.moto.cloud import ACCOUNT
 from lab.moto.permission import requests_of
-from lab.route53.http import Protocol
+from lab.route53.http import protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +80,7 @@ class _Account:
     def __init__(self) -> None:
         self.route53: Route53 | None = None
         self.faults: Faults | None = None
-        self._protocol = Protocol()
+        self._protocol = protocol()
         self._asked = _Asked()
 
     def note(self, params: Mapping[str, Any], **_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import uuid
 from http import HTTPStatus
@@ -105,6 +106,10 @@ class Protocol:
         raise Route53Error("UnknownOperation", f"Route 53 has no operation {method} {path}", HTTPStatus.NOT_FOUND)
 
 
+protocol = functools.cache(Protocol)
+"""Return the process's one: reading botocore's model takes longer than many requests."""
+
+
 def _pattern(uri_template: str) -> re.Pattern[str]:
     # The model is not of one mind about trailing slashes, and neither are clients.
     path = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(uri_template.rstrip("/")))
@@ -160,7 +165,7 @@ class Server(loopback.Server):
 
     def __init__(self, route53: Route53, host: str, port: int) -> None:
         self.route53 = route53
-        self.protocol = Protocol()
+        self.protocol = protocol()
         super().__init__(_Handler, host, port)
 
 
