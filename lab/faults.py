@@ -183,6 +183,8 @@ class Faults:
 
     def _let_others_act(self, asked: Collection[str]) -> None:
         here = [each for each in self._interruptions if each.asked in asked]
+        if not here:
+            return
         due = [each for each in here if each.after <= 0]
         self._interruptions = [each for each in self._interruptions if each not in due]
         for each in here:

@@ -137,17 +137,18 @@ type _Member = tuple[str, tuple[str, ...], Read]
 def _structure(shape: Any, key: str, kind: Kind) -> Read:
     if shape.serialization.get("eventstream") or shape.is_tagged_union or shape.is_document_type:
         raise Unreadable(shape.name)
-    by_owner: dict[type, tuple[_Member, ...]] = {}
+    # A structure such as an instance has a hundred members, of which values of one form have the same few.
+    by_form: dict[tuple[type, tuple[str, ...] | None, frozenset[str]], tuple[_Member, ...]] = {}
 
     def read_structure(serializer: Any, value: Any) -> Any:
         if value is None:
             return OMITTED
         picker = serializer._value_picker  # noqa: SLF001 - moto's serializer asks it
-        owner = type(value)
-        members = by_owner.get(owner)
-        if members is None:
-            members = by_owner[owner] = tuple(_members(shape, kind, picker, value))
         transformed = _ends(getattr(picker, "response_transformers", None))
+        form = type(value), _own_names(value), transformed
+        members = by_form.get(form)
+        if members is None:
+            members = by_form[form] = tuple(_members(shape, kind, picker, value, transformed))
         serializer.path.append(key or shape.name)  # moto knows by it what it transforms
         parsed: dict[str, Any] = {}
         for name, names, reader in members:
@@ -163,13 +164,37 @@ def _structure(shape: Any, key: str, kind: Kind) -> Read:
     return read_structure
 
 
-def _members(shape: Any, kind: Kind, picker: Any, value: Any) -> Iterator[_Member]:
-    """Yield each member of a structure, with the names under which moto may find it in a value of this class."""
+def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: frozenset[str]) -> Iterator[_Member]:
+    """Yield each member of a structure that values of this form may have, and the names under which moto may find it.
+
+    What is not found may be transformed to something.
+    """
+    own = _own_names(value)
     for name, member in shape.members.items():
         if member.serialization.get("location", "header") != "header":
             raise Unreadable(name)
         member.parent = shape
-        yield name, _names(picker, value, name, member), functools.partial(_member, member, name, kind)
+        names = _names(picker, value, name, member)
+        if own is not None:
+            names = tuple(each for each in names if each in own or _is_of_class(value, each))
+        if names or name in transformed:
+            yield name, names, functools.partial(_member, member, name, kind)
+
+
+def _own_names(value: Any) -> tuple[str, ...] | None:
+    """Return the names of what a value has beside its class; None if only asking for one tells whether it is there."""
+    if type(value) is dict:
+        return tuple(value)
+    return tuple(vars(value)) if _is_plain(value.__class__) else None
+
+
+@functools.cache
+def _is_plain(owner: type) -> bool:
+    return bool(owner.__dictoffset__) and not hasattr(owner, "__getitem__") and not hasattr(owner, "__getattr__")
+
+
+def _is_of_class(value: Any, name: str) -> bool:
+    return type(value) is not dict and hasattr(type(value), name)
 
 
 def _found(value: Any, names: tuple[str, ...]) -> Any:

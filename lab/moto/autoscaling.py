@@ -9,11 +9,11 @@ from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState, autoscaling_backends
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
-from moto.core.utils import camelcase_to_underscores
 
 from lab.moto import ec2
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
+from lab.moto.memory import with_underscores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,14 +114,11 @@ def _hand_over_requests(scaling: Scaling) -> list[Gap]:
         handlers[operation] = _answered(operation, scaling.answer, _as_moto(operation))
     for operation in scaling.after:
         handlers[operation] = _followed(operation, scaling.answer, _as_moto(operation))
-    return [
-        Gap(AutoScalingResponse, camelcase_to_underscores(operation), handler)
-        for operation, handler in handlers.items()
-    ]
+    return [Gap(AutoScalingResponse, with_underscores(operation), handler) for operation, handler in handlers.items()]
 
 
 def _as_moto(operation: str) -> Callable[[Any], Any]:
-    handler: Callable[[Any], Any] = getattr(AutoScalingResponse, camelcase_to_underscores(operation))
+    handler: Callable[[Any], Any] = getattr(AutoScalingResponse, with_underscores(operation))
     return handler
 
 

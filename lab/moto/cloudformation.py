@@ -105,6 +105,8 @@ def _resolve_functions() -> Gap:
     clean_as_moto = parsing.clean_json
 
     def clean(node: Any, resources: Any) -> Any:
+        if isinstance(node, str):
+            return node
         if isinstance(node, list):
             return [cleaned for each in node if (cleaned := clean(each, resources)) is not None]
         if isinstance(node, dict) and "Fn::GetAZs" in node:
@@ -254,4 +256,4 @@ class StackValues:
 
     def resolved(self, value: Any) -> Any:
         """Return a piece of the template with every intrinsic function computed."""
-        return parsing.clean_json(copy.deepcopy(value), self._map)
+        return parsing.clean_json(value, self._map)

@@ -9,12 +9,12 @@ from botocore.model import OperationNotFoundError
 from moto.core import errors
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult, BaseResponse
-from moto.core.utils import camelcase_to_underscores
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models import EC2Backend
 
 from lab.moto import ec2
 from lab.moto.gap import Gap
+from lab.moto.memory import with_underscores
 
 _UNKNOWN: Final = ("InvalidAction", "UnknownOperationException")
 """Codes that each service may answer with, and that the models of none of them have."""
@@ -45,7 +45,7 @@ def _refuse_unknown_operations() -> tuple[Gap, Gap, Gap]:
 
     def call_action(response: Any) -> Any:
         action = response._get_action()  # noqa: SLF001 - as moto looks for it
-        if not action or hasattr(type(response), camelcase_to_underscores(action)):
+        if not action or hasattr(type(response), with_underscores(action)):
             return act_as_moto(response)
         code = "UnknownOperationException" if "X-Amz-Target" in response.headers else "InvalidAction"
         text = f"The lab does not play the operation {action} of {response.service_name}"
