@@ -15,7 +15,8 @@ MUTANTS_BIN := .mutants/venv/bin
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 VERSION = $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' layers/shared/fleet53/__init__.py)
-TESTS ?= tests/unit tests/functional tests/contract tests/template tests/e2e
+# End-to-end tests come first, because they wait in real time: at the end of a run nothing would use the processors then.
+TESTS ?= tests/e2e tests/unit tests/functional tests/contract tests/template
 
 export SAM_CLI_TELEMETRY := 0
 # The functions' folders are uploaded unchanged, so Python keeps its byte code elsewhere (docs/decisions/0011).
