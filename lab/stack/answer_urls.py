@@ -6,6 +6,8 @@ import contextlib
 import functools
 import json
 import os
+import ssl
+import sys
 import tempfile
 import threading
 import uuid
@@ -61,6 +63,12 @@ class _Server(ThreadingHTTPServer):
         self.pem = self_signed("cloudformation.lab")
         self.socket = serving_tls(self.pem).wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.serve_forever, name="answer-urls", daemon=True).start()
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print an error, except that of a client which does not trust the certificate."""
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
 
 
 _server = functools.cache(_Server)
