@@ -224,6 +224,8 @@ class _Quota(quota.RetryQuota):
 def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
     with patch.object(quota, "RetryQuota", _Quota):
         client = _make(session, *arguments, **settings)
+    # botocore makes a class for each paginator.
+    client.get_paginator = functools.cache(client.get_paginator)
     client.meta.events.register_first("choose-signer", _do_not_sign)
     client.meta.events.register("before-parameter-build", _account().note)
     client.meta.events.register_last("before-call", functools.partial(_account().ask, client))

@@ -178,7 +178,7 @@ def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: froze
         if own is not None:
             names = tuple(each for each in names if each in own or _is_of_class(value, each))
         if names or name in transformed:
-            yield name, names, functools.partial(_member, member, name, kind)
+            yield name, names, _member(member, name, kind)
 
 
 def _own_names(value: Any) -> tuple[str, ...] | None:
@@ -239,9 +239,12 @@ def _transform(picker: Any, path: list[str], value: Any) -> Any:
     return next((change(value) for end, change in picker.response_transformers.items() if place.endswith(end)), value)
 
 
-def _member(shape: Any, key: str, kind: Kind, serializer: Any, value: Any) -> Any:
-    """Read a member; its reader is looked up late, because a structure may contain itself."""
-    return _reader(shape, key, kind)(serializer, value)
+def _member(shape: Any, key: str, kind: Kind) -> Read:
+    """Return what reads a member. Where that is not known, it raises Unreadable only if the member is there."""
+    try:
+        return _reader(shape, key, kind)
+    except Unreadable:
+        return lambda _serializer, _value: _reader(shape, key, kind)
 
 
 # -- lists and maps

@@ -105,11 +105,13 @@ def _resolve_functions() -> Gap:
     clean_as_moto = parsing.clean_json
 
     def clean(node: Any, resources: Any) -> Any:
-        if isinstance(node, str):
-            return node
         if isinstance(node, list):
             return [cleaned for each in node if (cleaned := clean(each, resources)) is not None]
-        if isinstance(node, dict) and "Fn::GetAZs" in node:
+        if not isinstance(node, dict):
+            return node
+        if len(node) != 1:  # a function is alone in its object
+            return {name: cleaned for name, each in node.items() if (cleaned := clean(each, resources)) is not None}
+        if "Fn::GetAZs" in node:
             return sorted(ec2_backends[ACCOUNT][REGION].get_default_subnets())
         return clean_as_moto(node, resources)
 

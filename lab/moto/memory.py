@@ -1,8 +1,8 @@
 """What moto and botocore work out anew for each request or account, although it is always the same: kept here.
 
 moto lists its own folders to find a service, inspects a class to find its operations, looks through all tags for those
-of one resource, lists all regions of a service for each account, and makes all of its backends anew before it drops
-them. botocore composes the user agent and resolves the endpoint.
+of one resource, lists all regions of a service for each account, compresses the same code for each function, and makes
+all of its backends anew before it drops them. botocore composes the user agent and resolves the endpoint.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -19,12 +20,14 @@ from botocore import useragent
 from botocore.context import get_context
 from botocore.regions import EndpointRulesetResolver
 from botocore.useragent import UserAgentString
+from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.parsing import ResourceMap
 from moto.core import responses
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.utils import camelcase_to_underscores, unix_time
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs import models as sqs
 
@@ -37,6 +40,7 @@ _endpoint_as_botocore: Final = EndpointRulesetResolver.construct_endpoint
 _ENDPOINTS: Final[WeakKeyDictionary[Any, dict[str, Any]]] = WeakKeyDictionary()
 """By a client's resolver and the name of an operation."""
 _backends_as_moto: Final = BackendDict.__getitem__
+_zipped: Final = functools.cache(LambdaFunction._create_zipfile_from_plaintext_code)  # noqa: SLF001 - replaced below
 
 with_underscores: Final = functools.cache(camelcase_to_underscores)
 """From the name of an operation to that of moto's method."""
@@ -75,6 +79,17 @@ def _endpoint(resolver: Any, operation_model: Any, call_args: Any, request_conte
 @functools.cache
 def _service_of(dispatcher: Any, host: str | None) -> Any:
     return _host_as_moto(dispatcher, host)
+
+
+def _letters(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002 - moto's own signature
+    """Draw the same characters as moto does by `choice`; each answer has an id of 52."""
+    pool = string.ascii_letters + string.digits if include_digits else string.ascii_letters
+    bits, drawn = len(pool).bit_length(), ""
+    while len(drawn) < length:
+        number = random.getrandbits(bits)
+        if number < len(pool):
+            drawn += pool[number]
+    return drawn.lower() if lower_case else drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +164,12 @@ def kept() -> Iterator[None]:
         patch.object(UserAgentString, "to_string", _user_agent),
         patch.object(EndpointRulesetResolver, "construct_endpoint", _endpoint),
         patch.object(TaggedEC2Resource, "get_tags", _tags_of),
+        patch.object(MotoRandom, "get_random_string", _letters),
         patch.object(AccountSpecificBackend, "_generate_regions", _regions_of),
         patch.object(BackendDict, "__getitem__", _backends_of),
         patch.object(BackendDict, "reset", _drop_backends),
         patch.object(sqs.SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
+        patch.object(LambdaFunction, "_create_zipfile_from_plaintext_code", staticmethod(_zipped)),
         patch.object(ResourceMap, "_ResourceMap__get_resources_in_dependency_order", _in_order),
     ):
         yield
