@@ -37,14 +37,14 @@ def join(lab: Lab) -> None:
     """Launch an instance through its group's hook, and let it serve."""
     lab.functions.cold_start()
     resize(lab, 1)
-    pass_time(lab, 120, 20)
+    pass_time(lab, 120, 10)
 
 
 def leave(lab: Lab) -> None:
     """Terminate it through the other hook, and let the drain pass."""
     lab.functions.cold_start()
     resize(lab, 0)
-    pass_time(lab, 180, 20)
+    pass_time(lab, 180, 10)
 
 
 def changes(lab: Lab, act: Callable[[Lab], None]) -> dict[int, str]:
@@ -67,7 +67,7 @@ def end_and_come_again(lab: Lab, kill: Kill, number: int, act: Callable[[Lab], N
     act(lab)
     assert [str(each.error) for each in lab.invocations if each.error] == ["Runtime exited with error: signal: killed"]
     lab.run(VISIBILITY_TIMEOUT, step=VISIBILITY_TIMEOUT)
-    pass_time(lab, 180, 20)
+    pass_time(lab, 180, 10)
 
 
 def test_a_run_that_is_ended_before_or_after_any_change_is_completed_when_its_messages_come_again(lab: Lab) -> None:
