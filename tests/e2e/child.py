@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PAUSE: Final = 0.05
+_PEAK: Final = re.compile(r"^VmHWM:\s*(\d+) kB$", re.MULTILINE)
 _END_WITHIN: Final = 20.0
 """Real seconds that a process may take to end after it was asked to."""
 
@@ -82,6 +84,11 @@ class Child:
             self._process.kill()
             self._process.wait()
             raise AssertionError(f"did not end on {number.name}; it printed:\n{self.printed()}") from None
+
+    def most_memory(self) -> float:
+        """Return the most memory, in MB, that one process of the program's session has had; only Linux tells."""
+        texts = [Path(f"/proc/{each}/status").read_text(encoding="utf-8") for each in self._rest()]
+        return max(int(kb) for text in texts for kb in _PEAK.findall(text)) * 1024 / 1_000_000
 
     def left_something_running(self) -> bool:
         """Say whether any process of the program's session still runs; only Linux shows its processes."""
