@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fleet53.report.model import Report
 
-gc.set_threshold(50_000)  # an audit makes millions of objects, and hardly any garbage of circular references
+gc.set_threshold(500_000)  # an audit makes millions of objects, and hardly any garbage of circular references
 logger = Logger()
 clients = Clients("audit")
 

@@ -6,7 +6,6 @@ The table in plan.py, row by row. Each function takes values and returns a Decis
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
@@ -14,7 +13,7 @@ from fleet53.domain.record import RecordType
 from fleet53.planning.changes import PutRecord
 from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
 from fleet53.planning.membership import Membership
-from fleet53.planning.records_at import describe_missing, is_of_former_kind, why_not_own
+from fleet53.planning.records_at import describe_missing, held_address, why_not_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -140,7 +139,7 @@ def _stands(record: Record | None, instance: Instance, pool: Pool) -> bool:
     """Whether a member has a record that holds an address of its own, of the kind that the pool answers with."""
     if record is None or why_not_own(record, instance, pool) is not None:
         return False
-    return not is_of_former_kind(record, instance, pool)
+    return held_address(record, instance, pool) is not None
 
 
 def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
@@ -164,9 +163,8 @@ def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     if verdict.membership is Membership.WAIT:
         kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
         return replace(kept, waiting=waiting(pool, instance, verdict.because))
-    chosen = instance.address(pool, served.record_type)
-    own = record is not None and not is_of_former_kind(record, instance, pool)
-    address = ip_address(record.values[0]) if record is not None and own else chosen
+    held = held_address(record, instance, pool) if record is not None else None
+    address = held or instance.address(pool, served.record_type)
     if address is None:
         return replace(_without_address(instance, served.record_type, pool), remaining=record)
     seeker = Seeker(instance, served.record_type, address, verdict)
@@ -251,16 +249,17 @@ def _keep(
     A record whose check is gone stays as it is: Route 53 refuses a batch that puts it (ChangeResourceRecordSets,
     NoSuchHealthCheck).
     """
-    right = replace(record, ttl=pool.ttl, check_id=check_id, values=record.values if holds is None else (holds,))
-    if right == record or checks.gone(check_id):
-        return Decision(remaining=record)
+    values = record.values if holds is None else (holds,)
     differs = []
-    if record.ttl != right.ttl:
-        differs.append(f"TTL {record.ttl} s, not {right.ttl} s")
-    if record.check_id != right.check_id:
-        differs.append(f"check {record.check_id}, not {right.check_id}")
-    if record.values != right.values:
+    if record.ttl != pool.ttl:
+        differs.append(f"TTL {record.ttl} s, not {pool.ttl} s")
+    if record.check_id != check_id:
+        differs.append(f"check {record.check_id}, not {check_id}")
+    if record.values != values:
         differs.append(f"address {', '.join(record.values)}, not {holds}")
+    if not differs or checks.gone(check_id):
+        return Decision(remaining=record)
+    right = replace(record, ttl=pool.ttl, check_id=check_id, values=values)
     because = f"its record has {' and '.join(differs)}"
     put = PutRecord(pool.name, pool.zone_id, instance_id, right, FindingKind.STALE_RECORD, because, replaces=record)
     return Decision(put=put, remaining=right)

@@ -97,7 +97,7 @@ def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
     """Return why a member's record does not answer with one of its instance's own addresses and nothing else, or None.
 
     Such a record is deleted at once: Note [Stranger's address] in plan.py. An address of a kind that the pool does not
-    answer with is the instance's own all the same (is_of_former_kind).
+    answer with is the instance's own all the same (held_address).
     """
     record_type = RecordType(record.type)
     if len(record.values) == 1 and record.values[0] in {str(each) for each in instance.all_addresses}:
@@ -111,12 +111,13 @@ def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
     return f"{holds}, and its own address is {instance.address(pool, record_type)}"
 
 
-def is_of_former_kind(record: Record, instance: Instance, pool: Pool) -> bool:
-    """Whether a member's record holds an address of its own that is of another kind than the pool answers with now."""
+def held_address(record: Record, instance: Instance, pool: Pool) -> IPAddress | None:
+    """Return the address of a member's record, if it is its own and of a kind that the pool answers with, else None."""
     record_type = RecordType(record.type)
     if record_type not in pool.address.record_types:
-        return True
-    return not {str(each) for each in instance.own_addresses(pool, record_type)}.issuperset(record.values)
+        return None
+    own = instance.own_addresses(pool, record_type)
+    return next((address for address in own if record.values == (str(address),)), None)
 
 
 def multivalue_record(
