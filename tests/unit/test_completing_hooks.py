@@ -299,6 +299,7 @@ def test_an_action_that_several_signals_bring_is_completed_once_as_the_first_of_
     first = drains(at=NOW - timedelta(seconds=60), token="one")
     scene = Scene(after=60).complete(passed(), None, drains(token="one"), first, drains(token="one"))
     assert scene.autoscaling.completed == [(first, Result.CONTINUE)]
+    assert scene.queue.sent == []
 
 
 def test_two_actions_at_one_hook_are_completed_each_by_its_own_clock() -> None:
