@@ -27,15 +27,26 @@ def parameters() -> Mapping[str, str]:
     return {}
 
 
+@pytest.fixture(autouse=True)
+def nothing_refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Check that roles allow all that functions ask of AWS in a test's labs. A test of a refusal clears its list."""
+    labs: list[Lab] = []
+    enter = Lab.__enter__
+
+    def entered(lab: Lab) -> Lab:
+        labs.append(enter(lab))
+        return lab
+
+    monkeypatch.setattr(Lab, "__enter__", entered)
+    yield
+    assert [refused for lab in labs for refused in lab.faults.permissions.refused] == []
+
+
 @pytest.fixture
 def lab(parameters: Mapping[str, str]) -> Iterator[Lab]:
-    """Return a lab with a stack of its own and one pool, `web`, at app.example.com.
-
-    The template allows the functions all that they ask of AWS. A test in which it does not clears the list.
-    """
+    """Return a lab with a stack of its own and one pool, `web`, at app.example.com."""
     with Lab(parameters, start=MONDAY_NOON) as lab:
         yield lab
-        assert lab.faults.permissions.refused == []
 
 
 @pytest.fixture

@@ -505,7 +505,6 @@ def wildcard() -> Iterator[Lab]:
     """Return a stack whose first pool answers for every name of the zone."""
     with Lab({"RecordName": "*.example.com"}, start=MONDAY_NOON) as lab:
         yield lab
-        assert lab.faults.permissions.refused == []
 
 
 def test_a_wildcard_written_in_capitals_with_a_dot_is_taken_over(
