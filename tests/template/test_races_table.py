@@ -1,4 +1,4 @@
-"""docs/design.md names a test for each race of the design, and every Note of the code has its place there."""
+"""docs/design.md names a test for each race and each fault, and every Note of the code has its place there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from tests.template.stack import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-RACES: Final = Page.read(ROOT / "docs/design.md").section("Races")
+DESIGN: Final = Page.read(ROOT / "docs/design.md")
+RACES: Final = DESIGN.section("Races")
+FAULTS: Final = DESIGN.section("Faults").table("fault")
 NO_RACE: Final = "These Notes are about no race: "
 CODE: Final = (*sorted((ROOT / "layers/shared/fleet53").rglob("*.py")), ROOT / "template.yaml")
 _EXPLAINED: Final = re.compile(r"^ *Note \[([^\]]+)\]: ", re.MULTILINE)
@@ -35,11 +37,16 @@ class Race:
 def read(cells: list[str]) -> Race:
     _race, note, test = cells
     ((name, explained_in),) = _LINK.findall(note)
-    ((title, target),) = _LINK.findall(test)
+    return Race(name, (ROOT / "docs" / explained_in).resolve(), *linked(test))
+
+
+def linked(cell: str) -> tuple[Path, str]:
+    """Return the file and the function that a cell of a table links to."""
+    ((title, target),) = _LINK.findall(cell)
     file, _, function = title.partition("::")
     path = (ROOT / "docs" / target).resolve()
     assert path.name == file
-    return Race(name, (ROOT / "docs" / explained_in).resolve(), path, function)
+    return path, function
 
 
 def no_race() -> dict[str, Path]:
@@ -49,8 +56,13 @@ def no_race() -> dict[str, Path]:
 
 def names_of_tests(path: Path) -> set[str]:
     """Return the names of a file's tests."""
+    return {name for name in functions(path) if name.startswith("test_")}
+
+
+def functions(path: Path) -> set[str]:
+    """Return the names of a file's functions and methods."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 ROWS: Final = [read(cells) for cells in RACES.table("race")]
@@ -76,3 +88,11 @@ def test_the_test_of_each_race_exists() -> None:
 
 def test_a_race_has_one_row() -> None:
     assert [name for name, count in Counter(row.test for row in ROWS).items() if count > 1] == []
+
+
+def test_the_code_and_the_test_of_each_fault_exist() -> None:
+    code = [linked(cell) for _fault, cell, _test in FAULTS]
+    tests = [linked(cell) for _fault, _code, cell in FAULTS]
+    assert [(path.name, name) for path, name in code if name not in functions(path)] == []
+    assert [(path.name, name) for path, name in tests if name not in names_of_tests(path)] == []
+    assert len(FAULTS) == len({name for _path, name in tests})
