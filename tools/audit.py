@@ -8,7 +8,7 @@ The exit code says how things are, so that a script can use it:
 2  the command or the event is wrong
 3  drift, or withdrawals that the guard holds
 4  no healthy member answers for a pool: the pool is unanswered, has no member in DNS, or none is healthy
-5  a person is needed: unhealthy members, something that could not be read, or another finding
+5  a person is needed: unhealthy members, something that could not be read, another finding, or a quota nearly used up
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ ORDER: Final = (
     "drift",
     "some-unhealthy",
     "findings",
+    "near-limit",
     "ok",
 )
 """The verdicts, the worst first. One that this version does not know comes before all of them."""
@@ -33,8 +34,6 @@ _NOT_LOOKED_AT: Final = frozenset({"invalid-pool", "zone-unreadable"})
 """Kinds of finding about a pool that the report has no members of."""
 _NOT_READ: Final = _NOT_LOOKED_AT | {"not-read"}
 _HEADLINE_LINES: Final = 3
-_NEARLY_USED_UP: Final = 80
-"""The percentage of a quota from which QuotaAlarm rings."""
 _WIDE: Final = 80
 """The columns from which the names of the pools' records are shown."""
 
@@ -106,21 +105,6 @@ def _top(report: Report, width: int) -> Iterator[Text]:
         break_on_hyphens=False,
     )
     yield from (Text(line, style=f"bold {_style(report['verdict'])}") for line in said)
-    for name, used, limit in _quotas(report["quotas"]):
-        if limit and 100 * used / limit >= _NEARLY_USED_UP:
-            yield Text(plain(f"QUOTA: {used} of {limit} {name}"), style="bold yellow")
-
-
-def _quotas(quotas: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
-    named = {
-        "health checks of the account": quotas["health_checks"],
-        "health checks created in 24 hours": quotas["check_creations_last_day"],
-        **{f"records in {zone}": each for zone, each in quotas["records"].items()},
-        **{f"records of {name}": each for name, each in quotas["names"].items()},
-    }
-    for name, each in named.items():
-        if each is not None:
-            yield name, each["used"], each["limit"]
 
 
 def _pools(report: Report, width: int) -> _Section:

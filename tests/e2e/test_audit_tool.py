@@ -91,6 +91,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, value: Any, *, failed: bool = Fals
         ("some-unhealthy", 5),
         ("not-read", 5),
         ("findings", 5),
+        ("near-limit", 5),
     ],
 )
 def test_the_exit_code_says_the_verdict(
@@ -101,7 +102,8 @@ def test_the_exit_code_says_the_verdict(
 
 
 def test_every_verdict_has_an_exit_code_in_this_table() -> None:
-    assert set(Verdict) == {*audit.CODES, "mostly-unhealthy", "some-unhealthy", "not-read", "findings"}
+    needs_a_person = {"mostly-unhealthy", "some-unhealthy", "not-read", "findings", "near-limit"}
+    assert set(Verdict) == {*audit.CODES, *needs_a_person}
 
 
 def test_an_event_that_the_audit_refuses_is_wrong_usage_and_any_other_failure_is_an_error(

@@ -261,8 +261,7 @@ def test_withdrawals_that_a_run_holds_are_an_alarm_until_somebody_forces_them(la
 
     assert rung(lab, 2) == {"WithdrawalsHeldAlarm"}
     assert len([each for each in lab.invocations if each.function == "AuditFunction"]) == before
-    rung(lab, 10)
-    assert "WithdrawalsHeldAlarm" in lab.alarms.ringing()
+    assert rung(lab, 35) == {"WithdrawalsHeldAlarm"}
     lab.audit({"repair": True, "force": True})
     lab.settle()
     assert in_dns(lab) == {members[0]}
@@ -292,6 +291,7 @@ def test_a_quota_that_is_nearly_used_up_is_an_alarm_until_there_is_room_again(la
     assert rung(lab, 17) == {"QuotaAlarm"}
     rung(lab, 10)
     assert lab.alarms.ringing() == {"QuotaAlarm"}
+    assert lab.audit()["verdict"] == "near-limit"
     lab.route53.health_check_quota = 200
     rung(lab, 17)
     assert lab.alarms.ringing() == set()

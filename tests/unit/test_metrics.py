@@ -152,7 +152,7 @@ def test_an_audit_of_all_pools_also_measures_what_alarms_go_by() -> None:
         Measurement("HealthChecksUsed", 12),
         Measurement("HealthChecksAllowed", 200),
         Measurement("Audits", 1),
-        Measurement("Drift", 3),
+        Measurement("Drift", 2),
         Measurement("WithdrawalsHeld", 1),
         Measurement("PoolsUnanswered", 0),
         Measurement("UnhealthyPercent", 25, unit=MetricUnit.Percent),

@@ -285,7 +285,16 @@ def icon_of(page: str) -> str:
             "warn",
             "Not everything could be read HEALTH NOT KNOWN: web (app.example.com). NOT EVERYTHING WAS READ: 1 read",
         ),
-        (guarded(), "warn", "3 withdrawals held: decide fleet53.eu-west-1"),
+        (
+            guarded(),
+            "warn",
+            "3 withdrawals held: decide NEAR A LIMIT: 187 of 200 health checks of the account, 1,000 of 1,000 health",
+        ),
+        (
+            report(pool(member(0)), quotas=Quotas(Quota(187, 200), None, {})),
+            "warn",
+            "Near a limit NEAR A LIMIT: 187 of 200 health checks of the account. fleet53.eu-west-1",
+        ),
         (report(pool(member(0)), findings=(missing_record(1),)), "warn", "1 drifted fleet53.eu-west-1"),
         (
             report(pool(member(0)), findings=(finding(FindingKind.NO_ADDRESS, "none", 3),)),

@@ -153,6 +153,10 @@ def test_markdown_has_a_table_of_the_findings_and_of_each_part() -> None:
     ("said", "verdict"),
     [
         (report(), "In sync and healthy. Nothing is queued."),
+        (
+            report(quotas=Quotas(Quota(187, 200), None, {}, {"x.example": Quota(81, 100)})),
+            "NEAR A LIMIT: 187 of 200 health checks of the account, 81 of 100 records of x.example. Nothing is queued.",
+        ),
         (report(FULL), "In sync, with 1 finding that a repair does not fix. Nothing is queued."),
         (report(MISSING, queued=1), "NOT IN SYNC: 1 drifted. A repair is queued."),
         (report(HELD), "WITHDRAWALS HELD: 1 until you decide. Nothing is queued."),

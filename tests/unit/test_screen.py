@@ -95,7 +95,11 @@ def test_it_says_where_to_read_what_to_do_about_a_finding() -> None:
 
 
 def test_a_quota_that_is_nearly_used_up_is_said() -> None:
-    assert "QUOTA: 187 of 200 health checks of the account" in shown(REPORTS["guarded"])
+    said = shown(REPORTS["guarded"], width=200)[1]
+
+    assert said.startswith(
+        "WITHDRAWALS HELD: 3 until you decide. NEAR A LIMIT: 187 of 200 health checks of the account"
+    )
 
 
 def test_a_fleet_that_is_well_shows_its_pools_and_nothing_else() -> None:

@@ -29,6 +29,21 @@ def test_a_pool_is_judged_by_who_answers_for_it(in_dns: int, healthy: int, answe
     assert judge_pool(in_dns=in_dns, healthy=healthy, answered=answered) == verdict
 
 
+@pytest.mark.parametrize(
+    ("findings", "percent", "verdict"),
+    [
+        ((), None, "ok"),
+        ((), 80.0, "ok"),
+        ((), 80.1, "near-limit"),
+        ((UNREACHABLE,), 100.0, "findings"),
+    ],
+)
+def test_a_quota_that_has_an_alarm_needs_a_person(
+    findings: tuple[Finding, ...], percent: float | None, verdict: str
+) -> None:
+    assert judge((Verdict.OK,), findings, percent) == verdict
+
+
 @pytest.mark.parametrize(("in_dns", "verdict"), [(0, "no-member"), (3, "not-read")])
 def test_a_pool_of_whose_health_nothing_is_known_is_not_ok(in_dns: int, verdict: str) -> None:
     assert judge_pool(in_dns=in_dns, healthy=in_dns, answered=True, health_known=False) == verdict

@@ -49,8 +49,9 @@ def measure_audit(report: Report) -> list[Measurement]:
         measured.append(Measurement("HealthChecksAllowed", checks.limit))
     if report.whole:
         measured.append(Measurement("Audits", 1))
-        measured.append(Measurement("Drift", len(report.drift)))
-        measured.append(Measurement("WithdrawalsHeld", sum(finding.held for finding in report.findings)))
+        held = sum(finding.held for finding in report.findings)
+        measured.append(Measurement("Drift", len(report.drift) - held))  # what is held has an alarm of its own
+        measured.append(Measurement("WithdrawalsHeld", held))
         measured += _measure_health(report)
         if (percent := report.quotas.percent) is not None:
             measured.append(Measurement("QuotaUsed", percent, unit=MetricUnit.Percent))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.words import count, some
-from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
+from fleet53.report.verdict import NEARLY_USED_UP, NOT_LOOKED_AT, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +29,7 @@ _TITLES: Final[Mapping[Verdict, str]] = {
     Verdict.MOSTLY_UNHEALTHY: "Most members unhealthy",
     Verdict.NOT_READ: "Not everything could be read",
     Verdict.SOME_UNHEALTHY: "Some members unhealthy",
+    Verdict.NEAR_LIMIT: "Near a limit",
     Verdict.OK: "In sync and healthy",
 }
 
@@ -44,7 +45,10 @@ def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]
     `name` writes a name of a pool or of a record, which come from outside.
     """
     said = [*_trouble(report, name)]
-    yield from said or [f"{title(report)}."]
+    if not said and report.verdict is not Verdict.NEAR_LIMIT:
+        said = [f"{title(report)}."]
+    yield from said
+    yield from _near_limits(report, name)
     yield from _left_out(report.left_out)
 
 
@@ -69,6 +73,17 @@ def _not_as_it_should_be(report: Report, name: Callable[[str], str]) -> Iterator
         yield f"WITHDRAWALS HELD: {held} until you decide."
     if drift > held:
         yield f"NOT IN SYNC: {drift - held} drifted."
+
+
+def _near_limits(report: Report, name: Callable[[str], str]) -> Iterator[str]:
+    """Yield the sentence about the quotas that are nearly used up."""
+    near = [
+        f"{quota.used:,} of {quota.limit:,} {name(words)}"
+        for words, quota in report.quotas.by_words.items()
+        if quota is not None and quota.percent > NEARLY_USED_UP
+    ]
+    if near:
+        yield f"NEAR A LIMIT: {some(near)}."
 
 
 def _left_out(left_out: LeftOut) -> Iterator[str]:

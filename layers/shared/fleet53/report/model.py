@@ -120,10 +120,19 @@ class Quotas:
     names: Mapping[str, Quota] = field(default_factory=dict)
 
     @property
+    def by_words(self) -> dict[str, Quota | None]:
+        """Each of the quotas, by words that say what it counts."""
+        return {
+            "health checks of the account": self.health_checks,
+            "health checks created in 24 hours": self.check_creations,
+            **{f"records in {zone_id}": quota for zone_id, quota in self.records.items()},
+            **{f"records of {name}": quota for name, quota in self.names.items()},
+        }
+
+    @property
     def percent(self) -> float | None:
         """The share that is used of the one that is nearest to its limit, in percent; None where none was read."""
-        known = (self.health_checks, self.check_creations, *self.records.values(), *self.names.values())
-        return max((quota.percent for quota in known if quota is not None), default=None)
+        return max((quota.percent for quota in self.by_words.values() if quota is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +215,7 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """How everything is doing that the audit looked at: the worst there is."""
-        return judge((pool.verdict for pool in self.pools), self.findings)
+        return judge((pool.verdict for pool in self.pools), self.findings, self.quotas.percent)
 
     @property
     def summary(self) -> dict[str, int]:

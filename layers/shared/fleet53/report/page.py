@@ -21,7 +21,7 @@ from fleet53.domain.health_check import HEALTHY_ABOVE, HISTORY
 from fleet53.planning.membership import Membership
 from fleet53.report.entries import RUNBOOK, entries_of
 from fleet53.report.headline import TROUBLE, headlines, state, title
-from fleet53.report.verdict import NOT_LOOKED_AT, Verdict
+from fleet53.report.verdict import NEARLY_USED_UP, NOT_LOOKED_AT, Verdict
 from fleet53.report.visible import visible, visible_lines
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 _FEW: Final = 10
 """So many findings, and so many instances of one finding, are shown at once; the others unfold."""
-_NEAR: Final = 80.0
-"""Percent of a limit from which the page says that it is near."""
 _FULL: Final = 100.0
 _MARGIN: Final = timedelta(minutes=5)
 """How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
@@ -138,7 +136,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         blind=blind,
         title=title(report),
         look=_LOOKS.get(report.verdict, "warn"),
-        headlines=[first, *others] if report.verdict in TROUBLE else others,
+        headlines=[first, *others] if report.verdict in {*TROUBLE, Verdict.NEAR_LIMIT} else others,
         entries=entries[:_FEW],
         further_entries=entries[_FEW:],
         few=_FEW,
@@ -211,7 +209,7 @@ def _limits(report: Report) -> list[_Limit]:
 def _limit(name: str, quota: Quota) -> _Limit:
     if quota.percent >= _FULL:
         return _Limit(name, quota, "bad", "used up")
-    if quota.percent >= _NEAR:
+    if quota.percent > NEARLY_USED_UP:
         return _Limit(name, quota, "warn", "near the limit")
     return _Limit(name, quota, "ok", "")
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from fleet53.report.entries import Entry
-    from fleet53.report.model import MemberReport, PoolReport, Quota, Report
+    from fleet53.report.model import MemberReport, PoolReport, Report
 
     type Row = tuple[str, ...]
 
@@ -168,13 +168,7 @@ def _place(member: MemberReport, now: datetime, because: str) -> str:
 
 
 def _quota_rows(report: Report) -> Iterator[Row]:
-    quotas: dict[str, Quota | None] = {
-        "health checks of the account": report.quotas.health_checks,
-        "health checks created in 24 hours": report.quotas.check_creations,
-        **{f"records in {zone_id}": quota for zone_id, quota in report.quotas.records.items()},
-        **{f"records of {name}": quota for name, quota in report.quotas.names.items()},
-    }
-    for name, quota in quotas.items():
+    for name, quota in report.quotas.by_words.items():
         if quota is None:
             yield name, "unknown", "", ""
             continue

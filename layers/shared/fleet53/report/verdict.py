@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.finding import FindingKind
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NOT_LOOKED_AT = frozenset({FindingKind.INVALID_POOL, FindingKind.ZONE_UNREADABLE})
 """Findings about a pool that could not be looked at, so that the report has no members of it."""
+NEARLY_USED_UP: Final = 80.0
+"""The percentage of a quota above which it is nearly used up. QuotaAlarm in the template has the same."""
 _NOT_READ = NOT_LOOKED_AT | {FindingKind.NOT_READ}
 
 
@@ -42,6 +44,8 @@ class Verdict(StrEnum):
     """At least half of the members in DNS are healthy, but not all."""
     FINDINGS = "findings"
     """There are findings that a repair does not fix."""
+    NEAR_LIMIT = "near-limit"
+    """A quota of Route 53's is nearly used up."""
     OK = "ok"
     """DNS is as it should be, and every member in DNS is healthy."""
 
@@ -67,9 +71,13 @@ def judge_pool(*, in_dns: int, healthy: int, answered: bool, health_known: bool 
     return Verdict.SOME_UNHEALTHY if healthy < in_dns else Verdict.OK
 
 
-def judge(pools: Iterable[Verdict], findings: Collection[Finding]) -> Verdict:
-    """Return the worst of the verdicts on the pools and on the findings."""
-    verdicts = [*pools, *map(_judge_finding, findings), Verdict.OK]
+def judge(pools: Iterable[Verdict], findings: Collection[Finding], quota_percent: float | None = None) -> Verdict:
+    """Return the worst of the verdicts on the pools, on the findings and on the quota that is nearest to its limit.
+
+    `quota_percent` is how much of that quota is used, None where none was read.
+    """
+    quota = Verdict.NEAR_LIMIT if (quota_percent or 0) > NEARLY_USED_UP else Verdict.OK
+    verdicts = [*pools, *map(_judge_finding, findings), quota]
     return min(verdicts, key=_ORDER.index)
 
 
