@@ -258,7 +258,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
             "records": {lab.zone_id: {"used": 4, "limit": 10000}},
             "names": {"app.example.com": {"used": 2, "limit": 100}},
         },
-        "cost": {"checks": 3, "usd_a_month": 0.0, "monitoring_usd_a_month": 10.39},
+        "cost": {"checks": 3, "usd_a_month": 0.0, "monitoring_usd_a_month": 10.49},
         "queued": 0,
         "left_out": {"instances": 0, "findings": 0, "pools": 0, "batches": 0},
     }

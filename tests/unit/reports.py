@@ -92,7 +92,7 @@ def report(*pools: PoolReport, **changes: Any) -> Report:
             check_creations=Quota(min(checks, 31), 1000),
             records={ZoneId("Z0123456789ABC"): Quota(checks + 44, 10_000)},
         ),
-        "cost": Cost(checks, 1.0 * checks, 10.3),
+        "cost": Cost(checks, 1.0 * checks, 10.4),
     }
     return Report(**settings | changes)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from fleet53.audit.cost import ALARMS, cost_of
+from fleet53.audit.cost import ALARM_METRICS, cost_of
 from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.health_check import CheckConfig, CheckSettings
 from tests.template.stack import stack
@@ -59,9 +59,9 @@ def test_no_checks_cost_nothing() -> None:
 @pytest.mark.parametrize(
     ("checks", "pools", "dollars"),
     [
-        (0, 0, 7.6),  # 12 metrics for 3.60, 10 alarms for 1.00, a dashboard for 3.00
-        (10, 1, 10.59),  # 9 metrics for 2.70, 28,800 metrics read for 0.29
-        (100, 3, 18.58),
+        (0, 0, 7.7),  # 12 metrics for 3.60, 10 alarms on 11 metrics for 1.10, a dashboard for 3.00
+        (10, 1, 10.69),  # 9 metrics for 2.70, 28,800 metrics read for 0.29
+        (100, 3, 18.68),
     ],
 )
 def test_metrics_alarms_the_dashboard_and_reads_of_health_cost(checks: int, pools: int, dollars: float) -> None:
@@ -72,8 +72,10 @@ def test_each_alarm_of_a_member_costs_a_dime_and_its_check_no_feature() -> None:
     followed = [AlarmConfig(f"alarm-{n}", "eu-west-1") for n in range(10)]
     cost = cost_of(followed, in_account=60, pools=1, member_alarms=10)
     assert checks_of(cost) == (10, 5.0)
-    assert cost.monitoring_usd_a_month == 11.59
+    assert cost.monitoring_usd_a_month == 11.69
 
 
 def test_the_counts_are_those_of_the_template_and_of_what_is_measured() -> None:
-    assert sum(1 for _ in stack().of_type("AWS::CloudWatch::Alarm")) == ALARMS
+    alarms = [properties for _, properties in stack().of_type("AWS::CloudWatch::Alarm")]
+    watched = [query for each in alarms for query in each.get("Metrics", [each]) if "Expression" not in query]
+    assert len(watched) == ALARM_METRICS

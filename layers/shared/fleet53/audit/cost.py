@@ -27,10 +27,12 @@ METRICS: Final = 12
 """Custom metrics that every stack has, whatever its pools: those that alarms watch, and the counts of requests."""
 METRICS_OF_POOL: Final = 9
 """Custom metrics of each pool: its members by state, admissions and withdrawals."""
-ALARMS: Final = 10
+ALARM_METRICS: Final = 11
+"""Metrics that the stack's alarms watch, for each of which an alarm is billed (Amazon CloudWatch pricing)."""
 _METRIC: Final = 0.30
 """US dollars a month for a custom metric. Those of findings come on top while there are findings."""
 _ALARM: Final = 0.10
+"""US dollars a month for a metric that an alarm watches."""
 _DASHBOARD: Final = 3.00
 READ: Final = 0.01 / 1000
 """US dollars for a metric that GetMetricData reads."""
@@ -50,7 +52,7 @@ def cost_of(
     features = sum(_features(config) for config in ours)
     monitoring = (
         (METRICS + METRICS_OF_POOL * pools) * _METRIC
-        + (ALARMS + member_alarms) * _ALARM
+        + (ALARM_METRICS + member_alarms) * _ALARM
         + _DASHBOARD
         + len(ours) * _AUDITS * READ
     )
