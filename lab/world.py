@@ -109,8 +109,7 @@ class Lab:
             self.scaling = self.fleet.scaling
             api, late = ScalingApi(self.scaling), self.fleet.late
             asked = (self._invoke, self._start_later, api, self.bus.put, late)
-            delete = lambda *named: self.stack.ask_to_delete(*named)  # noqa: E731, PLW0108 - it is there later
-            stack.enter_context(gaps.filled(*asked, delete=delete))
+            stack.enter_context(gaps.filled(*asked, own=lambda: self.stack))
             self.resolver = stack.enter_context(Resolver(self.route53).entered())
             self.zone_id = self.create_zone(ZONE)
             self.running = tuple(self.fleet.launch(events=False) for _ in range(self._already_running))
@@ -307,7 +306,7 @@ class Lab:
 
     def work(self) -> None:
         """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
-        self.stack.delete_if_asked()
+        self.stack.carry_out_what_is_asked()
         self._stacks.fire_due()
         self.settle()
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
 from moto.cloudformation.parsing import get_model_map
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.responses import EmptyResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _SUBSTITUTED: Final = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 
@@ -28,13 +27,29 @@ _SUBSTITUTED: Final = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 # -- where moto differs from CloudFormation
 
 
-type Delete = Callable[[str, tuple[str, ...]], bool]
-"""From a stack's name and the resources to retain to whether it will be deleted: False leaves it to moto."""
+class Own(Protocol):
+    """The lab's own stack, which the lab deletes and updates. All others are moto's."""
+
+    name: str
+
+    def ask_to_delete(self, name: str, retain: tuple[str, ...]) -> bool:
+        """Take a request to delete the stack of this name, and tell whether it is this one."""
+
+    def ask_to_update(self, given: Mapping[str, str | None]) -> str:
+        """Take a request to update it to these parameters, None for the previous value. Return why it is refused."""
 
 
-def gaps(delete: Delete) -> tuple[Gap, ...]:
+def gaps(own: Callable[[], Own]) -> tuple[Gap, ...]:
     """Return how moto's CloudFormation is corrected."""
-    return _read_json(), _find_parameters_in_sub(), _resolve_functions(), _compute_outputs(), _delete_in_order(delete)
+    return (
+        _read_json(),
+        _find_parameters_in_sub(),
+        _resolve_functions(),
+        _compute_outputs(),
+        _delete_in_order(own),
+        _update_in_order(own),
+        _refuse_change_sets(own),
+    )
 
 
 def _compute_outputs() -> Gap:
@@ -53,7 +68,7 @@ def _compute_outputs() -> Gap:
     return Gap(ChangeSet, "apply", apply)
 
 
-def _delete_in_order(delete: Delete) -> Gap:
+def _delete_in_order(own: Callable[[], Own]) -> Gap:
     """Take the deletion of a stack and carry it out later, resource by resource; moto drops the stack at once.
 
     Source: CloudFormation API Reference, DeleteStack, RetainResources.
@@ -61,9 +76,8 @@ def _delete_in_order(delete: Delete) -> Gap:
     delete_as_moto = CloudFormationResponse.delete_stack
 
     def delete_stack(response: Any) -> Any:
-        named = response._get_param("StackName")  # noqa: SLF001 - moto's own look-up
-        retain = tuple(response._get_param("RetainResources", []))  # noqa: SLF001 - as above
-        stack = next((each for each in _stacks() if named in (each.name, each.stack_id)), None)
+        retain = tuple(response._get_param("RetainResources", []))  # noqa: SLF001 - moto's own look-up
+        stack = _named(response)
         if stack is None:
             return delete_as_moto(response)
         if retain and stack.status != "DELETE_FAILED":
@@ -71,9 +85,55 @@ def _delete_in_order(delete: Delete) -> Gap:
             raise ValidationError(
                 message=f"Invalid operation on stack [{stack.stack_id}]. When you delete a stack, {rule}"
             )
-        return EmptyResult() if delete(stack.name, retain) else delete_as_moto(response)
+        return EmptyResult() if own().ask_to_delete(stack.name, retain) else delete_as_moto(response)
 
     return Gap(CloudFormationResponse, "delete_stack", delete_stack)
+
+
+def _update_in_order(own: Callable[[], Own]) -> Gap:
+    """Take the update of the lab's own stack and carry it out later, resource by resource; moto changes all at once.
+
+    moto also asks no custom resource. Source: CloudFormation API Reference, UpdateStack and Parameter.
+    """
+    update_as_moto = CloudFormationResponse.update_stack
+
+    def update_stack(response: Any) -> Any:
+        stack = _named(response)
+        if stack is None or stack.name != own().name:
+            return update_as_moto(response)
+        if stack.status.endswith("_IN_PROGRESS"):
+            message = f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated."
+            raise ValidationError(message=message)
+        if not response._get_bool_param("UsePreviousTemplate", False):  # noqa: SLF001, FBT003 - as moto asks
+            raise ValidationError(message="The lab updates the parameters of its own stack: use the previous template.")
+        given = {
+            each["ParameterKey"]: None if each.get("UsePreviousValue") else each.get("ParameterValue", "")
+            for each in response._get_param("Parameters", [])  # noqa: SLF001 - as above
+        }
+        if refusal := own().ask_to_update(given):
+            raise ValidationError(message=refusal)
+        return ActionResult({"StackId": stack.stack_id})
+
+    return Gap(CloudFormationResponse, "update_stack", update_stack)
+
+
+def _refuse_change_sets(own: Callable[[], Own]) -> Gap:
+    """Refuse a change set of the lab's own stack, which moto would carry out all at once, without its functions."""
+    create_as_moto = CloudFormationResponse.create_change_set
+
+    def create_change_set(response: Any) -> Any:
+        stack = _named(response)
+        if stack is not None and stack.name == own().name:
+            raise ValidationError(message="The lab plays no change set of its own stack. It plays UpdateStack.")
+        return create_as_moto(response)
+
+    return Gap(CloudFormationResponse, "create_change_set", create_change_set)
+
+
+def _named(response: Any) -> Any | None:
+    """Return the stack that a request names by its name or its id."""
+    named = response._get_param("StackName")  # noqa: SLF001 - moto's own look-up
+    return next((each for each in _stacks() if named in (each.name, each.stack_id)), None)
 
 
 def _stacks() -> list[Any]:

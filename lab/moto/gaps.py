@@ -27,21 +27,24 @@ from lab.moto import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lab.moto.autoscaling import Scaling
     from lab.moto.awslambda import Invoke, Start
-    from lab.moto.cloudformation import Delete
+    from lab.moto.cloudformation import Own
     from lab.moto.events import Put
     from lab.moto.late import Late
 
 
 @contextlib.contextmanager
-def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late, *, delete: Delete) -> Iterator[None]:
+def filled(
+    invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late, *, own: Callable[[], Own]
+) -> Iterator[None]:
     """Let moto behave as AWS does, for as long as this is entered.
 
     `invoke` runs a Lambda function now and `start` runs it later; `scaling` answers requests to Auto Scaling; `put`
-    delivers the events of PutEvents; `late` is what EC2 does not show yet; `delete` takes the deletion of a stack.
+    delivers the events of PutEvents; `late` is what EC2 does not show yet; `own` returns the lab's own stack, as
+    soon as there is one.
     """
     corrections = (
         *ec2_gaps.gaps(),
@@ -51,7 +54,7 @@ def filled(invoke: Invoke, start: Start, scaling: Scaling, put: Put, late: Late,
         *autoscaling.gaps(scaling),
         *awslambda.gaps(invoke, start),
         *events.gaps(put),
-        *cloudformation.gaps(delete),
+        *cloudformation.gaps(own),
         *cloudwatch.gaps(),
         *sqs.gaps(),
         *ssm.gaps(),

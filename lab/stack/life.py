@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from lab.moto import cloudformation, cloudwatch
@@ -47,6 +48,7 @@ class Stack:
         self.parameters = dict(parameters)
         self.custom_resources: dict[str, CustomResource] = {}
         self._to_retain: tuple[str, ...] | None = None
+        self._to_update: Mapping[str, str] | None = None
         self._template = template
         self._faults = faults
         self._urls = urls
@@ -151,8 +153,36 @@ class Stack:
             self._to_retain = retain
         return name == self.name
 
-    def delete_if_asked(self) -> None:
-        """Carry out the request to delete the stack, if there is one."""
+    def ask_to_update(self, given: Mapping[str, str | None]) -> str:
+        """Take a request to update the stack to these parameters, and return why it is refused, an empty text if not.
+
+        None stands for the previous value. A parameter that is not given gets its default (CloudFormation API
+        Reference, UpdateStack and Parameter; the texts are CloudFormation's).
+        """
+        declared = read_template(self._template).for_moto["Parameters"]
+        defaults = default_values(self._template)
+        before = defaults | self.parameters
+        new = defaults | {name: before.get(name, "") if value is None else value for name, value in given.items()}
+        if unknown := sorted(new.keys() - declared.keys()):
+            return f"Parameters: [{', '.join(unknown)}] do not exist in the template"
+        if missing := sorted(declared.keys() - new.keys()):
+            return f"Parameters: [{', '.join(missing)}] must have values"
+        for name, value in new.items():
+            if value not in map(str, declared[name].get("AllowedValues", [value])):
+                return f"Parameter '{name}' must be one of AllowedValues"
+            if not re.fullmatch(declared[name].get("AllowedPattern", ".*"), value, re.DOTALL):
+                return f"Parameter '{name}' must match pattern {declared[name]['AllowedPattern']}"
+        if new == before:
+            return "No updates are to be performed."
+        cloudformation.put_stack_status(self.name, "UPDATE_IN_PROGRESS")
+        self._to_update = new
+        return ""
+
+    def carry_out_what_is_asked(self) -> None:
+        """Carry out the request to update or to delete the stack, if there is one."""
+        if self._to_update is not None:
+            new, self._to_update = self._to_update, None
+            self.update(new)
         if self._to_retain is not None:
             self.delete(retain=self._to_retain)
             self._to_retain = None

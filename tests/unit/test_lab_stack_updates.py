@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.moto.cloudformation import put_stack_status
 from lab.world import Lab
@@ -152,3 +153,70 @@ def test_a_function_may_change_no_name_in_route_53_that_its_policies_do_not_have
     refused = [call for call in lab.route53.calls if call.operation == "ChangeResourceRecordSets"]
     assert {call.code for call in refused} == {"AccessDenied"}
     assert any(DENIED in str(line) for each in lab.invocations for line in each.logs)
+
+
+def asked(lab: Lab, **given: str) -> None:
+    """Ask CloudFormation to update the stack to some parameters, of which the others keep their values."""
+    keys = set(lab.stack.parameters) - set(given)
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in keys]
+    client = lab.client("cloudformation")
+    client.update_stack(StackName="fleet53", UsePreviousTemplate=True, Parameters=parameters)
+
+
+def status(lab: Lab) -> str:
+    (stack,) = lab.client("cloudformation").describe_stacks(StackName="fleet53")["Stacks"]
+    return str(stack["StackStatus"])
+
+
+def test_an_update_that_is_asked_for_through_the_api_reaches_the_functions(lab: Lab) -> None:
+    asked(lab, AllowedRecordNames="api.example.com")
+    assert status(lab) == "UPDATE_IN_PROGRESS"
+    assert "api.example.com" not in told(lab)
+    lab.work()
+    assert status(lab) == "UPDATE_COMPLETE"
+    assert "api.example.com" in told(lab)
+    assert may_change(lab, "api.example.com")
+
+
+def test_an_update_through_the_api_that_a_custom_resource_refuses_is_rolled_back(lab: Lab) -> None:
+    instance = lab.fleet.launch()
+    lab.settle()
+    lab.report_health(instance)
+    lab.run(31, step=31)
+    asked(lab, RecordName="www.example.com")
+    lab.work()
+    assert status(lab) == "UPDATE_ROLLBACK_COMPLETE"
+    assert lab.answers() == set(lab.fleet.addresses(instance))
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        ({"AuditMode": "fix"}, "Parameter 'AuditMode' must be one of AllowedValues"),
+        ({"HostedZoneId": "?"}, "Parameter 'HostedZoneId' must match pattern"),
+        ({"Colour": "red"}, r"Parameters: \[Colour\] do not exist in the template"),
+        ({}, "No updates are to be performed"),
+    ],
+    ids=repr,
+)
+def test_an_update_that_cloudformation_refuses_is_refused(lab: Lab, given: dict[str, str], refusal: str) -> None:
+    with pytest.raises(ClientError, match=refusal):
+        asked(lab, **given)
+    assert status(lab) == "CREATE_COMPLETE"
+
+
+def test_a_second_update_waits_for_the_first_to_end(lab: Lab) -> None:
+    asked(lab, RecordTTL="30")
+    with pytest.raises(ClientError, match="is in UPDATE_IN_PROGRESS state and can not be updated"):
+        asked(lab, RecordTTL="20")
+    lab.work()
+    asked(lab, RecordTTL="20")
+
+
+def test_what_the_lab_does_not_play_of_an_update_is_refused(lab: Lab) -> None:
+    client = lab.client("cloudformation")
+    with pytest.raises(ClientError, match="use the previous template"):
+        client.update_stack(StackName="fleet53", TemplateBody="{}")
+    with pytest.raises(ClientError, match="no change set of its own stack"):
+        client.create_change_set(StackName="fleet53", ChangeSetName="c", UsePreviousTemplate=True)
