@@ -20,6 +20,10 @@ from lab.world import RECORD, Lab
 if TYPE_CHECKING:
     from lab.stack.functions import Invocation
 
+_SQS = (
+    'aws() { if [ "$1" = sqs ]; then command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; else command aws "$@"; fi; }'
+)
+"""A shell function. Version 1 of the AWS CLI has endpoints of its own for SQS (awscli, overridesslcommonname.py)."""
 _SHOWN = ("pool", "instance_id", "address", "health_check_id", "because")
 
 
@@ -66,8 +70,9 @@ def _welcome(lab: Lab, live: Live, console: Console, instances: list[str]) -> st
 fleet53's lab: its template is deployed, its functions run, AWS is on this machine.
 Time passes {describe_speed(live.speed)}. Ctrl-C ends it.
 
-For the AWS CLI, in another terminal:
+For the AWS CLI, in another terminal (the last line is for version 1, which finds the lab's SQS only with it):
 {exports}
+  {_SQS}
 
 Watch the name (a new instance takes two minutes of the lab's time to be seen healthy):
   {command(live.name_server.host, live.name_server.port, RECORD)}

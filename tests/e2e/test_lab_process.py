@@ -122,6 +122,25 @@ def test_the_printed_dig_command_shows_the_same_addresses(lab: RunningLab) -> No
     assert set(ran.stdout.split()) == addresses
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_with_what_is_printed_version_1_of_the_aws_cli_finds_the_labs_sqs(lab: RunningLab, tmp_path: Path) -> None:
+    (printed,) = re.findall(r"^ *(aws\(\) .*)$", lab.child.printed(), re.MULTILINE)
+    (tmp_path / "aws").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "aws").chmod(0o755)
+    ran = subprocess.run(  # noqa: S603 - the lab's own line
+        [str(shutil.which("bash")), "-c", f"{printed}\naws sqs list-queues\naws ec2 describe-regions --query '[a b]'"],
+        env=os.environ | lab.environment | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert ran.stdout.splitlines() == [
+        f"--endpoint-url {lab.environment['AWS_ENDPOINT_URL']} sqs list-queues",
+        "ec2 describe-regions --query [a b]",
+    ]
+
+
 def test_a_name_that_the_zone_has_not_is_nxdomain(lab: RunningLab) -> None:
     reply = lab.ask("nobody.example.com")
     assert reply.rcode() == dns.rcode.NXDOMAIN
