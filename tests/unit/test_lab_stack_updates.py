@@ -158,7 +158,7 @@ def test_a_function_may_change_no_name_in_route_53_that_its_policies_do_not_have
 def asked(lab: Lab, **given: str) -> None:
     """Ask CloudFormation to update the stack to some parameters, of which the others keep their values."""
     keys = set(lab.stack.parameters) - set(given)
-    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    parameters: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": each} for key, each in given.items()]
     parameters += [{"ParameterKey": key, "UsePreviousValue": True} for key in keys]
     client = lab.client("cloudformation")
     client.update_stack(StackName="fleet53", UsePreviousTemplate=True, Parameters=parameters)
