@@ -88,6 +88,18 @@ def test_a_check_that_a_setting_needs_again_while_it_is_deleted_is_replaced_at_o
     assert len(checks(lab)) == 2
 
 
+def test_a_check_of_a_pool_that_is_declared_again_while_it_is_deleted_is_replaced_at_once(lab: Lab) -> None:
+    lab.put_pool("api")
+    api = admitted(lab, 2, API, pools=("api",))
+    met = overlap(lab, "route53:DeleteHealthCheck", lambda: lab.put_pool("api"))
+    lab.delete_pool("api")
+    lab.settle()
+
+    assert (len(met), in_dns(lab, API)) == (1, set(api))
+    see_healthy(lab, api)
+    assert {record_of(lab, each, API)["HealthCheckId"] for each in api} == set(checks(lab))
+
+
 def test_an_address_that_moves_to_a_stranger_while_a_run_corrects_its_record_is_not_put_back(lab: Lab) -> None:
     lab.put_pool("web", admit_when="running", health_check=None)
     (web,) = launched(lab, 1)

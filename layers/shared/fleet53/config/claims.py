@@ -40,6 +40,11 @@ class Declared:
     contested: Mapping[Place, Mapping[str, Pool]] = field(default_factory=dict)
 
     @property
+    def candidates(self) -> tuple[Pool, ...]:
+        """All valid pools, those at contested places too."""
+        return (*self.pools, *(pool for place in self.contested.values() for pool in place.values()))
+
+    @property
     def unplaced(self) -> frozenset[PoolName]:
         """The pools whose place is not known, because their parameters are wrong."""
         return frozenset(fault.name for fault in self.faults if fault.zone_id is None)

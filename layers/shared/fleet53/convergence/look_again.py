@@ -52,8 +52,7 @@ def _find_overtaken_admissions(
     if not admissions:
         return Scope(frozenset())
     read = read_pools(aws.parameters.read(), settings.allowed)
-    claimants = (pool for place in read.contested.values() for pool in place.values())
-    declared = {pool.name: pool for pool in (*read.pools, *claimants)}
+    declared = {pool.name: pool for pool in read.candidates}
     pools = {pool.name: pool for pool in situation.pools}
     again = {
         change.pool
@@ -109,12 +108,16 @@ def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
     return any(isinstance(each, DeleteRecord) or each.admits or each.instance_id is None for each in changes)
 
 
-def find_dangling(deleted: Collection[DeleteCheck], situation: Situation, aws: Aws) -> Scope | None:
+def find_dangling(deleted: Collection[DeleteCheck], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
     """Return the pools to pass again, because their records may name checks that a pass has `deleted`; None if none.
 
-    Another pass may have put such a record meanwhile. Reads nothing where the instances of the checks have ended.
+    Another pass may have put such a record meanwhile. Where the checks were of a pool that was not declared, that is a
+    pool which is declared by now. Reads nothing where the instances of the checks have ended.
     """
-    again = [pool.name for pool in situation.pools if _may_dangle(pool, deleted, situation, aws)]
+    again = {pool.name for pool in situation.pools if _may_dangle(pool, deleted, situation, aws)}
+    if any(each.pool is None and _goes_on(each.instance_id, situation) for each in deleted):
+        declared = read_pools(aws.parameters.read(), settings.allowed)
+        again |= {pool.name for pool in declared.candidates} - situation.declared
     return Scope(frozenset(again), checks=True) if again else None
 
 

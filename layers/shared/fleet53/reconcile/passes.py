@@ -11,7 +11,8 @@ other one leaves in DNS would both leave it out, and no batch is refused. So whe
 pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one
 sees what both have done. While a pass deletes checks, a member may need one of them again, because it was tagged again
 or a setting was changed back. Another pass then puts a record that names the check, and Route 53 deletes the check all
-the same. So a pass reads the records once more after it has deleted checks of instances that run.
+the same. So a pass reads the records once more after it has deleted checks of instances that run. Where they were
+checks of a deleted pool, it reads the parameters, because the pool may be declared again.
 
 Note [Sweep before deletions]: a pass that is no sweep does not see our records at other names than those its pools have
 now, and they may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it passes its
@@ -137,7 +138,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
         _delete_checks(unneeded, scope, run, outcome, applied)
         _delete_alarms(unneeded, run, applied)
         deleted = [change for change in applied.made[before:] if isinstance(change, DeleteCheck)]
-        dangling = find_dangling(deleted, situation, run.aws)
+        dangling = find_dangling(deleted, situation, run.settings, run.aws)
         if dangling is not None and not last:
             run_pass(dangling, guard, run, outcome, attempt + 1)
     elif not _deferred(unneeded.delete_checks, scope, run):
