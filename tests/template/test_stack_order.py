@@ -118,6 +118,7 @@ def test_the_lifecycle_is_told_what_to_do_when_the_stack_is_deleted(choice: str)
     ("parameter", "value"),
     [
         ("PoolTagKey", "dns/pool"),
+        ("PoolName", "www"),
         ("HookPrefix", "mine"),
         ("MaxWithdrawPercent", "10"),
         ("AdmitTimeout", "60"),

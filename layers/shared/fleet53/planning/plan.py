@@ -74,9 +74,10 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
     needed: set[CheckId | None] = {check_id for pool in pools for check_id in pool.needed_checks}
     left = {(change.zone_id, record) for change in merged.change_records if (record := _left(change)) is not None}
     needed |= {record.check_id for zone_id, record in situation.own_records() if (zone_id, record) not in left}
-    unneeded = _unneeded_checks(situation, owned, needed)
+    freed = situation.freed.union(record.check_id for _, record in left if record.check_id)
+    unneeded = _unneeded_checks(situation, owned, needed, freed)
     if situation.blind:
-        unneeded = _named(unneeded, situation.freed.union(record.check_id for _, record in left if record.check_id))
+        unneeded = _named(unneeded, freed)
     plan = replace(merged, delete_checks=tuple(unneeded))
     put, deleted = alarms_to_put(situation, owned, plan), alarms_to_delete(situation, owned, plan)
     return replace(plan, put_alarms=tuple(put), delete_alarms=tuple(deleted))
@@ -102,9 +103,13 @@ def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Poo
 
 
 def _unneeded_checks(
-    situation: Situation, owned: OwnedChecks, needed: Collection[CheckId | None]
+    situation: Situation, owned: OwnedChecks, needed: Collection[CheckId | None], freed: Collection[CheckId]
 ) -> Iterator[DeleteCheck]:
-    """Yield the deletions of our checks that nothing needs: of the pass's pools, and after a sweep of deleted pools."""
+    """Yield the deletions of our checks that nothing needs.
+
+    These are checks of the pass's pools. After a sweep those of deleted pools are among them. So they are where a
+    record has left them (`freed`): a pool that was given another name moves its records to checks of its own.
+    """
     by_hash = {situation.owner.pool_hash(pool.name): pool for pool in situation.pools}
     declared = {situation.owner.pool_hash(name) for name in situation.declared}
     for check, reference in owned:
@@ -113,7 +118,7 @@ def _unneeded_checks(
         pool = by_hash.get(reference.pool_hash)
         if pool is not None:
             because = _why_unneeded(situation, pool, reference)
-        elif situation.swept and reference.pool_hash not in declared:
+        elif reference.pool_hash not in declared and (situation.swept or check.id in freed):
             because = "its pool is not declared any more"
         else:
             because = None
