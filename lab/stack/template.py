@@ -20,6 +20,7 @@ FUNCTION: Final = "AWS::Serverless::Function"
 LAYER: Final = "AWS::Serverless::LayerVersion"
 
 BY_LAB: Final[dict[str, str]] = {
+    "Custom::StackHandover": "asked by the lab",
     "Custom::StackLifecycle": "asked by the lab",
     "Custom::StackPrecondition": "asked by the lab",
     "AWS::Scheduler::Schedule": "fired by the lab's clock",

@@ -112,6 +112,19 @@ def fail_lifecycle(lab: Lab, monkeypatch: pytest.MonkeyPatch, times: int = 1) ->
     monkeypatch.setattr(lab.answer_urls, "answer", failed)
 
 
+def after_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch, logical_id: str, act: Callable[[], object]) -> None:
+    """Call `act` once, when CloudFormation has heard the next answer of a custom resource."""
+    answer, acts = lab.answer_urls.answer, [act]
+
+    def heard(request_id: str) -> dict[str, Any]:
+        answered = answer(request_id)
+        if answered["LogicalResourceId"] == logical_id and acts:
+            acts.pop()()
+        return answered
+
+    monkeypatch.setattr(lab.answer_urls, "answer", heard)
+
+
 def set_timeout(lab: Lab, function: str, seconds: int) -> None:
     """Change a function's timeout, as a person does in the console."""
     functions = lab.deployment.functions

@@ -208,7 +208,7 @@ def test_a_function_that_only_reads_may_only_take_sessions_that_the_role_lets_on
 
 def test_an_update_finds_the_former_role_in_a_policy_that_changes_after_the_precondition() -> None:
     policy = stack(**WITH_ROLE).template["Resources"]["WithdrawPolicy"]
-    assert policy["DependsOn"] == "StackPrecondition"
+    assert policy["DependsOn"] == "StackHandover"
     former = _statement(stack(**WITH_ROLE), "StackLifecycleFunction", "AssumeRoleThatChangesRecords")
     assert former["Resource"] == ROLE
 

@@ -73,6 +73,12 @@ def test_an_update_may_be_refused_before_it_changes_a_pool_or_what_the_functions
     assert not {"GatherPolicy", "WithdrawPolicy", "FirstPool"} & outlived_by("StackPrecondition")
 
 
+def test_a_rollback_takes_records_back_between_the_first_pool_and_the_policy_that_still_allows_it() -> None:
+    assert "StackHandover" in outlived_by("WithdrawPolicy")
+    assert outlived_by("StackHandover") >= {"FirstPool", "StackPrecondition"}
+    assert not {"WithdrawPolicy", "ReconcilerFunction", "AuditFunction"} & outlived_by("StackHandover")
+
+
 @pytest.mark.parametrize(
     ("parameters", "zone_ids", "names"),
     [
@@ -84,11 +90,12 @@ def test_an_update_may_be_refused_before_it_changes_a_pool_or_what_the_functions
         ),
     ],
 )
-def test_the_precondition_is_told_the_places_that_the_functions_may_change(
+def test_the_custom_resources_are_told_the_places_that_the_functions_may_change(
     parameters: dict[str, str], zone_ids: list[str], names: list[str]
 ) -> None:
-    told = stack(**parameters).properties("StackPrecondition")
-    assert (told["HostedZoneIds"], told["RecordNames"]) == (zone_ids, names)
+    for resource in ("StackPrecondition", "StackHandover", LIFECYCLE):
+        told = stack(**parameters).properties(resource)
+        assert (told["HostedZoneIds"], told["RecordNames"]) == (zone_ids, names)
     given = stack(**parameters).properties("ReconcilerFunction")["Environment"]["Variables"]
     assert (given["FLEET53_ZONE_IDS"], given["FLEET53_RECORD_NAMES"]) == (",".join(zone_ids), ",".join(names))
 

@@ -3,8 +3,10 @@
 Note [Nothing left behind]: the policies allow changes of the names and the zones that the stack's parameters have now.
 Records at a place that an update drops could never be withdrawn again, and would answer for ever. If the key of the
 pool tag or the name of the first pool changes, instances whose tags do not have it yet are no members any more. So
-CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A rollback
-is never refused, because a stack whose rollback fails needs an operator.
+CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A run may
+admit a member at a dropped place between this and the change of the policies. So `StackLifecycle`, which comes late,
+looks there again, and fails the update if it finds a record: the rollback allows the place again, and takes back what
+the update has put (handover.py). A rollback is never refused, because a stack whose rollback fails needs an operator.
 
 Note [Through a role]: where the hosted zones are in another account, the role that leads there may be wrong or may not
 exist yet. So the zones are read through it before anything else exists or changes. An update that drops zones looks for
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from fleet53.aws.ec2 import Ec2
     from fleet53.aws.route53 import Route53
     from fleet53.domain.identity import Owner
+    from fleet53.domain.pool import Place
     from fleet53.domain.record import Record
     from fleet53.domain.role import Role
 
@@ -41,10 +44,10 @@ _UNCHANGED: Final = "Nothing was changed."
 class Declaration:
     """What a stack's parameters say of its pools.
 
-    `zone_ids` are the hosted zones, and `names` the names in any of them, that its policies allow it to change.
-    `tag_key` is the key of the pool tag, and `first_pool` the name of the pool that the parameters define. They are
-    empty where the properties come from an older template, or where the stack is created. `role` leads to the account
-    of the hosted zones, where that is another.
+    `zone_ids` are the hosted zones, and `names` the names in any of them, that its policies allow it to change. `place`
+    is where the first pool is. `tag_key` is the key of the pool tag, and `first_pool` the name of the pool that the
+    parameters define. What is not known is empty: where the properties come from an older template, or where the stack
+    is created. `role` leads to the account of the hosted zones, where that is another.
     """
 
     zone_ids: frozenset[ZoneId] = frozenset()
@@ -52,16 +55,24 @@ class Declaration:
     tag_key: str = ""
     first_pool: str = ""
     role: Role | None = None
+    place: Place | None = None
+
+    def allows(self, zone_id: ZoneId, name: str) -> bool:
+        """Whether the stack may change records at this place."""
+        return zone_id in self.zone_ids and name in self.names
 
 
 def read_declaration(properties: Mapping[str, Any]) -> Declaration:
     """Return what the properties of the custom resource say."""
+    zone_ids = [ZoneId(zone_id) for zone_id in properties.get("HostedZoneIds", ()) if zone_id]
+    names = [normal_name(name) for name in properties.get("RecordNames", ()) if name]
     return Declaration(
-        frozenset(ZoneId(zone_id) for zone_id in properties.get("HostedZoneIds", ()) if zone_id),
-        frozenset(normal_name(name) for name in properties.get("RecordNames", ()) if name),
+        frozenset(zone_ids),
+        frozenset(names),
         properties.get("PoolTagKey", ""),
         properties.get("PoolName", ""),
         read_role(properties.get("Route53RoleArn", ""), properties.get("Route53RoleExternalId", "")),
+        (zone_ids[0], names[0]) if zone_ids and names else None,
     )
 
 
@@ -108,18 +119,26 @@ class Update:
 
         Raises ZoneUnreadableError or an AWS error where something that decides could not be read.
         """
-        return self._why_not_dropped() or self._why_not_renamed()
+        because = self.why_dropped() or self._why_not_renamed()
+        return None if because is None else f"{because} {_UNCHANGED}"
 
-    def _why_not_dropped(self) -> str | None:
-        """Return that records of ours are at places that the update drops."""
+    def dropped(self) -> Iterator[tuple[ZoneId, Record]]:
+        """Yield the records of ours at places that the stack may not change after the update, with their zones."""
         before, after = self.before, self.after
-        found: Counter[tuple[str, ZoneId]] = Counter()
-        another_account = before.role is not None and after.role is None
         for zone_id in sorted(before.zone_ids):
-            leaves = another_account or zone_id not in after.zone_ids
-            dropped = before.names if leaves else before.names - after.names
-            if dropped:
-                found.update((record.name, zone_id) for record in self._ours(zone_id) if record.name in dropped)
+            leaves = self._leaves_account or zone_id not in after.zone_ids
+            names = before.names if leaves else before.names - after.names
+            if names:
+                yield from ((zone_id, record) for record in self._ours(zone_id) if record.name in names)
+
+    @property
+    def _leaves_account(self) -> bool:
+        return self.before.role is not None and self.after.role is None
+
+    def why_dropped(self) -> str | None:
+        """Return that records of ours are at places that the update drops, and what to do; None where there is none."""
+        after = self.after
+        found = Counter((record.name, zone_id) for zone_id, record in self.dropped())
         if not found:
             return None
         keep = []
@@ -127,12 +146,12 @@ class Update:
             keep.append(f"{some(names)} in AllowedRecordNames")
         if zone_ids := sorted({zone_id for _, zone_id in found} - after.zone_ids):
             keep.append(f"{some(zone_ids)} in AllowedZoneIds")
-        if another_account:
+        if self._leaves_account:
             keep.append("Route53RoleArn")
         places = some([f"{count} at {name} in {zone_id}" for (name, zone_id), count in sorted(found.items())])
         return (
             f"{found.total()} records of this stack remain where it could not change them any more: {places}. Keep "
-            f"{' and '.join(keep)} until they are withdrawn, then update the stack again. {_UNCHANGED}"
+            f"{' and '.join(keep)} until they are withdrawn, then update the stack again."
         )
 
     def _why_not_renamed(self) -> str | None:
@@ -157,7 +176,7 @@ class Update:
         return (
             f"{len(missing)} instances with records of this stack would be no members any more: {named}. First tag "
             f"them so that {after.tag_key} names their pools, with {after.first_pool} for the first one. Leave "
-            f"{before.first_pool} in {before.tag_key} until the stack is updated. {_UNCHANGED}"
+            f"{before.first_pool} in {before.tag_key} until the stack is updated."
         )
 
     def _renamed(self, pool: str) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.config.schedule import audit_period
-from fleet53.domain.errors import NotUnderstoodError
+from fleet53.domain.errors import NotUnderstoodError, ZoneUnreadableError
 from fleet53.signals.messages import reconcile_message
+from fleet53.stack.handover import take_back
 from fleet53.stack.precondition import Update, read_declaration, why_not_here, why_not_through_its_role
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
@@ -25,7 +26,10 @@ _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 _DENIED_PAUSES: Final = (5, 10, 20, 25)
 """Seconds between tries of a call that AWS denies."""
 _ROLLBACK: Final = "UPDATE_ROLLBACK_IN_PROGRESS"
+_LIFECYCLE: Final = "Custom::StackLifecycle"
 _PRECONDITION: Final = "Custom::StackPrecondition"
+_HANDOVER: Final = "Custom::StackHandover"
+_LATE: Final = "They were put while the update was in progress, so it is rolled back."
 _MAX_REASON: Final = 1500
 """Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
 _MAX_REASONS: Final = 480
@@ -44,9 +48,9 @@ class Request:
     """What CloudFormation asks: `kind` is Create, Update or Delete, `physical_id` is empty on Create.
 
     `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and checks.
-    `audit_schedule` is the schedule of the audit, `audit_function` its function's name. Both are empty where the
-    resource's properties come from an older template. `precondition` is set where CloudFormation asks for the resource
-    that comes before all others, and not for the one that comes after them.
+    `resource_type` tells the custom resources apart. `before` and `after` are what the parameters said of pools before
+    the request and say now. `audit_schedule` is the schedule of the audit, `audit_function` its function's name. What
+    the properties of an older template do not have is empty.
     """
 
     kind: str
@@ -55,18 +59,12 @@ class Request:
     stack_id: str
     logical_id: str
     physical_id: str
+    resource_type: str
+    before: Declaration
+    after: Declaration
     withdraws: bool
     audit_schedule: str = ""
     audit_function: str = ""
-    precondition: Precondition | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Precondition:
-    """What the parameters say of pools after a request, and said before it."""
-
-    before: Declaration
-    after: Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +91,24 @@ def read_request(event: dict[str, Any]) -> Request:
         stack_id=event["StackId"],
         logical_id=event["LogicalResourceId"],
         physical_id=event.get("PhysicalResourceId", ""),
+        resource_type=event["ResourceType"],
+        before=read_declaration(event.get("OldResourceProperties", {})),
+        after=read_declaration(properties),
         withdraws=properties.get("OnStackDelete") == "withdraw",
         audit_schedule=properties.get("AuditSchedule", ""),
         audit_function=properties.get("AuditFunction", ""),
-        precondition=Precondition(
-            read_declaration(event.get("OldResourceProperties", {})), read_declaration(properties)
-        )
-        if event["ResourceType"] == _PRECONDITION
-        else None,
     )
 
 
 def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
     """Carry out a request. Raises an AWS error if AWS refuses what the decision or the queue needs."""
+    if request.resource_type == _PRECONDITION:
+        return _check(request, connection)
+    if request.resource_type == _HANDOVER:
+        return _hand_over(request, connection, log)
     aws = connection.aws
-    if request.precondition is not None:
-        return _check(request, request.precondition, connection)
+    if request.kind == "Update" and (because := _why_left_behind(request, connection, log)) is not None:
+        return Answer(succeeded=False, because=f"{because} {_LATE}")
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
         _queue_first_pass(reconcile_message(None, because), connection)
@@ -140,21 +140,51 @@ def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAw
     connection.aws.queue.send(message)
 
 
-def _check(request: Request, precondition: Precondition, connection: Connection[StackAws]) -> Answer:
+def _check(request: Request, connection: Connection[StackAws]) -> Answer:
     """Answer whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
-    because, aws = None, connection.aws
+    because = None
     if request.kind == "Create":
-        because = why_not_here(request.stack_id) or _why_not_through_its_role(precondition, connection)
-    elif request.kind == "Update" and aws.cloudformation.status(request.stack_id) != _ROLLBACK:
-        before, owner = precondition.before, connection.settings.owner
-        update = Update(before, precondition.after, owner, aws.through(before.role), aws.tagged_by)
-        because = update.why_not() or _why_not_through_its_role(precondition, connection)
+        because = why_not_here(request.stack_id) or _why_not_through_its_role(request, connection)
+    elif request.kind == "Update" and not _is_rolled_back(request, connection):
+        because = _update(request, connection).why_not() or _why_not_through_its_role(request, connection)
     return Answer(succeeded=because is None, because=because or "nothing is in the way")
 
 
-def _why_not_through_its_role(precondition: Precondition, connection: Connection[StackAws]) -> str | None:
+def _hand_over(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
+    """Take back what an update has put, if it is rolled back: Note [Rolled back] in handover.py."""
+    because = "nothing is rolled back"
+    if request.kind == "Update" and _is_rolled_back(request, connection):
+        because = take_back(_update(request, connection), connection.aws, connection.retrier, log)
+    return Answer(succeeded=True, because=because)
+
+
+def _why_left_behind(request: Request, connection: Connection[StackAws], log: Log) -> str | None:
+    """Return that an update leaves records behind that the precondition did not see, and what to do; None if not.
+
+    A hosted zone that cannot be read now does not fail the update: the former role may not be allowed any more.
+    """
+    try:
+        because = _update(request, connection).why_dropped()
+    except ZoneUnreadableError as error:
+        log.warning("places that the update drops not read", extra={"because": str(error)})
+        return None
+    return None if because is None or _is_rolled_back(request, connection) else because
+
+
+def _update(request: Request, connection: Connection[StackAws]) -> Update:
+    aws = connection.aws
+    role = request.before.role
+    return Update(request.before, request.after, connection.settings.owner, aws.through(role), aws.tagged_by)
+
+
+def _is_rolled_back(request: Request, connection: Connection[StackAws]) -> bool:
+    """Whether the update is the one that undoes a failed update."""
+    return connection.aws.cloudformation.status(request.stack_id) == _ROLLBACK
+
+
+def _why_not_through_its_role(request: Request, connection: Connection[StackAws]) -> str | None:
     """Return why the hosted zones cannot be read through their role, also if AWS denies it for longer than at first."""
-    before, after = precondition.before, precondition.after
+    before, after = request.before, request.after
     pauses = iter(_DENIED_PAUSES)
     while (error := why_not_through_its_role(before, after, connection.aws.through(after.role))) is not None:
         pause = next(pauses, None)
@@ -196,7 +226,7 @@ def write_answer(request: Request, answer: Answer) -> dict[str, Any]:
 
     The physical id never changes, so CloudFormation never treats the resource as replaced.
     """
-    stands = answer.succeeded and request.kind != "Delete" and request.precondition is None
+    stands = answer.succeeded and request.kind != "Delete" and request.resource_type == _LIFECYCLE
     data = {"Data": {"AuditPeriod": str(audit_period(request.audit_schedule))}} if stands else {}
     return {
         "Status": "SUCCESS" if answer.succeeded else "FAILED",

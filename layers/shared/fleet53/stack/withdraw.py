@@ -73,7 +73,7 @@ def _go_round(settings: Settings, aws: StackAws, retrier: Retrier, log: Log, wit
             if names_apart:
                 return
             names_apart = True
-        elif retrier.remaining() < no_run_left or not _in_flight(aws, log):
+        elif retrier.remaining() < no_run_left or not may_be_running(aws, log):
             return
         else:
             retrier.wait(_PAUSE, "to see a run of the reconciler end")
@@ -139,7 +139,7 @@ def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names
     return applied.refused
 
 
-def _in_flight(aws: StackAws, log: Log) -> bool:
+def may_be_running(aws: StackAws, log: Log) -> bool:
     """Whether a run of the reconciler may be in progress: Note [The last run]."""
     try:
         return aws.queue.load().in_flight > 0
