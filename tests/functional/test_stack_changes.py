@@ -16,7 +16,7 @@ from tests.functional.incidents import fail_lifecycle, wait_in_lab_time
 from tests.functional.queries import asking
 from tests.functional.views import OWNER, admitted, audit, checks, findings, in_dns, kinds, records, signal
 
-OLD, NEW = "app.example.com", "www.example.com"
+OLD, NEW, API = "app.example.com", "www.example.com", "api.example.com"
 
 pytestmark = [pytest.mark.usefixtures("lab_time"), NO_OTHER_NAME]
 
@@ -182,6 +182,50 @@ def test_another_name_of_the_first_pool_keeps_every_member_that_has_both_names_i
     lab.run(60)
     assert (in_dns(lab), queries.wrong, dangling.found) == (set(members), [], [])
     assert (len(checks(lab)), kinds(audit(lab))) == (count, {})
+
+
+def test_the_first_pool_gets_another_name_and_another_place_in_two_updates_because_one_is_refused(lab: Lab) -> None:
+    members = admitted(lab, 2)
+    queries = asking(lab, OLD, members, also=[NEW])
+    lab.run(25)
+    for each in members:
+        lab.fleet.retag(each, ["web", "www"])
+    lab.run(5)
+
+    moved = {"RecordName": NEW, "AllowedRecordNames": OLD}
+    assert lab.update_stack({"PoolName": "www", **moved}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
+    assert refusal(lab) == (
+        f"2 records of this stack are at {OLD} in {lab.zone_id}, and pool web would get another name and another place "
+        "at once, so nobody could tell that they have moved. Update PoolName first, and then RecordName and "
+        "HostedZoneId. Nothing was changed."
+    )
+    assert lab.update_stack({"PoolName": "www"}, pause=3) == "UPDATE_COMPLETE"
+    assert lab.update_stack(moved, pause=3) == "UPDATE_COMPLETE"
+    lab.run(130)
+    assert (in_dns(lab, OLD), in_dns(lab, NEW), queries.wrong) == (set(), set(members), [])
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_first_pool_does_not_take_the_place_of_another_pool_that_has_members_there(lab: Lab, count: int) -> None:
+    lab.update_stack({"AllowedRecordNames": API})
+    members = admitted(lab, 2)
+    lab.put_pool("api", record_name=API)
+    others = admitted(lab, count, API, pools=["api"])
+    queries = asking(lab, API, others)
+    lab.run(25)
+
+    moved = {"RecordName": API, "AllowedRecordNames": OLD}
+    assert lab.update_stack(moved, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
+    assert f"{count} instances with records at {API} in {lab.zone_id} are members of api and not of web" in refusal(lab)
+    lab.run(60)
+    assert (in_dns(lab, API), in_dns(lab), queries.wrong) == (set(others), set(members), [])
+
+    for each in others:
+        lab.fleet.retag(each, ["api", "web"])
+    queries.members += members
+    assert lab.update_stack(moved, pause=3) == "UPDATE_COMPLETE"
+    lab.run(130)
+    assert (in_dns(lab, API), queries.wrong) == ({*others, *members}, [])
 
 
 def test_an_instance_that_ends_does_not_have_to_be_tagged(lab: Lab) -> None:

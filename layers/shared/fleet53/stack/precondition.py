@@ -119,7 +119,7 @@ class Update:
 
         Raises ZoneUnreadableError or an AWS error where something that decides could not be read.
         """
-        because = self.why_dropped() or self._why_not_renamed()
+        because = self.why_dropped() or self._why_not_renamed() or self._why_not_moved()
         return None if because is None else f"{because} {_UNCHANGED}"
 
     def dropped(self) -> Iterator[tuple[ZoneId, Record]]:
@@ -179,6 +179,33 @@ class Update:
             f"{before.first_pool} in {before.tag_key} until the stack is updated."
         )
 
+    def _why_not_moved(self) -> str | None:
+        """Return that the first pool would get a new place together with a new name, or another pool's place."""
+        before, after = self.before, self.after
+        if before.place is None or after.place is None or before.place == after.place:
+            return None
+        if before.first_pool != after.first_pool and (left := self._at(before.place)):
+            return (
+                f"{len(left)} records of this stack are at {_named(before.place)}, and pool {before.first_pool} would "
+                "get another name and another place at once, so nobody could tell that they have moved. Update "
+                "PoolName first, and then RecordName and HostedZoneId."
+            )
+        holders = {holder for record in self._at(after.place) for holder in self._holder(record)}
+        tags = {each.id: each.pools for each in self.tagged_by(after.tag_key).by_id(holders).values() if each.pools}
+        others = {each: pools for each, pools in tags.items() if after.first_pool not in pools}
+        if not others:
+            return None
+        pools = some(sorted({pool for tag in others.values() for pool in tag}))
+        return (
+            f"{len(others)} instances with records at {_named(after.place)} are members of {pools} and not of "
+            f"{after.first_pool}, which would take their place: {some(sorted(others))}. Give their pool another place "
+            f"first, or tag them with {after.first_pool} too."
+        )
+
+    def _at(self, place: Place) -> Sequence[Record]:
+        zone_id, name = place
+        return [record for record in self._known(zone_id) if record.name == name]
+
     def _renamed(self, pool: str) -> str:
         return self.after.first_pool if pool == self.before.first_pool else pool
 
@@ -200,3 +227,8 @@ class Update:
             return self._ours(zone_id)
         except ZoneUnreadableError:
             return ()
+
+
+def _named(place: Place) -> str:
+    zone_id, name = place
+    return f"{name} in {zone_id}"
