@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EVENT: Final = {"format": "json", "verdict": True, "publish": False}
 SHORTEST: Final = 5
-"""Seconds. An audit takes part of the five requests a second that Route 53 allows the account."""
+"""Seconds. An audit takes some of the requests that Route 53 allows the account."""
 HEIGHT: Final = 24
 """The lines where the output is no terminal."""
 

@@ -1,4 +1,4 @@
-"""What a signal costs of Route 53's five requests a second."""
+"""What a signal costs of the requests that Route 53 takes."""
 
 from __future__ import annotations
 

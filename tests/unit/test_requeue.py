@@ -50,6 +50,7 @@ def timers(
     waiting: dict[PoolName, list[Waiting]],
     fresh: Collection[InstanceId] = (),
     left: Collection[InstanceId] = (),
+    soon: bool = True,
     now: datetime = NOW,
     box: Box | None = None,
 ) -> list[tuple[Mapping[str, Any], int]]:
@@ -61,6 +62,7 @@ def timers(
         waiting=waiting,
         fresh=fresh,
         left=left,
+        soon=soon,
         owner=OWNER,
         admit_timeout=TIMEOUT,
         now=now,
@@ -238,6 +240,12 @@ def test_whose_check_a_run_has_left_is_looked_at_again_in_two_seconds() -> None:
     sent = timers(heard(A), heard(B), waiting=waits(A, B), left={B})
     assert [(set(detail["since"]), detail["attempt"], delay) for detail, delay in sent if delay == 2] == [({B}, 1, 2)]
     assert named(sent) == [(["web"], {A}, 1), (["web"], {B}, 1)]
+
+
+def test_whose_check_waits_for_route_53_is_looked_at_again_with_the_others_however_often_it_was_looked_at() -> None:
+    told = signal(attempt=9, since={A: LAUNCHED, B: LAUNCHED})
+    ((detail, delay),) = timers(told, waiting=waits(A, B), left={A, B}, soon=False)
+    assert (set(detail["since"]), detail["attempt"], 10 <= delay <= 30) == ({A, B}, 1, True)
 
 
 def test_whose_check_a_run_has_left_is_looked_at_again_whatever_the_event_was_about() -> None:

@@ -194,9 +194,9 @@ class Plan:
 
     Note [Apply order]: a record never names a check that does not exist, and a check outlives the last record
     that names it; Route 53 enforces only the first half (DeleteHealthCheck). A withdrawal never waits for the creation
-    of checks: a hundred take twenty seconds, at five requests a second. So: change the records that need no new check
-    (deletions first, so that a full name has room), create checks, change the records that waited for them, delete
-    checks. A check's alarm is put before the check and deleted after it (Note [Alarms] in alarms.py).
+    of checks: a hundred take minutes. So: change the records that need no new check (deletions first, so that a full
+    name has room), create checks, change the records that waited for them, delete checks. A check's alarm is put before
+    the check and deleted after it (Note [Alarms] in alarms.py).
 
     `held` are deletions that are not made, and `absent` those that are made when the absence has lasted. `remembered`
     are the instances that later runs have to hold, too: Note [Held stays held] in guard.py.

@@ -43,7 +43,7 @@ def next_look(
 
     A server may become fit at any time until AdmitTimeout, and its admission should not depend on how long that took.
     So looks at a member with a health check become rarer only then, and without one from the third look on. Each stack
-    counts from a moment of its own, so that several stacks do not share Route 53's five requests a second.
+    counts from a moment of its own, so that several stacks do not send their requests at the same time.
     """
     often = int(admit_timeout.total_seconds()) // STEP if has_check else 2
     if attempt < often:
