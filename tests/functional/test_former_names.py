@@ -146,3 +146,19 @@ def test_a_termination_in_a_function_that_knows_all_names_reads_no_zone(lab: Lab
         "DeleteHealthCheck": 1,
     }
     assert check_of(lab, web[2])
+
+
+def test_a_member_of_a_deleted_pool_without_checks_leaves_dns_by_its_event_in_a_cold_function(lab: Lab) -> None:
+    lab.put_pool("api", record_name="api.example.com", health_check=None, admit_when="running")
+    lab.settle()
+    api = [lab.fleet.launch(("api",)) for _ in range(4)]
+    lab.settle()
+    lab.delete_pool("api")
+    lab.settle()
+    assert in_dns(lab, "api.example.com") == set(api)
+
+    lab.functions.cold_start()
+    lab.fleet.terminate(api[0])
+    lab.settle()
+
+    assert in_dns(lab, "api.example.com") == set(api[1:])

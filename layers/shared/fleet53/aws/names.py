@@ -41,6 +41,10 @@ class Names:
         """Remember a sweep: the places of all pools, and those of the records that name each health check."""
         self._swept_at, self._places, self._named_at, self.former = now, places, named_at, former
 
+    def are_known(self, *, now: datetime) -> bool:
+        """Whether a sweep told not long ago where our records are."""
+        return self._swept_at is not None and now - self._swept_at <= KNOWN
+
     def only_at(
         self, here: Collection[Place], check_ids: Collection[CheckId], places: frozenset[Place], *, now: datetime
     ) -> bool:
@@ -48,6 +52,6 @@ class Names:
 
         `places` are those of all pools now.
         """
-        if self._swept_at is None or now - self._swept_at > KNOWN or self._places != places:
+        if not self.are_known(now=now) or self._places != places:
             return False
         return all(place in here for check_id in check_ids for place in self._named_at.get(check_id, ()))

@@ -58,23 +58,11 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     terminating = _terminating(signals, run)
     found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
     found |= _scopes_of_former_members(signals, found, terminating, run, outcome)
-    narrow = {message: scope for message, scope in found.items() if scope is not None}
-    scopes = narrow | _sweeps_of_former_names(signals, found, run)
-    steps = _without_sweeps(narrow), {message: scope for message, scope in scopes.items() if scope.sweep}
+    scopes = {message: scope for message, scope in found.items() if scope is not None}
     outcome.held_before |= known_as_held(signals.values(), run.aws.absences, now=run.now())
-    for step, force, adopt in product(steps, (False, True), (False, True)):
-        chosen = {message: scope for message, scope in step.items() if _orders(signals[message]) == (force, adopt)}
-        if chosen:
-            guard = Guard(
-                run.settings.max_withdraw_percent,
-                force=force,
-                adopt=adopt,
-                told=frozenset(each for signal in signals.values() for each in signal.instance_ids),
-                held=outcome.held_before | outcome.remembered,
-                since=absent_since(signals.values()),
-                now=run.now(),
-            )
-            _run_passes(chosen, guard, run, outcome)
+    _pass_all({message: scope for message, scope in scopes.items() if not scope.sweep}, signals, run, outcome)
+    scopes |= _sweeps_of_former_names(signals, found, run)
+    _pass_all({message: scope for message, scope in scopes.items() if scope.sweep}, signals, run, outcome)
     for held in outcome.newly_held.values():
         for deletion in held:
             run.log.warning("withdrawal held", extra=describe(deletion))
@@ -99,13 +87,25 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
 
 
-def _without_sweeps(scopes: Mapping[MessageId, Scope]) -> dict[MessageId, Scope]:
-    """Return the scopes that are no sweep. They come first.
+def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, outcome: Outcome) -> None:
+    """Run the passes for these scopes, those that a person ordered after the others.
 
-    A sweep takes a request for each 300 records, and may fail. A withdrawal of which an event told does not wait for
-    it: docs/design.md, What a withdrawal depends on.
+    Scopes that are no sweep come before those that are. A sweep takes a request for each 300 records, and may fail, and
+    a withdrawal of which an event told does not wait for it: docs/design.md, What a withdrawal depends on.
     """
-    return {message: scope for message, scope in scopes.items() if not scope.sweep}
+    for force, adopt in product((False, True), repeat=2):
+        chosen = {message: scope for message, scope in scopes.items() if _orders(signals[message]) == (force, adopt)}
+        if chosen:
+            guard = Guard(
+                run.settings.max_withdraw_percent,
+                force=force,
+                adopt=adopt,
+                told=frozenset(each for signal in signals.values() for each in signal.instance_ids),
+                held=outcome.held_before | outcome.remembered,
+                since=absent_since(signals.values()),
+                now=run.now(),
+            )
+            _run_passes(chosen, guard, run, outcome)
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
@@ -207,12 +207,16 @@ def _sweeps_of_former_names(
 ) -> dict[MessageId, Scope]:
     """Return a sweep for each signal that may be about an instance with a record at a name of no pool.
 
-    A pass that is no sweep does not see that record, and the event may be the evidence that withdraws it.
+    A pass that is no sweep does not see that record, and the event may be the evidence that withdraws it. A function
+    that has not swept lately does not know who has such a record, so it sweeps if a member of a pool leaves.
     """
-    former, sweeps = run.aws.names.former, {}
+    names, sweeps = run.aws.names, {}
+    known = names.are_known(now=run.now())
     for message, signal in signals.items():
+        scope = found[message]
         about_all = isinstance(signal, PoolSignal) and signal.pools is None
-        if former and (about_all or signal.instance_ids & former):
+        leaves = isinstance(signal, InstanceSignal) and scope is not None and scope.checks
+        if (names.former and (about_all or signal.instance_ids & names.former)) or (leaves and not known):
             nothing = Scope(frozenset(), about=frozenset())
             sweeps[message] = replace(found[message] or nothing, sweep=True)
     return sweeps
