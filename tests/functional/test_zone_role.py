@@ -18,6 +18,7 @@ from tests.functional.another_account import (
     NAME,
     NOT_US,
     OTHER,
+    ZONE,
     create_role,
     create_zone,
     make_anew,
@@ -30,7 +31,7 @@ from tests.functional.another_account import (
     trust,
 )
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
+from tests.functional.incidents import after_answer, fail_lifecycle, wait_in_lab_time
 from tests.functional.views import (
     admitted,
     audit,
@@ -529,6 +530,24 @@ def test_a_zone_of_the_other_account_is_not_dropped_while_it_has_records(lab: La
     lab.settle()
     (new,) = admitted(lab, 1, "app.example.com")
     assert in_dns(lab, "app.example.com") == {new}
+
+
+@pytest.mark.parametrize("another_role", [False, True])
+def test_members_that_have_moved_in_the_other_account_are_back_when_the_update_is_rolled_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, *, another_role: bool
+) -> None:
+    moved, zone_id = f"www.{ZONE}", lab.stack.parameters["HostedZoneId"]
+    roles = [create_role(lab, zone_id, names=f"{NAME},{moved}", stack=name) for name in ("wide", "wider")]
+    assert lab.update_stack({"Route53RoleArn": roles[0]}) == "UPDATE_COMPLETE"
+    members = set(admitted(lab, 2, NAME))
+    fail_lifecycle(lab, monkeypatch)
+    after_answer(lab, monkeypatch, "StackLifecycle", lambda: lab.run(130))
+
+    changed = {"RecordName": moved, "AllowedRecordNames": NAME, "Route53RoleArn": roles[another_role]}
+    assert lab.update_stack(changed) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (in_dns(lab, NAME), in_dns(lab, moved)) == (members, set())
+    lab.run(60)
+    assert (in_dns(lab, NAME), in_dns(lab, moved), refusals(lab)) == (members, set(), {})
 
 
 def test_a_role_is_not_dropped_while_its_zone_that_the_parameters_still_name_has_records(lab: Lab) -> None:

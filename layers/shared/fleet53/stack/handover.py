@@ -72,7 +72,7 @@ def _take_back(update: Update, aws: StackAws, retrier: Retrier, log: Log) -> str
 def _copies(update: Update, found: Sequence[tuple[ZoneId, Record]]) -> Iterator[PutRecord]:
     """Yield the creation of the first pool's records at its old place, if the failed update allowed that too."""
     failed, restored = update.before, update.after
-    if restored.place is None or failed.role != restored.role or not failed.allows(*restored.place):
+    if restored.place is None or not failed.allows(*restored.place):
         return
     zone_id, name = restored.place
     there = {(record.identifier, record.type) for record in update.route53.records_at(zone_id, name)}
