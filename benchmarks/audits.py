@@ -30,7 +30,8 @@ def audit(count: int, *, groups: bool = False) -> dict[str, Any]:
     if ended.returncode != 0:
         raise RuntimeError(f"the audit failed: {ended.stderr}")
     taken: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    if (taken["verdict"], taken["members"]) != ("ok", count):
+    well = taken["verdict"] in {"ok", "near-limit"}  # a pool of 100 members has all records that its name may have
+    if not well or taken["members"] != count:
         raise RuntimeError(f"the audit is wrong: {taken}")
     return taken
 
