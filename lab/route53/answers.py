@@ -36,6 +36,7 @@ class Cname(NamedTuple):
 class Answer:
     """DNS's answer for a name and type; a negative answer from a hosted zone has its `soa`.
 
+    A name that is delegated has a `referral`, the name servers to ask about `zone` (RFC 1034, 4.3.2).
     `values` are those of `owner`, to which `cnames` lead from the name of the question. `ttl` is in seconds.
     """
 
@@ -47,6 +48,7 @@ class Answer:
     soa: str = ""
     owner: Name | None = None
     cnames: tuple[Cname, ...] = ()
+    referral: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ class Answers:
 
     def _at(self, name: Name, record_type: str) -> Answer:
         zone = str(self.zone.name)
-        if self._is_delegated(name):
-            return Answer("NOERROR", zone=zone)  # a referral to other name servers (RFC 1034), which the lab lacks
+        if (cut := self._cut(name)) is not None:
+            servers, ttl = self._values(self.zone.records.at(cut, "NS")[:1])
+            return Answer("NOERROR", ttl=ttl, zone=str(cut), referral=servers)
         owner = name if self.zone.records.has_name(name) else self._wildcard(name)
         (soa_set,) = self.zone.records.at(self.zone.name, "SOA")
         soa = soa_set["ResourceRecords"][0]["Value"]
@@ -91,10 +94,11 @@ class Answers:
                 return Answer("NOERROR", found, values, ttl, zone)
         return Answer("NOERROR", ttl=negative_ttl, zone=zone, soa=soa)
 
-    def _is_delegated(self, name: Name) -> bool:
-        """Tell whether an NS record set below the zone's name takes a name out of it."""
-        cuts = (Name(name.labels[first:]) for first in range(len(name.labels) - len(self.zone.name.labels)))
-        return any(self.zone.records.at(cut, "NS") for cut in cuts)
+    def _cut(self, name: Name) -> Name | None:
+        """Return the name, nearest to the zone's own, whose NS record set takes a name out of the zone."""
+        below = len(name.labels) - len(self.zone.name.labels)
+        cuts = (Name(name.labels[first:]) for first in reversed(range(below)))
+        return next((cut for cut in cuts if self.zone.records.at(cut, "NS")), None)
 
     def _wildcard(self, name: Name) -> Name | None:
         """Return the wildcard that stands for a missing name: the one below its closest parent (RFC 4592)."""

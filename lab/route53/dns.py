@@ -91,7 +91,7 @@ def _fill(reply: dns.message.Message, query: dns.message.Message, route53: Route
 
 def _write(reply: dns.message.Message, asked: dns.name.Name, found: Answer) -> None:
     reply.set_rcode(dns.rcode.from_text(found.rcode))
-    if found.rcode != "REFUSED":
+    if found.rcode != "REFUSED" and (found.cnames or not found.referral):
         reply.flags |= dns.flags.AA
     owner = asked  # as it was asked: a name's case comes back
     for cname in found.cnames:
@@ -99,6 +99,8 @@ def _write(reply: dns.message.Message, asked: dns.name.Name, found: Answer) -> N
         owner = _written(parse_name(cname.target))
     if found.values:
         reply.answer.append(_set(owner, found.ttl, found.record_type, found.values))
+    if found.referral:
+        reply.authority.append(_set(_written(parse_name(found.zone)), found.ttl, "NS", found.referral))
     if found.soa:
         reply.authority.append(_set(_written(parse_name(found.zone)), found.ttl, "SOA", [found.soa]))
 

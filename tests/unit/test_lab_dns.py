@@ -322,6 +322,20 @@ def test_the_server_answers_with_authority_and_without_recursion(route53: Route5
     assert reply.answer[0].to_text() == "app.example.com. 60 IN A 52.95.0.1"
 
 
+@pytest.mark.parametrize(("name", "kind"), [("x.sub.example.com", "A"), ("sub.example.com", "NS")])
+def test_a_delegated_name_is_answered_with_the_name_servers_to_ask(
+    route53: Route53, server: NameServer, name: str, kind: str
+) -> None:
+    put(route53, "sub.example.com", ["ns1.example.net", "ns2.example.net"], "NS")
+    put(route53, "deep.x.sub.example.com", ["ns3.example.net"], "NS")
+    reply = over_udp(server, query(name, kind))
+    assert (reply.rcode(), reply.answer) == (dns.rcode.NOERROR, [])
+    assert not reply.flags & dns.flags.AA
+    (servers,) = reply.authority
+    assert (servers.name.to_text(), servers.ttl) == ("sub.example.com.", 60)
+    assert {each.to_text() for each in servers} == {"ns1.example.net.", "ns2.example.net."}
+
+
 def test_the_server_sends_the_soa_with_a_negative_answer(route53: Route53) -> None:
     with NameServer(route53, random.Random(1)) as server:
         query = dns.message.make_query("app.example.com", "A")
