@@ -241,7 +241,7 @@ def test_make_status_shows_the_pools_on_one_screen(lab: RunningLab) -> None:
     assert owner.startswith("fleet53.eu-west-1.123456789012, ")
     assert verdict == "In sync and healthy."
     assert heads.split()[:2] == ["pool", "members"]
-    assert web.split() == ["web", "2", "2", "2", "0", "ok", "app.example.com"]
+    assert web.split() == ["web", "2", "2", "2", "0", "healthy", "app.example.com"]
 
 
 def test_a_watch_draws_on_the_terminals_other_screen_and_leaves_the_last_view(lab: RunningLab) -> None:
