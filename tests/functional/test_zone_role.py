@@ -214,12 +214,14 @@ def test_each_function_may_assume_the_role_with_its_own_name_and_the_external_id
                 sts.assume_role(RoleArn=arn, RoleSessionName=name, **given)
         with pytest.raises(ClientError, match="AccessDenied"):
             sts.assume_role(RoleArn=f"{arn}-2", RoleSessionName=name, ExternalId=EXTERNAL_ID)
+    assert refusals(lab) == {"sts:AssumeRole": 1}
 
 
 @pytest.mark.parametrize("name", ["reconciler", "stack-lifecycle", "another"])
 def test_an_audit_gets_no_session_that_may_change_records(lab: Lab, name: str) -> None:
     with lab.faults.invoked(AUDIT), pytest.raises(ClientError, match="AccessDenied"):
         lab.client("sts").assume_role(RoleArn=role_of(lab), RoleSessionName=name, ExternalId=EXTERNAL_ID)
+    assert refusals(lab) == {"sts:AssumeRole": 1}
 
 
 def test_nobody_else_in_the_stacks_account_may_assume_the_role(lab: Lab) -> None:
@@ -258,6 +260,7 @@ def test_a_session_of_the_reconciler_changes_only_the_allowed_names_and_types_of
             change(route53, *wrong)
     with pytest.raises(ClientError, match="AccessDenied"):
         route53.list_health_checks()
+    assert refusals(lab) == {"route53:ChangeResourceRecordSets": 3, "route53:ListHealthChecks": 1}
     change(route53, zone_id)
 
 
@@ -266,11 +269,13 @@ def test_a_session_of_the_audit_changes_nothing(lab: Lab) -> None:
     assert route53.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
     with pytest.raises(ClientError, match="AccessDenied"):
         change(route53, zone_id)
+    assert refusals(lab) == {"route53:ChangeResourceRecordSets": 1}
 
 
 def test_the_functions_may_change_no_record_of_the_stacks_own_account(lab: Lab) -> None:
     with lab.faults.invoked(RECONCILER), pytest.raises(ClientError, match="AccessDenied"):
         change(lab.client("route53"), lab.zone_id, "app.example.com")
+    assert refusals(lab) == {"route53:ChangeResourceRecordSets": 1}
 
 
 # -- a role that is denied for a while
