@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from lab.faults import Kill
-from lab.scaling.hooks import launch_hook, terminate_hook
-from tests.functional.groups import GROUP, pass_time, resize
+from tests.functional.groups import pass_time
 from tests.functional.incidents import overlap
-from tests.functional.views import checks, checks_of, in_dns
+from tests.functional.views import check_of, checks, checks_of, in_dns, record_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -34,17 +33,20 @@ def without_audits(lab: Lab) -> None:
 
 
 def join(lab: Lab) -> None:
-    """Launch an instance through its group's hook, and let it serve."""
+    """Launch an instance, and let it serve."""
     lab.functions.cold_start()
-    resize(lab, 1)
-    pass_time(lab, 120, 10)
+    lab.fleet.launch()
+    lab.settle()
+    pass_time(lab, 60, 10)
 
 
 def leave(lab: Lab) -> None:
-    """Terminate it through the other hook, and let the drain pass."""
+    """Terminate the instance that is in DNS."""
     lab.functions.cold_start()
-    resize(lab, 0)
-    pass_time(lab, 180, 10)
+    (web,) = in_dns(lab)
+    lab.fleet.terminate(web)
+    lab.settle()
+    pass_time(lab, 60, 10)
 
 
 def changes(lab: Lab, act: Callable[[Lab], None]) -> dict[int, str]:
@@ -67,15 +69,12 @@ def end_and_come_again(lab: Lab, kill: Kill, number: int, act: Callable[[Lab], N
     act(lab)
     assert [str(each.error) for each in lab.invocations if each.error] == ["Runtime exited with error: signal: killed"]
     lab.run(VISIBILITY_TIMEOUT, step=VISIBILITY_TIMEOUT)
-    pass_time(lab, 180, 10)
+    pass_time(lab, 60, 10)
 
 
 def test_a_run_that_is_ended_before_or_after_any_change_is_completed_when_its_messages_come_again(lab: Lab) -> None:
-    hooks = launch_hook(heartbeat=7200), terminate_hook(heartbeat=7200)
-    lab.fleet.create_group(GROUP, 0, hooks=hooks)
     joining, leaving = changes(lab, join), changes(lab, leave)
     assert {*joining.values(), *leaving.values()} == {
-        "autoscaling:CompleteLifecycleAction",
         "events:PutEvents",
         "route53:ChangeResourceRecordSets",
         "route53:CreateHealthCheck",
@@ -85,44 +84,46 @@ def test_a_run_that_is_ended_before_or_after_any_change_is_completed_when_its_me
 
     for kill, number in ends(joining):
         end_and_come_again(lab, kill, number, join)
-        ((web, state),) = lab.fleet.members(GROUP).items()
-        assert (state, in_dns(lab), len(checks_of(lab, web))) == ("InService", {web}, 1), number
+        assert (len(in_dns(lab)), len(checks(lab))) == (1, 1), number
         leave(lab)
-        assert (lab.fleet.members(GROUP), in_dns(lab), checks(lab)) == ({}, set(), {}), number
+        assert (in_dns(lab), checks(lab)) == (set(), {}), number
     for kill, number in ends(leaving):
         join(lab)
         end_and_come_again(lab, kill, number, leave)
-        assert (lab.fleet.members(GROUP), in_dns(lab), checks(lab)) == ({}, set(), {}), number
+        assert (in_dns(lab), checks(lab)) == (set(), {}), number
 
 
-def test_a_member_that_leaves_at_any_request_of_the_runs_that_admit_it_is_not_left_in_dns(lab: Lab) -> None:
+def test_a_member_that_leaves_at_any_request_of_the_run_that_admits_it_is_not_left_in_dns(lab: Lab) -> None:
+    lab.put_pool("web", admit_when="running", health_check=None)
+    lab.settle()
     for after in count():
         lab.functions.cold_start()
         web = lab.fleet.launch()
         met = overlap(lab, "*", partial(lab.fleet.retag, web, []), after=after)
         lab.settle()
-        pass_time(lab, 90, 15)
         if not met:
             assert in_dns(lab) == {web}
             break
-        assert (in_dns(lab), checks(lab)) == (set(), {}), after
+        assert in_dns(lab) == set(), after
 
-    assert after > 20
+    assert after > 5
 
 
-def test_a_member_that_is_tagged_again_at_any_request_of_the_run_that_withdraws_it_is_back(lab: Lab) -> None:
+def test_a_member_that_is_tagged_again_at_any_request_of_the_run_that_withdraws_it_has_its_check_at_once(
+    lab: Lab,
+) -> None:
     web = lab.fleet.launch()
     lab.settle()
-    pass_time(lab, 90, 15)
     for after in count():
-        assert in_dns(lab) == {web}, after
+        pass_time(lab, 90, 15)
+        assert record_of(lab, web)["HealthCheckId"] == check_of(lab, web)
         lab.functions.cold_start()
         met = overlap(lab, "*", partial(lab.fleet.retag, web, ["web"]), after=after)
         lab.fleet.retag(web, [])
         lab.settle()
         if not met:
+            assert (in_dns(lab), checks(lab)) == (set(), {})
             break
-        pass_time(lab, 90, 15)
+        assert len(checks_of(lab, web)) == 1, after
 
-    assert in_dns(lab) == set()
     assert after > 8
