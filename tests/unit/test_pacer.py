@@ -175,6 +175,17 @@ def test_a_throttled_function_chooses_its_slot_again() -> None:
     assert sender.send(CREATE) == [3]
 
 
+def test_a_throttled_reading_shows_that_the_account_takes_fewer_requests_and_that_no_bucket_is_empty() -> None:
+    sender = Sender()
+    throttle_three(sender, CREATE)
+    sender.send("ListHealthChecks", throttled=True)
+    assert sender.pacer.delay(CREATE) == 0
+    sender.send(CREATE, CREATE, throttled=True)
+    sender.send("ListHealthChecks", throttled=True)
+    sender.send(CREATE, throttled=True)
+    assert sender.pacer.delay(CREATE) == 0
+
+
 def test_a_throttled_reading_changes_nothing() -> None:
     sender = Sender()
     sender.send(*["ListHealthChecks"] * 3, throttled=True)

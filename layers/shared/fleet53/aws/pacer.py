@@ -16,7 +16,8 @@ function creates and deletes at the pace of the slots until Route 53 throttles S
 AGAIN seconds, and takes no more between them than an empty bucket takes. From then on the function knows the bucket. It
 counts what flows in, and takes each of its own requests as one of every function of the stack. What is throttled all
 the same was emptied by others: the bucket is empty now, and the function takes a smaller share of what flows in. Its
-share grows again with each request that is not throttled.
+share grows again with each request that is not throttled. Where Route 53 throttles an operation that has no such
+bucket, the account takes fewer requests in all, and the function forgets what it seemed to know.
 
 Creations and deletions of health checks are many, and no withdrawal waits for them. They keep to their slots and
 buckets. All other requests are few, and a withdrawal needs them. They are sent at once, up to BURST in a row, while no
@@ -66,18 +67,22 @@ class _Bucket:
     """The bucket of an operation, as far as a function knows it: Note [Buckets].
 
     It has at most `capacity` tokens, and `refill` flow in each second (Route 53 Developer Guide, as above). `share` is
-    the part of them that the function takes. `taken` counts the requests that Route 53 took, and a strike is the time
-    of a throttled request with that count.
+    the part of them that the function takes. It is `known` from the start where it is `sure` to matter. `taken` counts
+    the requests that Route 53 took, and a strike is the time of a throttled request with that count.
     """
 
     capacity: float
     refill: float
-    known: bool = False
+    sure: bool = False
+    known: bool = field(init=False)
     tokens: float = field(default=0.0, init=False)
     share: float = field(default=1.0, init=False)
     taken: int = field(default=0, init=False)
     strikes: list[tuple[float, int]] = field(default_factory=list, init=False)
     _at: float = field(default=-math.inf, init=False)
+
+    def __post_init__(self) -> None:
+        self.known = self.sure
 
     def delay(self, tokens: float, now: float) -> float:
         """Return the seconds until the bucket has so many tokens."""
@@ -104,6 +109,11 @@ class _Bucket:
             self.known = self.taken - before <= 1 + self.refill * (now - first)
         self.tokens, self._at = 0.0, now
 
+    def forget(self) -> None:
+        """Forget that the bucket seemed to be empty."""
+        self.strikes.clear()
+        self.known = self.sure
+
     def _fill(self, now: float) -> None:
         self.tokens = min(self.capacity, self.tokens + self.refill * self.share * max(0.0, now - self._at))
         self._at = now
@@ -126,7 +136,7 @@ class Pacer:
     _buckets: dict[str, _Bucket] = field(init=False)
 
     def __post_init__(self) -> None:
-        status = _Bucket(4, 1.0, known=True)  # a look at waiting members needs it each time, and can wait for it
+        status = _Bucket(4, 1.0, sure=True)  # a look at waiting members needs it each time, and can wait for it
         self._buckets = {CREATE: _Bucket(50, 0.5), _DELETE: _Bucket(15, 3.0), _STATUS: status}
 
     @property
@@ -179,6 +189,9 @@ class Pacer:
             self._choose()
         if operation in self._buckets:
             self._buckets[operation].note_throttled(self.now())
+            return
+        for bucket in self._buckets.values():
+            bucket.forget()
 
     def _cost(self, operation: str) -> int:
         """Return the tokens that a request takes from the bucket, with those that the other functions take then."""
