@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet53.aws.retrier import Retrier
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
@@ -209,3 +210,4 @@ class _Scene:
     def __init__(self, autoscaling: Scaling) -> None:
         self.autoscaling = autoscaling
         self.queue = Box()
+        self.retrier = Retrier(lambda: 300.0, lambda _: None, lambda: 0.5)

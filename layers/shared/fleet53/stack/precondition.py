@@ -190,6 +190,8 @@ class Update:
                 "get another name and another place at once, so nobody could tell that they have moved. Update "
                 "PoolName first, and then RecordName and HostedZoneId."
             )
+        if not before.allows(*after.place):
+            return None  # no pool of the stack can have members there
         holders = {holder for record in self._at(after.place) for holder in self._holder(record)}
         tags = {each.id: each.pools for each in self.tagged_by(after.tag_key).by_id(holders).values() if each.pools}
         others = {each: pools for each, pools in tags.items() if after.first_pool not in pools}
