@@ -10,6 +10,7 @@ import pytest
 
 from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.functional.groups import (
+    GROUP,
     TERMINATE,
     complete,
     completions,
@@ -328,3 +329,93 @@ def test_an_instance_without_a_tag_and_without_a_record_goes_on_after_two_minute
 
     assert in_dns(lab) == {stays}
     assert len(asked) == 1
+
+
+# -- of an instance whose record is at a name that no pool has
+
+
+API = "api.example.com"
+
+
+def in_service_of_deleted_pool(lab: Lab, *, ttl: int = 60) -> list[str]:
+    """Return five instances of a group whose pool was deleted. The guard holds their records."""
+    lab.put_pool("api", record_name=API, ttl=ttl)
+    lab.fleet.create_group(GROUP, 5, hooks=(terminate_hook(heartbeat=100),), pools=("api",))
+    pass_time(lab, 120)
+    lab.delete_pool("api")
+    pass_time(lab, 120)
+    members = list(lab.fleet.members(GROUP))
+    assert in_dns(lab, API) == set(members)
+    return members
+
+
+@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize(("ttl", "drain"), [(60, 120), (300, 360)])
+def test_an_instance_of_a_deleted_pool_leaves_dns_and_is_drained_before_its_hook_is_completed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, ttl: int, drain: int, *, tagged: bool, warm: bool
+) -> None:
+    goes, *stay = in_service_of_deleted_pool(lab, ttl=ttl)
+    asked = completions(monkeypatch)
+    if not tagged:
+        untag(lab, goes)
+    if not warm:
+        lab.functions.cold_start()
+
+    terminate(lab, goes)
+    lab.run(10)
+    assert in_dns(lab, API) == set(stay)
+    lab.run(drain - 10, step=5)
+    assert asked == []
+    lab.run(20)
+
+    (one,) = asked
+    assert drain <= (one.at - told_at(lab, goes)).total_seconds() <= drain + 20
+    assert (one.result, one.refusal) == ("CONTINUE", None)
+
+
+def test_an_instance_of_a_deleted_pool_is_drained_though_no_event_told_of_its_hook(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, *stay = in_service_of_deleted_pool(lab, ttl=300)
+    asked = completions(monkeypatch)
+    lose(monkeypatch, TERMINATE)
+    terminate(lab, goes)
+    lab.run(5)
+    assert goes in in_dns(lab, API)
+    gone_at = lab.clock.now()
+    signal(lab)
+    assert in_dns(lab, API) == set(stay)
+    lab.run(350, step=5)
+    assert asked == []
+    lab.run(30, step=5)
+
+    (one,) = asked
+    assert 360 <= (one.at - gone_at).total_seconds() <= 380
+    assert (one.token, one.instance_id, one.result, one.refusal) == (None, goes, "CONTINUE", None)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_hook_is_not_completed_while_a_record_at_a_name_of_no_pool_cannot_be_deleted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    goes, *_ = in_service_of_deleted_pool(lab)
+    lab.route53.protect(lab.zone_id, API, "A", "ask Kim first")
+    if moved:
+        lab.put_pool("api", record_name="new.example.com", health_check=None, admit_when="running")
+    else:
+        untag(lab, goes)
+    lab.settle()
+    asked = completions(monkeypatch)
+    terminate(lab, goes)
+    lab.run(300, step=5)
+    assert goes in in_dns(lab, API)
+    assert asked == []
+    protected = {"RecordName": API, "RecordType": "A"}
+    lab.route53.call("DeleteResourceRecordSetProtections", {"HostedZoneId": lab.zone_id, "Protections": [protected]})
+    lab.run(60, step=5)
+    assert goes not in in_dns(lab, API)
+    assert asked == []
+    lab.run(120, step=5)
+
+    assert [one.result for one in asked if one.refusal is None] == ["CONTINUE"]

@@ -13,6 +13,7 @@ from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Result, Transition
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord
 from fleet53.planning.hooks import Complete, MemberStatus
+from fleet53.planning.situation import OrphanRecord
 from fleet53.reconcile.hooks import complete_hooks, member_status
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
@@ -121,6 +122,24 @@ def test_an_instance_whose_tag_names_only_undeclared_pools_is_somebody_elses() -
 def test_an_instance_with_a_record_of_ours_is_ours_whatever_its_tag_names() -> None:
     member = member_status(A, passed(tagged=("theirs",), in_dns="i-0a"))
     assert (member.pooled, member.foreign) == (True, None)
+
+
+def test_an_instance_with_a_record_of_ours_at_a_name_of_no_pool_goes_on_after_the_drain_of_that_record() -> None:
+    outcome = passed(tagged=("theirs",))
+    old = record("i-0a", name="old.example.com", ttl=300)
+    outcome.former[A] = {OrphanRecord(ZONE, old)}
+    ((detail, delay),) = Scene().complete(outcome, None, action(A)).queue.sent
+    assert (detail["pools"], delay) == ("*", 5)
+    outcome.made.append(DeleteRecord(None, ZONE, A, old, FindingKind.ORPHAN_RECORD, "a test"))
+    ((_, delay),) = Scene().complete(outcome, None, action(A)).queue.sent
+    assert delay == 360
+
+
+def test_a_launch_of_an_instance_with_a_record_of_ours_at_a_name_of_no_pool_goes_on() -> None:
+    outcome = passed(tagged=("theirs",))
+    outcome.former[A] = {OrphanRecord(ZONE, record("i-0a", name="old.example.com"))}
+    Scene().complete(outcome, None, action(A, transition=LAUNCHING))
+    assert [(each.action.instance_id, each.result) for each in outcome.completed] == [(A, Result.CONTINUE)]
 
 
 def test_an_instance_of_which_our_timer_tells_was_ours() -> None:

@@ -16,6 +16,7 @@ from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
 from fleet53.domain.lifecycle import Action, Transition
 from fleet53.planning.changes import DeleteRecord, PoolStatus, PutRecord, Waiting
+from fleet53.planning.situation import OrphanRecord
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
@@ -61,6 +62,7 @@ def actions(times: st.SearchStrategy[datetime], *, hook: st.SearchStrategy[str])
         heartbeat_at=times,
         token=st.none() | ACTION_TOKENS,
         warm=st.booleans(),
+        ttl=st.none() | st.integers(0, 2_147_483_647),
         gone_at=st.none() | times,
     )
 
@@ -151,6 +153,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         for name in passed
         for each in draw(PLACES)
     ]
+    outcome.former = {each: {OrphanRecord(ZONE, record(each))} for each in draw(PLACES)}
     outcome.waiting = {each: [Waiting(each, one, "it waits", NOW) for one in draw(PLACES)] for each in passed}
     return outcome
 
@@ -201,7 +204,7 @@ def test_whatever_a_run_has_found_it_writes_only_messages_that_can_be_read(
 
 def _place(action: Action) -> Action:
     """Return an action without what a run changes of it."""
-    return replace(action, heartbeat_at=NOW, gone_at=None)
+    return replace(action, heartbeat_at=NOW, ttl=None, gone_at=None)
 
 
 class _Scene:

@@ -101,6 +101,19 @@ def test_instances_that_auto_scaling_takes_out_of_service_pass_the_guard() -> No
     assert len(made.held) == 3
 
 
+def test_an_instance_without_a_tag_that_auto_scaling_or_spot_takes_away_passes_the_guard() -> None:
+    orphans = [orphan(f"i-{n}", f"192.0.2.{n}") for n in range(6)]
+    instances = [
+        instance(f"i-{n}", pools=frozenset(), public_ipv4=IPv4Address(f"192.0.2.{n}"), group="web") for n in range(6)
+    ]
+    states = {InstanceId("i-0"): "Terminating:Wait", InstanceId("i-2"): "InService"}
+    made = plan(*orphans, instances=instances, lifecycle_states=states, spot={InstanceId("i-1"): "marked-for-stop"})
+    assert made.change_records == (
+        delete(orphans[0], "Auto Scaling says Terminating:Wait", InstanceId("i-0")),
+        delete(orphans[1], "its Spot request is marked-for-stop", InstanceId("i-1")),
+    )
+
+
 def test_while_a_pool_is_faulty_a_record_of_no_pool_may_be_its_own() -> None:
     made = plan(orphan(), instances=[instance()], faults=(FAULT,))
     because = "no pool has the name old.example.com; held: it may be a record of a pool that is not valid now (api)"

@@ -9,6 +9,7 @@ from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.record import RecordType
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
 from fleet53.planning.plan import make_plan
+from fleet53.planning.situation import OrphanRecord
 from fleet53.reconcile.outcome import Outcome
 from tests.unit.build import GUARD, HTTP, ZONE, check, fallback, instance, pool, record, situation
 
@@ -72,6 +73,18 @@ def test_who_is_in_dns_after_the_run_is_who_was_and_who_came_without_who_went() 
     assert outcome.in_dns(WEB) == set()
     outcome.made.append(put)
     assert outcome.in_dns(WEB) == {B}
+
+
+def test_a_record_at_a_name_of_no_pool_is_there_until_the_run_has_deleted_it() -> None:
+    outcome = Outcome()
+    old, older = record(name="old.example.com"), record(name="older.example.com")
+    moved = replace(WAITS, orphans=(OrphanRecord(ZONE, old), OrphanRecord(ZONE, older)), swept=True)
+    outcome.note(moved, make_plan(moved, GUARD), ())
+    assert [outcome.has_former_record(each) for each in (A, B)] == [True, False]
+    outcome.made.append(DeleteRecord(None, ZONE, A, old, ORPHAN, "a test"))
+    assert outcome.has_former_record(A) is True
+    outcome.made.append(DeleteRecord(None, ZONE, A, older, ORPHAN, "a test"))
+    assert outcome.has_former_record(A) is False
 
 
 def test_changes_of_other_pools_of_checks_and_of_the_fallback_are_no_members_coming_or_going() -> None:

@@ -33,8 +33,9 @@ class Action:
     `at` is when the wait began: the time of the event or of the scaling activity. `heartbeat_at` is when the hook's
     heartbeat timeout last began; at first that is `at`. `warm` is whether the instance enters a warm pool at its launch
     or leaves one at its termination, so that it never served. `token` is the event's LifecycleActionToken, None where
-    there was no event. `gone_at` is when a run first found that no record holds the instance's address; None where no
-    run has found that yet, or a later run found a record.
+    there was no event. `ttl` is the longest TTL (seconds) of the instance's records that runs have found at names of no
+    pool; None where they have found none. `gone_at` is when a run first found that no record holds the instance's
+    address; None where no run has found that yet, or a later run found a record.
     """
 
     group: str
@@ -45,4 +46,5 @@ class Action:
     heartbeat_at: datetime
     token: str | None = None
     warm: bool = False
+    ttl: int | None = None
     gone_at: datetime | None = None

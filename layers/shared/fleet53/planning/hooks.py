@@ -2,8 +2,9 @@
 
 | the instance waits                              | it goes on                                       |
 | ----------------------------------------------- | ------------------------------------------------ |
-| and its tag names no pool of this stack         | it is somebody else's, and left alone            |
-| and EC2 shows no pool tag of it                 | after two minutes                                |
+| without a record of ours                        |                                                  |
+| - and its tag names no pool of this stack       | it is somebody else's, and left alone            |
+| - and EC2 shows no pool tag of it               | after two minutes                                |
 | on its way into the warm pool, or to its end    | at once: it was never registered                 |
 | to be launched                                  | when it is ready, or when AdmitTimeout is over;  |
 |                                                 | ABANDON only where Route 53 saw it unhealthy     |
@@ -53,10 +54,11 @@ def drain_of(ttls: Iterable[int]) -> timedelta:
 class MemberStatus:
     """What a pass found about an instance that waits at a hook.
 
-    `pooled` is whether it waits for a declared pool: one that its tag names, or one that had its record. `foreign` is
-    why it is none of ours, where that is known. `in_dns` is whether a record of one of its pools holds its address, or
-    may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS. `unhealthy` is whether Route 53 was
-    seen to find it unhealthy; a pass that could not look does not tell. `drain` is the longest of its pools.
+    `pooled` is whether it waits for a declared pool, one that its tag names or one that had its record, or for its
+    record at a name of no pool. `foreign` is why it is none of ours, where that is known. `in_dns` is whether a record
+    of ours holds its address, or may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS.
+    `unhealthy` is whether Route 53 was seen to find it unhealthy; a pass that could not look does not tell. `drain` is
+    the longest of its pools and of its records at names of no pool.
     """
 
     pooled: bool

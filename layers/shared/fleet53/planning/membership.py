@@ -132,7 +132,7 @@ def judge(
         return Verdict(Membership.LEAVE, f"EC2 state {instance.state!r} is unknown to this version")
     if by_ec2 is Membership.WITHDRAW:
         return Verdict(by_ec2, f"EC2 says {instance.state}")
-    going = _why_going(lifecycle_state, spot) if by_ec2 is Membership.ADMIT else None
+    going = why_going(lifecycle_state, spot) if by_ec2 is Membership.ADMIT else None
     if going is not None:
         return Verdict(Membership.WITHDRAW, going)
     if pool not in instance.pools:
@@ -145,7 +145,7 @@ def judge(
     return verdict
 
 
-def _why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
+def why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
     """Return how Spot or Auto Scaling says that a running instance does not serve; None where they do not."""
     if spot is not None and spot.startswith(SPOT_MARKS):
         return f"its Spot request is {spot}"

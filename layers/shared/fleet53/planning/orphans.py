@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.words import some
 from fleet53.planning.changes import DeleteRecord, Plan
-from fleet53.planning.membership import EC2, Membership
+from fleet53.planning.membership import EC2, Membership, why_going
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,9 +125,7 @@ def _evidence(instance: Instance | None, record: Record, situation: Situation) -
     if own.issuperset(record.values):
         if EC2.get(instance.state) is Membership.WITHDRAW:
             return f"EC2 says {instance.state}"
-        verdicts = (situation.verdict(instance.id, pool) for pool in sorted(instance.pools))
-        leaving = (each for each in verdicts if each.membership is Membership.WITHDRAW and each.evidence)
-        return next((verdict.because for verdict in leaving), None)
+        return why_going(situation.lifecycle_states.get(instance.id), situation.spot.get(instance.id))
     return f"its record holds {', '.join(record.values)}, which is not an address of its instance ({instance.state})"
 
 

@@ -51,12 +51,13 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
     holds: list[tuple[Hold, frozenset[PoolName] | None]] = []
     starts: _Starts = {}
-    for action, message in _actions(signals, outcome).values():
-        if not run.aws.autoscaling.is_ours(action):
+    for found, message in _actions(signals, outcome).values():
+        if not run.aws.autoscaling.is_ours(found):
             continue
+        action = replace(found, ttl=_former_ttl(found, outcome))
         signal = signals.get(message) if message is not None else None
         pools = pools_of(action, signal, outcome)
-        member = member_status(action.instance_id, outcome, pools, told_by=signal)
+        member = member_status(action.instance_id, outcome, pools, told_by=signal, ttl=action.ttl)
         now = run.now()
         step = decide(
             follow_record(action, member, withdrawn=action.instance_id in withdrawn, now=now),
@@ -73,9 +74,9 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
                     _log_over(action, over, run)
                 elif isinstance(step, Complete):
                     _complete(step, pools, run, outcome)
-                elif pools or isinstance(signal, PoolSignal):
+                elif pools or isinstance(signal, PoolSignal) or action.ttl is not None:
                     if (kept := _keep(step, run)) is not None:
-                        holds.append((kept, pools or (signal.pools if isinstance(signal, PoolSignal) else None)))
+                        holds.append((kept, _pools_to_look_at(action, pools, signal, outcome)))
                 elif message is not None:
                     _hold_message(step, message, run, outcome)
         except AWS_ERRORS as error:
@@ -101,6 +102,21 @@ def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome
     return pools
 
 
+def _former_ttl(action: Action, outcome: Outcome) -> int | None:
+    """Return the longest TTL of the instance's records at names of no pool that this run or an earlier one found."""
+    ttls = [orphan.record.ttl or 0 for orphan in outcome.former.get(action.instance_id, ())]
+    return max(ttls if action.ttl is None else [*ttls, action.ttl], default=None)
+
+
+def _pools_to_look_at(
+    action: Action, pools: frozenset[PoolName], signal: InstanceSignal | PoolSignal | None, outcome: Outcome
+) -> frozenset[PoolName] | None:
+    """Return the pools that the next look at an action passes. None is a sweep, which also finds records of no pool."""
+    if action.transition is Transition.TERMINATING and outcome.has_former_record(action.instance_id):
+        return None
+    return pools or (signal.pools if isinstance(signal, PoolSignal) else None)
+
+
 def _tagged_pools(instance_id: InstanceId, outcome: Outcome) -> frozenset[PoolName]:
     instance = outcome.instances.get(instance_id)
     return instance.pools & outcome.declared if instance is not None else frozenset()
@@ -112,17 +128,19 @@ def member_status(
     pools: frozenset[PoolName] | None = None,
     *,
     told_by: InstanceSignal | PoolSignal | None = None,
+    ttl: int | None = None,
 ) -> MemberStatus:
     """Return the state of an instance in `pools`, by default those of its tag, after the passes of a run.
 
     An instance is foreign where its tag names only pools that this stack does not declare, and none of its records is
-    ours. Where a timer of ours told of it, it was ours when the timer was set.
+    ours. Where a timer of ours told of it, it was ours when the timer was set. `ttl` is as in Action.
     """
     named = _tagged_pools(instance_id, outcome) if pools is None else pools
     passed = named & outcome.statuses.keys()
-    in_dns = any(instance_id in outcome.in_dns(pool) for pool in outcome.statuses)
+    at_pools = any(instance_id in outcome.in_dns(pool) for pool in outcome.statuses)
+    in_dns = at_pools or outcome.has_former_record(instance_id)
     instance = outcome.instances.get(instance_id)
-    pooled = bool(named) or in_dns
+    pooled = bool(named) or in_dns or ttl is not None
     others = sorted(instance.pools) if instance is not None and not isinstance(told_by, PoolSignal) else []
     theirs = ", ".join(repr(str(each)) for each in others) if not pooled else ""
     return MemberStatus(
@@ -131,7 +149,7 @@ def member_status(
         in_dns=in_dns or passed != named,
         ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
         unhealthy=any(instance_id in outcome.unhealthy.get(pool, ()) for pool in named),
-        drain=drain_of(outcome.pools[pool].ttl for pool in passed),
+        drain=drain_of((*(outcome.pools[pool].ttl for pool in passed), ttl or 0)),
     )
 
 

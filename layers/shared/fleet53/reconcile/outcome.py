@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fleet53.planning.changes import DeleteRecord, PutRecord, Waiting
+from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,8 @@ class Outcome:
 
     `pools`, `ready`, `unhealthy`, `waiting`, `held`, `absent` and `findings` are by pool, from the last plan for it;
     the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan, `shared`
-    those that depend on what another stack does at their name.
+    those that depend on what another stack does at their name. `former` are our records at names of no pool that the
+    run has read, by instance.
     `remembered` are the instances that later runs have to hold, too, `held_before` those that an earlier run is known
     to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
     `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
@@ -57,6 +59,7 @@ class Outcome:
     absent: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
     remembered: frozenset[Absent] = frozenset()
     held_before: frozenset[Absent] = frozenset()
+    former: dict[InstanceId, set[OrphanRecord]] = field(default_factory=dict)
     swept: bool = False
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
@@ -79,6 +82,9 @@ class Outcome:
                 self.unread[pool.name] = because
                 if situation.denied:
                     self.denied[pool.name] = because
+        for orphan in situation.orphans:
+            if (instance_id := situation.owner.instance(orphan.record.identifier)) is not None:
+                self.former.setdefault(instance_id, set()).add(orphan)
         self.swept = self.swept or situation.swept
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
@@ -134,6 +140,13 @@ class Outcome:
             if isinstance(change, PutRecord | DeleteRecord) and change.pool == pool and change.instance_id:
                 (members.add if isinstance(change, PutRecord) else members.discard)(change.instance_id)
         return frozenset(members)
+
+    def has_former_record(self, instance_id: InstanceId) -> bool:
+        """Whether an instance may have a record at a name of no pool after the run."""
+        if instance_id not in self.former:
+            return False
+        deleted = {OrphanRecord(each.zone_id, each.record) for each in self.made if isinstance(each, DeleteRecord)}
+        return not self.former[instance_id] <= deleted
 
     @property
     def freed(self) -> frozenset[CheckId]:

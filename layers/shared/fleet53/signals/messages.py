@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ALL: Final = "*"
 _MOST_LOOKS: Final = 1_000_000
 """More looks than a chain of messages ever makes: every 15 minutes for 28 years."""
+_LONGEST_TTL: Final = 2_147_483_647
+"""Seconds (Route 53 API Reference, ResourceRecordSet, TTL)."""
 MOST_MEMBERS: Final = 2_000
 """Members that one message names: at most 130 KB. SQS takes 1 MiB (SendMessage, MessageBody), and a batch of ten has to
 fit into the 6 MB with which Lambda invokes a function (Lambda Developer Guide, Lambda quotas)."""
@@ -129,7 +131,7 @@ def _read_times(written: Mapping[str, Any]) -> dict[InstanceId, datetime]:
 
 
 def _write_action(action: Action) -> dict[str, Any]:
-    written = {
+    written: dict[str, Any] = {
         "group": action.group,
         "hook": action.hook,
         "instance_id": action.instance_id,
@@ -139,7 +141,11 @@ def _write_action(action: Action) -> dict[str, Any]:
         "token": action.token,
         "warm": action.warm,
     }
-    return written | ({"gone": action.gone_at.isoformat()} if action.gone_at is not None else {})
+    if action.ttl is not None:
+        written["ttl"] = action.ttl
+    if action.gone_at is not None:
+        written["gone"] = action.gone_at.isoformat()
+    return written
 
 
 def _read_actions(written: object, what: str) -> tuple[Action, ...]:
@@ -160,7 +166,12 @@ def _read_actions(written: object, what: str) -> tuple[Action, ...]:
                 heartbeat_at=beat,
                 token=read_form(each, "token", ACTION_TOKEN, what) if each.get("token") is not None else None,
                 warm=each.get("warm") is True,
+                ttl=_read_ttl(each.get("ttl")),
                 gone_at=read_time(each.get("gone")),
             )
         )
     return tuple(actions)
+
+
+def _read_ttl(written: object) -> int | None:
+    return written if isinstance(written, int) and 0 <= written <= _LONGEST_TTL else None
