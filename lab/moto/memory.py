@@ -123,7 +123,11 @@ def _backends_of(backends: Any, account: str) -> Any:
 
 
 def _drop_backends() -> None:
+    """Drop what all services have. S3 is reset before, because it closes the files of its keys then."""
     for backends in BackendDict._instances:  # noqa: SLF001 - as BackendDict.reset does
+        if backends.service_name == "s3":
+            for of_account in backends.values():
+                of_account.reset()
         backends.clear()
     BackendDict._instances.clear()  # noqa: SLF001 - as above
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.s3.models import s3_backends
 
+from lab.moto import cloud
 from lab.moto.cloudwatch import metric_data
 from lab.stack.template import TemplateError
 from lab.world import Lab
@@ -188,6 +190,15 @@ def test_each_lab_begins_empty(template: Path) -> None:
         with Lab(template=template) as lab:
             assert lab.fleet.ids() == ()
             lab.fleet.launch()
+
+
+def test_the_files_of_a_labs_buckets_are_closed_when_the_next_one_begins(template: Path) -> None:
+    with Lab(template=template):
+        s3 = s3_backends[cloud.ACCOUNT]["aws"]
+        s3.create_bucket("code", cloud.REGION)
+        key = s3.put_object("code", "template.yaml", b"Resources: {}")
+    with Lab(template=template):
+        assert key.disposed
 
 
 def test_ids_are_the_same_with_the_same_seed_only(template: Path) -> None:
