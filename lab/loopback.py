@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import socketserver
 import ssl
 import sys
 import tempfile
@@ -147,7 +148,15 @@ class Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-class Server(ThreadingHTTPServer):
+class Reporting(socketserver.BaseServer):
+    """A server that reports in one line that the answer to a request failed, and goes on."""
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        report_failed_request(sys.exception())
+
+
+class Server(Reporting, ThreadingHTTPServer):
     """A server, from its making until it is closed, which ends its connections and threads.
 
     It serves from here on: what a subclass's handler needs has to be there before.
@@ -184,10 +193,6 @@ class Server(ThreadingHTTPServer):
         with self._connections_lock:
             self._connections.discard(request)
             super().shutdown_request(request)
-
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        report_failed_request(sys.exception())
 
     @override
     def __enter__(self) -> Self:

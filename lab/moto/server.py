@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, override
+from typing import TYPE_CHECKING, Any, Final
 from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -28,10 +27,8 @@ def serve() -> str:
     return f"http://{loopback.HOST}:{server.server_port}"
 
 
-class _Server(ThreadedWSGIServer):
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        loopback.report_failed_request(sys.exception())
+class _Server(loopback.Reporting, ThreadedWSGIServer):
+    """moto's server."""
 
 
 class _Guarded:

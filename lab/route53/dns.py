@@ -6,7 +6,6 @@ import contextlib
 import socket
 import socketserver
 import struct
-import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, Self, override
 
@@ -20,7 +19,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from lab.loopback import report_failed_request
+from lab.loopback import Reporting
 from lab.route53 import values
 from lab.route53.names import Name, parse_name
 
@@ -141,20 +140,14 @@ class _Connection(socketserver.StreamRequestHandler):
                 self.wfile.write(len(reply).to_bytes(2) + reply)
 
 
-class _Reporting(socketserver.BaseServer):
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        report_failed_request(sys.exception())
-
-
-class _Udp(_Reporting, socketserver.ThreadingUDPServer):
+class _Udp(Reporting, socketserver.ThreadingUDPServer):
     daemon_threads = True
     max_packet_size = 0xFFFF
     route53: Route53
     source: random.Random
 
 
-class _Tcp(_Reporting, socketserver.ThreadingTCPServer):
+class _Tcp(Reporting, socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False  # a client may keep its connection
     allow_reuse_address = True

@@ -40,11 +40,16 @@ class NoAnswerError(Exception):
     """A function sent no answer that CloudFormation accepts: a real stack would wait until its timeout."""
 
 
+def _take(path: str, content_type: str | None, body: bytes) -> HTTPStatus:
+    """Give an answer to the lab and the request that the path of its URL names."""
+    lab, _, request_id = path.removeprefix("/").partition("/")
+    return _ENTERED[lab].take(request_id, content_type, body)
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
-        lab, _, request_id = self.path.removeprefix("/").partition("/")
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(_ENTERED[lab].take(request_id, self.headers.get("Content-Type"), body))
+        self.send_response(_take(self.path, self.headers.get("Content-Type"), body))
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -92,8 +97,7 @@ class _Connection(HTTPSConnection):
     ) -> None:
         if (self.host, method) != (_NOWHERE, "PUT"):
             raise RuntimeError(f"no lab answers {method} https://{self.host}{url}")
-        lab, _, request_id = url.removeprefix("/").partition("/")
-        self._status = _ENTERED[lab].take(request_id, (headers or {}).get("Content-Type"), body)
+        self._status = _take(url, (headers or {}).get("Content-Type"), body)
 
     @override
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as above

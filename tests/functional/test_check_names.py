@@ -1,4 +1,4 @@
-"""The names of health checks in the Route 53 console: given by and by, and never on the way of anything else."""
+"""The names of health checks in the Route 53 console: given gradually, and never on the way of anything else."""
 
 from __future__ import annotations
 

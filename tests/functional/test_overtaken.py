@@ -39,6 +39,20 @@ def overtake(lab: Lab, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object
     meanwhile(lab, monkeypatch, "ChangeResourceRecordSets", handled)
 
 
+def end_in_two_runs(lab: Lab, monkeypatch: pytest.MonkeyPatch, one: str, two: str) -> None:
+    """End two members, the second in a run that still sees the first one running."""
+
+    def end_the_other() -> None:
+        lab.fleet.late.keep_state(one, "running", 20)  # the other run's request is answered with what was before
+        lab.fleet.terminate(two)
+        lab.settle()
+        lab.fleet.late.keep_state(one, "running", 0)
+
+    overtake(lab, monkeypatch, end_the_other)
+    lab.fleet.set_state(one, "shutting-down")
+    lab.settle()
+
+
 def admit_at_once(lab: Lab) -> None:
     lab.put_pool("web", admit_when="running", health_check=None)
     lab.settle()
@@ -141,15 +155,7 @@ def test_a_pool_whose_last_two_members_leave_in_two_runs_answers_with_its_fallba
     one, two = admitted(lab, 2)
     lab.route53.reset_calls()
 
-    def end_the_other() -> None:
-        lab.fleet.late.keep_state(one, "running", 20)  # the other run's request is answered with what was before
-        lab.fleet.terminate(two)
-        lab.settle()
-        lab.fleet.late.keep_state(one, "running", 0)
-
-    overtake(lab, monkeypatch, end_the_other)
-    lab.fleet.set_state(one, "shutting-down")
-    lab.settle()
+    end_in_two_runs(lab, monkeypatch, one, two)
 
     assert values(lab) == {FALLBACK}
     assert batches(lab) == [[("DELETE", two)], [("DELETE", one)], [("CREATE", "fallback")]]
@@ -236,15 +242,7 @@ def test_a_pool_without_fallback_that_two_runs_empty_at_once_is_told_by_the_next
 ) -> None:
     one, two = admitted(lab, 2)
 
-    def end_the_other() -> None:
-        lab.fleet.late.keep_state(one, "running", 20)
-        lab.fleet.terminate(two)
-        lab.settle()
-        lab.fleet.late.keep_state(one, "running", 0)
-
-    overtake(lab, monkeypatch, end_the_other)
-    lab.fleet.set_state(one, "shutting-down")
-    lab.settle()
+    end_in_two_runs(lab, monkeypatch, one, two)
     assert records(lab) == {}
     lab.run(1000, step=10)
 

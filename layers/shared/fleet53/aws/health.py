@@ -1,7 +1,7 @@
 """Health: what Route 53 sees of health checks, read from CloudWatch.
 
-Route 53 puts its metrics into us-east-1 only. To read them takes no request to Route 53. The metrics
-lag by a minute or more.
+Route 53 puts its metrics into us-east-1 only. Reading them takes no request to Route 53. The metrics lag by a minute or
+more.
 
 A check of an endpoint has a share of checkers that see it healthy. A check of an alarm has only a status, 1 or 0, which
 counts here as 100 or 0 percent (Route 53 Developer Guide, Monitoring health checks using CloudWatch).

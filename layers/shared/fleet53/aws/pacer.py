@@ -44,11 +44,15 @@ SLOT: Final = 0.205
 BURST: Final = 3
 """How many requests that are not among MANY are sent without a pause: a withdrawal takes three."""
 AGAIN: Final = 5.0
+"""Seconds: Note [Buckets]."""
 STRIKES: Final = 3
+"""Throttled requests: Note [Buckets]."""
 _SPARE: Final = 0.05
 """Tokens to wait for in addition, because one request may be on its way for longer than the next."""
 _LESS: Final = 0.7
+"""The factor of a function's share of a known bucket after a throttled request. _LEAST is the smallest share."""
 _MORE: Final = 0.05
+"""What is added to the share after a request that is not throttled."""
 _LEAST: Final = 0.25
 _LONGEST: Final = 60.0
 _ROUNDING: Final = 0.01
@@ -184,7 +188,7 @@ class Pacer:
             bucket.share = min(1.0, bucket.share + _MORE)
 
     def throttled(self, operation: str) -> None:
-        """Note that Route 53 throttled a request. That of a few in a row is no sign of anything."""
+        """Note that Route 53 throttled a request: Note [Buckets]."""
         if operation in MANY:
             self._choose()
         if operation in self._buckets:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
+from fleet53.aws.pacer import CREATE
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ REFUSED_HERE: Final = exceptions.ParamValidationError
 RESERVE: Final = 10.0
 """Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8
-_FEWER_TRIES: Final = {"CreateHealthCheck": 4}
+_FEWER_TRIES: Final = {CREATE: 4}
 """Route 53 may throttle it for minutes (Note [Buckets] in pacer.py). Its member waits for the next look, and others
 need the run."""
 _FIRST_DELAY: Final = 0.5

@@ -107,8 +107,8 @@ def _unneeded_checks(
 ) -> Iterator[DeleteCheck]:
     """Yield the deletions of our checks that nothing needs.
 
-    These are checks of the pass's pools. After a sweep those of deleted pools are among them. So they are where a
-    record has left them (`freed`): a pool that was given another name moves its records to checks of its own.
+    These are checks of the pass's pools. Checks of deleted pools are among them after a sweep, and where a record has
+    stopped naming them (`freed`): a pool that was given another name moves its records to checks of its own.
     """
     by_hash = {situation.owner.pool_hash(pool.name): pool for pool in situation.pools}
     declared = {situation.owner.pool_hash(name) for name in situation.declared}

@@ -85,7 +85,7 @@ class Run:
         return self.watch.goes_on(self)
 
     def creates(self, left: int) -> bool:
-        """Whether the run creates the next of `left` checks: Note [Signals first], Note [Checks by and by]."""
+        """Whether the run creates the next of `left` checks: Note [Signals first], Note [Gradual creations]."""
         return self.watch.creates(self, left)
 
 

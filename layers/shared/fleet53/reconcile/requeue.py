@@ -42,8 +42,8 @@ def requeue_waiting(
     """Queue the next look at the waiting members that `signals` are about: Note [One timer a member].
 
     `fresh` are the instances for which this run created a check or deleted a record. `left` are those whose check it
-    has left to a later run: Note [Checks by and by] in watch.py. Where `soon`, that run comes in seconds: Note [Signals
-    first] in watch.py.
+    has left to a later run: Note [Gradual creations] in watch.py. Where `soon`, that run comes in seconds: Note
+    [Signals first] in watch.py.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):

@@ -4,8 +4,8 @@ Note [Signals first]: a hundred creations take twenty seconds, and a signal that
 that has to leave DNS. So once a second the run asks the queue whether signals wait. If they do, it leaves the rest to a
 later run. It always goes on for a second, so that a queue that is never empty stops nobody.
 
-Note [Checks by and by]: where Route 53's bucket of creations is empty, all functions together can create a health check
-in two seconds (Note [Buckets] in aws/pacer.py). A run waits for that only if it makes all its creations within
+Note [Gradual creations]: where Route 53's bucket of creations is empty, all functions together can create one health
+check every two seconds (Note [Buckets] in aws/pacer.py). A run waits for that only if it makes all its creations within
 LONGEST_WAIT, and asks the queue meanwhile as before. Otherwise it creates what the bucket has now, and leaves the rest
 to the next look at these members, which is due within half a minute.
 """
@@ -56,7 +56,7 @@ class Watch:
         return first or load.waiting == 0
 
     def creates(self, run: Run, left: int) -> bool:
-        """Return whether the run creates the next of `left` checks, once it can be created: Note [Checks by and by]."""
+        """Whether the run creates the next of `left` checks, once Route 53 takes it: Note [Gradual creations]."""
         while self.goes_on(run):
             delay = run.aws.pacer.delay(CREATE)
             if delay <= 0:

@@ -199,8 +199,7 @@ class Report:
     @property
     def worst_first(self) -> list[PoolReport]:
         """The pools, those with the worst verdict first."""
-        order = list(Verdict)
-        return sorted(self.pools, key=lambda pool: order.index(pool.verdict))
+        return sorted(self.pools, key=lambda pool: pool.verdict.weight)
 
     @property
     def drift(self) -> tuple[Finding, ...]:

@@ -138,8 +138,7 @@ def _pool_rows(report: Report) -> list[Row]:
         if finding.kind in NOT_LOOKED_AT and finding.pool is not None:
             row = finding.pool, *["-"] * 5, finding.kind.value, finding.record_name or ""
             rows.append((Verdict.NOT_READ, row))
-    order = list(Verdict)
-    return [row for _, row in sorted(rows, key=lambda each: order.index(each[0]))]
+    return [row for _, row in sorted(rows, key=lambda each: each[0].weight)]
 
 
 def _member_rows(members: Iterable[MemberReport], report: Report) -> Iterator[Row]:

@@ -49,8 +49,10 @@ class Verdict(StrEnum):
     OK = "ok"
     """DNS is as it should be, and every member in DNS is healthy."""
 
-
-_ORDER = tuple(Verdict)
+    @property
+    def weight(self) -> int:
+        """The place in the order above: the worst has 0."""
+        return list(Verdict).index(self)
 
 
 def judge_pool(*, in_dns: int, healthy: int, answered: bool, health_known: bool = True) -> Verdict:
@@ -78,7 +80,7 @@ def judge(pools: Iterable[Verdict], findings: Collection[Finding], quota_percent
     """
     quota = Verdict.NEAR_LIMIT if (quota_percent or 0) > NEARLY_USED_UP else Verdict.OK
     verdicts = [*pools, *map(_judge_finding, findings), quota]
-    return min(verdicts, key=_ORDER.index)
+    return min(verdicts, key=lambda each: each.weight)
 
 
 def _judge_finding(finding: Finding) -> Verdict:
