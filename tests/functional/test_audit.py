@@ -55,10 +55,10 @@ def address_record(address: str, **settings: Any) -> dict[str, Any]:
     return {"Name": "app.example.com", "Type": "A", "TTL": 60, "ResourceRecords": values} | settings
 
 
-def seen_for(lab: Lab, instance_id: str, percent: float = 0, *, minutes: int) -> None:
-    """Let Route 53 report the health of an instance's health check for each of so many minutes."""
+def seen_for(lab: Lab, target: str, percent: float = 0, *, minutes: int) -> None:
+    """Let Route 53 report the health of a check, or of an instance's, for each of so many minutes."""
     for _minute in range(minutes):
-        lab.report_health(check_of(lab, instance_id), percent)
+        lab.report_health(target, percent)
         lab.clock.advance(60)
 
 
@@ -372,25 +372,34 @@ def test_a_check_deleted_by_hand_is_a_dead_reference_of_its_record(lab: Lab) -> 
     assert finding["because"] == f"its record names check {check}, which is gone"
 
 
-def test_a_dead_reference_of_an_old_launch_is_one_finding_until_the_new_check_is_unhealthy_for_too_long(
-    lab: Lab,
-) -> None:
+def test_a_dead_reference_of_an_old_launch_is_one_finding_until_it_is_repaired(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     lab.clock.advance(86_400)
-    delete_check(lab, check_of(lab, web))
-    assert kinds(audit(lab)) == {"dead-check-reference": 1}
+    check = check_of(lab, web)
+    delete_check(lab, check)
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["health_check_id"]) == ("dead-check-reference", check)
+
     audit(lab, {"repair": True})
     lab.settle()
-    assert kinds(audit(lab)) == {"dead-check-reference": 1}
+    assert audit(lab)["findings"] == []
 
-    seen_for(lab, web, minutes=5)
-    assert kinds(audit(lab)) == {"dead-check-reference": 1}
-    seen_for(lab, web, minutes=16)
 
-    late = audit(lab)
-    assert kinds(late) == {"dead-check-reference": 1, "not-healthy-in-time": 1}
-    (finding,) = findings(late, "not-healthy-in-time")
-    assert finding["health_check_id"] == check_of(lab, web)
+def test_a_new_check_of_a_member_in_dns_is_late_when_it_was_unhealthy_for_too_long_itself(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.clock.advance(86_400)
+    old = check_of(lab, web)
+    lab.put_pool("web", health_check={"url": "http://:80/other"})
+    lab.settle()
+    (new,) = checks(lab).keys() - {old}
+    assert kinds(audit(lab)) == {}
+
+    seen_for(lab, new, minutes=5)
+    assert kinds(audit(lab)) == {}
+    seen_for(lab, new, minutes=16)
+
+    (finding,) = audit(lab)["findings"]
+    assert (finding["kind"], finding["health_check_id"]) == ("not-healthy-in-time", new)
 
 
 def test_an_instance_that_is_tagged_long_after_its_launch_has_its_time_to_become_healthy(lab: Lab) -> None:

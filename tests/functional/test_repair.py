@@ -119,21 +119,30 @@ def test_a_record_pointed_at_a_foreign_check_while_its_own_is_gone_gets_a_new_on
     assert foreign in checks(lab)
 
 
-def test_a_check_deleted_by_hand_is_made_again_and_the_record_stays_meanwhile(lab: Lab) -> None:
+def test_a_check_deleted_by_hand_is_made_again_and_the_record_names_the_new_one_at_once(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     old = check_of(lab, web)
     delete_check(lab, old)
 
     report = repair(lab)
+    assert kinds(report) == {"dead-check-reference": 1}
     assert [each["instance_id"] for each in findings(report, "dead-check-reference")] == [web]
-    assert record_of(lab, web)["HealthCheckId"] == old
     new = check_of(lab, web)
-    see_healthy(lab, [web])
-    wait(lab)
-
     assert new != old
     assert record_of(lab, web)["HealthCheckId"] == new
     assert audit(lab)["in_sync"] is True
+
+
+def test_a_dead_server_whose_check_was_deleted_by_hand_leaves_the_answers_after_a_repair(lab: Lab) -> None:
+    web, dead = admitted(lab, 2)
+    delete_check(lab, check_of(lab, dead))
+    assert lab.answers() == {lab.fleet.address(web), lab.fleet.address(dead)}
+
+    repair(lab)
+    see_healthy(lab, [dead], percent=0)
+
+    assert lab.answers() == {lab.fleet.address(web)}
+    assert in_dns(lab) == {web, dead}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Findings of an audit about lifecycle actions that wait and members that should be replaced."""
+"""Findings of an audit about drift, lifecycle actions that wait and members that should be replaced."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fleet53.audit.findings import find_stuck_hooks, find_unhealthy_for_long
+from fleet53.audit.findings import find_drift, find_stuck_hooks, find_unhealthy_for_long
 from fleet53.convergence.replacement import Replacement
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
-from tests.unit.build import NOW, action, instance, pool, situation
+from fleet53.planning.plan import make_plan
+from tests.unit.build import GUARD, NOW, action, check, instance, pool, record, situation
 
 if TYPE_CHECKING:
+    from fleet53.domain.health_check import Check
     from fleet53.domain.lifecycle import Action
 
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
@@ -25,6 +27,14 @@ def stuck(*actions: Action, ttl: int = 60, after: float) -> list[tuple[str | Non
     now = NOW + timedelta(seconds=after)
     found = find_stuck_hooks(actions, of, now=now, admit_timeout=timedelta(minutes=15))
     return [(each.pool, each.instance_id, each.because, each.drift) for each in found]
+
+
+@pytest.mark.parametrize("there", [[], [check()]])
+def test_a_record_whose_check_is_gone_is_one_finding_whether_or_not_the_new_check_exists(there: list[Check]) -> None:
+    plan = make_plan(situation(instances=[instance()], records=[record(check_id="c-9")], checks=there), GUARD)
+    (found,) = find_drift(plan)
+    assert (found.kind, found.because) == ("dead-check-reference", "its record names check c-9, which is gone")
+    assert (found.instance_id, found.check_id) == ("i-0a", "c-9")
 
 
 def test_a_launch_hook_is_stuck_two_minutes_after_the_admit_timeout() -> None:

@@ -97,6 +97,7 @@ def finding(kind: FindingKind, because: str, instance_id: InstanceId | None = A)
 
 PREPARED: dict[str, Any] = {"lifecycle_states": {A: "Pending:Wait"}}
 IN_GROUP = instance(group="web-fleet")
+SORRY = pool(fallback=IPv4Address("198.51.100.9"))
 EMPTY = finding(
     FindingKind.EMPTY_POOL,
     "app.example.com has no member in DNS and no fallback: DNS queries for it get a negative answer",
@@ -286,19 +287,40 @@ def test_a_record_keeps_its_check_whether_or_not_it_is_healthy() -> None:
     assert plan(instances=[instance()], records=[record()], checks=[check()], unhealthy=["c-1"]).nothing_to_do
 
 
-def test_a_check_that_was_deleted_by_hand_is_made_again() -> None:
-    made = plan(instances=[instance()], records=[record(check_id="c-9")])
-    because = "its record names check c-9, which is gone"
-    assert creations(made) == [create(check(), because, drift=FindingKind.DEAD_CHECK_REFERENCE)]
-    assert made.change_records == ()
+GONE = "its record names check c-9, which is gone"
+NAMES_GONE = record(check_id="c-9")
 
 
-def test_a_dead_check_is_reported_while_the_new_one_is_not_healthy() -> None:
-    made = plan(instances=[instance()], records=[record(check_id="c-9")], checks=[check()])
-    because = "its record names check c-9, which is gone"
+def correct_gone(right: Record) -> PutRecord:
+    return PutRecord(WEB, ZONE, A, right, FindingKind.DEAD_CHECK_REFERENCE, GONE, replaces=NAMES_GONE)
+
+
+def test_a_check_that_was_deleted_by_hand_is_made_again_and_its_record_names_it_at_once() -> None:
+    made = plan(pools=[pool(ttl=5)], instances=[instance()], records=[NAMES_GONE])
+    assert creations(made) == [create(check(), GONE, drift=FindingKind.DEAD_CHECK_REFERENCE)]
+    right = correct_gone(record(check_id=None, ttl=5))
+    assert made.records_after_checks == (replace(right, new_check=CheckKey(WEB, A, RecordType.A)),)
+    assert (made.records_at_once, made.waiting, made.findings) == ((), (), ())
+
+
+@pytest.mark.parametrize("what", [{}, {"healthy": ["c-1"]}, {"unhealthy": ["c-1"]}])
+def test_a_record_whose_check_is_gone_names_the_new_one_whether_or_not_that_is_healthy(what: dict[str, Any]) -> None:
+    made = plan(instances=[instance()], records=[NAMES_GONE], checks=[check()], **what)
+    assert made.changes == (correct_gone(record()),)
+    assert (made.waiting, made.findings) == ((), ())
+
+
+def test_a_pool_whose_only_record_names_a_check_that_is_gone_does_not_get_its_fallback() -> None:
+    made = plan(pools=[SORRY], instances=[instance()], records=[NAMES_GONE])
+    assert [change.instance_id for change in made.change_records] == [A]
+
+
+def test_a_record_with_another_kind_of_address_and_a_check_that_is_gone_waits_until_the_new_one_is_healthy() -> None:
+    member = instance(private_ipv4=IPv4Address("10.0.0.1"))
+    made = plan(instances=[member], records=[record(address="10.0.0.1", check_id="c-9")], checks=[check()])
     assert made.changes == ()
-    assert made.findings == (replace(finding(FindingKind.DEAD_CHECK_REFERENCE, because), check_id=CheckId("c-9")),)
-    assert made.waiting == (waiting(f"{because}{MOVES}", "c-1", OVERDUE, serves=True),)
+    assert made.waiting == (waiting(f"{GONE}{MOVES}", "c-1", OVERDUE, serves=True),)
+    assert made.findings == (replace(finding(FindingKind.DEAD_CHECK_REFERENCE, GONE), check_id=CheckId("c-9")),)
 
 
 @pytest.mark.parametrize(
@@ -776,8 +798,6 @@ def test_a_foreign_multivalue_record_is_left_beside_ours() -> None:
 
 
 # The fallback ----------------------------------------------------------------------------------------
-
-SORRY = pool(fallback=IPv4Address("198.51.100.9"))
 
 
 def put_fallback(right: Record, wrong: Record | None = None) -> PutRecord:

@@ -10,7 +10,8 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.health_check import CheckSettings
 from fleet53.domain.lifecycle import Transition
 from fleet53.domain.pool import AddressType
-from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteAlarm, DeleteCheck, PutAlarm
+from fleet53.domain.record import Record
+from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteAlarm, DeleteCheck, PutAlarm, PutRecord
 from fleet53.planning.hooks import drain_of
 
 if TYPE_CHECKING:
@@ -33,9 +34,13 @@ _HOOK_GRACE: Final = timedelta(minutes=2)
 
 
 def find_drift(plan: Plan) -> Iterator[Finding]:
-    """Yield a finding for each change that the plan would make, now or later, and for each that the guard holds."""
+    """Yield a finding for each change that the plan would make, now or later, and for each that the guard holds.
+
+    A record that is to name a new check because its own is gone is one finding with the creation of that check.
+    """
     for change in (*plan.changes, *plan.absent):
-        yield replace(_as_finding(change), drift=True)
+        if not (isinstance(change, PutRecord) and change.waits and change.replaces is not None):
+            yield replace(_as_finding(change), drift=True)
     for held in plan.held:
         yield replace(_as_finding(held), kind=FindingKind.WITHDRAWAL_HELD, drift=True, held=True)
 
@@ -49,6 +54,8 @@ def _as_finding(change: Change) -> Finding:
             return Finding(change.drift, change.because, change.pool, change.instance_id, check_id=change.check_id)
         case PutAlarm() | DeleteAlarm():
             return Finding(change.drift, change.because, change.pool, change.instance_id)
+        case PutRecord(drift=FindingKind.DEAD_CHECK_REFERENCE, replaces=Record() as record):
+            return Finding(change.drift, change.because, change.pool, change.instance_id, record.name, record.check_id)
         case AdoptRecord():
             kind, record = FindingKind.ADOPTABLE_RECORD, change.record
             return Finding(kind, change.because, change.pool, record_name=record.name, check_id=record.check_id)

@@ -30,7 +30,7 @@ class CheckKey:
 class CreateCheck:
     """Create a health check. `references` are the CallerReferences to try, in this order.
 
-    `replaces` is the check that the member's record names until the new one is healthy. `drift` is the finding that an
+    `replaces` is the check that the member's record names until it names the new one. `drift` is the finding that an
     audit reports in place of the change. `alarm` is the rule of the alarm that is put before, None where it exists or
     there is none.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.record import RecordType
-from fleet53.planning.changes import PutRecord
+from fleet53.planning.changes import CheckKey, PutRecord
 from fleet53.planning.decision import Decision, Seeker, deletion, finding, waiting
 from fleet53.planning.membership import Membership
 from fleet53.planning.records_at import describe_missing, held_address, why_not_own
@@ -201,9 +201,28 @@ def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> De
         kept = _keep(instance.id, record, record.check_id, pool, checks)
         return replace(kept, finding=finding(pool, FindingKind.CHECK_REFUSED, why, instance.id, record.check_id))
     check = checks.fitting(instance, member.record_type, member.address, prefer=record.check_id)
+    if checks.gone(record.check_id) and record.values == (holds,):
+        return _replace_gone_check(member, record, check, pool, checks)
     if check is not None and (check.id == record.check_id or checks.healthy.get(check.id)):
         return replace(_keep(instance.id, record, check.id, pool, checks, holds=holds), keeps_check=check.id)
     return _change_check(member, record, check, pool, checks)
+
+
+def _replace_gone_check(
+    member: Seeker, record: Record, check: Check | None, pool: Pool, checks: PoolChecks
+) -> Decision:
+    """Let a record whose check is gone name the fitting one, `check` (None: to be created): Note [Gone check]."""
+    instance = member.instance
+    drift, fault = checks.fault(record, instance, member.record_type, member.address)
+    right = replace(record, ttl=pool.ttl, check_id=check.id if check is not None else None)
+    put = PutRecord(pool.name, pool.zone_id, instance.id, right, drift, fault, replaces=record)
+    if check is not None:
+        return Decision(put=put, remaining=right, keeps_check=check.id)
+    creation = checks.creation(
+        instance, member.record_type, member.address, drift=drift, because=fault, replaces=record.check_id
+    )
+    put = replace(put, new_check=CheckKey(pool.name, instance.id, member.record_type))
+    return Decision(create_check=creation, put=put, remaining=right)
 
 
 def _change_check(member: Seeker, record: Record, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:

@@ -22,6 +22,11 @@ minute later. The instance is admitted again like a new member, with a health ch
 setting of the health check is different: the record stays with its old check until the new one is healthy, so a wrong
 path never empties a pool.
 
+Note [Gone check]: DeleteHealthCheck says that the health of a record whose health check is deleted cannot be predicted,
+so such a record may be in every answer, whether or not its server works. It names a new health check as soon as that
+is created, and does not wait until it is healthy: the member is in DNS already, and a server that does not work leaves
+the answers only by its new health check. Only a record that is to hold another address waits.
+
 Note [Another kind]: a pool can be given another type of address. An address that its records hold is still the
 instance's own then, so such a record stays until there is another. A record of a type that the pool still has moves to
 the new address when the health check of that address is healthy. A record of another type is deleted when the member's

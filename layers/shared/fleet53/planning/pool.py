@@ -112,9 +112,9 @@ def _seats(decided: Collection[Decision], adoptions: Adoptions, pool: Pool, chec
 
 
 def _answered(decisions: Collection[Decision]) -> Answered:
-    """Return when a member answers at the pool's name: a record that waits for a new check is not there at once."""
+    """Return when a member answers at the pool's name: a new record that waits for its check is not there at once."""
     remaining = [decision for decision in decisions if decision.remaining is not None]
-    if any(decision.put is None or not decision.put.waits for decision in remaining):
+    if any(decision.put is None or not decision.put.waits or decision.put.replaces for decision in remaining):
         return Answered.AT_ONCE
     return Answered.AFTER_CHECKS if remaining else Answered.NOT
 
