@@ -12,7 +12,7 @@ from lab.route53.policies import policy_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lab.route53.batch import RecordSet
+    from lab.route53.record_set import RecordSet
     from lab.route53.zones import Zone
 
 MOST_IN_AN_ANSWER: Final = 8

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lab.route53.alarms import FindAlarm
-    from lab.route53.batch import RecordSet
     from lab.route53.limits import Limits
+    from lab.route53.record_set import RecordSet
 
 __all__ = ["Call", "Route53", "Route53Error"]
 

@@ -8,24 +8,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lab.route53.error import Route53Error, invalid_change_batch, invalid_input
-from lab.route53.names import InvalidNameError, Name, parse_name
+from lab.route53.names import InvalidNameError, parse_name
 from lab.route53.policies import POLICIES, UNPLAYED, fields_of
+from lab.route53.record_set import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-type RecordSet = dict[str, Any]
+    from lab.route53.record_set import RecordSet
 
 MAX_ELEMENTS = 1_000  # ResourceRecord elements of a request (Developer Guide, "Quotas")
 MAX_VALUE_CHARACTERS = 32_000  # of all values of a request (same page)
-
-
-class Key(NamedTuple):
-    """What identifies a record set; ``set_identifier`` is empty for simple routing."""
-
-    name: Name
-    type: str
-    set_identifier: str
 
 
 class Change(NamedTuple):

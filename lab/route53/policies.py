@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from lab.route53.batch import Key
+    from lab.route53.record_set import Key
 
 POLICIES: Final = {
     "MultiValueAnswer": "multivalue answer",

@@ -7,16 +7,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.route53 import policies, values
-from lab.route53.batch import Key, deleted_twice, read_changes
+from lab.route53.batch import deleted_twice, read_changes
 from lab.route53.error import invalid_change_batch, invalid_input, no_such_health_check
 from lab.route53.names import InvalidNameError, Name, parse_name
 from lab.route53.page import page_size
 from lab.route53.protections import Protections
+from lab.route53.record_set import Key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from lab.route53.batch import Change, RecordSet
+    from lab.route53.batch import Change
+    from lab.route53.record_set import RecordSet
 
 MAX_PAGE = 300  # ListResourceRecordSets
 # What DELETE compares. MultiValueAnswer is not among them: a DELETE may leave it out.
