@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     type Report = Mapping[str, Any]
 
-NEEDS: Final = (60, 12)
-"""The columns and lines that the screen needs. On a smaller terminal, lines are cut."""
 ORDER: Final = (
     "unanswered",
     "none-healthy",
