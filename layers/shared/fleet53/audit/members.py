@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.record import ANSWERING
 from fleet53.planning.changes import CreateCheck, DeleteRecord, PutRecord
+from fleet53.planning.pool_checks import checks_by_pool, owned_checks
 from fleet53.report.model import MemberReport, PoolReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fleet53.domain.health_check import Check, HealthObservation
     from fleet53.domain.ids import CheckId, PoolName
@@ -31,9 +32,10 @@ def report_pools(
     situation: Situation, plan: Plan, seen: Mapping[CheckId, HealthObservation], *, health_known: bool
 ) -> Iterator[PoolReport]:
     """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks, if `health_known`."""
-    reasons, checks = _reasons(plan), _checks(situation)
+    reasons, by_pool = _reasons(plan), checks_by_pool(owned_checks(situation))
     pools = {pool.name: pool for pool in situation.pools}
     for status in plan.statuses:
+        checks = by_pool.get(situation.owner.pool_hash(status.pool), {})
         members = _Members(situation, pools[status.pool], seen, reasons, checks, _records(situation, status.pool))
         yield PoolReport(
             name=status.pool,
@@ -51,13 +53,13 @@ def report_pools(
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """A pool's members. `checks` are ours by the pool's hash and the instance, `records` those at the pool's name."""
+    """A pool's members. `checks` are ours for the pool, `records` those at its name, both by instance."""
 
     situation: Situation
     pool: Pool
     seen: Mapping[CheckId, HealthObservation]
     reasons: Mapping[_Place, str]
-    checks: Mapping[tuple[str, InstanceId], tuple[CheckId, ...]]
+    checks: Mapping[InstanceId, Sequence[Check]]
     records: Mapping[InstanceId, tuple[Record, ...]]
 
     @property
@@ -81,7 +83,7 @@ class _Members:
         records = self.records.get(instance_id, ())
         check_ids = tuple(record.check_id for record in records if record.check_id is not None)
         if not check_ids:
-            check_ids = self.checks.get((self.situation.owner.pool_hash(self.pool.name), instance_id), ())
+            check_ids = tuple(check.id for check in self.checks.get(instance_id, ()))
         sights = [self.seen[check_id] for check_id in check_ids if check_id in self.seen]
         worst = min(sights, key=lambda sight: sight.percent, default=None)
         return MemberReport(
@@ -107,15 +109,6 @@ class _Members:
         return tuple(str(address) for address in own if address is not None)
 
 
-def owned_checks(situation: Situation) -> dict[CheckId, Check]:
-    """Return our checks among all of the account."""
-    return {
-        check.id: check
-        for check in (situation.checks or {}).values()
-        if situation.owner.read_reference(check.reference) is not None
-    }
-
-
 def _reasons(plan: Plan) -> dict[_Place, str]:
     """Return why each member is not in its desired state, or what the plan will change for it."""
     reasons: dict[_Place, str] = {(finding.pool, finding.instance_id): finding.because for finding in plan.findings}
@@ -139,15 +132,4 @@ def _records(situation: Situation, pool: PoolName) -> dict[InstanceId, tuple[Rec
         holder = situation.owner.instance(record.identifier)
         if holder is not None:
             found[holder] = (*found.get(holder, ()), record)
-    return found
-
-
-def _checks(situation: Situation) -> dict[tuple[str, InstanceId], tuple[CheckId, ...]]:
-    """Return our checks by the pool's hash and the instance."""
-    found: dict[tuple[str, InstanceId], tuple[CheckId, ...]] = {}
-    for check in (situation.checks or {}).values():
-        reference = situation.owner.read_reference(check.reference)
-        if reference is not None:
-            place = reference.pool_hash, reference.instance_id
-            found[place] = (*found.get(place, ()), check.id)
     return found

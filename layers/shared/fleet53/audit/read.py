@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fleet53.audit.informing import InformingReads
-from fleet53.audit.members import owned_checks
 from fleet53.audit.quotas import read_quotas
 from fleet53.audit.reachability import CheckerAccess, doors, find_unreachable
 from fleet53.audit.zones import Delegation, delegated_elsewhere, public_zones
@@ -24,6 +23,7 @@ from fleet53.domain.alarm import confirmed
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.source import Source
 from fleet53.planning.plan import make_plan
+from fleet53.planning.pool_checks import owned_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -78,7 +78,8 @@ def read_for_audit(
     """
     informing = InformingReads(aws.retrier, log)
     gathered = gather(scope, settings, aws)
-    checks, by_alarm = owned_checks(gathered.situation), gathered.situation.by_alarm
+    checks = {check.id: check for check, _ in owned_checks(gathered.situation)}
+    by_alarm = gathered.situation.by_alarm
     observations = informing.read("health not read", lambda: aws.health.history(checks, by_alarm, now=now), None)
     seen = {check_id: observation.healthy for check_id, observation in (observations or {}).items()}
     healthy = confirmed(seen, by_alarm, gathered.situation.alarms)
