@@ -87,18 +87,16 @@ def why_not_here(stack_id: str) -> str | None:
     )
 
 
-def why_not_through_its_role(before: Declaration, after: Declaration, route53: Route53) -> ZoneUnreadableError | None:
-    """Return why a hosted zone cannot be read through the role that is new, or new to the zone; None where all can.
+def read_through_role(before: Declaration, after: Declaration, route53: Route53) -> None:
+    """Read each hosted zone for which the role is new, or raise ZoneUnreadableError: Note [Through a role].
 
-    `route53` reads the zones through the role of `after`: Note [Through a role].
+    `route53` reads the zones through the role of `after`. Without a role, none is read.
     """
+    if after.role is None:
+        return
     known = before.zone_ids if before.role == after.role else frozenset()
-    for zone_id in sorted(after.zone_ids - known if after.role is not None else ()):
-        try:
-            route53.zone(zone_id)
-        except ZoneUnreadableError as error:
-            return error
-    return None
+    for zone_id in sorted(after.zone_ids - known):
+        route53.zone(zone_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from fleet53.config.schedule import audit_period
 from fleet53.domain.errors import NotUnderstoodError, ZoneUnreadableError
 from fleet53.signals.messages import reconcile_message
 from fleet53.stack.handover import take_back
-from fleet53.stack.precondition import Update, read_declaration, why_not_here, why_not_through_its_role
+from fleet53.stack.precondition import Update, read_declaration, read_through_role, why_not_here
 from fleet53.stack.withdraw import withdraw
 from fleet53.stack.withdrawal import describe_left
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from fleet53.aws.clients import Connection, StackAws
+    from fleet53.aws.retrier import Retrier
     from fleet53.domain.log import Log
     from fleet53.stack.precondition import Declaration
 
@@ -111,7 +112,8 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
         return Answer(succeeded=False, because=f"{because} {_LATE}")
     if request.kind != "Delete":
         because = f"CloudFormation asks for {request.kind} of {request.logical_id}"
-        _queue_first_pass(reconcile_message(None, because), connection)
+        message = reconcile_message(None, because)
+        _once_allowed(lambda: aws.queue.send(message), connection.retrier, "until IAM allows the first message")
         _start_audit(request, aws, log)
         return Answer(succeeded=True, because="a pass over all pools is queued")
     if not request.withdraws:
@@ -123,21 +125,22 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
     return _withdraw(request, connection, log)
 
 
-def _queue_first_pass(message: Mapping[str, Any], connection: Connection[StackAws]) -> None:
-    """Queue the message, also if AWS denies it at first: IAM may know the new role's policies only after some seconds.
+def _once_allowed(call: Callable[[], None], retrier: Retrier, purpose: str) -> None:
+    """Make a call, and make it again for a minute while AWS denies it.
 
-    CloudFormation would roll back the creation of the stack otherwise.
+    IAM may know the policies of a new role only after some seconds, and CloudFormation would roll back the creation of
+    the stack.
     """
     for pause in _DENIED_PAUSES:
         try:
-            connection.aws.queue.send(message)
-        except AWS_ERRORS as error:
+            call()
+        except (ZoneUnreadableError, *AWS_ERRORS) as error:
             if not is_denied(error):
                 raise
-            connection.retrier.wait(pause, "until IAM allows the first message")
+            retrier.wait(pause, purpose)
         else:
             return
-    connection.aws.queue.send(message)
+    call()
 
 
 def _check(request: Request, connection: Connection[StackAws]) -> Answer:
@@ -186,14 +189,16 @@ def _is_rolled_back(request: Request, connection: Connection[StackAws]) -> bool:
 
 
 def _why_not_through_its_role(request: Request, connection: Connection[StackAws]) -> str | None:
-    """Return why the hosted zones cannot be read through their role, also if AWS denies it for longer than at first."""
-    before, after = request.before, request.after
-    pauses = iter(_DENIED_PAUSES)
-    while (error := why_not_through_its_role(before, after, connection.aws.through(after.role))) is not None:
-        pause = next(pauses, None)
-        if pause is None or not is_denied(error):
-            return f"Route53RoleArn does not lead to the hosted zones: {error}. Nothing was changed."
-        connection.retrier.wait(pause, "until IAM allows the role")
+    """Return why the hosted zones cannot be read through their role; None where they can."""
+    before, after, through = request.before, request.after, connection.aws.through
+    try:
+        _once_allowed(
+            lambda: read_through_role(before, after, through(after.role)),
+            connection.retrier,
+            "until IAM allows the role",
+        )
+    except ZoneUnreadableError as error:
+        return f"Route53RoleArn does not lead to the hosted zones: {error}. Nothing was changed."
     return None
 
 
