@@ -11,7 +11,7 @@ from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.names import name_checks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
-from fleet53.reconcile.run import find_patient, reconcile
+from fleet53.reconcile.run import find_not_final, reconcile
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
 from fleet53.telemetry.events import run_events, send_events
@@ -51,7 +51,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     bodies = {message_id: record["body"] for message_id, record in records.items()}
     outcome.retry |= send_again(again, bodies, connection.aws.queue, log)
     returned |= outcome.retry
-    failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.patient)
+    failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.denied_at_first)
     measured += measure_run(outcome, signals.values(), now=connection.now())
     # A message that is returned once was throttled, or another pass changed the records first. That is no failure.
     measured += [Measurement("RunsFailed", int(failed))]
@@ -90,8 +90,8 @@ def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
         else:
             outcome.retry |= dict.fromkeys(signals, f"{type(error).__name__}: {error}")
             if is_denied(error):
-                outcome.patient |= find_patient(signals, run)
-                return not outcome.patient >= signals.keys()
+                outcome.denied_at_first |= find_not_final(signals, run)
+                return not outcome.denied_at_first >= signals.keys()
         return True
     return False
 

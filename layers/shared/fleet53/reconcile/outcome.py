@@ -38,8 +38,8 @@ class Outcome:
     to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
     `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
     be read that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return,
-    with the reason; `patient` are those of them that are returned because of a denied call (Note [Denied at first] in
-    run.py). `left` are the members whose health check the run has left to a later run.
+    with the reason; `denied_at_first` are those of them that are returned because of a denied call that is not final
+    (Note [Denied at first] in run.py). `left` are the members whose health check the run has left to a later run.
     `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
     """
 
@@ -66,7 +66,7 @@ class Outcome:
     unread: dict[PoolName, str] = field(default_factory=dict)
     denied: dict[PoolName | None, str] = field(default_factory=dict)
     retry: dict[MessageId, str] = field(default_factory=dict)
-    patient: set[MessageId] = field(default_factory=set)
+    denied_at_first: set[MessageId] = field(default_factory=set)
     again: dict[MessageId, timedelta] = field(default_factory=dict)
     left: set[InstanceId] = field(default_factory=set)
 

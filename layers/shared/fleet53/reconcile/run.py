@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
 
-PATIENCE: Final = 4
+RECEIVES_IF_DENIED: Final = 4
 """How often a message is received until a call that AWS denies is final: Note [Denied at first]."""
 
 type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
@@ -269,14 +269,14 @@ def _denied(scopes: Mapping[MessageId, Scope], run: Run, outcome: Outcome) -> di
     """Return the messages about pools for which AWS denied a call, each with the reason: Note [Denied at first]."""
     return {
         message: because
-        for message in find_patient(scopes, run)
+        for message in find_not_final(scopes, run)
         if (because := next((why for pool, why in outcome.denied.items() if _concerns(scopes[message], pool)), None))
     }
 
 
 def _denied_for_good(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[PoolName, str]:
     """Return the pools for which AWS denied a call, but for those whose message comes again, each with the reason."""
-    comes_again = Scope.union(scopes[message] for message in scopes.keys() & outcome.patient)
+    comes_again = Scope.union(scopes[message] for message in scopes.keys() & outcome.denied_at_first)
     return {
         pool: because for pool, because in outcome.denied.items() if pool is not None and not comes_again.covers(pool)
     }
@@ -286,9 +286,10 @@ def _concerns(scope: Scope, pool: PoolName | None) -> bool:
     return scope.sweep if pool is None else scope.covers(pool)
 
 
-def find_patient(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
+def find_not_final(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
     """Return the messages for which a denied call is not final yet: Note [Denied at first]."""
-    return {message for message in messages if run.received.get(message, PATIENCE) < PATIENCE}
+    most = RECEIVES_IF_DENIED
+    return {message for message in messages if run.received.get(message, most) < most}
 
 
 def _orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
@@ -303,11 +304,11 @@ def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outco
         outcome.retry |= _undecided(scopes, outcome)
         denied = _denied(scopes, run, outcome)
         outcome.retry |= denied
-        outcome.patient |= denied.keys()
+        outcome.denied_at_first |= denied.keys()
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
         if is_denied(error):
-            outcome.patient |= find_patient(scopes, run)
+            outcome.denied_at_first |= find_not_final(scopes, run)
     except Exception as error:  # an unexpected error in one pool must not stop the others
         run.log.exception("pass failed", extra={"messages": sorted(scopes)})
         if len(scopes) == 1:
