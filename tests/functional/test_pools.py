@@ -218,7 +218,7 @@ def test_the_other_pools_go_on_being_served_beside_a_wrong_one(lab: Lab, spoilt:
 
 
 @pytest.mark.parametrize("spoilt", SPOILT)
-def test_a_wrong_pool_that_is_mended_works_again(lab: Lab, spoilt: str) -> None:
+def test_a_wrong_pool_that_is_corrected_works_again(lab: Lab, spoilt: str) -> None:
     allow_zones(lab, "Z404")
     lab.put_pool("api")
     (first,) = admitted(lab, 1)

@@ -393,7 +393,7 @@ def test_a_failed_deletion_says_why_first_and_fits_a_stack_event_with_long_names
     assert len(reason) <= 1024
 
 
-def test_a_stack_whose_deletion_failed_is_deleted_by_the_next_once_the_cause_is_mended(lab: Lab) -> None:
+def test_a_stack_whose_deletion_failed_is_deleted_by_the_next_once_the_cause_is_repaired(lab: Lab) -> None:
     admitted(lab, 1)
     denied = Route53Error("AccessDenied", "not allowed to list", HTTPStatus.FORBIDDEN)
     lab.route53.fail("ListHealthChecks", denied, 1)

@@ -130,7 +130,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
         view,
         report=report,
         repaired=repaired,
-        mendable=len(drift) - len(held),
+        repairable=len(drift) - len(held),
         held=len(held),
         guarded={finding.because for finding in held},
         blind=blind,
