@@ -220,7 +220,7 @@ def test_make_audit_says_in_a_line_why_the_audit_failed(lab: RunningLab) -> None
     ran = ran_audit(lab, "STACK=fleet53", """EVENT={"it's": true}""")
     assert ran.returncode == 2
     said, *makes_own = ran.stderr.splitlines()
-    assert said.startswith("the audit failed: NotUnderstoodError: it's=True: Extra inputs are not permitted; right is ")
+    assert said.startswith("the audit failed: NotUnderstoodError: it's=True: Extra inputs are not permitted; use ")
     assert [line for line in makes_own if "Error 2" not in line] == []
 
 

@@ -112,7 +112,7 @@ def test_what_the_guard_holds_is_withdrawn_only_by_the_button_that_says_so(
     assert browser.texts("#widget button") == ["Check now", "Repair with force"]
     browser.press("Repair with force")
     question = browser.answer(accept=True)
-    assert "3 members that merely vanished leave DNS" in question
+    assert "3 members that disappeared without evidence leave DNS" in question
     lab.settle()
     assert in_dns(lab) == {first}
 

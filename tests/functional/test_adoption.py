@@ -391,7 +391,7 @@ def test_an_order_that_is_none_is_refused(lab: Lab, event: dict[str, Any]) -> No
     error = lab.invoke("AuditFunction", event).error
 
     assert type(error).__name__ == "NotUnderstoodError"
-    assert "right is" in str(error)
+    assert "use {}, or" in str(error)
 
 
 @pytest.mark.parametrize("order", [{}, {"adopt": "true"}, {"adopt": 1}, {"force": True, "repair": True}])

@@ -174,7 +174,7 @@ def test_a_forced_repair_of_some_pools_leaves_what_the_guard_holds_elsewhere(lab
         ({"repiar": True}, "repiar=True: Extra inputs are not permitted"),
         ({"repair": "yes"}, "repair='yes': Input should be a valid boolean"),
         ({"repair": True, "force": 1}, "force=1: Input should be a valid boolean"),
-        ({"force": True}, "force=True: the guard is passed only by a repair"),
+        ({"force": True}, "force=True: only a repair passes the guard"),
         ({"pools": []}, "pools=[]: List should have at least 1 item"),
         ({"pools": "web"}, "pools='web': Input should be a valid list"),
         ({"pools": ["web", 7]}, "pools.1=7: Input should be a valid string"),

@@ -187,7 +187,7 @@ def test_a_zone_that_nobody_delegates_to_is_reported(lab: Lab) -> None:
     (finding,) = report["findings"]
     assert (finding["kind"], finding["pool"]) == ("zone-not-delegated", "web")
     assert finding["because"] == (
-        f"DNS delegates example.com to nobody, so no question reaches hosted zone {lab.zone_id}; right is "
+        f"DNS does not delegate example.com, so no DNS query reaches hosted zone {lab.zone_id}; it should delegate to "
         "ns-1.awsdns-00.com, ns-1025.awsdns-00.org, ns-1537.awsdns-00.co.uk, ns-513.awsdns-00.net"
     )
     assert (report["in_sync"], report["queued"]) == (True, 0)
@@ -199,7 +199,7 @@ def test_a_zone_whose_name_is_delegated_elsewhere_is_reported_with_where(lab: La
 
     (finding,) = audit(lab)["findings"]
     assert finding["because"].startswith(
-        "DNS delegates example.com to ns-521.awsdns-01.net, ns-9.awsdns-01.com, so no question reaches hosted zone "
+        "DNS delegates example.com to ns-521.awsdns-01.net, ns-9.awsdns-01.com, so no DNS query reaches hosted zone "
     )
 
 
@@ -315,7 +315,7 @@ def test_a_check_in_a_private_zone_is_reported_once_a_pool_and_the_zone_is_not_a
     assert finding["record_name"] == "app.internal.example"
     assert finding["because"] == (
         f"hosted zone internal.example ({zone_id}) is private and answers inside its VPCs only, while the checks ask "
-        'public addresses (public-ipv4) from outside; right is a public zone, or "address": "private-ipv4" with '
+        'public addresses (public-ipv4) from outside; use a public zone, or "address": "private-ipv4" with '
         "an alarm as the health check, or with null"
     )
     assert report["in_sync"] is True
@@ -350,7 +350,7 @@ def test_a_foreign_record_with_a_members_address_is_reported(lab: Lab) -> None:
     assert kinds(report) == {"adoptable-record": 1, "duplicate-address": 1}
     assert (finding["pool"], finding["record_name"]) == ("web", "app.example.com")
     assert finding["because"] == (
-        f"{address} is the address of {web} and of record 'blue', which is not ours; right is one holder"
+        f"{address} is the address of {web} and of record 'blue', which is not ours; only one of them should have it"
     )
     assert (report["in_sync"], report["queued"]) == (True, 0)
 
@@ -372,7 +372,7 @@ def test_two_members_with_one_address_are_reported_unless_a_repair_fixes_it(lab:
     (finding,) = findings(audit(lab), "duplicate-address")
 
     assert finding["because"] == (
-        f"{held} is the address of {' and of '.join(sorted((first, second)))}; right is one holder"
+        f"{held} is the address of {' and of '.join(sorted((first, second)))}; only one of them should have it"
     )
 
 

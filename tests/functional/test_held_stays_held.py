@@ -235,7 +235,7 @@ def test_a_member_whose_untag_event_was_lost_leaves_dns_five_minutes_after_the_n
     (finding,) = report["findings"]
     assert (finding["kind"], finding["held"], report["queued"]) == ("orphan-record", False, 1)
     assert finding["because"] == (
-        "its tag does not name pool web; no event told of it, so it is withdrawn when this has lasted 5 minutes, "
+        "its tag does not name pool web; no event reported it, so it is withdrawn when this has lasted 5 minutes, "
         "unless the guard held it before"
     )
     assert in_dns(lab) == set(web)

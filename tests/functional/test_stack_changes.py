@@ -115,7 +115,7 @@ def test_another_tag_key_is_refused_until_every_instance_with_a_record_has_it(la
 
     assert lab.update_stack({"PoolTagKey": "dns/pool"}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
     assert refusal(lab) == (
-        f"1 instances with records of this stack would be no members any more: {two}. First tag them so that dns/pool "
+        f"1 instances with records of this stack would no longer be members: {two}. First tag them so that dns/pool "
         "names their pools, with web for the first one. Leave web in fleet53:pool until the stack is updated. Nothing "
         "was changed."
     )
@@ -134,7 +134,7 @@ def test_another_name_of_the_first_pool_is_refused_until_every_instance_with_a_r
     lab.fleet.retag(one, ["web", "www"])
 
     assert lab.update_stack({"PoolName": "www"}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
-    assert f"would be no members any more: {two}. First tag them" in refusal(lab)
+    assert f"would no longer be members: {two}. First tag them" in refusal(lab)
     assert "with www for the first one. Leave web in fleet53:pool" in refusal(lab)
     lab.run(60)
     assert (in_dns(lab), queries.wrong) == ({one, two}, [])
@@ -196,7 +196,7 @@ def test_the_first_pool_gets_another_name_and_another_place_in_two_updates_becau
     assert lab.update_stack({"PoolName": "www", **moved}, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
     assert refusal(lab) == (
         f"2 records of this stack are at {OLD} in {lab.zone_id}, and pool web would get another name and another place "
-        "at once, so nobody could tell that they have moved. Update PoolName first, and then RecordName and "
+        "at once, so fleet53 could not tell that they have moved. Update PoolName first, and then RecordName and "
         "HostedZoneId. Nothing was changed."
     )
     assert lab.update_stack({"PoolName": "www"}, pause=3) == "UPDATE_COMPLETE"

@@ -152,7 +152,7 @@ def test_settings_that_are_wrong_are_a_page_too(lab: Lab, monkeypatch: pytest.Mo
     [
         ({"pools": "<web>"}, "pools='<web>': Input should be a valid list"),
         ({"title": "x"}, "title='x': Extra inputs are not permitted"),
-        ({"force": True}, "force=True: the guard is passed only by a repair"),
+        ({"force": True}, "force=True: only a repair passes the guard"),
     ],
 )
 def test_parameters_that_cannot_be_read_are_a_page_with_the_key_and_the_value(

@@ -89,7 +89,7 @@ def test_an_instance_that_is_told_of_leaves_the_others_waiting_and_nobody_waits_
     guard = Guard(50, told=frozenset({A}), now=NOW).telling([])
     assert guard.why_not_yet((WEB, A), in_dns=8) is None
     assert guard.why_not_yet((WEB, B), in_dns=8) == (
-        "no event told of it, so it is withdrawn when this has lasted 5 minutes, unless the guard held it before"
+        "no event reported it, so it is withdrawn when this has lasted 5 minutes, unless the guard held it before"
     )
     assert Guard(50).telling([A]).why_not_yet((WEB, B), in_dns=8) is None
 

@@ -329,7 +329,7 @@ def test_drift_brings_a_repair_button_that_asks_first() -> None:
 def test_what_the_guard_holds_brings_a_button_that_says_what_force_does() -> None:
     _, (words, action, sent) = buttons(write_page(guarded(), VIEW))
     assert (words, sent) == ("Repair with force", {"action": "repair", "force": True})
-    assert "3 members that merely vanished leave DNS" in action["confirmation"]
+    assert "3 members that disappeared without evidence leave DNS" in action["confirmation"]
 
 
 def test_a_pool_says_how_many_withdrawals_are_held_and_how_many_members_drifted() -> None:

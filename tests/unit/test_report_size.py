@@ -178,7 +178,7 @@ def test_people_see_how_many_members_of_a_pool_are_left_out() -> None:
 
     assert "\n6 more are left out.\n" in as_text(shorten(whole, 3))
     assert "\n8 more are left out.\n" in as_text(shorten(whole, 1))
-    assert "Nobody." not in as_text(shorten(whole, 1))
+    assert "None." not in as_text(shorten(whole, 1))
     assert "No member" not in page(shorten(whole, 1))
 
 

@@ -313,7 +313,7 @@ def test_of_a_larger_pool_that_is_well_nobody_is_listed(form: Form) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_empty_pool_says_so(form: Form) -> None:
-    assert "Members of web\n\nNobody.\n" in form(report(pools=(pool(),))).replace("`", "")
+    assert "Members of web\n\nNone.\n" in form(report(pools=(pool(),))).replace("`", "")
 
 
 # -- what comes from outside

@@ -86,8 +86,8 @@ def test_only_the_repair_buttons_request_a_repair(asked: WidgetRequest, expected
         ({"repair": True}, "repair=True: Extra inputs are not permitted"),
         ({"action": "fix"}, "action='fix': Input should be 'check' or 'repair'"),
         ({"action": "repair", "force": 1}, "force=1: Input should be a valid boolean"),
-        ({"force": True}, "force=True: the guard is passed only by a repair"),
-        ({"action": "check", "force": True}, "force=True: the guard is passed only by a repair"),
+        ({"force": True}, "force=True: only a repair passes the guard"),
+        ({"action": "check", "force": True}, "force=True: only a repair passes the guard"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_the_key_and_the_value(parameters: dict[str, Any], fault: str) -> None:

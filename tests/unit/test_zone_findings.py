@@ -38,7 +38,7 @@ def test_members_of_different_networks_with_one_private_address_are_one_finding(
     ]
     ours = [record(each, "10.0.0.7", None) for each in ("i-0a", "i-0b")]
     assert duplicates(situation(pools=[pool(**PRIVATE)], instances=twins, records=ours)) == [
-        "10.0.0.7 is the address of i-0a and of i-0b and of i-0c; right is one holder"
+        "10.0.0.7 is the address of i-0a and of i-0b and of i-0c; only one of them should have it"
     ]
 
 
@@ -51,14 +51,14 @@ def test_a_record_that_the_plan_takes_away_is_no_holder() -> None:
 def test_a_record_that_the_guard_holds_is_a_holder() -> None:
     lost = [record(f"i-0{each}", f"192.0.2.{n}") for n, each in enumerate("abcd", 1)]
     of = situation(instances=[instance("i-0f")], records=lost, checks=[])
-    assert duplicates(of) == ["192.0.2.1 is the address of i-0a and of i-0f; right is one holder"]
+    assert duplicates(of) == ["192.0.2.1 is the address of i-0a and of i-0f; only one of them should have it"]
 
 
 def test_an_ipv6_address_is_the_same_in_every_form() -> None:
     member = instance(public_ipv4=None, ipv6=IPv6Address("2001:db8::1"))
     of = situation(pools=[pool(address=AddressType.IPV6)], instances=[member], records=[foreign("2001:DB8:0::1")])
     assert duplicates(of) == [
-        "2001:db8::1 is the address of i-0a and of record 'blue', which is not ours; right is one holder"
+        "2001:db8::1 is the address of i-0a and of record 'blue', which is not ours; only one of them should have it"
     ]
 
 
@@ -74,7 +74,7 @@ def test_two_foreign_records_with_one_address_are_a_finding_too() -> None:
 
 def test_a_fallback_with_the_address_of_a_waiting_member_is_called_so() -> None:
     of = situation(pools=[pool(fallback=IPv4Address("192.0.2.1"))], instances=[instance()], records=[])
-    assert duplicates(of) == ["192.0.2.1 is the address of i-0a and of the fallback; right is one holder"]
+    assert duplicates(of) == ["192.0.2.1 is the address of i-0a and of the fallback; only one of them should have it"]
 
 
 def test_the_same_fallback_of_two_stacks_is_one_holder() -> None:

@@ -46,7 +46,7 @@ def test_all_strangers_are_named_in_order() -> None:
     (found,) = because({"ns.b.example", "ns.a.example", "ns-1.awsdns-00.com"})
     assert found == (
         "DNS delegates example.com also to ns.a.example, ns.b.example, which hosted zone Z0123456789ABC does not name; "
-        "right is ns-1.awsdns-00.com, ns-2.awsdns-00.net"
+        "it should delegate to ns-1.awsdns-00.com, ns-2.awsdns-00.net"
     )
 
 

@@ -30,7 +30,7 @@ pools: null  # or a list, such as [web, api]
 """What CloudWatch shows beside the widget's settings. Its first yaml block is their default."""
 
 _OFFSET: Final = re.compile(r"([+-])(\d{2}):(\d{2})")
-_RIGHT: Final = 'right is nothing, or "pools": [...]'
+_ALLOWED: Final = 'use no parameter, or "pools": [...]'
 
 
 class _Parameters(BaseModel):
@@ -70,9 +70,9 @@ def read_request(event: Any) -> WidgetRequest:
             {key: value for key, value in event.items() if key != "widgetContext"} if isinstance(event, dict) else event
         )
     except ValidationError as error:
-        raise NotUnderstoodError(f"{describe_faults(error)}; {_RIGHT}") from None
+        raise NotUnderstoodError(f"{describe_faults(error)}; {_ALLOWED}") from None
     if request.force and request.action != "repair":
-        raise NotUnderstoodError(f"force=True: the guard is passed only by a repair; {_RIGHT}")
+        raise NotUnderstoodError(f"force=True: only a repair passes the guard; {_ALLOWED}")
     return request
 
 

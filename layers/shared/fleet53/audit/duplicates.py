@@ -27,7 +27,9 @@ def find_duplicate_addresses(situation: Situation, plan: Plan) -> Iterator[Findi
     for pool in situation.pools:
         for address, holders in sorted(_holders(situation, plan, pool).items()):
             if len(holders) > 1:
-                because = f"{address} is the address of {' and of '.join(sorted(holders))}; right is one holder"
+                because = (
+                    f"{address} is the address of {' and of '.join(sorted(holders))}; only one of them should have it"
+                )
                 yield Finding(FindingKind.DUPLICATE_ADDRESS, because, pool.name, record_name=pool.record_name)
 
 

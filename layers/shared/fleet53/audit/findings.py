@@ -174,7 +174,7 @@ def find_public_checks(situation: Situation) -> Iterator[Finding]:
         if zone is not None and zone.private and isinstance(pool.check, CheckSettings):
             because = (
                 f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
-                f"ask public addresses ({pool.address}) from outside; right is a public zone, or "
+                f"ask public addresses ({pool.address}) from outside; use a public zone, or "
                 f'"address": "{AddressType.PRIVATE_IPV4}" with an alarm as the health check, or with null'
             )
             yield Finding(FindingKind.PUBLIC_CHECKS_IN_PRIVATE_ZONE, because, pool.name, record_name=pool.record_name)

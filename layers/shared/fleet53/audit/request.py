@@ -13,8 +13,8 @@ from fleet53.domain.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_RIGHT: Final = (
-    'right is {}, or "pools": [...], "repair": true, "force": true, "adopt": true, "dry_run": true, '
+_ALLOWED: Final = (
+    'use {}, or "pools": [...], "repair": true, "force": true, "adopt": true, "dry_run": true, '
     '"format": "text" or "markdown", "verdict": true, "publish": false'
 )
 
@@ -52,14 +52,14 @@ def read_request(event: object) -> AuditRequest:
     try:
         request = AuditRequest.model_validate(event)
     except ValidationError as error:
-        raise NotUnderstoodError(f"{describe_faults(error)}; {_RIGHT}") from None
+        raise NotUnderstoodError(f"{describe_faults(error)}; {_ALLOWED}") from None
     if request.force and not request.repair:
-        raise NotUnderstoodError('force=True: the guard is passed only by a repair; right is "repair": true with it')
+        raise NotUnderstoodError('force=True: only a repair passes the guard; add "repair": true')
     if request.adopt and not (request.repair or request.dry_run):
-        because = 'records are taken over only by a repair; right is "repair": true with it, or "dry_run": true'
+        because = 'only a repair takes records over; add "repair": true or "dry_run": true'
         raise NotUnderstoodError(f"adopt=True: {because}")
     if request.dry_run and not (request.repair or request.adopt):
-        because = 'only a repair makes changes; right is "repair": true or "adopt": true with it'
+        because = 'only a repair makes changes; add "repair": true or "adopt": true'
         raise NotUnderstoodError(f"dry_run=True: {because}")
     return request
 

@@ -78,11 +78,11 @@ def find_undelegated(situation: Situation, delegation: Delegation) -> Iterator[F
 
 def _why_not_delegated(zone: Zone, delegated: AbstractSet[str]) -> str | None:
     strangers = ", ".join(sorted(delegated - zone.name_servers))
-    right = f"right is {', '.join(sorted(zone.name_servers))}"
+    right = f"it should delegate to {', '.join(sorted(zone.name_servers))}"
     if not delegated:
-        return f"DNS delegates {zone.name} to nobody, so no question reaches hosted zone {zone.id}; {right}"
+        return f"DNS does not delegate {zone.name}, so no DNS query reaches hosted zone {zone.id}; {right}"
     if not delegated & zone.name_servers:
-        return f"DNS delegates {zone.name} to {strangers}, so no question reaches hosted zone {zone.id}; {right}"
+        return f"DNS delegates {zone.name} to {strangers}, so no DNS query reaches hosted zone {zone.id}; {right}"
     if strangers:
         return f"DNS delegates {zone.name} also to {strangers}, which hosted zone {zone.id} does not name; {right}"
     return None

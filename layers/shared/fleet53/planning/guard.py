@@ -78,7 +78,9 @@ class Guard:
         if since is not None and self.now is not None and self.now - since >= LASTED:
             return None
         lasted = f"{LASTED.total_seconds() / 60:.0f} minutes"
-        return f"no event told of it, so it is withdrawn when this has lasted {lasted}, unless the guard held it before"
+        return (
+            f"no event reported it, so it is withdrawn when this has lasted {lasted}, unless the guard held it before"
+        )
 
     def holds(self, *, absent: int, in_dns: int) -> bool:
         """Whether `absent` withdrawals that rest on absence are too many for a pool with `in_dns` members in DNS."""

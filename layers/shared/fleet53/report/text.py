@@ -118,7 +118,7 @@ def _listed(pool: PoolReport, report: Report) -> tuple[list[MemberReport], str]:
     """Return the members to list, and a sentence about those that are not."""
     left_out = f"{pool.left_out} more are left out." if pool.left_out else ""
     if len(pool.instances) <= ALL_LISTED:
-        return list(pool.instances), left_out if pool.instances or left_out else "Nobody."
+        return list(pool.instances), left_out if pool.instances or left_out else "None."
     named = {finding.instance_id for finding in report.findings if finding.pool in {pool.name, None}}
     troubled = [member for member in pool.instances if member.instance_id in named or not member.well]
     well = len(pool.instances) - len(troubled)

@@ -83,7 +83,7 @@ def why_not_here(stack_id: str) -> str | None:
         return None
     return (
         f"fleet53 works in the partition {SUPPORTED} only, and this stack is in {partition}: it reads what Route 53's "
-        "checkers see from CloudWatch in us-east-1, so nobody would ever be admitted here. Nothing was created."
+        "checkers see from CloudWatch in us-east-1, so no instance would ever enter DNS here. Nothing was created."
     )
 
 
@@ -172,7 +172,7 @@ class Update:
             return None
         named = some(sorted(missing))
         return (
-            f"{len(missing)} instances with records of this stack would be no members any more: {named}. First tag "
+            f"{len(missing)} instances with records of this stack would no longer be members: {named}. First tag "
             f"them so that {after.tag_key} names their pools, with {after.first_pool} for the first one. Leave "
             f"{before.first_pool} in {before.tag_key} until the stack is updated."
         )
@@ -185,7 +185,7 @@ class Update:
         if before.first_pool != after.first_pool and (left := self._at(before.place)):
             return (
                 f"{len(left)} records of this stack are at {_named(before.place)}, and pool {before.first_pool} would "
-                "get another name and another place at once, so nobody could tell that they have moved. Update "
+                "get another name and another place at once, so fleet53 could not tell that they have moved. Update "
                 "PoolName first, and then RecordName and HostedZoneId."
             )
         if not before.allows(*after.place):

@@ -220,7 +220,7 @@ def _withdraw(request: Request, connection: Connection[StackAws], log: Log) -> A
     if not withdrawal.reasons:
         return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
     reasons = _short("; ".join(dict.fromkeys(withdrawal.reasons)), _MAX_REASONS)
-    left = _short(describe_left(withdrawal.left) or "nobody could read what", _MAX_LEFT)
+    left = _short(describe_left(withdrawal.left) or "not known, because it could not be read", _MAX_LEFT)
     ways_on = _WAYS_ON.format(request.logical_id)
     return Answer(succeeded=False, because=f"Not withdrawn, because {reasons}. Left: {left}. {ways_on}")
 
