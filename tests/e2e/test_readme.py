@@ -139,7 +139,7 @@ def test_every_name_in_the_contributors_guide_is_in_the_code() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (*paths, ROOT / "template.yaml"))
     known = set(re.findall(r"\w+", code))
     names = {name for span in CONTRIBUTING.spans() for name in re.findall(r"^([A-Za-z_]\w*)(?:\(\)|=\w+)?$", span)}
-    assert {"FindingKind", "read_signal", "EVENT_DETAILS", "SignalsPolicy"} <= names
+    assert {"FindingKind", "read_api_call", "EVENT_DETAILS", "SignalsPolicy"} <= names
     assert names - known - {*make_targets(), "dig"} == set()
 
 

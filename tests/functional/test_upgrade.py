@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from fleet53 import __version__
 from lab.world import TEMPLATE, Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLDER: Final = {
-    "    Value: 0.1.0 ": "    Value: 0.0.9 ",
+    f"    Value: {__version__} ": "    Value: 0.0.9 ",
     "    MemorySize: 512\n": "    MemorySize: 256\n",
     "    Default: 900\n": "    Default: 600\n",  # AdmitTimeout
     "      MaximumBatchingWindowInSeconds: 1\n": "      MaximumBatchingWindowInSeconds: 5\n",
@@ -70,7 +71,7 @@ def test_an_upgrade_deploys_the_new_version_and_settings(lab: Lab) -> None:
 
     assert deployed() == ("0.0.9", 256, 3)
     lab.update_stack({}, template=TEMPLATE)
-    assert deployed() == ("0.1.0", 512, 2)
+    assert deployed() == (__version__, 512, 2)
 
 
 def test_a_changed_default_leaves_the_value_that_the_stack_has(lab: Lab) -> None:
