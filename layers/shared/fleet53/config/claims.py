@@ -1,13 +1,13 @@
 """Claims: the pools that the parameters declare, and which of several pools at one place is served.
 
-Note [One place, one pool]: a place is a hosted zone and a name in it. Whoever may write one parameter can declare a
-pool at the place of another, and must not take it over. The stack's first pool always has its own place, also while its
-parameter is missing or wrong. Any other place belongs to the pool that most instances of the records there have in
-their tags, because a parameter cannot change these. Where that is no single pool, none of them is served. A pool that
-is not served has a fault, so the records at the place stay until there is evidence (planning/orphans.py).
+Note [One place, one pool]: a place is a hosted zone and a name in it. Someone who may write only one parameter can
+declare a pool at another pool's place, and must not take it over. The stack's first pool always has its own place, also
+while its parameter is missing or wrong. Any other place belongs to the pool that most instances of the records there
+have in their tags, because a parameter cannot change these. If several pools have equally many, none of them is served.
+A pool that is not served has a fault, so the records at the place stay until there is evidence (planning/orphans.py).
 
-A parameter that is wrong does not tell the place of its pool, and the pool keeps its place all the same: where more of
-the instances name it than any pool that claims the place, the place is its own.
+A wrong parameter does not say where its pool is, but the pool keeps its place: if more of the instances there name it
+than any pool that claims the place, the place is its own.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Declared:
     """All pools that are declared: those that can be served and those with faults, each in the order of their names.
 
-    `contested` are valid pools by their place and by their parameter, where the records there decide whose the place
-    is: several pools claim it, or it may be the place of a pool whose parameter is wrong. The first pool's own place is
+    `contested` are valid pools by their place and by their parameter. The records there decide which pool has the
+    place: several pools claim it, or it may belong to a pool whose parameter is wrong. The first pool's own place is
     never among them.
     """
 
@@ -52,7 +52,7 @@ class Declared:
     def settled(self, tags: Mapping[Place, Iterable[frozenset[PoolName]]]) -> Declared:
         """Return all pools without contested places.
 
-        `tags` are, for each contested place, the pools that each instance with a record of ours there has in its tag.
+        `tags` has, for each contested place, the pool tags of the instances with a record of ours there.
         """
         pools = list(self.pools)
         claimed: list[PoolFault] = []
@@ -123,10 +123,10 @@ def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
 def _incumbent(
     claimants: Collection[Pool], named: Mapping[PoolName, int], unplaced: Iterable[PoolName]
 ) -> PoolName | None:
-    """Return the pool that has a place: the one of the claimants that more of the instances there name than any other.
+    """Return the pool that has a place: the claimant that most of the instances there name.
 
-    One of the `unplaced` has it where still more instances name that one. A single claimant need not be named. It is
-    None where the tags do not tell. `named` is how many instances name each pool.
+    A pool of the `unplaced` has it if even more instances name that pool. A single claimant need not be named. None if
+    two claimants have equally many. `named` is how many instances name each pool.
     """
     counts = {pool.name: named.get(pool.name, 0) for pool in claimants}
     most = max(counts.values(), default=0)
@@ -151,14 +151,14 @@ def _missing(first: FirstPool) -> PoolFault:
 
 
 def _at_its_place(fault: PoolFault, first: FirstPool | None) -> PoolFault:
-    """Return the fault of a parameter that cannot be read, with the place where it is the first pool's."""
+    """Return the fault of a parameter, with the place if it is the first pool's."""
     if first is None or fault.name != first.name:
         return fault
     return replace(fault, record_name=first.record_name, zone_id=first.zone_id)
 
 
 def _placed(fault: PoolFault, found: Mapping[PoolName, Place]) -> PoolFault:
-    """Return a fault with the place of its pool, where the records there told it."""
+    """Return a fault, with the place of its pool if the records there have shown it."""
     if fault.name not in found or fault.zone_id is not None:
         return fault
     zone_id, record_name = found[fault.name]

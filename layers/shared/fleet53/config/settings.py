@@ -24,7 +24,7 @@ _LONGEST_OWNER: Final = 108
 
 
 def _read_as(form: Any, make: Callable[[Any], Any]) -> GetPydanticSchema:
-    """Return the annotation of a field that is validated as `form`, and whose value `make` makes of it."""
+    """Return the annotation of a field that is validated as `form` and converted by `make`."""
     return GetPydanticSchema(lambda _, schema_of: no_info_after_validator_function(make, schema_of(form)))
 
 
@@ -48,11 +48,11 @@ class Settings(BaseModel):
     """One stack's settings: each field is a variable of the environment, with its form and its limits.
 
     `zone_ids` are the hosted zones that pools may use, and `record_names` the names in any of them, each given
-    separated by commas. The first of each are those of the pool `first_pool`. `max_withdraw_percent` is the share
-    of a pool that may be withdrawn for no other reason than absence. `admit_timeout` is how long a launch may take,
-    given in seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace
-    it, given in minutes; 0 is never. `route53_role_arn` is the role that leads to the account of the hosted zones, and
-    `route53_role_external_id` what its trust policy asks for; they are empty where there is none.
+    separated by commas. The first of each are those of the pool `first_pool`. `max_withdraw_percent` is the percentage
+    of a pool that may be withdrawn only because of absence. `admit_timeout` is how long a launch may take, given in
+    seconds. `replace_unhealthy_after` is how long a member may be unhealthy before its group has to replace it, given
+    in minutes; 0 is never. `route53_role_arn` is the role that leads to the account of the hosted zones, and
+    `route53_role_external_id` its external ID. Both are empty without a role.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -89,7 +89,7 @@ class Settings(BaseModel):
 
 
 def read_role(arn: str, external_id: str) -> Role | None:
-    """Return the role that the template's parameters of these texts give, None where they give none."""
+    """Return the role that these two template parameters name, None if `arn` is empty."""
     return Role(arn, external_id or None) if arn else None
 
 

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress
 
 EC2_STATUS: Final = "ec2-status"
-"""In a pool's settings: an alarm on StatusCheckFailed, which fleet53 makes for each member."""
+"""The alarm in a pool's settings that stands for an alarm on StatusCheckFailed, which fleet53 makes for each member."""
 INSTANCE_ID: Final = "{instance_id}"
-"""In the name of an alarm in a pool's settings: what stands for the member's instance id."""
+"""The placeholder for the member's instance id in the name of an alarm in a pool's settings."""
 OWN_PREFIX: Final = "fleet53/"
-"""How the names of the alarms begin that stacks of fleet53 make."""
+"""The prefix of the names of all alarms that stacks of fleet53 make."""
 UNHEALTHY: Final = "Unhealthy"
-"""What Route 53 takes a check for while its metric has not enough data (HealthCheckConfig,
-InsufficientDataHealthStatus). A member that nobody knows anything of is not answered, like one that is booting. If
-that is so of all members, Route 53 answers with all of them."""
+"""The status that Route 53 gives a check while its metric has too little data (HealthCheckConfig,
+InsufficientDataHealthStatus). So a member without data is left out of DNS answers, like one that is booting. If no
+member has data, Route 53 answers with all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmSettings:
     """A health check of each member that follows an alarm.
 
-    `name` is that of alarms that somebody else keeps, with {instance_id}. It is None for EC2_STATUS.
+    `name` is the name, with {instance_id}, of alarms that the operator keeps. It is None for EC2_STATUS.
     """
 
     name: str | None = None
@@ -86,9 +86,10 @@ def status_rule(instance_id: InstanceId) -> AlarmRule:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A metric alarm in the stack's region. `rule` is None, and `refused` says why, where Route 53 follows no such one.
+    """A metric alarm in the stack's region.
 
-    `is_ok` is whether CloudWatch says OK.
+    `is_ok` is whether CloudWatch says OK. Where Route 53 cannot follow the alarm, `rule` is None and `refused` says
+    why.
     """
 
     name: str
@@ -122,7 +123,7 @@ class AlarmConfig:
 def confirmed(
     healthy: Mapping[CheckId, bool], followed: Mapping[CheckId, str], alarms: Mapping[str, Alarm] | None
 ) -> dict[CheckId, bool]:
-    """Return `healthy` without the checks of alarms that Route 53 may take for healthy for want of data.
+    """Return `healthy` without the checks of alarms that Route 53 may call healthy because they have no data.
 
     `followed` are the checks of alarms, each with the name of its alarm. Route 53 considers a new health check healthy
     until there is enough data (Route 53 Developer Guide, the page named above), and says so in its metric. CloudWatch

@@ -1,4 +1,4 @@
-"""Claims: what an event says of its instances. EC2 may show the same only some seconds later."""
+"""Claims: what an event says about its instances. EC2 may show it some seconds later."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,4 +1,4 @@
-"""Findings: what an audit, or a run of the reconciler, reports as not being as it should be."""
+"""Findings: the problems that an audit or a run of the reconciler reports."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be. `because` says what and why, with the values.
+    """One problem. `because` says what is wrong and why, with the values.
 
     `drift` is whether a repair would change something about it, `held` whether the guard holds that change. A part that
     does not apply is None.

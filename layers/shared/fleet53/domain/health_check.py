@@ -1,4 +1,4 @@
-"""Health checks: what a pool asks of its members, what Route 53 has, and what its checkers see."""
+"""Health checks: the settings of a pool, the health checks in Route 53, and what its checkers see."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CheckSettings:
 
     `host` is sent as the Host header, and as the server name with https; it is never resolved. `interval` is in
     seconds. `failure_threshold` is how many checks in a row must fail or pass before a checker changes its mind.
-    `search_string` is what the body must hold. `regions` are those to check from, None for all eight.
+    `search_string` is a text that the body must contain. `regions` are those to check from, None for all eight.
     """
 
     protocol: Literal["http", "https", "tcp"]
@@ -81,8 +81,8 @@ class CheckSettings:
 class CheckConfig:
     """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it shows.
 
-    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only where somebody
-    else made the check, of a domain name.
+    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only if the check is
+    of a domain name, which fleet53 never makes.
     """
 
     settings: CheckSettings
@@ -106,7 +106,7 @@ class CheckConfig:
 class Check:
     """A Route 53 health check. `reference` is its CallerReference.
 
-    `config` is None where the check neither asks an endpoint nor follows an alarm: somebody's calculated check.
+    `config` is None for a check of another kind, such as a calculated one, which fleet53 never makes.
     """
 
     id: CheckId
@@ -121,10 +121,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class HealthObservation:
-    """What Route 53 sees of a health check: the share (percent) of checkers whose requests succeed.
+    """What Route 53 sees of a health check: the percentage of checkers whose requests succeed.
 
-    `since` is the time since which the check has been as healthy, or unhealthy, as now. It is never earlier than the
-    start of what was read. `changed` is whether the check was the opposite just before `since`.
+    `since` is when the check became healthy, or unhealthy, as it is now, or the start of what was read if that is
+    later. `changed` is whether the check had the opposite status just before `since`.
     """
 
     percent: float

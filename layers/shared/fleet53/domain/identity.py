@@ -1,4 +1,4 @@
-"""Identity: how a record and a health check show which stack owns them. fleet53 keeps no other state than Route 53.
+"""Identity: the ids that say which stack owns a record, a health check or an alarm. Route 53 is the only state.
 
 SetIdentifier: `<owner>/<instance id>`, or `<owner>/fallback`.
 CallerReference: `fleet53/<owner hash 8>/<pool hash 8>/<instance id>/<generation 12>`.
@@ -43,13 +43,13 @@ def _hash_of_name(name: str) -> str:
 
 
 def owner_of(identifier: str | None) -> str | None:
-    """Return the name of the stack of fleet53, this one or another, that a SetIdentifier is of; None if of none."""
+    """Return the fleet53 stack, this one or another, that owns the record with a SetIdentifier; None if none does."""
     found = _OF_A_STACK.fullmatch(identifier or "")
     return found[1] if found is not None else None
 
 
 def is_fallback(identifier: str | None) -> bool:
-    """Whether a SetIdentifier is that of a fallback of a stack of fleet53, this one or another."""
+    """Whether a SetIdentifier is that of the fallback of a fleet53 stack, this one or another."""
     return owner_of(identifier) is not None and (identifier or "").endswith(f"/{FALLBACK}")
 
 
@@ -96,11 +96,11 @@ class Owner:
         record_type: RecordType,
         config: CheckConfig | AlarmConfig,
     ) -> Iterator[str]:
-        """Yield the CallerReferences of one need, in the order in which they are tried. 64 characters each.
+        """Yield the CallerReferences for one need, in the order in which to try them. 64 characters each.
 
-        The same need gives the same references, so two passes cannot create two checks. A restart, another address or
-        a changed setting gives other references. The later ones are used where a deleted or edited check has used the
-        earlier (CreateHealthCheck, CallerReference).
+        The same need gives the same references, so two passes cannot create two checks. A restart, another address or a
+        changed setting gives other references. A later one is used if a deleted or edited check has used those before
+        it (CreateHealthCheck, CallerReference).
         """
         need = json.dumps([record_type, str(config.address), launched.isoformat(), *config.reference_parts()])
         prefix = f"{self._prefix}{self.pool_hash(pool)}/{instance_id}/"
@@ -124,7 +124,7 @@ class Owner:
 
     @property
     def alarm_prefix(self) -> str:
-        """How the names of the stack's own alarms of members begin; no other alarm's name may."""
+        """The prefix of the names of the stack's own alarms of members. No other alarm has it."""
         return f"{OWN_PREFIX}{self.name}/"
 
     def alarm_name(self, pool: PoolName, instance_id: InstanceId) -> str:

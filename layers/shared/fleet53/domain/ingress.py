@@ -36,7 +36,7 @@ class PrefixList:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One inbound rule: from `ranges`, and from whatever is in `prefix_lists`, to `ports`.
+    """One inbound rule: from `ranges`, and from the addresses in `prefix_lists`, to `ports`.
 
     `protocol` is as EC2 gives it: a name, a number, or -1 for all.
     """

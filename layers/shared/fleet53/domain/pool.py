@@ -19,7 +19,7 @@ type Place = tuple[ZoneId, str]
 
 
 class AddressType(StrEnum):
-    """Which address of an instance a pool answers with."""
+    """The kind of address that a pool's records hold."""
 
     PUBLIC_IPV4 = "public-ipv4"
     IPV6 = "ipv6"

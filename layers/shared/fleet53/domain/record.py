@@ -26,7 +26,7 @@ class RecordType(StrEnum):
 
 
 ANSWERING: Final = frozenset({*RecordType, "CNAME"})
-"""The types of record with which a query for an address is answered."""
+"""The record types that answer a query for an address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Role:
     """An IAM role of the account that has the hosted zones, known by its ARN.
 
-    `external_id` is what its trust policy may ask for (IAM User Guide, access to accounts of third parties), or None.
+    `external_id` is the external ID that its trust policy requires (IAM User Guide, access to accounts of third
+    parties), None if it requires none.
     """
 
     arn: str

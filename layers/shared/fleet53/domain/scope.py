@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Scope:
     """Which pools a pass is about: `pools`, or all where it is None.
 
-    With `checks` the account's health checks are read in any case; else they are read only where the records alone
-    show something to do. A `sweep` also reads whole hosted zones, and so finds records of ours that no pool has. A
-    `repair` also makes Auto Scaling groups replace members that are unhealthy for too long. `about` are the instances
-    that the pass was asked for, None where it is about all members: Note [Each its own] in planning/own.py.
+    With `checks`, the account's health checks are always read. Without it, they are read only if the records alone show
+    something to do. A `sweep` also reads whole hosted zones, and so finds records of ours that no pool has. A `repair`
+    also makes Auto Scaling groups replace members that are unhealthy for too long. `about` are the instances that the
+    pass was asked for, None where it is about all members: Note [Each its own] in planning/own.py.
     """
 
     pools: frozenset[PoolName] | None = None

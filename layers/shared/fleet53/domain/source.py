@@ -1,4 +1,4 @@
-"""Sources: what a pass reads from AWS and can do without, for whatever does not depend on it."""
+"""Sources: what a pass reads from AWS. If one cannot be read, the pass does all that does not depend on it."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
 """Adoption: which foreign records at a pool's name our own records can replace without an address leaving DNS. Pure.
 
-Note [Adoption]: a foreign record is replaced only where a person orders it (Guard.adopt), and only where each of its
-addresses is one that a record of ours answers with, in the same batch at the latest, and that Route 53 sees healthy.
-So an adoption takes no address out of DNS. The health check that the record names is left.
+Note [Adoption]: a foreign record is replaced only on a person's order (Guard.adopt). Each of its addresses must be in a
+record of ours, which the same batch may create, and Route 53 must see each of them healthy. So an adoption takes no
+address out of DNS. The health check that the record names stays.
 
 A simple record (DNS round robin) keeps multivalue records out of its name and type, so its members have no records of
-ours yet. If each of its addresses is a member's, these members get their health checks beside it, and the batch that
-deletes it creates their records. The same holds for the foreign records of a name that is full.
+ours yet. If all of its addresses are members', these members get their health checks while it exists, and the batch
+that deletes it creates their records. The same holds for foreign records at a full name.
 
-Records with another routing policy, aliases and CNAME records are never replaced, because ours would answer otherwise
-than they do. Neither are the records of other stacks of fleet53, which would create them again.
+Records with another routing policy, aliases and CNAME records are never replaced, because our records would give other
+answers. Records of other stacks of fleet53 are never replaced either, because those stacks would create them again.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
     from fleet53.planning.records_at import RecordsAtName
 
 _LASTING: Final = frozenset({Membership.WITHDRAW, Membership.LEAVE})
-"""Memberships of which no member comes into DNS by itself."""
+"""Memberships with which a member does not enter DNS unless somebody changes something."""
 _NOBODY: Final = "no member has it"
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What can become of the foreign records of one type at a pool's name.
+    """Which foreign records of one type at a pool's name can be replaced.
 
-    `records` can be replaced now, and `coming` are those of their members that have no record of ours yet. `refused`
-    are the others that keep our records out or hold a member's address, each with the reason. `expected` are the
-    members without a record of ours whose foreign record can be replaced when all of its members are healthy. `unseen`
-    are the health checks that decide and whose state was not read, by member.
+    `records` can be replaced now, and `coming` are their members without a record of ours. `refused` are other records
+    that keep ours out or hold a member's address, each with the reason. `expected` are the members without a record of
+    ours whose foreign record can be replaced when all of its members are healthy. `unseen` are the health checks, by
+    member, that decide but whose status was not read.
     """
 
     records: tuple[Record, ...] = ()
@@ -67,11 +67,11 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """One address of a foreign record, and why no record of ours can stand for it now: `fault`, None where one can.
+    """One address of a foreign record. `fault` is why no record of ours can replace it now, None if one can.
 
-    `member` is whose address it is, None for a stranger's; `seeks` is whether that member has no record of ours yet.
-    `lasting` is whether the fault stays until a person changes something. `unseen` is the health check that decides, if
-    its state was not read.
+    `member` is the member that has the address, None if no member has it. `seeks` is whether that member has no record
+    of ours yet. `lasting` is whether the fault stays until a person changes something. `unseen` is the health check
+    that decides, if its status was not read.
     """
 
     value: str
@@ -83,7 +83,7 @@ class _Address:
 
 
 class _Answering:
-    """What the members of a pool answer with, or would, for one record type."""
+    """The addresses that the members of a pool have, or would have, in records of one type."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class _Answering:
         self.remaining = sum(each.remaining is not None and each.remaining.type == record_type for each in decided)
 
     def address(self, value: str) -> _Address:
-        """Return whose address this is, and whether a record of ours can stand for it now."""
+        """Return which member has an address, and whether a record of ours can replace it now."""
         address = normal_address(value)
         found = [self._judge(_Address(address, member=each.id), each) for each in self._members.get(address, ())]
         return min(found, key=lambda each: (each.fault is not None, each.lasting), default=_Address(address, _NOBODY))
@@ -135,10 +135,10 @@ class _Answering:
 
 @dataclass(frozen=True, slots=True)
 class Adoptions:
-    """What becomes of all foreign records at a pool's name.
+    """What is done about all foreign records at a pool's name.
 
-    `found` is what is at the name without the records that `changes` take out of DNS. `waiting` are members whose
-    health check has to be read first.
+    `found` are the records at the name without those that `changes` delete. `waiting` are members whose health check
+    has to be read first.
     """
 
     by_type: Mapping[RecordType, Adoption]
@@ -159,7 +159,7 @@ def plan_adoptions(
 ) -> Adoptions:
     """Return which foreign records at a pool's name are taken over, or with `adopt` False could be, and what to report.
 
-    `decided` is what is done about the members' own records.
+    `decided` are the decisions about the members' own records.
     """
     by_type = {
         record_type: _find_adoption(record_type, found, _Answering(record_type, pool, members, decided, checks))

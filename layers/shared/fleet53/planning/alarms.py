@@ -2,9 +2,9 @@
 
 Note [Alarms]: fleet53 makes an alarm of each member of a pool whose health checks are EC2_STATUS. It is put before the
 health check that follows it, and deleted after the last one: Route 53 refuses a health check of an alarm that does not
-exist, and what it makes of one whose alarm is deleted is not documented. An alarm of a member that stays is not
-deleted, also where no health check follows it: another pass may be about to create that health check. Alarms that
-somebody else keeps are only read.
+exist, and AWS does not document what happens to a health check whose alarm is deleted. An alarm of a member that stays
+is not deleted, also where no health check follows it: another pass may be about to create that health check. Alarms
+that the operator keeps are only read.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
 Note [EC2 is behind]: EC2 is eventually consistent. For some seconds after an event, DescribeInstances may not show the
 instance, its tags or its state, and a Spot request may keep its former status (EC2 API Reference, Eventual
-consistency). A signal is only a hint, so what EC2 shows decides, and the event would be handled too early. So the
-message comes again after some seconds, until EC2 agrees or two minutes have passed since the event. An event about an
-address does not say what EC2 will show, so its message comes again at the ages of ADDRESS_LOOKS, whatever EC2 shows.
+consistency). What EC2 shows decides, because a signal is only a hint, so the event would be handled too early. So the
+message is queued again for some seconds later, until EC2 agrees with the event or two minutes have passed since it. An
+event about an address does not say what EC2 will show. So its message is queued again for each of the ages in
+ADDRESS_LOOKS.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
 
 LONGEST: Final = timedelta(minutes=2)
-"""How long after an event EC2 is taken to be behind it. The interruption of a Spot instance comes then, too."""
+"""How long after an event EC2 may be behind it. A Spot instance is interrupted at the same age of its warning."""
 FORMER_ADDRESSES: Final = "EC2 may show former addresses"
 ADDRESS_LOOKS: Final = tuple(timedelta(seconds=age) for age in (10, 30, 60, 120))
-"""How old an event about an address is at each further look. Each costs a request to Route 53 for each of its pools."""
+"""The ages of an event about an address at which to look again. Each look costs a request to Route 53 for each pool."""
 _SOONEST: Final = timedelta(seconds=5)
 _LATEST: Final = timedelta(seconds=30)
 _BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})
@@ -36,10 +37,10 @@ _BEFORE_END: Final = frozenset({"pending", "running"})
 def why_behind(
     claim: Claim, instance: Instance | None, *, spot: str | None, at: datetime, in_dns: bool = False
 ) -> str | None:
-    """Return in which way EC2 does not show yet what an event at `at` said of an instance; None where it does.
+    """Return how EC2 does not yet show what an event at `at` said about an instance; None if it does.
 
-    An instance that was launched again after the event is ahead of it. `spot` is the status of its Spot request.
-    `in_dns` is whether it was seen in our records, so that the event concerns us also where its tag is gone.
+    An instance that was launched again since the event is past it. `spot` is the status of its Spot request. `in_dns`
+    is whether a record of ours has it, so that the event matters even if its tag is gone.
     """
     starts = claim in {Claim.LAUNCHED, Claim.RUNNING}
     if instance is None:
@@ -62,7 +63,7 @@ def why_behind(
 
 
 def why_tag_is_behind(tagged: AbstractSet[PoolName], instance: Instance | None) -> str | None:
-    """Return in which way EC2 does not show the pools yet that an event said a tag names; None where it does.
+    """Return how EC2 does not yet show the pool tag that an event reported; None if it does.
 
     The tag of an instance that is ending does not matter.
     """
@@ -74,7 +75,7 @@ def why_tag_is_behind(tagged: AbstractSet[PoolName], instance: Instance | None) 
 
 
 def next_look(age: timedelta, claim: Claim | None = None) -> timedelta | None:
-    """Return after what time to look again at an event of this age; None where EC2 had time enough."""
+    """Return how long to wait before looking again at an event of this age; None if EC2 had enough time."""
     if claim is Claim.ADDRESSED:
         return next((look - age for look in ADDRESS_LOOKS if look > age), None)
     if age >= LONGEST:

@@ -1,4 +1,4 @@
-"""What a plan is made of: the changes, what is held or waits, and why. Plain values that can be compared."""
+"""The parts of a plan: changes, held changes, and members that wait, each with its reason."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class CheckKey:
 class CreateCheck:
     """Create a health check. `references` are the CallerReferences to try, in this order.
 
-    `replaces` is the check that the member's record names until it names the new one. `drift` is the finding that an
-    audit reports in place of the change. `alarm` is the rule of the alarm that is put before, None where it exists or
+    `replaces` is the check that the member's record names until it names the new one. `drift` is the kind of finding
+    that an audit reports for the change. `alarm` is the rule of the alarm to put first, None if the alarm exists or
     there is none.
     """
 
@@ -46,14 +46,14 @@ class CreateCheck:
 
 @dataclass(frozen=True, slots=True)
 class PutRecord:
-    """Put a record into DNS, or put it in the place of `replaces`, the record as it was read.
+    """Create a record, or replace `replaces` by it, which is the record as it was read.
 
     Note [Only what was read]: two passes can run at the same time, and an UPSERT would overwrite what the other pass
     has written. So the batch creates the record, and deletes exactly the one that was read. Route 53 refuses it if
     another pass was first, and the pass reads and plans again.
 
-    `new_check` names the check that the same plan creates and that the record is to name. `admits` is whether the
-    record brings a member into DNS. `instance_id` is None for the fallback.
+    `new_check` is the check that the record will name, if the same plan creates it. `admits` is whether the record
+    brings a member into DNS. `instance_id` is None for the fallback.
     """
 
     pool: PoolName
@@ -93,8 +93,7 @@ class DeleteRecord:
 class AdoptRecord:
     """Delete a foreign record whose addresses our records answer with: Note [Adoption] in adoption.py.
 
-    It is made in the batch that creates those of our records that are not in DNS yet, and never without them. It is
-    about no single member.
+    It is always in the batch that creates those of our records that do not exist yet. It has no instance.
     """
 
     pool: PoolName
@@ -107,7 +106,7 @@ class AdoptRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeleteCheck:
-    """Delete a health check that no record names once the plan's records are changed. `address` is what it checks."""
+    """Delete a health check that no record names after the plan's changes of records. `address` is what it checks."""
 
     pool: PoolName | None
     instance_id: InstanceId
@@ -131,7 +130,7 @@ class PutAlarm:
 
 @dataclass(frozen=True, slots=True)
 class DeleteAlarm:
-    """Delete an alarm of ours when the health checks `after` are deleted. `pool` is None where the pass has no such."""
+    """Delete an alarm of ours after the health checks `after`. `pool` is None if it is not a pool of the pass."""
 
     pool: PoolName | None
     instance_id: InstanceId
@@ -148,9 +147,9 @@ type Change = CreateCheck | RecordChange | DeleteCheck | PutAlarm | DeleteAlarm
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A member that is not in DNS yet, or not on its new check yet, and why.
+    """A member that waits to enter DNS, or waits for its new check, and why.
 
-    `check_id` is the check whose health it waits for, where that check exists. `overdue` is the finding that an audit
+    `check_id` is the check whose health it waits for, if that exists. `overdue` is the kind of finding that an audit
     reports when the wait is too long. `launched` is the time of the instance's last launch. `serves` is whether it is
     in DNS and waits for another check.
     """
@@ -166,14 +165,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """Which members of a pool are in DNS, wait or have no place, before the plan is applied.
+    """The members of a pool before the plan is applied: which are in DNS, which wait, and which have no place.
 
     `members` are the instances whose tag names the pool. `pending` wait and are not in DNS. `standby` have no place,
-    because the name is full. `ready` may go on at a launch hook: nothing but Auto Scaling keeps them out of DNS, or
-    they will not come into DNS however long they wait. `unhealthy` are those without a record whose health check
-    Route 53 sees unhealthy; whose health is not known is not one of them. `answered` is whether any record will be at
-    the pool's name, whoever made it, when the plan is applied. `shared` is whether what another stack of fleet53 does
-    at the name decides about the pool's fallback or about a place: Note [Shared names] in convergence/pool_looks.py.
+    because the name is full. `ready` may continue at a launch hook: only Auto Scaling keeps them out of DNS, or waiting
+    would not bring them into DNS. `unhealthy` have no record, and Route 53 sees their health check unhealthy; members
+    of unknown health are not among them. `answered` is whether any record will be at the pool's name, whoever made it,
+    when the plan is applied. `shared` is whether the pool's fallback or a place depends on the records of another
+    stack: Note [Shared names] in convergence/pool_looks.py.
     """
 
     pool: PoolName
@@ -198,8 +197,8 @@ class Plan:
     name has room), create checks, change the records that waited for them, delete checks. A check's alarm is put before
     the check and deleted after it (Note [Alarms] in alarms.py).
 
-    `held` are deletions that are not made, and `absent` those that are made when the absence has lasted. `remembered`
-    are the instances that later runs have to hold, too: Note [Held stays held] in guard.py.
+    `held` are deletions that the guard holds, and `absent` those that are made when the absence has lasted.
+    `remembered` are the instances that later runs must hold too: Note [Held stays held] in guard.py.
     """
 
     create_checks: tuple[CreateCheck, ...] = ()
@@ -270,5 +269,5 @@ class Plan:
 
     @property
     def nothing_to_do(self) -> bool:
-        """Whether there is no change, nothing held and nothing that waits."""
+        """Whether the plan has no change, and no member is held or waits."""
         return not (self.changes or self.held or self.absent or self.waiting)

@@ -1,11 +1,11 @@
-"""Check names: what the Route 53 console shows as the name of a health check. Pure.
+"""Check names: the names of health checks, which the Route 53 console shows. Pure.
 
-Note [Names]: the name is a tag, which CreateHealthCheck does not take, and one request gives it to one health check. It
-serves people only, so no admission and no withdrawal waits for it, and a burst sends no request for it. An audit that
-repairs finds health checks without a name among those that records name, and the reconciler names them when nothing
-else is to be done. ListHealthChecks does not show tags, and one request reads those of TOGETHER health checks. So the
-audit reads few: those of the newest launches, which are the likeliest to have no name, and as many of the others, which
-are others each time. It reads on only while it finds health checks without a name. Decision 27 has the reasons.
+Note [Names]: the name is a tag. CreateHealthCheck does not take tags, so naming costs one request for each health
+check. The name is for people only, so no admission and no withdrawal waits for it, and a burst sends no request for it.
+An audit that repairs finds health checks without a name among those that records name. The reconciler names them when
+it has nothing else to do. ListHealthChecks does not return tags, and one request reads those of TOGETHER health checks.
+So the audit reads few: those of the newest launches, which most probably have no name, and as many others, chosen at
+random. It reads more only while it finds health checks without a name. Decision 27 has the reasons.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TOGETHER: Final = 10
 
 
 class Named(NamedTuple):
-    """The member that a health check is of. As text it is the health check's name."""
+    """The member that a health check belongs to. Its text form is the health check's name."""
 
     pool: PoolName
     instance_id: InstanceId
@@ -37,7 +37,7 @@ class Named(NamedTuple):
 
 
 def check_names(checks: Iterable[Check], owner: Owner, pools: Iterable[PoolName]) -> dict[CheckId, Named]:
-    """Return the name of each health check of ours that is of one of `pools`, in the order of `checks`."""
+    """Return the name of each of our health checks in `pools`, in the order of `checks`."""
     by_hash = {owner.pool_hash(pool): pool for pool in pools}
     references = ((check.id, owner.read_reference(check.reference)) for check in checks)
     return {
@@ -48,7 +48,7 @@ def check_names(checks: Iterable[Check], owner: Owner, pools: Iterable[PoolName]
 
 
 def find_to_look_at(situation: Situation, *, now: datetime) -> Mapping[CheckId, Named]:
-    """Return our health checks that records name, in the order in which an audit looks for a name: Note [Names]."""
+    """Return our health checks that records name, in the order in which an audit reads their tags: Note [Names]."""
     in_dns = {record.check_id for _, record in situation.own_records()}
     checks = (check for check in (situation.checks or {}).values() if check.id in in_dns)
     names = check_names(checks, situation.owner, situation.declared)

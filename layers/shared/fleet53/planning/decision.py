@@ -1,4 +1,4 @@
-"""A decision: what is to be done about one record of one member, about the fallback or about the pool, as a value."""
+"""A decision: what to do about one record of one member, about the fallback or about the pool, as a value."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Decision:
 
     `held` is a deletion that the guard holds, `absent` one that waits until the absence has lasted. `remaining` is the
     member's record once the changes are made. `keeps_check` is a health check that the member needs, whether or not a
-    record names it. `seeker` is the member where it wants a place. `unready` is the member where something other than
-    Auto Scaling keeps it out of DNS, `unhealthy` where Route 53 sees it unhealthy, `standby` where the name has no
-    place for it.
+    record names it. `seeker` is set if the member needs a place. The last three are the member's id: `unready` if
+    something other than Auto Scaling keeps it out of DNS, `unhealthy` if Route 53 sees it unhealthy, `standby` if the
+    name has no place for it.
     """
 
     create_check: CreateCheck | None = None

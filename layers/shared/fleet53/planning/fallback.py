@@ -1,6 +1,6 @@
-"""The fallback: the address that a name answers with exactly while no member is in DNS, and nobody else answers.
+"""The fallback: the address of a pool's name while no member is in DNS and no foreign record answers.
 
-Others answer where a second stack, such as one in another Region, has its members at the same name.
+Foreign records answer, for example, if a stack in another Region has its members at the same name.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Answered(Enum):
 
 
 def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: Answered) -> Iterator[Decision]:
-    """Yield what is to be done about the fallback. `answered` is when a member stays or comes into DNS.
+    """Yield what to do about the fallback. `answered` is when a member's record answers.
 
-    Its changes are of the same name as the members', so Route 53 makes them in the same batch. While the only members
-    to come wait for their checks to be created, the fallback answers, and it leaves DNS together with their coming.
+    Its changes are at the same name as the members', so Route 53 makes them in the same batch. While the only new
+    members wait for their checks, the fallback answers. The batch that admits them deletes it.
     """
     if answered is Answered.NOT and (because := _why_empty(pool, found)) is not None:
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))
@@ -64,9 +64,9 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: An
 
 
 def _why_empty(pool: Pool, found: RecordsAtName) -> str | None:
-    """Return what a pool without members in DNS answers.
+    """Return what DNS answers for a pool without members in DNS.
 
-    None where it is the fallback, or a foreign record that keeps members out, which has a finding of its own.
+    None if the fallback answers, or a foreign record that keeps members out, which has a finding of its own.
     """
     blocked = any(found.blocker(record_type) is not None for record_type in pool.address.record_types)
     if blocked:

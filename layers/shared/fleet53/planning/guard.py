@@ -1,15 +1,16 @@
-"""The guard: limits how many members are withdrawn at once for no other reason than that something is absent.
+"""The guard: limits how many members are withdrawn at once only because something is absent.
 
 A withdrawal has evidence where EC2, Auto Scaling or Spot says that the instance is going or gone. Such a withdrawal
 always passes, at any number, because a released address can belong to somebody else within minutes. A withdrawal that
-rests on absence (an id that EC2 does not know, a tag or a pool that was deleted) passes only up to a share of the pool.
+rests on absence (EC2 does not know the id, or the tag or the pool was deleted) passes only up to a percentage of the
+pool.
 
-Note [Held stays held]: members that are held do not pass because others have come back since, although their share is
-small then. There is no state of our own that remembers them, but a chain of messages that names them, and that is
-renewed while they are absent (reconcile/absent.py). In a run that knows of it, they are held whatever their share is. A
-run that does not know of it must not withdraw them either. So in a pool of four or more, an absence of which no event
-tells has to last before it counts: it is a message of its own chain that withdraws the member. Both chains are due at
-the same moments, so a run has both messages before the absence has lasted, and drops the second chain.
+Note [Held stays held]: members that are held stay held when others have come back, although they are few then. fleet53
+keeps no state, so a chain of messages names them, which is renewed while they are absent (reconcile/absent.py). A run
+that has received such a message holds them, however few they are. A run that has not must not withdraw them either. So
+in a pool of four or more, an absence that no event reported has to last before it counts: a second chain of messages
+brings the look that withdraws the member. Both chains are due at the same moments, so a run receives both messages
+before the absence has lasted, and drops the second chain.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import InstanceId, PoolName
 
 SMALLEST_GUARDED_POOL: Final = 4
-"""The fewest members in DNS for which the guard holds anything. Of fewer, one member is too large a share."""
+"""The fewest members in DNS for which the guard holds anything. In a smaller pool one member is too large a share."""
 LASTED: Final = timedelta(minutes=5)
-"""How long an absence of which no event tells has to last before it withdraws a member."""
+"""How long an absence that no event reported has to last before the member is withdrawn."""
 _WAY_OUT: Final = (
     "if they still run, restore their tag or the pool; "
     'to withdraw them, invoke the audit with {"repair": true, "force": true}'
@@ -43,9 +44,9 @@ class Guard:
 
     With `adopt`, it lets foreign records be replaced by ours (adoption.py). A person orders either.
 
-    `told` are the instances that an event of this run names, None where every absence counts at once. `held` are those
-    that an earlier run is known to have held, and `since` when an absence was first seen, if it was before. Without
-    `now`, none has lasted. Note [Held stays held].
+    `told` are the instances that an event of this run names, None if every absence counts at once. `held` are those
+    that an earlier run is known to have held. `since` is when an absence was first seen, if an earlier run saw it.
+    Without `now`, no absence has lasted. Note [Held stays held].
     """
 
     max_withdraw_percent: int
@@ -57,7 +58,7 @@ class Guard:
     adopt: bool = False
 
     def why_held(self, who: Absent, *, absent: int, in_dns: int) -> str | None:
-        """Return why a withdrawal is held until force, evidence or the instance's return; None where it is not.
+        """Return why a withdrawal is held until force, evidence or the instance's return; None if it is not held.
 
         `absent` withdrawals of `in_dns` members in DNS rest on absence.
         """
@@ -101,5 +102,5 @@ class Guard:
         return replace(self, held=self.held.union(held))
 
     def telling(self, instance_ids: Iterable[InstanceId]) -> Guard:
-        """Return the guard for a pass to which the absence of these instances is told."""
+        """Return the guard for a pass in which an absence of these instances counts at once."""
         return self if self.told is None else replace(self, told=self.told.union(instance_ids))

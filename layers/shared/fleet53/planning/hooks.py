@@ -13,9 +13,9 @@
 
 Note [Another action]: an instance can wait at the same hook several times: on its way into the warm pool, out of it,
 and after its root volume was replaced. A message may be old, doubled, or the message of a run that was killed. So an
-action is completed by its token, which Auto Scaling refuses once the action is over. Only an action whose event was
-lost is completed by its instance id, and only while no newer scaling activity of the instance has begun: Auto Scaling
-would complete whatever waits at the hook then (CompleteLifecycleAction).
+action is completed by its token, which Auto Scaling refuses once the action is completed. Only an action whose event
+was lost is completed by its instance id, and only while no newer scaling activity of the instance has begun: Auto
+Scaling would complete any action that waits at the hook then (CompleteLifecycleAction).
 
 The drain is the time in which resolvers may still cache the address: TTL + 60 s. It counts from the event, or from when
 the record was found to be gone, if that is later: another run may delete the record minutes after the event.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 PROPAGATION: Final = timedelta(seconds=60)
-"""The part of a drain that is not TTL: the time until all DNS servers of Route 53 answer alike (GetChange, INSYNC)."""
+"""The drain beyond the TTL: the time until all DNS servers of Route 53 have a change (GetChange, INSYNC)."""
 LOOK: Final = timedelta(seconds=30)
 """The longest time until an instance that waits for its health is looked at again."""
 _LONG: Final = timedelta(minutes=10)
@@ -46,19 +46,18 @@ _MARGIN: Final = timedelta(seconds=10)
 
 
 def drain_of(ttls: Iterable[int]) -> timedelta:
-    """Return the drain of an instance in pools of these TTLs (seconds): the longest of them."""
+    """Return the drain of an instance in pools with these TTLs (seconds): that of the longest TTL."""
     return PROPAGATION + timedelta(seconds=max(ttls, default=0))
 
 
 @dataclass(frozen=True, slots=True)
 class MemberStatus:
-    """What a pass found about an instance that waits at a hook.
+    """What the passes of a run found about an instance that waits at a hook.
 
-    `pooled` is whether it waits for a declared pool, one that its tag names or one that had its record, or for its
-    record at a name of no pool. `foreign` is why it is none of ours, where that is known. `in_dns` is whether a record
-    of ours holds its address, or may hold it. `ready` is whether nothing but Auto Scaling keeps it out of DNS.
-    `unhealthy` is whether Route 53 was seen to find it unhealthy; a pass that could not look does not tell. `drain` is
-    the longest of its pools and of its records at names of no pool.
+    `pooled` is whether it belongs to a declared pool, by its tag or by a record, or has a record at a name of no pool.
+    `foreign` is why it belongs to another stack, None if that is not known. `in_dns` is whether a record of ours has,
+    or may have, its address. `ready` is whether only Auto Scaling keeps it out of DNS. `unhealthy` is whether a pass
+    saw that Route 53 sees it unhealthy. `drain` is the longest of its pools and of its records at names of no pool.
     """
 
     pooled: bool
@@ -73,7 +72,7 @@ class MemberStatus:
 class Complete:
     """Complete the lifecycle action, so that the instance goes on.
 
-    `unknown` is whether a launch goes on though nobody knows whether it is healthy.
+    `unknown` is whether a launch continues although its health is not known.
     """
 
     action: Action
@@ -92,7 +91,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Let the instance wait, and look again after `delay`.
+    """Keep the instance waiting, and look again after `delay`.
 
     `heartbeat` is whether to restart the hook's heartbeat timeout, which would end before that
     (RecordLifecycleActionHeartbeat). With `gives_up` it is not restarted, and Auto Scaling goes on when it ends.
@@ -145,10 +144,10 @@ def _launch(
 
 
 def follow_record(action: Action, member: MemberStatus, *, withdrawn: bool, now: datetime) -> Action:
-    """Return `action` with the time since when no record holds the instance's address, as far as runs have seen it.
+    """Return `action` with the time at which a run first found that no record holds the instance's address.
 
-    `withdrawn` is whether this run deleted the record. A run that finds no record, and does not know when it was
-    deleted, takes it to be gone from now on: another run may have deleted it just before.
+    `withdrawn` is whether this run deleted the record. If it is not known when the record was deleted, it counts as
+    gone from now on: another run may have just deleted it.
     """
     if action.transition is not Transition.TERMINATING:
         return action

@@ -1,7 +1,7 @@
 """Looks: when a member that waits is looked at again. Pure.
 
-Note [Looks merge]: two chains of messages may be about one member: an event told of it again, an audit started a chain
-in case there was none, or an event was delivered twice. So looks are due at multiples of a step, counted from the same
+Note [Looks merge]: two chains of messages may be about one member: another event named it, an audit started a chain in
+case there was none, or an event was delivered twice. So looks are due at multiples of a step, counted from the same
 moment for every member and every chain, and each step is a multiple of the steps before it. Whenever a chain with a
 long step is due, one with a shorter step is due in the same second. SQS then delivers both messages in one batch, and
 the run queues one message. Where they come in different batches, a warm function knows what it has queued (queue.py).
@@ -31,9 +31,10 @@ _DENIED_STEP: Final = 300
 OFTEN: Final = 60
 """How many looks at held members are a minute apart. Evidence that no event tells of withdraws them in such a look."""
 SOON: Final = timedelta(seconds=2)
-"""The time until a run creates the checks that another run has left because signals waited."""
+"""The time until a run creates the checks that another run left because signals waited."""
 _LEAST: Final = timedelta(seconds=10)
-"""The least time until such a look. A new health check has no data before, and a message may come a little early."""
+"""The shortest time until such a look. A new health check has no data earlier, and a message may come a little
+early."""
 
 
 def next_look(
@@ -41,9 +42,10 @@ def next_look(
 ) -> datetime:
     """Return when to look again at a member that was looked at `attempt` times before.
 
-    A server may become fit at any time until AdmitTimeout, and its admission should not depend on how long that took.
-    So looks at a member with a health check become rarer only then, and without one from the third look on. Each stack
-    counts from a moment of its own, so that several stacks do not send their requests at the same time.
+    A server may become healthy at any time until AdmitTimeout, and should be admitted as soon after that in every case.
+    So looks at a member with a health check become rarer only after AdmitTimeout. Without one, they become rarer from
+    the third look on. Each stack counts from a moment of its own, so that several stacks do not send their requests at
+    the same time.
     """
     often = int(admit_timeout.total_seconds()) // STEP if has_check else 2
     if attempt < often:

@@ -100,10 +100,10 @@ instance keeps running for two minutes (EC2 User Guide, Spot request status).
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A membership with its reason.
+    """A membership and its reason.
 
-    `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on
-    absence, and the guard may hold it. `unread` is whether what decides could not be read.
+    `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on absence,
+    and the guard may hold it. `unread` is whether a source that decides could not be read.
     """
 
     membership: Membership
@@ -146,7 +146,7 @@ def judge(
 
 
 def why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
-    """Return how Spot or Auto Scaling says that a running instance does not serve; None where they do not."""
+    """Return what Spot or Auto Scaling says if a running instance must leave DNS; None if it may stay."""
     if spot is not None and spot.startswith(SPOT_MARKS):
         return f"its Spot request is {spot}"
     withdrawn = lifecycle_state is not None and AUTO_SCALING.get(lifecycle_state) is Membership.WITHDRAW

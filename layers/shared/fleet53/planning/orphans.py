@@ -2,9 +2,9 @@
 
 Note [Superseded]: a pool that is given another place leaves its records behind. Such a record stays until its instance
 has a record at its pool's new place. Then it is superseded. This is evidence, so neither the guard nor a fault of
-another pool holds the deletion. The record's health check tells the pool, because its CallerReference has the hash of
-the pool's name. Where it does not, the instance's tag tells it: the instance must have records in all pools of its tag.
-The record of a pool that is gone is not superseded, whatever else its instance serves.
+another pool holds the deletion. The record's health check shows the pool, because its CallerReference has the hash of
+the pool's name. Without that, the instance's tag shows it: the instance must have records in all pools of its tag. The
+record of a deleted pool is not superseded, even if its instance is in other pools.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Gua
 
 
 class _Why(Enum):
-    """What the deletion of an orphan rests on: evidence, the absence of a pool, or a move that is not finished."""
+    """Why an orphan is deleted: evidence, the absence of its pool, or a move that is not finished."""
 
     EVIDENCE = auto()
     ABSENT = auto()
@@ -71,7 +71,7 @@ class _Why(Enum):
 
 
 def _deletion(orphan: OrphanRecord, situation: Situation) -> tuple[DeleteRecord, _Why]:
-    """Return the deletion of a record, and what it rests on."""
+    """Return the deletion of a record, and why it is deleted."""
     record = orphan.record
     instance_id = situation.owner.instance(record.identifier)
     instance = situation.instances.get(instance_id) if instance_id is not None else None
@@ -118,7 +118,7 @@ def _stands(instance: Instance, record: Record, pool: Pool, situation: Situation
 
 
 def _evidence(instance: Instance | None, record: Record, situation: Situation) -> str | None:
-    """Return how AWS shows that a record's address is going or is not its instance's own; None where it does not."""
+    """Return the evidence that a record's instance is going or has another address; None if there is none."""
     if instance is None:
         return None
     own = {str(address) for address in instance.all_addresses}
@@ -132,7 +132,7 @@ def _evidence(instance: Instance | None, record: Record, situation: Situation) -
 def _hold(deletion: DeleteRecord, situation: Situation, guard: Guard, *, absent: int, in_dns: int) -> str | None:
     """Return why a deletion that rests on absence is held, or None where it may be made.
 
-    It need not have lasted: a pool that is gone is no event that may have been lost about one of its members.
+    The absence need not have lasted: a pool does not disappear because an event about a member was lost.
     """
     if situation.faults:
         faulty = some([fault.name for fault in situation.faults])

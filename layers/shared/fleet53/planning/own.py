@@ -1,13 +1,13 @@
-"""Own: which health checks a pass creates and deletes, of all that its plan would. Pure.
+"""Own: which of the health checks in its plan a pass creates and deletes itself. Pure.
 
 Note [Each its own]: in a burst every instance has a message of its own, and two functions handle these messages at the
 same time. Each of them plans for all members of the pool. If each also created and deleted all health checks of its
 plan, Route 53 would be sent most of these requests twice. So a pass leaves the checks of other instances to their own
-messages: it does not create those of new launches, and does not delete those of instances that end. Where these are
-FEW, it does, because their messages may have been lost. Of many, a pass about the whole pool finds the lost ones, such
-as the repair of an audit. In a pool that has more members than places, a member may get its place when another one
-ends, so there every pass creates checks. Records are changed for all members at once: that takes one request, and a
-withdrawal does not wait.
+messages: it does not create those of new launches, and does not delete those of instances that end. If these are FEW,
+it creates and deletes them all, because messages may have been lost. If they are many, a later pass about the whole
+pool, such as an audit's repair, finds those whose messages were lost. In a pool that has more members than places, a
+member may get its place when another one ends, so there every pass creates checks. Records are changed for all members
+at once: that takes one request, and a withdrawal does not wait.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from fleet53.planning.changes import Plan
 
 NEW: Final = timedelta(minutes=5)
-"""How long after a launch its message can be expected: the longest queue of a burst is shorter."""
+"""How long after a launch its message may still come: the queue of a burst is shorter than that."""
 FEW: Final = 3
-"""So many checks of other instances a pass creates and deletes itself."""
+"""Up to this number, a pass creates and deletes checks of other instances."""
 
 
 def own_checks(
     plan: Plan, about: Collection[InstanceId] | None, instances: Mapping[InstanceId, Instance], *, now: datetime
 ) -> Plan:
-    """Return the plan without the creations and deletions of checks that other messages bring: Note [Each its own].
+    """Return the plan without the checks that are left to other messages: Note [Each its own].
 
     `about` are the instances that the pass was asked for, None where it was asked for whole pools.
     """

@@ -1,6 +1,6 @@
 """The plan: the ordered difference between what should be in Route 53 and what is. Pure; every change says why.
 
-ADMIT is to be in DNS; PREPARE only has its health check created; WITHDRAW is to leave DNS; WAIT and LEAVE change
+ADMIT puts a member into DNS; PREPARE only creates its health check; WITHDRAW takes it out of DNS; WAIT and LEAVE change
 nothing. For one member and one record type:
 
 | membership        | record in DNS                  | no record                                     |
@@ -16,27 +16,28 @@ nothing. For one member and one record type:
 "Held" and "not yet" are withdrawals that rest on absence (guard.py). A seat is one of the places that a name has for
 records of a type (seats.py).
 
-Note [Stranger's address]: a record that does not hold an address of its own instance, of any kind, or does not any
-more, is deleted at once, whatever the membership (but LEAVE), because a released address may belong to somebody else a
-minute later. The instance is admitted again like a new member, with a health check of its new address. A changed
-setting of the health check is different: the record stays with its old check until the new one is healthy, so a wrong
-path never empties a pool.
+Note [Stranger's address]: a record that does not hold, or no longer holds, an address of its own instance is deleted at
+once, with every membership but LEAVE, because a released address may belong to somebody else a minute later. The
+instance is admitted again like a new member, with a health check of its new address. A changed setting of the health
+check is different: the record stays with its old check until the new one is healthy, so a wrong path never empties a
+pool.
 
 Note [Gone check]: DeleteHealthCheck says that the health of a record whose health check is deleted cannot be predicted,
 so such a record may be in every answer, whether or not its server works. It names a new health check as soon as that
 is created, and does not wait until it is healthy: the member is in DNS already, and a server that does not work leaves
 the answers only by its new health check. Only a record that is to hold another address waits.
 
-Note [Another kind]: a pool can be given another type of address. An address that its records hold is still the
-instance's own then, so such a record stays until there is another. A record of a type that the pool still has moves to
-the new address when the health check of that address is healthy. A record of another type is deleted when the member's
-new records stand. This shows nobody an address that the name did not show before.
+Note [Another kind]: a pool can be given another type of address. The addresses in its records are still their
+instances' own then, so each record stays until there is a new one. A record whose type the pool still has moves to the
+new address when the health check of that address is healthy. A record of another type is deleted when the member's new
+records are in DNS.
 
-Note [Named checks]: no check is deleted that a record of ours names, at whatever name and of whatever pool. After a
-pool was renamed, its records at the former name may be held, and they name the checks of the records at the new name.
-So a plan needs the check of every record that was read and stays. A pass that is no sweep reads only the names that its
-pools have now: before it deletes checks it has to know all other names from a sweep, or sweep (passes.py). After a
-sweep that could not read a hosted zone, only the checks of the records that the plan deletes or moves are deleted.
+Note [Named checks]: no check is deleted while a record of ours names it, at any name and in any pool. After a pool was
+renamed, its records at the former name may be held, and they name the checks of the records at the new name. So a plan
+keeps the check of every record that was read and stays. A pass that is not a sweep reads only the names that its pools
+have now. Before it deletes checks, it must know all other names from an earlier sweep, or sweep itself (passes.py).
+After a sweep that could not read a hosted zone, only the checks of the records that the plan deletes or moves are
+deleted.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
 
 
 def _left(change: RecordChange) -> Record | None:
-    """Return the record that is in DNS no more once a change is made, None for a record that is new."""
+    """Return the record that a change takes out of DNS, None if it only creates one."""
     return change.replaces if isinstance(change, PutRecord) else change.record
 
 
@@ -135,8 +136,8 @@ def _unneeded_checks(
 def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str | None:
     """Return why a pool does not need a check that no record names, or None where it must stay.
 
-    WAIT and LEAVE neither add nor remove. While the alarms are not read that a pool's checks follow, nobody knows which
-    of them the members need.
+    WAIT and LEAVE neither add nor remove. Without the alarms that a pool's checks follow, it is not known which checks
+    its members need.
     """
     verdict = situation.verdict(reference.instance_id, pool.name)
     unknown = situation.alarms is None and isinstance(pool.check, AlarmSettings)

@@ -47,12 +47,12 @@ def checks_by_pool(owned: OwnedChecks) -> Mapping[str, Mapping[InstanceId, Seque
 
 @dataclass(frozen=True, slots=True)
 class PoolChecks:
-    """What is known about health checks when one pool is planned.
+    """The health checks that matter to one pool's plan.
 
     `account` are all of the account by id, None where they were not read. `by_instance` are those that this stack
-    created for the pool. `healthy` is what Route 53 sees; a check that is missing there has no data yet. `late` are
-    those that had data for AdmitTimeout and were never healthy. `alarms` are those that may be followed, by name, None
-    where they were not read.
+    created for the pool. `healthy` is what Route 53 sees; a check without data is missing. `late` are those that had
+    data for AdmitTimeout and were never healthy. `alarms` are those that checks may follow, by name, None if they were
+    not read.
     """
 
     owner: Owner
@@ -74,9 +74,9 @@ class PoolChecks:
         return self.account is not None and (self.alarms is not None or not isinstance(self.pool.check, AlarmSettings))
 
     def why_none(self, instance: Instance) -> str | None:
-        """Return why no health check can be created that asks what the pool asks of the instance, or None.
+        """Return why no health check can be created for the instance, or None.
 
-        The alarm that somebody keeps for it does not exist, or is of a kind that Route 53 does not follow.
+        The alarm that the operator keeps for it does not exist, or is of a kind that Route 53 does not follow.
         """
         name = self._kept_alarm(instance)
         if name is None:
@@ -95,7 +95,7 @@ class PoolChecks:
     def fitting(
         self, instance: Instance, record_type: RecordType, address: IPAddress, *, prefer: CheckId | None = None
     ) -> Check | None:
-        """Return the check that asks exactly what the pool asks of this launch of the instance, if there is one.
+        """Return the check with the pool's settings that was created for this launch of the instance, if there is one.
 
         A check that was edited by hand does not fit. Of several, `prefer` wins, then the one whose CallerReference
         is tried first.
@@ -123,7 +123,7 @@ class PoolChecks:
         because: str,
         replaces: CheckId | None = None,
     ) -> CreateCheck | None:
-        """Return the change that creates the check the pool asks for, or None where there can be none.
+        """Return the change that creates the instance's check, or None if it can have none.
 
         CallerReferences that existing checks use are left out.
         """
@@ -159,7 +159,7 @@ class PoolChecks:
         return FindingKind.STALE_RECORD, f"its check {named.id} was created for an earlier launch or setting"
 
     def _config(self, instance: Instance, address: IPAddress) -> CheckConfig | AlarmConfig | None:
-        """Return the configuration that the pool asks for, None where it asks for none or there can be none."""
+        """Return the configuration of an instance's check, None if it has or can have no check."""
         match self.pool.check:
             case None:
                 return None
@@ -176,7 +176,7 @@ class PoolChecks:
                 return CheckConfig.of(settings, address)
 
     def _kept_alarm(self, instance: Instance) -> str | None:
-        """Return the name of the alarm that somebody else keeps for the instance, None where there is no such."""
+        """Return the name of the alarm that the operator keeps for the instance, None if fleet53 makes it."""
         if not isinstance(self.pool.check, AlarmSettings) or self.pool.check.name is None:
             return None
         return self.pool.check.name.replace(INSTANCE_ID, instance.id)

@@ -96,8 +96,8 @@ def records_at(situation: Situation, pool: Pool) -> RecordsAtName:
 def why_not_own(record: Record, instance: Instance, pool: Pool) -> str | None:
     """Return why a member's record does not answer with one of its instance's own addresses and nothing else, or None.
 
-    Such a record is deleted at once: Note [Stranger's address] in plan.py. An address of a kind that the pool does not
-    answer with is the instance's own all the same (held_address).
+    Such a record is deleted at once: Note [Stranger's address] in plan.py. An address of another type than the pool's
+    is the instance's own too (held_address).
     """
     record_type = RecordType(record.type)
     if len(record.values) == 1 and record.values[0] in {str(each) for each in instance.all_addresses}:
@@ -142,7 +142,7 @@ def multivalue_record(
 
 
 def describe_missing(instance: Instance, pool: Pool, record_type: RecordType) -> str:
-    """Return what an instance lacks that has no address for a record of this type in a pool, as words."""
+    """Return what an instance without an address for a record of this type lacks, as words."""
     kind = "a private IPv4 address" if pool.address is AddressType.PRIVATE_IPV4 else "a public IPv4 address"
     if record_type is RecordType.AAAA:
         kind = "an IPv6 address"

@@ -1,4 +1,4 @@
-"""Seats: which members get the free places of a name, and what a member with a place gets next.
+"""Seats: which members get the free places of a name, and what is done next for a member with a place.
 
 A name has at most MAX_RECORDS_PER_NAME multivalue records of a type. Members that have a record keep it. The others are
 on standby where no place is left.
@@ -11,9 +11,9 @@ that time. The free places go to the members in this order, and among equals to 
 2. members without a health check;
 3. members that have had their turn.
 
-A member on standby keeps the health check that it has: that tells that it has had its turn, and brings it back when it
-is healthy. It gets no new one. So a health check is created once for each member, and not again and again. Because
-health checks have a quota, no turn begins while the name has MOST_CHECKS of them.
+A member on standby keeps its health check, which shows that it has had its turn, and brings it back when it is healthy.
+It gets no new one. So a health check is created once for each member, and not again and again. Because health checks
+have a quota, no turn begins while the name has MOST_CHECKS of them.
 
 A member whose address is held by a foreign record that can be adopted gets its health check without a place: Note
 [Adoption] in adoption.py. When the record is adopted, its members come before all others.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fleet53.planning.records_at import RecordsAtName
 
 MOST_CHECKS: Final = MAX_RECORDS_PER_NAME * 3 // 2
-"""Health checks of one type that a name may have because places go round. Route 53 allows an account 200 by default."""
+"""The most health checks of one type at a name while members take turns. Route 53 allows an account 200 by default."""
 
 
 def decide_seats(
@@ -57,7 +57,7 @@ def decide_seats(
     adoption: Adoption,
     remaining: int,
 ) -> Iterator[Decision]:
-    """Yield what is to be done about the members that seek a place of this type.
+    """Yield what to do about the members that need a place of this type.
 
     `remaining` is how many members' records of the type stay in DNS. `found` is without the records that `adoption`
     replaces.
@@ -150,7 +150,7 @@ def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks, *, of_others: int)
 
 
 def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
-    """Bring a member that has a place one step nearer to DNS: a health check, then its health, then a record."""
+    """Take the next step for a member with a place: create its check, wait for its health, or create its record."""
     if not checks.wanted:
         return _answer_or_prepare(seeker, None, seeker.verdict.because, pool, checks)
     if not checks.known:

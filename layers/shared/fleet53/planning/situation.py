@@ -38,14 +38,14 @@ class Situation:
     `pools` are those of the pass, and `zones` the hosted zones that they are in. `declared` are the names of all
     declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
     requests. `records` are all record sets at a pool's name, whoever made them. `orphans`, and `others`, which are our
-    records at the names of pools outside the pass, are known only after a sweep (`swept`). It is `blind` if it could
-    not read one of the hosted zones. `valid` are all valid pools, those outside the pass too. `checks` are all health
-    checks of the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check
-    that is missing there has no data yet. `late` are checks that had data for AdmitTimeout and were never healthy; they
-    are read only where a name is full. `alarms` are those that the pools' health checks are to follow, by name, and all
-    that the stack made; None where they were not read. `whole` is whether the pass is about all pools. `unread` has
-    what could not be read, with the reason, and `denied` those of it that AWS denied. `freed` are the checks of records
-    that the run has taken out of DNS before this pass.
+    records at the names of pools outside the pass, are known only after a sweep (`swept`). `blind` is whether a hosted
+    zone could not be read. `valid` are all valid pools, those outside the pass too. `checks` are all health checks of
+    the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check without
+    data is missing. `late` are checks that had data for AdmitTimeout and were never healthy; they are read only where a
+    name is full. `alarms` are those that the pools' health checks follow or will follow, and all that the stack made,
+    by name; None if they were not read. `whole` is whether the pass is about all pools. `unread` has the sources that
+    could not be read, with the reason; AWS denied those in `denied`. `freed` are the checks of records that the run has
+    taken out of DNS before this pass.
     """
 
     owner: Owner
@@ -94,7 +94,7 @@ class Situation:
         )
 
     def why_undecided(self, pool: PoolName) -> str | None:
-        """Return why the pool has to be passed again: something that decides about its records could not be read."""
+        """Return which source that decides about the pool's records could not be read, None if all were read."""
         if Source.CHECKS in self.unread:
             return f"{Source.CHECKS} could not be read: {self.unread[Source.CHECKS]}"
         if Source.ALARMS in self.unread and any(

@@ -1,7 +1,8 @@
 """Fields of a message, each read with an error that names the event, the field and its value.
 
-Whoever may send to the queue writes these fields, and some become part of a request to AWS. Those have the form that
-AWS documents: an id with a wildcard would match every instance, and a text that is not Unicode cannot be sent.
+Anyone who may send to the queue can write these fields, and some become part of a request to AWS. So those must have
+the form that AWS documents: an id with a wildcard would match every instance, and a text that is not Unicode cannot be
+sent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _YEARS: Final = range(2000, 2200)
 
 
 def shown(value: object) -> str:
-    """Return how a value from outside is written in a log line: one line of at most 200 characters, only printable."""
+    """Return a value from outside as a log line shows it: one line of at most 200 printable characters."""
     try:
         text = value if isinstance(value, str) and value.isprintable() else repr(value)
     except RecursionError:
@@ -36,7 +37,7 @@ def shown(value: object) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return a value from outside as `shown`, a text in quotes."""
+    """Return a value from outside as `shown` does, with quotes around a text."""
     return shown(repr(value) if isinstance(value, str) else value)
 
 
@@ -80,7 +81,7 @@ def read_interface_id(value: object, key: str, what: str) -> InterfaceId:
 
 
 def read_time(text: object) -> datetime | None:
-    """Return an event's time in UTC, None where it has none that can be read. Without it only a metric is missing."""
+    """Return an event's time in UTC, None if it has none or it cannot be read."""
     if not isinstance(text, str):
         return None
     try:

@@ -125,7 +125,7 @@ def _write_times(times: Mapping[InstanceId, datetime]) -> dict[str, str]:
 
 
 def _read_times(written: Mapping[str, Any]) -> dict[InstanceId, datetime]:
-    # As in a tag change, an id that is none limits only whose absence or wait is looked at again.
+    # As in a tag change, an id of another form is left out: the ids only limit which members are looked at again.
     times = {InstanceId(each): read_time(text) for each, text in written.items() if INSTANCE_ID.fullmatch(each)}
     return {instance_id: at for instance_id, at in times.items() if at is not None}
 

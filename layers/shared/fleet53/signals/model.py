@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InstanceSignal:
-    """Something may have changed about these instances. Their tags tell which pools that concerns.
+    """Something may have changed about these instances. Their tags name the pools that it concerns.
 
     `at` is the time of the event, None where it has none. `actions` are lifecycle actions that wait to be completed.
-    `interface_ids` are network interfaces; the instances that hold them are concerned, too. `claim` is what EC2 shows
-    of the instances when it has caught up with the event.
+    `interface_ids` are network interfaces; the signal is also about the instances that have them. `claim` is what EC2
+    will show of the instances when it has caught up with the event.
     """
 
     instance_ids: frozenset[InstanceId]
@@ -85,7 +85,7 @@ class PoolSignal:
     def waiting(self) -> frozenset[InstanceId] | None:
         """The members that a run looks at again if they wait; None for all of the pools' members.
 
-        An event of AWS about all pools is about the instances that it names, and about nobody else's wait.
+        An event of AWS about all pools brings a look only at the instances that it names.
         """
         if self.attempt:
             return frozenset(self.since)
@@ -103,7 +103,7 @@ type Signal = InstanceSignal | PoolSignal | Ignored
 
 
 def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[InstanceId, datetime]:
-    """Return the earliest time at which a signal told of each instance."""
+    """Return the time of the earliest signal about each instance."""
     heard: dict[InstanceId, datetime] = {}
     for signal in signals:
         if isinstance(signal, PoolSignal):

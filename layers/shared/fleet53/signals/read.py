@@ -119,8 +119,8 @@ def _about_tags(
 ) -> Signal:
     """Read a tag change. The instance may have left any pool by it, so all pools are looked at.
 
-    The ids only limit whose wait is looked at again, so an ARN that names no instance is left out. `tags` are all tags
-    after the change (Amazon EventBridge User Guide, tag change events on AWS resources).
+    The ids only limit which members are looked at again, so an ARN that names no instance is left out. `tags` are all
+    tags after the change (Amazon EventBridge User Guide, tag change events on AWS resources).
     """
     keys = detail.get("changed-tag-keys")
     if not isinstance(keys, list):
