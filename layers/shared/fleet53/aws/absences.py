@@ -1,4 +1,4 @@
-"""Absences: whom a warm function has seen the guard hold (Note [Held stays held] in planning/guard.py)."""
+"""Absences: which members a warm function has seen held by the guard (Note [Held stays held] in planning/guard.py)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fleet53.planning.guard import Absent
 
 KEPT: Final = timedelta(minutes=6)
-"""How long a held withdrawal is remembered if this function does not look again: longer than between two looks."""
+"""How long a held withdrawal is remembered without another look: longer than the time between two looks."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Absences:
     _held: dict[Absent, datetime] = field(default_factory=dict)
 
     def note(self, held: Collection[Absent], looked_at: Collection[PoolName | None], *, now: datetime) -> None:
-        """Remember what is held, and forget who is held no longer in the pools that were looked at."""
+        """Remember what is held now. In the pools that were looked at, nothing else is held any more."""
         self._held = {who: at for who, at in self._held.items() if who[0] not in looked_at}
         self._held |= dict.fromkeys(held, now)
 

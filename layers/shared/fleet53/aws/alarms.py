@@ -55,7 +55,7 @@ class Alarms:
                 yield listed["AlarmName"], _read_alarm(listed)
 
     def put(self, name: str, rule: AlarmRule, description: str) -> None:
-        """Create an alarm, or give it this rule. It notifies nobody. Raises CheckRefusedError."""
+        """Create an alarm without actions, or change its rule. Raises CheckRefusedError."""
         request = {
             "AlarmName": name,
             "AlarmDescription": description,
@@ -80,7 +80,7 @@ class Alarms:
             raise CheckRefusedError(f"alarm {name}: {error}") from error
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete alarms. One that is already deleted is no error, and stops no other (DeleteAlarms)."""
+        """Delete alarms. An alarm that is already deleted is not an error (DeleteAlarms)."""
         for some in batched(sorted(names), _AT_ONCE, strict=False):
             try:
                 self._client.delete_alarms(AlarmNames=list(some))

@@ -31,7 +31,7 @@ _INSTANCE: Final = re.compile(r"\bi-[0-9a-f]+\b")
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many instances a group is to have (DesiredCapacity), and which it has that are not about to leave it."""
+    """How many instances a group should have (DesiredCapacity), and which it has, without those that are leaving it."""
 
     desired: int
     instances: frozenset[InstanceId]
@@ -77,13 +77,13 @@ class AutoScaling:
         return found
 
     def mark_unhealthy(self, instance_id: InstanceId) -> None:
-        """Have the group replace an instance, unless the health check grace period of the group still applies."""
+        """Mark an instance unhealthy, so that its group replaces it, unless its health check grace period applies."""
         self._client.set_instance_health(
             InstanceId=instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=True
         )
 
     def hooks(self, group: str) -> dict[tuple[str, Transition], timedelta]:
-        """Return the heartbeat timeout of each of our hooks of a group, and nothing for a deleted group.
+        """Return the heartbeat timeout of each of our hooks of a group. A deleted group has none.
 
         The answer is kept: this object is made for one invocation.
         """
@@ -105,7 +105,7 @@ class AutoScaling:
             return []
 
     def activity_starts(self, group: str) -> dict[InstanceId, datetime]:
-        """Return the start of the newest scaling activity of each instance of a group, as far as the newest 200 tell.
+        """Return the start of each instance's newest scaling activity, among the newest 200 activities of a group.
 
         A deleted group has none.
         """
@@ -127,7 +127,7 @@ class AutoScaling:
         return action.hook.startswith(self._hook_prefix)
 
     def complete(self, action: Action, result: Result) -> str | None:
-        """Complete a lifecycle action. Return None, or why it was not needed.
+        """Complete a lifecycle action. Return None, or Auto Scaling's message if there was nothing to complete.
 
         A completed action, a deleted hook or a deleted group is no error, because the instance no longer waits.
         """
@@ -143,7 +143,7 @@ class AutoScaling:
         return None
 
     def heartbeat(self, action: Action) -> str | None:
-        """Restart the heartbeat timeout of a lifecycle action. Return None, or why there is nothing to restart."""
+        """Restart an action's heartbeat timeout. Return None, or Auto Scaling's message if nothing waits."""
         try:
             self._client.record_lifecycle_action_heartbeat(
                 AutoScalingGroupName=action.group, LifecycleHookName=action.hook, **_names(action)
@@ -154,14 +154,14 @@ class AutoScaling:
 
 
 class _Name(TypedDict, total=False):
-    """What names one lifecycle action to Auto Scaling: one of the two."""
+    """The parameters by which a request names a lifecycle action: one of the two."""
 
     LifecycleActionToken: str
     InstanceId: str
 
 
 def _names(action: Action) -> _Name:
-    """Return what names an action to Auto Scaling: Note [Another action] in planning/hooks.py."""
+    """Return the parameter by which a request names an action: Note [Another action] in planning/hooks.py."""
     return {"InstanceId": action.instance_id} if action.token is None else {"LifecycleActionToken": action.token}
 
 

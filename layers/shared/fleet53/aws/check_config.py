@@ -26,7 +26,7 @@ _SETTINGS: Final = {
     "search_string": "SearchString",
     "regions": "Regions",
 }
-"""The fields of CheckSettings, as HealthCheckConfig names them. One that is not set has the same default in both."""
+"""The fields of CheckSettings by the names in HealthCheckConfig. A field that is not set has the same default there."""
 
 _FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled"}
 """The flags that fleet53 only reads. A check of an endpoint has MeasureLatency, too."""

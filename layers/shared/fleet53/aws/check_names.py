@@ -34,7 +34,7 @@ class CheckNames:
         return frozenset(check_ids) - named
 
     def put(self, check_id: CheckId, name: str) -> None:
-        """Give a health check a name (ChangeTagsForResource). That it was deleted is no error."""
+        """Give a health check a name (ChangeTagsForResource). A health check that was deleted is not an error."""
         try:
             self._client.change_tags_for_resource(
                 ResourceType="healthcheck", ResourceId=check_id, AddTags=[{"Key": _NAME, "Value": name}]

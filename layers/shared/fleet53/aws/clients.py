@@ -1,4 +1,4 @@
-"""Clients: the boto3 clients of a function, made once a cold start, and what each invocation makes of them."""
+"""Clients: the boto3 clients of a function, which a cold start makes, and the adapters of each invocation."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def _config(*, connect: int, read: int) -> Config:
 
 _USUAL: Final = _config(connect=3, read=10)
 _METRICS: Final = _config(connect=2, read=5)
-"""Metrics are for admission and for the report only, and a withdrawal may wait in the same pass."""
+"""Metrics serve only admissions and the report, and a withdrawal may wait in the same pass."""
 _BRIEF: Final = _config(connect=1, read=2)
-"""For what is done last, within the reserve of Retrier: messages are returned, and events are sent."""
+"""For the last requests, within the reserve of Retrier: those that return messages and send events."""
 _MODELS: Final = Path(__file__).parent / "models"
-"""Operations that the botocore of Lambda's runtime may not have yet, in the form of botocore's own model extras.
+"""Operations that the botocore of Lambda's runtime may lack, in the form of botocore's model extras.
 
-A botocore that has them already is not changed by them.
+They change nothing in a botocore that has them already.
 """
 
 
@@ -92,9 +92,9 @@ _read_time: Final = lru_cache(maxsize=4096)(parse_timestamp)
 def _session(account: str = "") -> boto3.Session:
     """Return the session of all clients, with the operations of botocore and those of _MODELS.
 
-    The clients of another `account` than the stack's have a session of their own: Note [Requests of an account].
-    Datapoints of thousands of health checks have the same sixty times, and botocore takes longer to read a time than
-    all else of a datapoint. So each time is read once.
+    The clients of another `account` than the stack's have a session of their own: Note [Requests of an account]. The
+    datapoints of thousands of health checks have the same sixty times, and botocore takes longer to parse a time than
+    the rest of a datapoint. So each time is parsed once.
     """
     session = botocore.session.get_session()
     session.get_component("data_loader").search_paths.append(str(_MODELS))
@@ -122,7 +122,7 @@ def _make_route53(credentials: CredentialsTypeDef) -> Route53Client:
 
 @dataclass(frozen=True, slots=True)
 class Connection[Adapters]:
-    """What one invocation of a function works with. `retrier` knows the time left, `now` returns the current time."""
+    """The settings and adapters of one invocation. `retrier` knows the time left, `now` returns the current time."""
 
     settings: Settings
     aws: Adapters
@@ -186,7 +186,7 @@ class Clients:
         self.sessions = Sessions(self.function, _make_sts, _make_route53)
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
-        """Return what one invocation works with, or raise SettingsError."""
+        """Return an invocation's settings and adapters, or raise SettingsError."""
         settings, retrier = read_settings(environment), _begin(context, self.pacer, self.zone_pacer)
         return Connection(settings, self._adapters(settings, retrier), retrier, _now)
 
@@ -216,7 +216,8 @@ class Clients:
 class StackAws:
     """The adapters that the stack's custom resources use.
 
-    `tagged_by` reads instances with a key of the pool tag, and `through` hosted zones with a role, or without one.
+    `tagged_by` returns the adapter that reads instances by a pool tag key, `through` the one that reads hosted zones
+    through a role, or without one.
     """
 
     cloudformation: CloudFormation
@@ -253,7 +254,10 @@ class StackClients:
     def connect(
         self, environment: Mapping[str, str], context: LambdaContext, *, to_answer: float
     ) -> Connection[StackAws]:
-        """Return what one invocation works with, or raise SettingsError. The last `to_answer` seconds are not used."""
+        """Return an invocation's settings and adapters, or raise SettingsError.
+
+        The last `to_answer` seconds are not used.
+        """
         settings = read_settings(environment)
         retrier = _begin(context, self.pacer, self.zone_pacer, kept=to_answer)
         aws = StackAws(

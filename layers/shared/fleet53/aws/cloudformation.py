@@ -28,12 +28,12 @@ _RETRIES: Final = Retry(
 """Four tries with pauses of 0, 2 and 4 seconds between them. With _TIMEOUT for each try that is 26 seconds at most."""
 _TIMEOUT: Final = Timeout(total=5)
 
-# urllib3 logs the URL of a request that it tries again, and whoever has this URL can answer CloudFormation.
+# urllib3 logs the URL of a request that it tries again, and anyone who has this URL can answer CloudFormation.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 class CloudFormation:
-    """What fleet53 asks CloudFormation."""
+    """The calls to CloudFormation."""
 
     def __init__(self, client: CloudFormationClient) -> None:
         self._client = client

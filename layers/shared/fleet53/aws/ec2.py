@@ -53,9 +53,8 @@ class Ec2:
         """Return those of `instance_ids` that EC2 knows.
 
         Uses a filter, because an unknown id among InstanceIds fails the whole call (DescribeInstances,
-        InvalidInstanceID.NotFound). EC2 does not know what has not the form of an id, such as the end of a
-        SetIdentifier that somebody wrote by hand. It is not asked, because * and ? in a filter match any id (EC2 User
-        Guide, Filter resources).
+        InvalidInstanceID.NotFound). A text without the form of an id, such as the end of a SetIdentifier that somebody
+        wrote by hand, is left out, because * and ? in a filter match any id (EC2 User Guide, Filter resources).
         """
         found: dict[InstanceId, Instance] = {}
         for ids in _batches(instance_ids, INSTANCE_ID):
@@ -63,7 +62,7 @@ class Ec2:
         return found
 
     def holding(self, interface_ids: Iterable[InterfaceId]) -> dict[InstanceId, Instance]:
-        """Return the instances that one of these network interfaces is attached to. For other ids see by_id."""
+        """Return the instances to which these network interfaces are attached. For other texts see by_id."""
         found: dict[InstanceId, Instance] = {}
         for ids in _batches(interface_ids, INTERFACE_ID):
             found |= self._describe([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])

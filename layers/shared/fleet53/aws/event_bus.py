@@ -26,14 +26,14 @@ _SIZE: Final = 256_000
 _TRIES: Final = 3
 _PAUSE: Final = 0.2
 _LIMITS: Final = Limits(tries=2, reserve=1.0, hurried=True)
-"""Events are sent last, when only the reserve of Retrier may be left, and a bus that does not answer is left alone."""
+"""Events are sent last, when only the reserve of Retrier may be left. A bus that does not answer is not tried again."""
 _ENOUGH: Final = 4.0
-"""Seconds that one try of a call can take, with its time-outs and _LIMITS' reserve."""
+"""Seconds that one try can take: its time-outs, and the reserve of _LIMITS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event: its source, its detail type, its detail as JSON, and the time of what it is about."""
+    """One event. `detail` is JSON, and `at` is the time at which its subject happened."""
 
     source: str
     detail_type: str

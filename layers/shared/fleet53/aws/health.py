@@ -28,10 +28,10 @@ REGION: Final = "us-east-1"
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 LEAST_COVERED: Final = 0.8
-"""The share of a window for which a check must have datapoints, so that they tell of the whole window."""
+"""The part of a window for which a check must have datapoints, so that they stand for the whole window."""
 _WINDOW: Final = timedelta(minutes=10)
 _FEWEST_OF_ALARM: Final = 2
-"""How many datapoints a check of an alarm must have until they count. The first may only say that the check is new: it
+"""How many datapoints a check of an alarm needs before they count. The first may only mean that the check is new: it
 counts as healthy until Route 53 has looked at its metric (Route 53 Developer Guide, How Amazon Route 53 determines
 whether a health check is healthy)."""
 
@@ -40,7 +40,7 @@ type _Datapoints = list[tuple[datetime, float]]
 
 
 class Health:
-    """The calls that return the state of health checks. Each is told which of them are `by_alarm`."""
+    """The calls that return the status of health checks. `by_alarm` are those that follow an alarm."""
 
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
@@ -98,7 +98,7 @@ class Health:
     def seen(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> dict[CheckId, bool]:
-        """Return whether each check is healthy by its newest datapoint; one without a datapoint is missing."""
+        """Return whether each check is healthy by its newest datapoint. A check without a datapoint is missing."""
         series = self._series(check_ids, by_alarm, now - _WINDOW, now + _PERIOD)
         return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series}
 

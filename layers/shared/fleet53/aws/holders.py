@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import InstanceId, PoolName
 
 FRESH: Final = timedelta(minutes=5)
-"""How long the records that were read of a pool tell who holds one, before they are read again for that."""
+"""How long the records of a pool that were read still show which instances have one."""
 
 
 @dataclass(slots=True)
 class Holders:
-    """Who held a record of which pool when its records were last read. It is only a hint where to look.
+    """Which instances had a record in which pool when its records were last read. It is only a hint where to look.
 
     A function keeps it while it is warm, and every pass renews it at no cost. An instance that lost its record stays
-    for FRESH, so that what other passes do meanwhile does not hide it.
+    for FRESH, so that changes by other passes do not hide it.
     """
 
     _declared: frozenset[PoolName] | None = None
@@ -43,7 +43,7 @@ class Holders:
         return frozenset(pool for instance_id, pool in self._seen if instance_id in instance_ids)
 
     def unread(self, *, now: datetime) -> frozenset[PoolName] | None:
-        """Return the declared pools whose records were not read lately; None where it is not known which there are."""
+        """Return the declared pools whose records were not read lately, None if the declared pools are not known."""
         if self._declared is None or self._declared_at is None or now - self._declared_at > FRESH:
             return None
         return frozenset(pool for pool in self._declared if not self._is_fresh(pool, now))

@@ -1,4 +1,4 @@
-"""Names: where a warm function has seen the records of its stack when it last read whole hosted zones."""
+"""Names: where a warm function saw the records of its stack when it last read whole hosted zones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fleet53.domain.pool import Place
 
 KNOWN: Final = timedelta(hours=1)
-"""How long a sweep tells at which names our records are. Only a pool that moves away and back meanwhile escapes it."""
+"""How long the names that a sweep found are used. They are wrong only if a pool moves away and back meanwhile."""
 
 
 @dataclass(slots=True)
@@ -42,13 +42,13 @@ class Names:
         self._swept_at, self._places, self._named_at, self.former = now, places, named_at, former
 
     def are_known(self, *, now: datetime) -> bool:
-        """Whether a sweep told not long ago where our records are."""
+        """Whether a recent sweep has shown where our records are."""
         return self._swept_at is not None and now - self._swept_at <= KNOWN
 
     def only_at(
         self, here: Collection[Place], check_ids: Collection[CheckId], places: frozenset[Place], *, now: datetime
     ) -> bool:
-        """Whether it is known that records at other places than `here` name none of these checks.
+        """Whether it is known that no record at a place other than `here` names one of these checks.
 
         `places` are those of all pools now.
         """

@@ -19,14 +19,15 @@ _IN_FLIGHT: Final[QueueAttributeNameType] = "ApproximateNumberOfMessagesNotVisib
 MAX_DELAY: Final = 900
 """The longest delay of a message, in seconds (SendMessage, DelaySeconds)."""
 _SKEW: Final = timedelta(seconds=5)
-"""A look that is due within this time may have begun: the clocks of SQS and of the function may differ."""
+"""A look that is due within this time may have started, because the clocks of SQS and of the function may differ."""
 
 
 @dataclass(slots=True)
 class Looks:
-    """When the looks are due that a warm function has queued: Note [Looks merge] in planning/looks.py.
+    """The times of the looks that a warm function has queued: Note [Looks merge] in planning/looks.py.
 
-    It only saves messages. A function that starts cold knows none, queues a second message, and the two merge later.
+    They only save messages. A function that starts cold knows none and queues a second message, and the two merge
+    later.
     """
 
     _due: dict[Hashable, datetime] = field(default_factory=dict)
@@ -41,7 +42,7 @@ class Looks:
         self._due = {key: at for key, at in self._due.items() if at > now} | dict.fromkeys(keys, due)
 
     def forget(self, key: Hashable) -> None:
-        """Forget the look that is queued at `key`: what it is about is over."""
+        """Forget the look that is queued at `key`, because it is not needed any more."""
         self._due.pop(key, None)
 
 

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from fleet53.aws.pacer import Pacer
 
 AWS_ERRORS: Final = (ClientError, BotoCoreError, TryLaterError)
-"""What a call to AWS raises when AWS refuses it, cannot be reached, or does not answer in the time there is."""
+"""The errors of a call that AWS refuses, does not receive, or does not answer in time."""
 REFUSED_HERE: Final = exceptions.ParamValidationError
-"""What a call raises when botocore refuses its parameters, so nothing is sent."""
+"""The error of a call whose parameters botocore refuses. Nothing is sent."""
 RESERVE: Final = 10.0
 """Seconds kept at the end to return messages, and to write logs and metrics."""
 _TRIES: Final = 8
 _FEWER_TRIES: Final = {CREATE: 4}
-"""Route 53 may throttle it for minutes (Note [Buckets] in pacer.py). Its member waits for the next look, and others
-need the run."""
+"""Route 53 may throttle it for minutes (Note [Buckets] in pacer.py). Its member waits for the next look, so that the
+run goes on for the others."""
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 8.0
 _SERVER_ERROR: Final = 500
 UNREACHED: Final = (exceptions.ConnectionError, HTTPClientError)
-"""What a call raises when AWS was not reached, or did not answer."""
+"""The errors of a call that did not reach AWS, or that AWS did not answer."""
 _TIMED_OUT: Final = (exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
 _THROTTLED: Final = frozenset(
     {
@@ -52,10 +52,10 @@ _BUSY: Final = frozenset({"PriorRequestNotComplete", "RequestTimeout", "RequestT
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether AWS said that a permission is missing, in this error or in the one that it was raised from.
+    """Whether this error, or the one that it was raised from, says that a permission is missing.
 
-    IAM is eventually consistent: right after a deployment, that can be so for some seconds (IAM User Guide,
-    Troubleshooting IAM, "Changes that I make are not always immediately visible").
+    IAM is eventually consistent: right after a deployment, AWS may deny for some seconds what the policies allow (IAM
+    User Guide, Troubleshooting IAM, "Changes that I make are not always immediately visible").
     """
     if isinstance(error, ClientError):
         return error.response["Error"]["Code"] in _DENIED
@@ -69,10 +69,10 @@ def reason_of(error: ClientError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a call may take: at most `tries`, none of which may end with less than `reserve` seconds left.
+    """The limits of calls: at most `tries`, none of which may end with less than `reserve` seconds left.
 
-    Where `hurried`, a call that timed out is not tried again, and its service in that region is asked nothing more
-    within such limits. After a call that was tried in vain, each further call to its service there is tried once.
+    If `hurried`, a call that timed out is not tried again, and its service in that region gets no more hurried calls.
+    After a call whose tries all failed, each further call to its service there is tried once.
     """
 
     tries: int = _TRIES
@@ -83,7 +83,7 @@ class Limits:
 DISPENSABLE: Final = Limits(tries=4, hurried=True)
 """For a read that a pass can do without, so that a withdrawal in the same pass does not wait for it."""
 HURRIED: Final = Limits(hurried=True)
-"""For a change that no withdrawal waits for, so that a run ends soon if AWS does not answer, and others can begin."""
+"""For a change that no withdrawal waits for, so that a run ends soon if AWS does not answer, and the next can start."""
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class Retrier:
 
     @contextlib.contextmanager
     def within(self, limits: Limits) -> Iterator[None]:
-        """Keep calls to these limits for as long as this is entered."""
+        """Apply these limits to all calls inside the `with` block."""
         before, self._limits = self._limits, limits
         try:
             yield
@@ -119,8 +119,8 @@ class Retrier:
         """Return what `call` returns. A throttled call, or one that AWS did not answer, is tried again.
 
         `longest` is how many seconds one try can take: the client's time-outs. The pauses grow, with jitter. Raises
-        OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try or where
-        the pacer says that another one would have to wait long.
+        OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try, or if the
+        pacer would delay the next one for long.
         """
         limits, reason, pacer = self._limits, "", self.pacers.get(service)
         if limits.hurried and (service, region) in self._silent:
@@ -160,7 +160,7 @@ class Retrier:
     def wait(self, seconds: float, purpose: str, *, then: float = 0.0) -> None:
         """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left.
 
-        `then` are the seconds of what is to follow.
+        `then` is how many seconds the work after the wait needs.
         """
         if self.remaining() - seconds - then < self._limits.reserve:
             raise OutOfTimeError(f"no time left {purpose}")

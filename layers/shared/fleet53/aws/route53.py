@@ -48,7 +48,7 @@ _OCTAL: Final = re.compile(r"\\([0-7]{3})")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
 _ABOUT_THE_ZONE: Final = frozenset({"AccessDenied", "InvalidInput", "NoSuchHostedZone"})
-"""Codes with which Route 53 refuses a zone, whatever is asked about it (Route 53 API Reference, Common Errors)."""
+"""Codes with which Route 53 refuses every request about a zone (Route 53 API Reference, Common Errors)."""
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
@@ -58,9 +58,9 @@ FEWEST_OBSERVATIONS: Final = 3
 class Route53:
     """The part of Route 53 that fleet53 uses.
 
-    `account` is where requests about hosted zones and records are made, the account of `client` where it is None.
-    `zones` keeps hosted zones that were read, because a zone's name and name servers never change. That a zone does not
-    exist or may not be read is kept for as long as this object, which is one invocation: many pools may name it.
+    `account` gets the requests about hosted zones and records; None is the account of `client`. `zones` keeps hosted
+    zones that were read, because a zone's name and name servers never change. A zone that does not exist or may not be
+    read is remembered for one invocation, the life of this object, because many pools may name it.
     """
 
     def __init__(self, client: Route53Client, zones: dict[ZoneId, Zone], account: ZoneAccount | None = None) -> None:
@@ -83,7 +83,7 @@ class Route53:
         return self._zones[zone_id]
 
     def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
-        """Return every record set at `name`, of whatever type. Reads that name's pages only."""
+        """Return every record set of any type at `name`. Reads only that name's pages."""
         records: list[Record] = []
         for record in self._records(zone_id, name):
             if record.name != name:
@@ -112,7 +112,7 @@ class Route53:
             }
 
     def _read_zone[Answer](self, operation: str, zone_id: ZoneId, ask: Callable[[Route53Client], Answer]) -> Answer:
-        """Return what Route 53 answers about a zone, or raise ZoneUnreadableError. What is refused is asked once."""
+        """Return Route 53's answer about a zone, or raise ZoneUnreadableError. A refused request is not sent again."""
         refused = self._refused.get((operation, zone_id))
         if refused is not None:
             raise _unreadable(zone_id, refused) from refused

@@ -13,13 +13,13 @@ from typing import Final
 MOST_A_LOOK: Final = 10
 """How many health checks one pass asks for."""
 MOST_A_MINUTE: Final = 40
-"""How many a warm function asks for in a minute: three looks at ten members, and one pass for another reason."""
+"""How many a warm function asks for in a minute: three looks at ten members, and another pass."""
 _MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
 class Statuses:
-    """When a warm function has asked. It only keeps requests low, so a function that starts cold knows nothing."""
+    """When a warm function asked. It only limits requests, so a function that starts cold may know nothing."""
 
     _asked: deque[datetime] = field(default_factory=deque)
 

@@ -1,11 +1,11 @@
-"""Tries: makes every call of every client go through the retrier of the present invocation.
+"""Tries: sends every call of every client through the retrier of the current invocation.
 
 Note [Time of a call]: a function that Lambda stops in the middle returns no message and writes no reason. So botocore
-itself tries a call once, and each try begins only if the client's time-outs fit into the time left. That holds for a
-client by being made from the session, whoever uses it and however many pages it reads. Decision 14 has the reasons.
+itself tries a call once, and each try begins only if the client's time-outs fit into the time left. This holds for
+every call of every client that is made from the session. Decision 14 has the reasons.
 
-Note [Requests of an account]: AWS throttles each account on its own (Route 53 Developer Guide, Throttling). So requests
-to the account that has the hosted zones, where that is another, are paced and counted on their own.
+Note [Requests of an account]: AWS throttles each account separately (Route 53 Developer Guide, Throttling). So if
+another account has the hosted zones, requests to it are paced and counted separately.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 ZONE_ACCOUNT: Final = " of the zones' account"
-"""What follows a service's name where the request is made in the account that has the hosted zones."""
+"""Appended to a service's name for requests to the account that has the hosted zones."""
 
 
 @dataclass(slots=True)
 class Tries:
-    """The try policy of a session's clients. `retrier` is the present invocation's, None before the first one."""
+    """The retry policy of a session's clients. `retrier` is the current invocation's, None before the first one."""
 
     retrier: Retrier | None = None
 
     def apply_to(self, session: botocore.session.Session, account: str = "") -> None:
         """Let every client that the session makes from now on use this policy.
 
-        `account` follows the name of a service that the session's clients ask in another account than the stack's.
+        `account` is appended to the service's name if the clients' requests go to another account.
         """
         session.register("creating-client-class", partial(self._add_base, account))
 

@@ -1,11 +1,11 @@
-"""Zone account: the requests to Route 53 that are about hosted zones, and the account that they are made in.
+"""Zone account: the account in which requests about hosted zones are made.
 
 Note [Another account's zones]: with a role, requests about hosted zones and records are made with a session of the
 role, in the account that has the zones. Health checks stay in the account of the stack, because a record may name a
 health check of another account (decision 20). AWS lets a session last an hour where a role assumes a role (STS API
-Reference, AssumeRole). A warm function keeps it, and asks STS for another before it ends. What STS refuses is asked
-once in an invocation: many pools may be in the zones. A session with which a request was denied is given up, because
-the role may have been changed or created anew since.
+Reference, AssumeRole). A warm function keeps it, and asks STS for another before it ends. After STS has refused, it is
+not asked again in the same invocation, because many pools may be in the zones. After a denied request, a new session is
+used, because the role may have been changed or created again since.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from fleet53.domain.role import Role
 
 _LEAST: Final = timedelta(minutes=5)
-"""How long a session has to last so that a request begins with it."""
+"""How long a session must still be valid to be used for a request."""
 _ENDED: Final = frozenset({"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"})
 """The codes with which AWS refuses credentials that are no longer valid (Route 53 API Reference, Common Errors)."""
 
 
 class ZoneAccount(Protocol):
-    """Where requests about hosted zones are made."""
+    """An account in which requests about hosted zones are made."""
 
     def ask[Answer](self, request: Callable[[Route53Client], Answer]) -> Answer:
         """Return what Route 53 answers, or raise its ClientError, or RoleRefusedError where there is a role."""
@@ -65,8 +65,8 @@ class Session:
 class Sessions:
     """The sessions that a function keeps while it is warm.
 
-    `make_sts` makes its STS client, `make_route53` a Route 53 client with credentials. `name` is the name of the
-    sessions: the function, as it stands in the CloudTrail log of the other account.
+    `make_sts` makes its STS client, `make_route53` a Route 53 client with credentials. `name` is the sessions' name,
+    the function's, which the CloudTrail log of the other account shows.
     """
 
     name: str

@@ -76,7 +76,7 @@ class Applied:
 
     @property
     def unchanged(self) -> frozenset[PoolName | None]:
-        """The pools whose records are not as the plan wants them, so their checks are still needed."""
+        """The pools whose changes were not made, so their checks are still needed."""
         return frozenset(pool for batch in (*self.refused, *self.unanswered) for pool in batch.pools)
 
     def check_answered(self) -> None:
@@ -92,7 +92,7 @@ def apply(
 
     With `one_pool_a_batch`, the withdrawals of a refused pool are sent again on their own, so that an admission that
     Route 53 refuses does not keep an address in DNS. Raises TryLaterError if AWS does not answer in time. The changes
-    made until then stay, and to make them again does no harm. Hand in `applied` to know them after an error.
+    made before the error stay, and making them again does no harm. Pass `applied` to know them after an error.
     """
     applied = Applied() if applied is None else applied
     change_at_once(plan, aws, log, applied, one_pool_a_batch=one_pool_a_batch)
@@ -104,7 +104,7 @@ def apply(
 
 
 def change_at_once(plan: Plan, aws: Writable, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
-    """Change the records that need no new check: every withdrawal, and what must be atomic with it."""
+    """Change the records that need no new check: every withdrawal, and the changes in the same batch."""
     for batch in batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
         refused = _change(batch, aws.route53, log, applied)
         deletions = [change for change in batch if isinstance(change, DeleteRecord)]  # never an adoption alone
@@ -123,7 +123,7 @@ def change_after_checks(
 ) -> None:
     """Create checks, each after its alarm, then change the records that waited for them.
 
-    `creates` says whether the next of so many checks is created now. The others are left.
+    `creates` takes the number of checks that are left, and returns whether to create the next one now.
     """
     _put_alarms(plan.put_alarms, aws.alarms, log, applied)
     created = _create_checks(plan.create_checks, aws, log, applied, creates)
@@ -135,7 +135,7 @@ def change_after_checks(
 def delete_checks(
     plan: Plan, aws: Writable, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
 ) -> tuple[DeleteCheck, ...]:
-    """Delete the checks that the plan needs no more, as long as `goes_on` says so, and return those that are left."""
+    """Delete the plan's checks while `goes_on` returns true, and return those that are left."""
     for number, change in enumerate(plan.delete_checks):
         if not goes_on():
             return plan.delete_checks[number:]
@@ -213,7 +213,7 @@ def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
 
 
 def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: Log, applied: Applied) -> None:
-    """Report a check that could not be created, and log Route 53's reason: no audit can find it out."""
+    """Report a check that could not be created, and log Route 53's reason, which no audit can find out."""
     because = f"{change.because}; its check for {change.config.address} could not be made: {error}"
     applied.findings.append(Finding(kind, because, change.key.pool, change.key.instance_id))
     fields = describe(change) | {"kind": kind.value, "because": because}

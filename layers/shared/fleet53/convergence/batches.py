@@ -1,4 +1,4 @@
-"""Batches: a plan's changes of records as Route 53 takes them, and the batches that put adopted records back. Pure."""
+"""Batches: a plan's changes of records as change batches, and the batches that put adopted records back. Pure."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def change_batch(batch: Sequence[RecordChange]) -> dict[str, Any]:
 def undo_batches(changes: Iterable[RecordChange]) -> Iterator[tuple[ZoneId, str, dict[str, Any]]]:
     """Yield the hosted zone, the name and the ChangeBatch that puts the adopted records of each name back.
 
-    It deletes those of our records that came with the adoption and that hold the same addresses. Beside a simple record
-    no other record of its type can be, so it deletes all that came then.
+    It deletes those of our records that the adoption created and that hold the same addresses. No other record of the
+    same type can exist beside a simple record, so for one of these it deletes all that the adoption created.
     """
     for (zone_id, name), together in _by_place(changes):
         adopted = [change.record for change in together if isinstance(change, AdoptRecord)]

@@ -1,4 +1,4 @@
-"""Checks: the account's health checks, and what Route 53 sees of them. A pass reads them only where they matter."""
+"""Checks: reads the account's health checks, their alarms and their health, if a pass needs them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 _TURN: Final = STEP
-"""Seconds until other checks are asked for: the pause between two passes for a waiting member."""
+"""Seconds after which other checks have their turn: the time between two looks at a waiting member."""
 
 
 def add_checks(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the account's checks and alarms, and with the instances that ours are for.
+    """Return the situation with the account's checks and alarms, and with the instances of our checks.
 
     Checks and alarms that cannot be read are noted. A withdrawal of a record does not depend on them.
     """
@@ -43,9 +43,9 @@ def add_checks(situation: Situation, aws: Aws) -> Situation:
 
 
 def _add_alarms(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the alarms that its health checks follow or are to follow, and all of our own.
+    """Return the situation with the alarms that its health checks follow or will follow, and all of our own.
 
-    A stack whose health checks follow no alarms asks for them only in a sweep, which finds those that were left.
+    A stack whose health checks follow no alarms reads them only in a sweep, which finds alarms that were left behind.
     """
     owner = situation.owner
     settings = {pool.name: pool.check.name for pool in situation.pools if isinstance(pool.check, AlarmSettings)}
@@ -75,8 +75,8 @@ def add_health(
 
     The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
     checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
-    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is asked for none,
-    because the withdrawal would wait for the answers. It has no status of checks of alarms.
+    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is not asked, because
+    the withdrawal would wait for the answers. Route 53 has no status of checks of alarms.
     """
     wanted, by_alarm = frozenset(check_ids), situation.by_alarm
     if not wanted:
@@ -108,7 +108,7 @@ def read_late(
 ) -> frozenset[CheckId]:
     """Return the checks that had data for `timeout`, which is AdmitTimeout, and were never healthy: Note [Turns].
 
-    A check that has data for a part of the window only is read as such, so the window is longer than the timeout.
+    A check may lack data for a part of the window, so the window is longer than the timeout.
     """
     return aws.health.unhealthy_throughout(check_ids, timeout / LEAST_COVERED, situation.by_alarm, now=now)
 

@@ -1,4 +1,4 @@
-"""Declared: the pools that the parameters declare now, and which pool has a place that several claim."""
+"""Declared: reads the pools that the parameters declare, and finds the pool that has a contested place."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def read_declared(scope: Scope, settings: Settings, aws: Aws) -> Declared:
-    """Read the declared pools, and where it is contested whose a place is also the records there and their instances.
+    """Read the declared pools, and for each contested place the records there and their instances.
 
-    Where only a wrong parameter makes a place contested, it is read for a pass about one of these pools. Of several
-    pools at a place that cannot be read none is served: Note [One place, one pool] in config/claims.py.
+    If only a wrong parameter makes a place contested, the place is read only for a pass about its pools. If a place
+    cannot be read, none of the pools that claim it is served: Note [One place, one pool] in config/claims.py.
     """
     declared = read_pools(aws.parameters.read(), settings.allowed)
     about_all = scope.sweep or any(scope.covers(name) for name in declared.unplaced)

@@ -35,9 +35,9 @@ class Gathered:
 
 
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
-    """Read the pools of the scope, their records and instances, and where the scope asks for it the health checks.
+    """Read the pools of the scope, their records and instances, and the health checks if the scope asks for them.
 
-    A wrong parameter does not tell where the records of its pool are. Only a sweep finds them, and one of their
+    A wrong parameter does not say where the records of its pool are. Only a sweep finds them, and one of their
     instances may be leaving. So a pass about such a pool is a sweep.
     """
     declared = read_declared(scope, settings, aws)

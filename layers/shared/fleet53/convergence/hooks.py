@@ -1,4 +1,4 @@
-"""Hooks: lifecycle actions that wait for fleet53 to complete them, as Auto Scaling shows them without their events."""
+"""Hooks: finds lifecycle actions that wait for fleet53, from what Auto Scaling shows and without their events."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HELD_BY: Final = {
     "Pending:Wait": (Transition.LAUNCHING,),
     "Warmed:Pending:Wait": (Transition.LAUNCHING, Transition.TERMINATING),
 }
-"""The transitions whose hooks can hold an instance in these states. In every other waiting state: a terminate hook."""
+"""The transitions whose hooks can hold an instance in these states. In other waiting states it is a terminate hook."""
 
 
 def waiting_groups(situation: Situation) -> list[str]:
-    """Return the Auto Scaling groups in which an instance of the situation waits at a hook, whoever completes it."""
+    """Return the Auto Scaling groups in which an instance of the situation waits at any hook."""
     waits = (each for each, state in situation.lifecycle_states.items() if state.endswith(":Wait"))
     members = (situation.instances.get(each) for each in waits)
     return sorted({each.group for each in members if each is not None and each.group is not None})
@@ -30,8 +30,8 @@ def waiting_actions(situation: Situation, group: str, aws: Aws) -> Iterator[Acti
     """Yield the lifecycle actions of our hooks of a group that wait, for the members of the pass's pools.
 
     An action counts from the start of its scaling activity. It has no token, because only the event has one. An
-    instance in Warmed:Pending:Wait comes from a launch or from the group, and Auto Scaling does not say which: both
-    actions are yielded, and to complete the one that does not wait does no harm.
+    instance in Warmed:Pending:Wait comes from a launch or from the group, and Auto Scaling does not say from which. So
+    both actions are yielded. Completing the one that does not wait does no harm.
 
     The states are read again after the activities: an instance whose state has changed since the pass read it waits
     for something else by now, and its newest activity is not the one of the state.

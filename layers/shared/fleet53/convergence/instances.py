@@ -1,4 +1,4 @@
-"""Instances: what EC2, Auto Scaling and Spot say of the members of a pass."""
+"""Instances: reads what EC2, Auto Scaling and Spot say about the members of a pass."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws: Aws) -> Situation:
-    """Return the situation with those of `instance_ids` that it lacks, if EC2 knows them: their tag is gone."""
+    """Return the situation with those of `instance_ids` that it lacks and EC2 knows. Their tag is gone."""
     unknown = set(instance_ids) - situation.instances.keys()
     if not unknown:
         return situation
@@ -28,8 +28,8 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 def add_states(situation: Situation, aws: Aws) -> Situation:
     """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
 
-    So it is with the running instances that have a record of ours, whatever their tag names. A service that cannot be
-    read is noted, because everybody whose fate EC2 alone decides does not depend on it.
+    Running instances that have a record of ours are read too, whatever their tag names. A service that cannot be read
+    is noted, and the pass goes on with the members about which EC2 alone decides.
     """
     holders = situation.owner.instances(record.identifier for _, record in situation.own_records())
     members = [

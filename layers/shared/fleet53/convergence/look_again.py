@@ -1,4 +1,4 @@
-"""Look again: read once more what decided what a pass has changed. Note [Look again] in passes.py."""
+"""Look again: reads once more what decided the changes of a pass. Note [Look again] in passes.py."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def find_overtaken(
     made: Collection[OwnRecordChange], situation: Situation, settings: Settings, aws: Aws
 ) -> Scope | None:
-    """Return the pools to pass again, because what decided an admission or a withdrawal differs now; None if none.
+    """Return the pools in which what decided an admission or a withdrawal differs now, None if there is none.
 
-    Reads nothing from Route 53, and nothing at all where nobody was admitted and only terminated instances left.
+    It reads nothing from Route 53, and nothing at all if no member was admitted and only terminated instances left.
     """
     admissions = [change for change in made if isinstance(change, PutRecord) and change.admits]
     withdrawals = [change for change in made if isinstance(change, DeleteRecord) and _may_come_back(change, situation)]
@@ -48,7 +48,7 @@ def find_overtaken(
 def _find_overtaken_admissions(
     admissions: Collection[PutRecord], situation: Situation, now: Situation, settings: Settings, aws: Aws
 ) -> Scope:
-    """Return the pools in which an admission does not hold now, and a sweep where one of them is not where it was."""
+    """Return the pools in which an admission is wrong now, as a sweep if one of them has moved."""
     if not admissions:
         return Scope(frozenset())
     read = read_pools(aws.parameters.read(), settings.allowed)
@@ -64,7 +64,7 @@ def _find_overtaken_admissions(
 
 
 def _may_come_back(change: DeleteRecord, situation: Situation) -> bool:
-    """Whether a member was withdrawn that can be a member again. An instance that is terminated never runs again."""
+    """Whether the withdrawn instance can be a member again. A terminated instance never runs again."""
     instance = situation.instances.get(change.instance_id) if change.instance_id is not None else None
     ended = instance is not None and instance.state in {"shutting-down", "terminated"}
     return not ended and _membership(change, situation) is Membership.WITHDRAW
@@ -78,7 +78,7 @@ def _membership(change: DeleteRecord, situation: Situation) -> Membership | None
 
 
 def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
-    """Whether an instance still belongs into DNS, and the address of its record is still its own."""
+    """Whether an instance must still be in DNS, and the address of its record is still its own."""
     instance = now.instances.get(admission.instance_id) if admission.instance_id is not None else None
     if instance is None or now.verdict(instance.id, pool.name).membership is not Membership.ADMIT:
         return False
@@ -87,18 +87,18 @@ def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
 
 
 def find_wrong_fallbacks(made: Collection[OwnRecordChange], situation: Situation, aws: Aws) -> Scope | None:
-    """Return the pools to pass again, because their fallback is not as their other records want it; None if none.
+    """Return the pools whose fallback does not fit their other records, None if there is none.
 
-    Reads the records of the pools that have a fallback and may have been overtaken, and nothing where there is none.
+    It reads only the records of pools that have a fallback and may have been overtaken.
     """
     again = [pool for pool in situation.pools if _may_be_overtaken(pool, made) and not _is_right(pool, situation, aws)]
     return Scope(frozenset(pool.name for pool in again), checks=True) if again else None
 
 
 def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
-    """Whether the changes of a pool's records are right only if no other pass has changed others at the same time.
+    """Whether another pass may have made the pool's fallback wrong by changing other records at the same time.
 
-    Where the fallback left DNS, its deletion was the condition: the other pass would have deleted it, too.
+    If this pass deleted the fallback, the other pass could not delete it too, and Route 53 refused its batch.
     """
     if pool.fallback is None:
         return False
@@ -109,10 +109,10 @@ def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
 
 
 def find_dangling(deleted: Collection[DeleteCheck], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
-    """Return the pools to pass again, because their records may name checks that a pass has `deleted`; None if none.
+    """Return the pools whose records may name checks that a pass has `deleted`, None if there is none.
 
-    Another pass may have put such a record meanwhile. Where the checks were of a pool that was not declared, that is a
-    pool which is declared by now. Reads nothing where the instances of the checks have ended.
+    Another pass may have put such a record meanwhile. If the checks belonged to a pool that was not declared, the pool
+    may be declared now. It reads nothing if the instances of the checks have ended.
     """
     again = {pool.name for pool in situation.pools if _may_dangle(pool, deleted, situation, aws)}
     if any(each.pool is None and _goes_on(each.instance_id, situation) for each in deleted):
@@ -132,13 +132,13 @@ def _may_dangle(pool: Pool, deleted: Collection[DeleteCheck], situation: Situati
 
 
 def _goes_on(instance_id: InstanceId, situation: Situation) -> bool:
-    """Whether an instance may still need its health checks. A new launch needs others."""
+    """Whether an instance may still need its health checks. After a new launch it needs others."""
     instance = situation.instances.get(instance_id)
     return instance is not None and EC2.get(instance.state) is not Membership.WITHDRAW
 
 
 def _is_right(pool: Pool, situation: Situation, aws: Aws) -> bool:
-    """Whether the fallback is in DNS exactly if nobody else answers. Records that cannot be read are not right."""
+    """Whether either the fallback or another record answers. Records that cannot be read are not right."""
     try:
         records = aws.route53.records_at(*pool.place)
     except ZoneUnreadableError:

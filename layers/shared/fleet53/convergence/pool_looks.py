@@ -1,15 +1,15 @@
-"""Pool looks: delayed signals that bring the reconciler back to whole pools, because no event tells of what decides.
+"""Pool looks: delayed signals that bring the reconciler back to whole pools for changes that no event reports.
 
 Note [Shared names]: several stacks, such as one in each Region, may have members at one name. Each changes only its own
-records, and nobody tells it what the others change. Two things depend on that. A fallback is answered while no stack
-has a member at the name, so the fallback of an empty pool has to leave when another stack admits a member, and to come
-when that stack has withdrawn its last one. And a full name has a place for a member when another stack withdraws one.
-So as long as another stack has records at the name, such a pool is looked at once a minute.
+records, and no event reports what the others change. Two things depend on the others' records. A fallback is answered
+while no stack has a member at the name, so the fallback of an empty pool has to leave when another stack admits a
+member, and to come when that stack has withdrawn its last one. And a full name has a place for a member when another
+stack withdraws one. So as long as another stack has records at the name, such a pool is looked at once a minute.
 
-Note [Denied by another account]: the role that leads to the hosted zones belongs to another account. Whoever has that
-account may change the role and put it back at any time, and no event tells of it. A withdrawal that is denied meanwhile
-must not be lost. So where a run is denied the zone of a pool for good (Note [Denied at first] in run.py), the pool is
-looked at again every five minutes until it is not denied any more.
+Note [Denied by another account]: the role that leads to the hosted zones belongs to another account. Its owner may
+change the role and change it back at any time, and no event reports that. A withdrawal that is denied meanwhile must
+not be lost. So if AWS finally denies a run the zone of a pool (Note [Denied at first] in run.py), the pool is looked at
+again every five minutes until AWS allows it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import PoolName
 
 NO_TIMER: Final = 1
-"""The attempt of a message that starts no timer of a member (Note [One timer a member])."""
+"""The attempt number of a message that starts no timer for a member (Note [One timer a member])."""
 
 
 def queue_looks_at_shared(pools: Iterable[PoolName], *, owner: Owner, now: datetime, queue: Queue) -> None:

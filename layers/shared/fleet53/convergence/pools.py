@@ -29,8 +29,8 @@ class UsablePools:
     `pools` are those of the scope whose hosted zone holds their name, or was not read. `zones` are the zones that were
     read. `declared` is everything that the parameters declare: a pool that its hosted zone does not allow has a fault
     there. `faults` says why a pool cannot be used. `unserved` are the places of pools of the scope that have a fault,
-    where no other pool is, each with its pool. `unplaced` are pools of which it is not known where their records are:
-    their parameter is wrong, or names no place that exists.
+    each with its pool, except places that another pool has. `unplaced` are pools whose place is not known: their
+    parameter is wrong, or names a place that does not exist.
     """
 
     pools: tuple[Pool, ...]
@@ -98,7 +98,7 @@ def _unserved(scope: Scope, declared: Declared) -> Iterator[tuple[Place, PoolNam
 
 
 def _is_public(pool: Pool, zone: Zone) -> bool:
-    """Whether a pool answers clients on the internet. A public zone can also hold private addresses on purpose."""
+    """Whether a pool answers clients on the internet. A public zone can hold private addresses on purpose."""
     return not zone.private and pool.address is not AddressType.PRIVATE_IPV4
 
 

@@ -1,10 +1,10 @@
 """Replacement: members that their Auto Scaling groups should replace, because they were unhealthy for too long.
 
 Note [A third]: a replaced member is away until its successor is in DNS, and after a mistake in a firewall or an image
-no successor ever comes. So what counts is how many members the groups want and how many of them are in DNS and stay,
-and not who is terminating at the moment. No state is needed for that: a member that is told to go has left DNS, or is
-marked unhealthy. Where the newest member that had its time is not healthy either, no replacement would help, and
-replacement stops until a newer one is.
+no successor ever comes. So the number of members that the groups want is compared with the number of members that are
+in DNS and stay, and not with those that are terminating now. That needs no state: a member that is to be replaced has
+left DNS, or is marked unhealthy. If the newest member that had AdmitTimeout to become healthy is not healthy either,
+replacing others would not help. Then replacement stops until a newer member is healthy.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 _SHARE: Final = 3
-"""At most one in this number of a pool's members is away at the same time."""
+"""At most one in this number of a pool's members may be away at the same time."""
 _YOUNG: Final = timedelta(days=1)
-"""How old a member may be to tell whether new members become healthy."""
+"""How old a member may be to show whether new members become healthy."""
 _STAYING: Final = frozenset({Membership.ADMIT, Membership.PREPARE, Membership.WAIT})
 
 
@@ -59,9 +59,9 @@ def to_replace(
 
     `wanted` is how many members the pool should have in DNS. `in_dns` are its members with a record, `unhealthy` those
     that Route 53 sees unhealthy now. `for_long` are members in service that were unhealthy for the whole allowed time,
-    `leaving` members that are already marked unhealthy or terminating. `failed` is the newest member that had its time,
-    where it did not become healthy. If all members are unhealthy, the health check is the likely fault, and none is
-    replaced. A pool of one or two members has no third.
+    `leaving` members that are already marked unhealthy or terminating. `failed` is the newest member that had
+    AdmitTimeout to become healthy, if it did not. If all members are unhealthy, the health check is probably wrong, and
+    none is replaced. In a pool of one or two members none is replaced.
     """
     members = max(wanted, len(in_dns | leaving))
     most = members // _SHARE
@@ -121,7 +121,7 @@ def find_replacements(
 
 
 def _staying(status: PoolStatus, situation: Situation) -> list[Instance]:
-    """Return the members that serve or are to serve, but for those that have no place."""
+    """Return the members that serve or will serve, except those without a place."""
     return [
         situation.instances[member]
         for member in status.members - status.standby
@@ -132,7 +132,7 @@ def _staying(status: PoolStatus, situation: Situation) -> list[Instance]:
 def _wanted(status: PoolStatus, situation: Situation, aws: Aws) -> int:
     """Return how many members the pool should have in DNS: those that stay, and those that its groups still lack.
 
-    What a group lacks will be the pool's only where most of its instances are.
+    The instances that a group lacks count only if most of its instances are members of the pool.
     """
     staying = Counter(member.group for member in _staying(status, situation))
     groups = {group for member in status.members if (group := situation.instances[member].group) is not None}
