@@ -33,43 +33,50 @@ class OrphanRecord:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What AWS has at the time of a pass.
-
-    `pools` are those of the pass, and `zones` the hosted zones that they are in. `declared` are the names of all
-    declared pools, those of `faults` too. `lifecycle_states` are Auto Scaling's, `spot` the status codes of Spot
-    requests. `records` are all record sets at a pool's name, whoever made them. `orphans`, and `others`, which are our
-    records at the names of pools outside the pass, are known only after a sweep (`swept`). `blind` is whether a hosted
-    zone could not be read. `valid` are all valid pools, those outside the pass too. `checks` are all health checks of
-    the account, or None where they were not read. `healthy` is whether Route 53 sees a check healthy; a check without
-    data is missing. `late` are checks that had data for AdmitTimeout and were never healthy; they are read only where a
-    name is full. `alarms` are those that the pools' health checks follow or will follow, and all that the stack made,
-    by name; None if they were not read. `whole` is whether the pass is about all pools. `unread` has the sources that
-    could not be read, with the reason; AWS denied those in `denied`. `freed` are the checks of records that the run has
-    taken out of DNS before this pass.
-    """
+    """What AWS has at the time of a pass."""
 
     owner: Owner
     pools: tuple[Pool, ...]
+    """The pools of the pass."""
     declared: frozenset[PoolName]
+    """The names of all declared pools, those of `faults` too."""
     faults: tuple[PoolFault, ...] = ()
     zones: Mapping[ZoneId, Zone] = field(default_factory=dict)
+    """The hosted zones that the pools of the pass are in."""
     instances: Mapping[InstanceId, Instance] = field(default_factory=dict)
     lifecycle_states: Mapping[InstanceId, str] = field(default_factory=dict)
+    """Auto Scaling's lifecycle states."""
     spot: Mapping[InstanceId, str] = field(default_factory=dict)
+    """The status codes of Spot requests."""
     records: Mapping[PoolName, tuple[Record, ...]] = field(default_factory=dict)
+    """All record sets at each pool's name, ours and foreign ones."""
     orphans: tuple[OrphanRecord, ...] = ()
+    """Our records at names that no pool has. All of them are known only after a sweep."""
     others: tuple[tuple[ZoneId, Record], ...] = ()
+    """Our records at the names of pools outside the pass, known only after a sweep."""
     valid: tuple[Pool, ...] = ()
+    """All valid pools, those outside the pass too."""
     checks: Mapping[CheckId, Check] | None = None
+    """All health checks of the account, None if they were not read."""
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
+    """Whether Route 53 sees a check healthy. A check without data is missing."""
     late: frozenset[CheckId] = frozenset()
+    """The checks that had data for AdmitTimeout and were never healthy. They are read only if a name is full."""
     alarms: Mapping[str, Alarm] | None = None
+    """The alarms that the pools' health checks follow or will follow, and all that the stack made, by name. None if
+    they were not read."""
     swept: bool = False
+    """Whether the pass is a sweep."""
     blind: bool = False
+    """Whether a hosted zone could not be read."""
     freed: frozenset[CheckId] = frozenset()
+    """The checks of records that the run took out of DNS before this pass."""
     whole: bool = True
+    """Whether the pass is about all pools."""
     unread: Mapping[Source, str] = field(default_factory=dict)
+    """The sources that could not be read, with the reason."""
     denied: frozenset[Source] = frozenset()
+    """The sources of `unread` that AWS denied."""
     _tagged: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -1,6 +1,6 @@
 """Absent: delayed signals that bring the reconciler back to absent members that are still in DNS.
 
-They are the memory of the guard (Note [Held stays held] in planning/guard.py). They are due at common moments, so that
+The guard holds what they name (Note [Held stays held] in planning/guard.py). All are due at the same moments, so that
 several of them merge (Note [Looks merge] in planning/looks.py).
 """
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 def known_as_held(
     signals: Iterable[InstanceSignal | PoolSignal], absences: Absences, *, now: datetime
 ) -> frozenset[Absent]:
-    """Return what earlier runs held, as far as messages say so or a warm function remembers."""
+    """Return what earlier runs held, according to messages and to the memory of a warm function."""
     return absences.held(now=now).union((pool, each) for signal, pool in _chains(signals) for each in signal.held)
 
 
 def absent_since(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[Absent, datetime]:
-    """Return when each absence that messages tell of was first seen."""
+    """Return when each absence was first seen, according to messages."""
     since: dict[Absent, datetime] = {}
     for signal, pool in _chains(signals):
         for instance_id, at in signal.absent.items():
@@ -67,9 +67,9 @@ def queue_look(
 ) -> None:
     """Queue a look at absent members of a pool that were looked at `attempt` times before.
 
-    `pool` is None for records at names of no pool. `absent` wait since their time until their absence has lasted, or
-    at names of no pool until their instances are at the new place of their pool. No message is queued where one for all
-    of them is queued already.
+    `pool` is None for records at names of no pool. `absent` are members with the time since which they wait: until
+    their absence has lasted or, at names of no pool, until their instances have records at the new place of their pool.
+    No message is queued if one for all of them is queued already.
     """
     keys = [*((pool, each, "held") for each in held), *((pool, each, "absent") for each in absent)]
     due = next_look_at_absent(owner, attempt, waits=bool(absent) and pool is not None, now=now)

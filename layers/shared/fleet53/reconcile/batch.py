@@ -1,4 +1,4 @@
-"""Batch: one invocation of the reconciler, from messages of the signals queue to the messages that it returns."""
+"""Batch: one invocation of the reconciler. It takes messages of the signals queue and returns those that failed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ type BatchResponse = dict[str, list[dict[str, str]]]
 
 
 def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -> BatchResponse:
-    """Reconcile what a batch of messages is about, and return the messages that failed, as Lambda expects them.
+    """Reconcile the pools that a batch of messages is about, and return the messages that failed, as Lambda expects.
 
     SQS delivers a failed message again, and Lambda deletes the others (ReportBatchItemFailures).
     """
@@ -53,7 +53,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     returned |= outcome.retry
     failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.denied_at_first)
     measured += measure_run(outcome, signals.values(), now=connection.now())
-    # A message that is returned once was throttled, or another pass changed the records first. That is no failure.
+    # A message is returned once if it was throttled, or if another pass changed the records first. That is no failure.
     measured += [Measurement("RunsFailed", int(failed))]
     emit(measured, connection.settings.owner)
     for message_id, because in returned.items():
@@ -75,10 +75,11 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
 
 
 def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
-    """Reconcile what the signals are about, and return whether that failed.
+    """Reconcile the pools that the signals are about, and return whether that failed.
 
-    An error that is not AWS's may concern one signal only. Then each signal is handled alone, so that the others do not
-    wait for it. AWS's errors concern all of them: the permission, the service or the time is missing.
+    An error that is not AWS's may concern one signal only. So each signal is handled alone then, and the others do not
+    wait for it. An error of AWS concerns all of them: a permission is missing, a service does not answer, or the time
+    is over.
     """
     try:
         reconcile(signals, run, outcome)
@@ -99,7 +100,7 @@ def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
 def _read_signals(
     records: Iterable[Mapping[str, Any]], pool_tag_key: str, log: Log
 ) -> tuple[dict[MessageId, InstanceSignal | PoolSignal], dict[MessageId, str]]:
-    """Return the signals by message id, and of each message that cannot be read what is wrong with it."""
+    """Return the signals by message id, and for each message that cannot be read the reason."""
     signals: dict[MessageId, InstanceSignal | PoolSignal] = {}
     returned: dict[MessageId, str] = {}
     for record in records:

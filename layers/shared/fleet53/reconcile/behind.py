@@ -1,4 +1,4 @@
-"""Behind: messages that come again because EC2 does not show yet what their event says."""
+"""Behind: messages that are queued again because EC2 does not yet show what their event says."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def find_behind(
     signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
 ) -> dict[MessageId, timedelta]:
-    """Return after what time to look again at each signal whose event EC2 does not show yet: Note [EC2 is behind]."""
+    """Return how long to wait before the next look at each signal that EC2 does not yet show: Note [EC2 is behind]."""
     again: dict[MessageId, timedelta] = {}
     spot = _spot_statuses(signals, run, outcome)
     for message, signal in signals.items():
@@ -42,9 +42,9 @@ def find_behind(
 def _spot_statuses(
     signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
 ) -> Mapping[InstanceId, str]:
-    """Return the status of the Spot request of each instance of ours that Spot interrupts.
+    """Return the status of the Spot request of each of our instances that an event says is interrupted.
 
-    Where they cannot be read, there is none: the passes do not depend on it, and the messages come again.
+    Without an answer there are none: the passes do not depend on them, and the messages are queued again.
     """
     warned = (each for signal in signals.values() if signal.claim is Claim.INTERRUPTED for each in signal.instance_ids)
     ours = {each for each in warned if _is_ours(each, run, outcome)}
@@ -95,10 +95,10 @@ def _why_claim_is_behind(
 def send_again(
     again: Mapping[MessageId, timedelta], bodies: Mapping[MessageId, str], queue: Queue, log: Log
 ) -> dict[MessageId, str]:
-    """Queue a copy of each of these messages, and return why those that could not be queued are returned instead.
+    """Queue a copy of each of these messages. Return those that could not be queued, with the reason.
 
-    A copy and not a return: SQS counts how often a message is received, and the eighth time it goes to the dead-letter
-    queue; and a message that is returned twice counts as a failed run. Nothing has failed here.
+    They are not returned, because nothing has failed: SQS moves a message to the dead-letter queue when it was received
+    eight times, and a message that is returned twice counts as a failed run.
     """
     failed: dict[MessageId, str] = {}
     for message, delay in again.items():

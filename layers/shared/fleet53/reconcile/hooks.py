@@ -1,4 +1,4 @@
-"""Hooks: complete the lifecycle actions of instances that may go on, and keep the other instances waiting."""
+"""Hooks: completes the lifecycle actions of instances that may continue, and keeps the others waiting."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ type _Starts = dict[str, Mapping[InstanceId, datetime]]
 def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
     """Complete each lifecycle action at a hook of ours, or keep it waiting and set a timer.
 
-    The actions come from the signals and from a sweep. After an AWS error the message of a signal is returned; an
-    action that came from a sweep is found again by the next sweep.
+    The actions come from the signals and from a sweep. After an AWS error, the signal's message is returned; the next
+    sweep finds an action that came from a sweep again.
     """
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
     holds: list[tuple[Hold, frozenset[PoolName] | None]] = []
@@ -87,11 +87,11 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
 
 
 def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome: Outcome) -> frozenset[PoolName]:
-    """Return the pools for which an instance waits.
+    """Return the pools that an action depends on.
 
-    They are those that its tag names. An instance that terminates may have lost its tag, so it also waits for the pools
-    in which this run found its record, and for those of the timer that brought the action: an earlier run found its
-    record there, and the drain is not over.
+    They are the pools that the instance's tag names. An instance that terminates may have lost its tag. So for a
+    termination they are also the pools in which this run found its record, and those of the timer's message: an earlier
+    run found its record there, and the drain is not over.
     """
     pools = _tagged_pools(action.instance_id, outcome)
     if action.transition is Transition.TERMINATING:
@@ -130,10 +130,10 @@ def member_status(
     told_by: InstanceSignal | PoolSignal | None = None,
     ttl: int | None = None,
 ) -> MemberStatus:
-    """Return the state of an instance in `pools`, by default those of its tag, after the passes of a run.
+    """Return the status of an instance in `pools`, by default those of its tag, after the passes of a run.
 
-    An instance is foreign where its tag names only pools that this stack does not declare, and none of its records is
-    ours. Where a timer of ours told of it, it was ours when the timer was set. `ttl` is as in Action.
+    An instance is foreign if its tag names only pools that this stack does not declare, and it has no record of ours.
+    If a timer's message named it, it was ours when the timer was set. `ttl` is as in Action.
     """
     named = _tagged_pools(instance_id, outcome) if pools is None else pools
     passed = named & outcome.statuses.keys()
@@ -154,10 +154,10 @@ def member_status(
 
 
 def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
-    """Return each action once. Returned messages bring theirs again later.
+    """Return each action once, without those of messages that are returned, which come again.
 
-    Of several signals with the same action, the one counts that knows longest that the record is gone, else the
-    earliest. An action that a sweep found is the one of an event, if the event is not older than the scaling activity.
+    If several signals have the same action, the one that found the record gone first counts, otherwise the earliest. An
+    action that a sweep found is the same as that of an event, unless the event is older than the scaling activity.
     """
     waits: _Waits = {}
     told: dict[_Place, list[Action]] = {}
@@ -177,7 +177,7 @@ def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: 
 
 
 def _overtaken(action: Action, starts: _Starts, run: Run) -> str | None:
-    """Return why an action without a token is over; None where it may still wait: Note [Another action]."""
+    """Return why an action without a token is over, None if it may still wait: Note [Another action]."""
     if action.token is not None:
         return None
     if action.group not in starts:
@@ -230,10 +230,10 @@ def _hold_message(hold: Hold, message: MessageId, run: Run, outcome: Outcome) ->
 
 
 def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: Run) -> None:
-    """Queue one delayed signal for all actions in the same pools, due when the first of them is.
+    """Queue one delayed signal for all actions in the same pools. It is due when the first of them is.
 
-    An action for which such a signal is queued already needs no second one. The look at a launch is due with the look
-    at the member, which waits for the same health: Note [Looks merge].
+    If such a signal is already queued for an action, it needs no second one. The look at a launch is due together with
+    the look at the member, because both wait for the same health: Note [Looks merge].
     """
     looks, now = run.aws.queue.looks, run.now()
     by_pools: dict[frozenset[PoolName] | None, list[Hold]] = {}
@@ -250,12 +250,12 @@ def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: R
 
 
 def _key(action: Action) -> Hashable:
-    """Return what identifies an action, whichever message it came with."""
+    """Return the key of an action, which is the same in every message."""
     return (*_place(action), action.token) if action.token is not None else _place(action)
 
 
 def _place(action: Action) -> _Place:
-    """Return where an action waits. One action after the other may wait there."""
+    """Return where an action waits. Several actions may wait there, one after the other."""
     return action.instance_id, action.hook, action.transition
 
 

@@ -55,10 +55,10 @@ def measure_run(
 
 
 def _measure_answers(outcome: Outcome) -> Iterator[Measurement]:
-    """Yield how many pools the run has left unanswered, so that an alarm goes off in minutes.
+    """Yield how many pools the run left without a record, so that an alarm goes off in minutes.
 
-    It is 0 only where none of the pools that the run has looked at is unanswered, and these are all pools, or one of
-    them was unanswered before the run. So a pool that never had a member does not keep an alarm about another pool.
+    It is 0 only if all pools that the run passed are answered, and the run passed all pools or filled one that was
+    unanswered before. So a pool that never had a member does not keep an alarm about another pool.
     """
     emptied = len(outcome.emptied)
     all_passed = outcome.declared and outcome.statuses.keys() >= outcome.declared

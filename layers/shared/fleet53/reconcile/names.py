@@ -1,7 +1,7 @@
-"""Names: gives the health checks that an audit has found without a name their names.
+"""Names: names the health checks that an audit has found without a name.
 
-Note [Names] in planning/check_names.py. It comes after everything else in a run, and ends where Route 53 throttles,
-where signals wait or where little time is left. The next audit finds what is left.
+Note [Names] in planning/check_names.py. It comes last in a run, and ends when Route 53 throttles, when signals wait or
+when little time is left. The next audit finds the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LIMITS: Final = Limits(tries=1, reserve=60.0, hurried=True)
 
 
 def name_checks(signals: Iterable[InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
-    """Name the health checks that the signals list, if they are ours. An AWS error ends it, and fails no run."""
+    """Name the health checks that the signals list, if they are ours. An AWS error ends this, but not the run."""
     listed = {each for signal in signals if isinstance(signal, PoolSignal) for each in signal.unnamed}
     checks = [outcome.checks[each] for each in sorted(listed) if each in outcome.checks]
     names = check_names(checks, run.settings.owner, outcome.declared)

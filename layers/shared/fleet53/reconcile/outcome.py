@@ -30,48 +30,56 @@ type MessageId = str
 class Outcome:
     """What a run has done so far. It grows during the run, so it is complete even when the run fails.
 
-    `pools`, `ready`, `unhealthy`, `waiting`, `held`, `absent` and `findings` are by pool, from the last plan for it;
-    the key None is for records of no pool. `unanswered` are the pools that have no record by their last plan, `shared`
-    those that depend on what another stack does at their name. `former` are our records at names of no pool that the
-    run has read, by instance.
-    `remembered` are the instances that later runs have to hold, too, `held_before` those that an earlier run is known
-    to have held. `swept` is whether a pass was a sweep. `statuses` are from the first plan for each pool. `declared`,
-    `instances`, `checks` and `actions` were read during the run. `unread` are the pools for which something could not
-    be read that decides about records, `denied` those for which AWS denied a call. `retry` has the messages to return,
-    with the reason; `denied_at_first` are those of them that are returned because of a denied call that is not final
-    (Note [Denied at first] in run.py). `left` are the members whose health check the run has left to a later run.
-    `again` has the messages to queue again, and after what time, because EC2 does not show yet what their event says.
+    A field by pool has what the last plan for the pool says. The key None is for records of no pool.
     """
 
     declared: frozenset[PoolName] = frozenset()
+    """The names of all declared pools."""
     pools: dict[PoolName, Pool] = field(default_factory=dict)
     instances: dict[InstanceId, Instance] = field(default_factory=dict)
+    """The instances that the run has read."""
     checks: Mapping[CheckId, Check] = field(default_factory=dict)
+    """The health checks of the account, as they were read last."""
     actions: list[Action] = field(default_factory=list)
+    """The lifecycle actions that a sweep found."""
     statuses: dict[PoolName, PoolStatus] = field(default_factory=dict)
+    """From the first plan for each pool, before any change."""
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unhealthy: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unanswered: set[PoolName] = field(default_factory=set)
+    """The pools that have no record, by their last plan."""
     shared: set[PoolName] = field(default_factory=set)
+    """The pools that depend on the records of another stack at their name, by their last plan."""
     made: list[Change] = field(default_factory=list)
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
     absent: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
     remembered: frozenset[Absent] = frozenset()
+    """The instances that later runs have to hold too."""
     held_before: frozenset[Absent] = frozenset()
+    """Those that an earlier run is known to have held."""
     former: dict[InstanceId, set[OrphanRecord]] = field(default_factory=dict)
+    """Our records at names of no pool that the run has read."""
     swept: bool = False
+    """Whether a pass was a sweep."""
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
     unread: dict[PoolName, str] = field(default_factory=dict)
+    """The pools for which a source that decides about records could not be read, with the reason."""
     denied: dict[PoolName | None, str] = field(default_factory=dict)
+    """The pools for which AWS denied a call, with the reason."""
     retry: dict[MessageId, str] = field(default_factory=dict)
+    """The messages to return, with the reason."""
     denied_at_first: set[MessageId] = field(default_factory=set)
+    """The messages of `retry` that are returned because of a denial that is not final: Note [Denied at first] in
+    run.py."""
     again: dict[MessageId, timedelta] = field(default_factory=dict)
+    """The messages to queue again because EC2 does not yet show what their event says, and the delay."""
     left: set[InstanceId] = field(default_factory=set)
+    """The members whose health check is left to a later run."""
 
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
-        """Add a plan. It replaces what an earlier plan noted for the same pools."""
+        """Add a plan. It replaces the parts of an earlier plan for the same pools."""
         self.declared = situation.declared
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
@@ -111,7 +119,7 @@ class Outcome:
             self.findings.setdefault(finding.pool, []).append(finding)
 
     def leave(self, creations: Iterable[CreateCheck], situation: Situation) -> None:
-        """Let the members wait whose health checks are created later."""
+        """Add the members to those that wait, because their health checks are created later."""
         for change in creations:
             pool, instance_id = change.key.pool, change.key.instance_id
             self.left.add(instance_id)

@@ -6,18 +6,18 @@ everything that decided its admissions once more (the instance's state, tag, add
 the pool's settings), and passes the pools again where something differs. Likewise, it looks once more at the instances
 that it has withdrawn, unless they are terminated: one that left standby or was tagged again meanwhile is admitted by
 the same run. It does so before it deletes checks, because that can take long, and because a member that is back needs
-its check. The fallback depends on all records of its pool: two passes that each withdraw the member that the
-other one leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a
-pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one
-sees what both have done. While a pass deletes checks, a member may need one of them again, because it was tagged again
-or a setting was changed back. Another pass then puts a record that names the check, and Route 53 deletes the check all
-the same. So a pass reads the records once more after it has deleted checks of instances that run. Where they were
-checks of a deleted pool, it reads the parameters, because the pool may be declared again.
+its check. The fallback depends on all records of its pool: two passes that each withdraw the member that the other one
+leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a pool with
+a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one sees what
+both have done. While a pass deletes checks, a member may need one of them again, because it was tagged again or a
+setting was changed back. Another pass may then put a record that names the check, and Route 53 still deletes the check.
+So a pass reads the records once more after it has deleted checks of instances that run. Where they were checks of a
+deleted pool, it reads the parameters, because the pool may be declared again.
 
-Note [Sweep before deletions]: a pass that is no sweep does not see our records at other names than those its pools have
-now, and they may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it passes its
-pools once more as a sweep before it deletes checks, unless the function knows from an earlier sweep at which names our
-records are. The withdrawals of the pass are made by then and do not wait for it.
+Note [Sweep before deletions]: a pass that is not a sweep sees only records at the names that its pools have now. Our
+records at other names may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it
+passes its pools once more as a sweep before it deletes checks, unless an earlier sweep of the function found no such
+record. The withdrawals of the pass are already made and do not wait for the sweep.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: in
 
 
 def _remember(situation: Situation, plan: Plan, run: Run) -> None:
-    """Let a warm function remember who holds records of which pool, and after a sweep at which names they are."""
+    """Let a warm function remember which instances have records in which pool, and after a sweep at which names."""
     in_dns = {status.pool: status.in_dns for status in plan.statuses}
     run.aws.holders.note(in_dns, situation.declared, now=run.now())
     if not situation.swept or situation.blind:
@@ -221,7 +221,7 @@ def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:
 
 
 def _defer(left: Collection[DeleteCheck], scope: Scope, run: Run) -> None:
-    """Leave deletions to a later pass: Note [Signals first]. A check that exists for a minute longer harms nobody."""
+    """Leave deletions to a later pass: Note [Signals first]. A check that exists for a minute longer does no harm."""
     because = f"{len(left)} checks are to be deleted when the queue is empty"
     run.log.info("deletion of checks deferred", extra={"because": because})
     pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all

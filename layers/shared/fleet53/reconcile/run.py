@@ -1,9 +1,9 @@
 """Run: from signals to changes in Route 53, completed lifecycle actions and timers.
 
 Note [Denied at first]: IAM is eventually consistent, so right after a deployment AWS may deny what the stack's policies
-allow. What a denied call could not do is done when the message comes again, after 5, 10 and 20 seconds. Only what is
-denied the fourth time is final. Until then it counts as no failed run. The creation of a health check is not among
-these calls: its member waits, and the next look at it creates the check.
+allow. The message of a denied call is returned and received again after 5, 10 and 20 seconds. A denial is final only at
+the fourth receive. Until then the run does not count as failed. Creations of health checks are excepted: the member
+waits, and the next look at it creates the check.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
 
 
 def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, outcome: Outcome) -> None:
-    """Run the passes for these scopes, those that a person ordered after the others.
+    """Run the passes for these scopes. Those that a person ordered come after the others.
 
-    Scopes that are no sweep come before those that are. A sweep takes a request for each 300 records, and may fail, and
-    a withdrawal of which an event told does not wait for it: docs/design.md, What a withdrawal depends on.
+    The caller passes sweeps after all other scopes. A sweep takes a request for each 300 records and may fail, and a
+    withdrawal that an event brings must not wait for it: docs/design.md, What a withdrawal depends on.
     """
     for force, adopt in product((False, True), repeat=2):
         chosen = {message: scope for message, scope in scopes.items() if _orders(signals[message]) == (force, adopt)}
@@ -109,9 +109,9 @@ def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, out
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
-    """Yield the members whose wait may begin with this run: it created their check, or deleted their record.
+    """Yield the members that may begin to wait in this run, because it created their check or deleted their record.
 
-    A message that is returned passes the pools of `again` once more, and then finds these members waiting.
+    The pools of `again` are passed again when their message comes again, and these members are found waiting then.
     """
     for change in made:
         match change:
@@ -131,9 +131,9 @@ def find_scopes(
     """Return the scope of each signal. None means that it concerns no pool, and costs no call to Route 53.
 
     `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
-    ours. The messages `again` are looked at again: an id that EC2 does not know is new there, and costs nothing yet. A
-    change of a tag that EC2 does not show yet is about the pools of both tags, and about all pools the last time. Where
-    an address was given or taken, the records and EC2 tell whether there is something to do, without the checks.
+    ours. The messages `again` are queued again: in them, an id that EC2 does not know is new, and costs nothing yet. A
+    change of a tag that EC2 does not yet show is about the pools of both tags, and at the last look about all pools. If
+    an address was given or taken, the records and EC2 show whether there is something to do, without the checks.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
     still have its record, and so does a terminating instance whose tag is gone. An instance that leaves may have a
@@ -172,11 +172,11 @@ def _scopes_of_former_members(
     run: Run,
     outcome: Outcome,
 ) -> dict[MessageId, Scope]:
-    """Return scopes for signals about instances that may have a record of ours that no tag tells of.
+    """Return scopes for signals about instances that may have records in pools that their tags do not name.
 
-    Where the tag is gone, or the instance is ending, a pass looks at the pools in whose records a warm function has
-    seen it. Where both are so, it also looks at those whose records it has not read for five minutes. So an unrelated
-    instance costs nothing but that (decision 6).
+    If the tag is gone, or the instance is ending, a pass looks at the pools in whose records a warm function has seen
+    it. If both are so, it also looks at the pools whose records were not read for five minutes. An unrelated instance
+    costs no more than that (decision 6).
     """
     holders, scopes = run.aws.holders, {}
     for message, signal in signals.items():
@@ -207,8 +207,9 @@ def _sweeps_of_former_names(
 ) -> dict[MessageId, Scope]:
     """Return a sweep for each signal that may be about an instance with a record at a name of no pool.
 
-    A pass that is no sweep does not see that record, and the event may be the evidence that withdraws it. A function
-    that has not swept lately does not know who has such a record, so it sweeps if a member of a pool leaves.
+    A pass that is not a sweep does not see that record, and the event may be the evidence that withdraws it. A function
+    that has not swept lately does not know which instances have such a record, so it sweeps if a member of a pool
+    leaves.
     """
     names, sweeps = run.aws.names, {}
     known = names.are_known(now=run.now())
@@ -233,7 +234,7 @@ def _terminating(signals: Signals, run: Run) -> frozenset[InstanceId]:
 
 
 def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
-    """Read the instances that the signals are about, and name those that hold the signals' network interfaces."""
+    """Read the instances that the signals are about. Return signals that name them in place of network interfaces."""
     about = [signal for signal in signals.values() if isinstance(signal, InstanceSignal)]
     tagged = [signal for signal in signals.values() if isinstance(signal, PoolSignal) and signal.tagged is not None]
     ids = {each for signal in about for each in signal.instance_ids}
@@ -275,7 +276,7 @@ def _denied(scopes: Mapping[MessageId, Scope], run: Run, outcome: Outcome) -> di
 
 
 def _denied_for_good(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[PoolName, str]:
-    """Return the pools for which AWS denied a call, but for those whose message comes again, each with the reason."""
+    """Return the pools for which AWS denied a call, each with the reason, without those whose message is returned."""
     comes_again = Scope.union(scopes[message] for message in scopes.keys() & outcome.denied_at_first)
     return {
         pool: because for pool, because in outcome.denied.items() if pool is not None and not comes_again.covers(pool)
@@ -293,7 +294,7 @@ def find_not_final(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
 
 
 def _orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
-    """Return whether a person ordered what the guard allows nobody else: `force` and `adopt`."""
+    """Return what a person ordered that a pass never does otherwise: `force` and `adopt`."""
     return (signal.force, signal.adopt) if isinstance(signal, PoolSignal) else (False, False)
 
 
