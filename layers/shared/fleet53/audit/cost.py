@@ -28,9 +28,9 @@ METRICS: Final = 12
 METRICS_OF_POOL: Final = 9
 """Custom metrics of each pool: its members by state, admissions and withdrawals."""
 ALARM_METRICS: Final = 11
-"""Metrics that the stack's alarms watch, for each of which an alarm is billed (Amazon CloudWatch pricing)."""
+"""Metrics that the stack's alarms watch. An alarm is billed for each metric (Amazon CloudWatch pricing)."""
 _METRIC: Final = 0.30
-"""US dollars a month for a custom metric. Those of findings come on top while there are findings."""
+"""US dollars a month for a custom metric. While there are findings, their metrics come in addition."""
 _ALARM: Final = 0.10
 """US dollars a month for a metric that an alarm watches."""
 _DASHBOARD: Final = 3.00

@@ -1,4 +1,4 @@
-"""Duplicates: addresses that several records or members of a pool have. Pure."""
+"""Duplicates: addresses that several records or members of one pool have. Pure."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _left_by(plan: Plan, pool: PoolName, records: Iterable[Record]) -> Collectio
 
 
 def _whose(owner: Owner, record: Record) -> str:
-    """Return who has a record's address. Stacks that share a name may have the same fallback, which is one holder."""
+    """Return the holder of a record's address. Equal fallbacks of stacks that share a name are one holder."""
     holder = owner.holder(record.identifier)
     if holder == FALLBACK or is_fallback(record.identifier):
         return "the fallback"

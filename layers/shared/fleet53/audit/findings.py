@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FEW: Final = 10
 _LONGEST_NAME: Final = 40
 _MOST_UNKNOWN: Final = 50
-"""So many findings about tags are enough to see what is wrong."""
+"""The most findings about tags: these are enough to see what is wrong."""
 _HOOK_GRACE: Final = timedelta(minutes=2)
 """How late a lifecycle action may be completed before its hook counts as stuck."""
 
@@ -67,9 +67,9 @@ def _as_finding(change: Change) -> Finding:
 def find_overdue(
     situation: Situation, plan: Plan, *, now: datetime, timeout: timedelta, health_known: bool
 ) -> Iterator[Finding]:
-    """Yield a finding for each member that has waited longer than `timeout`, which is AdmitTimeout.
+    """Yield a finding for each member that has waited longer than `timeout`, the stack's AdmitTimeout.
 
-    Where health is not known, none is said not to have become healthy.
+    Without known health, no member is reported as not healthy in time.
     """
     for waiting in plan.waiting:
         waited = now - waiting.launched
@@ -82,10 +82,11 @@ def find_overdue(
 
 
 def _is_late(waiting: Waiting, situation: Situation) -> bool:
-    """Whether a member's check was unhealthy for as long as AdmitTimeout, and not just since a change.
+    """Whether a member's check was unhealthy for AdmitTimeout, and not only since a change.
 
     The check may be much younger than the launch: the instance was tagged later, or a check was deleted. A check that
-    does not exist is a finding of its own. If Route 53 shows no data of a new member, the time since its launch counts.
+    does not exist is a finding of its own. If there is no data of a new member's check, the time since the launch
+    counts.
     """
     if waiting.check_id is None:
         return False
@@ -97,9 +98,10 @@ def _is_late(waiting: Waiting, situation: Situation) -> bool:
 def find_stuck_hooks(
     actions: Iterable[Action], situation: Situation, *, now: datetime, admit_timeout: timedelta
 ) -> Iterator[Finding]:
-    """Yield a finding for each pool of a member that waits at a hook of ours longer than there is a reason for.
+    """Yield a finding for each pool of a member that waits too long at a hook of ours.
 
-    What enters or leaves a warm pool goes on at once. Where it may also come from the group, the drain passes first.
+    An instance that enters or leaves a warm pool goes on at once. If it may come from the group, the drain passes
+    first.
     """
     waiting = tuple(actions)
     served = {action.instance_id for action in waiting if not action.warm}
@@ -130,8 +132,8 @@ def find_unhealthy_for_long(replacements: Iterable[Replacement]) -> Iterator[Fin
 def find_unknown_pools(situation: Situation, scope: Scope) -> Iterator[Finding]:
     """Yield a finding for each instance whose tag has names that no pool has.
 
-    Whoever may tag instances decides how many names there are, so the report has the first of them and counts the rest.
-    Its `pool` is the name if there is only one.
+    Anyone who may tag instances can add names, so the report has the first findings and counts the rest. A finding's
+    `pool` is the name if there is only one.
     """
     known = _few(sorted(situation.declared)) or "none"
     mistaken = (
@@ -160,7 +162,7 @@ def _few(names: Iterable[str]) -> str:
 
 
 def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
-    """Yield a finding if the plan needs checks that the account may not have."""
+    """Yield a finding if the plan needs more checks than the account may have."""
     checks = quotas.health_checks
     if plan.create_checks and checks is not None and checks.used >= checks.limit:
         because = f"the account has all {checks.limit} health checks it may have, "

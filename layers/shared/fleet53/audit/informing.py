@@ -1,6 +1,6 @@
-"""Informing: reads that an audit's report is better with, and that neither its plan nor its repair depends on.
+"""Informing: reads that only add to an audit's report. Neither the plan nor the repair depends on them.
 
-Such a read may be denied or may fail. Then its value is left out, the log says why, and the report has a finding.
+If such a read is denied or fails, its value is left out, the log says why, and the report has a finding.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class InformingReads:
         self._log = log
 
     def read[T, Otherwise](self, failed: str, read: Callable[[], T], otherwise: Otherwise) -> T | Otherwise:
-        """Return what `read` returns, or `otherwise` where AWS refuses or does not answer.
+        """Return what `read` returns, or `otherwise` if AWS refuses or does not answer.
 
-        `failed` says what then is not known, such as "record limit not read".
+        `failed` says what is not known then, such as "record limit not read".
         """
         try:
             with self._retrier.within(_LIMITS):
@@ -42,10 +42,10 @@ class InformingReads:
             return otherwise
 
     def read_all[T](self, failed: str, find: Callable[[], Iterable[T]]) -> tuple[T, ...]:
-        """Return everything that `find` yields, or nothing where one of its reads fails. `failed` is as in `read`."""
+        """Return everything that `find` yields, or nothing if one of its reads fails. `failed` is as in `read`."""
         return self.read(failed, lambda: tuple(find()), ())
 
     def note(self, failed: str, because: str) -> None:
-        """Say what is not known, and why."""
+        """Log and report what is not known, and why."""
         self._log.warning(failed, extra={"because": because})
         self.findings.append(Finding(FindingKind.NOT_READ, f"{failed}: {because}"))

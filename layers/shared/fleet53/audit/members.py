@@ -110,7 +110,7 @@ class _Members:
 
 
 def _reasons(plan: Plan) -> dict[_Place, str]:
-    """Return why each member is not in its desired state, or what the plan will change for it."""
+    """Return why each member is not in its desired state, or what the plan will change."""
     reasons: dict[_Place, str] = {(finding.pool, finding.instance_id): finding.because for finding in plan.findings}
     reasons |= {(waiting.pool, waiting.instance_id): waiting.because for waiting in plan.waiting}
     for change in (*plan.changes, *plan.absent):

@@ -24,7 +24,7 @@ _NO_ALARM: Final = frozenset({FindingKind.EMPTY_POOL, FindingKind.UNKNOWN_POOL})
 def measure_audit(report: Report) -> list[Measurement]:
     """Return what an audit measured: the state of each pool, and its findings by kind.
 
-    What alarms watch counts for the whole stack, so it is measured only by an audit of all pools.
+    Alarms watch metrics of the whole stack, so only an audit of all pools measures those.
     """
     measured = [
         Measurement(name, value, pool.name)
@@ -38,7 +38,7 @@ def measure_audit(report: Report) -> list[Measurement]:
         )
         if value is not None
     ]
-    # A dimension costs money for each value. Whoever may tag an instance names pools that do not exist.
+    # Each value of a dimension costs money, and anyone who may tag an instance can name pools that do not exist.
     kinds = Counter(
         (None if finding.kind is FindingKind.UNKNOWN_POOL else finding.pool, finding.kind.value)
         for finding in report.findings
@@ -59,10 +59,10 @@ def measure_audit(report: Report) -> list[Measurement]:
 
 
 def _measure_health(report: Report) -> Iterator[Measurement]:
-    """Yield what the alarms about answers, unhealthy members and findings watch.
+    """Yield the metrics that the alarms on unanswered pools, unhealthy members and findings watch.
 
-    An unanswered pool that waits for a member, or that has no instances, is no alarm of its own, as after a deployment.
-    But it ends none: about an hour after an outage began, EC2 no longer shows the instances that ended.
+    An unanswered pool that waits for a member, or that has no instances, starts no alarm, because a new stack has such
+    pools. It ends no alarm either: about an hour after an outage began, EC2 no longer shows the instances that ended.
     """
     lost = sum(pool.lost for pool in report.pools)
     if lost or _all_answered(report):

@@ -1,6 +1,7 @@
 """Names: an audit that repairs finds health checks without a name and queues their naming.
 
-Note [Names] in planning/check_names.py. It is no drift and no finding: nothing in DNS depends on a name.
+Note [Names] in planning/check_names.py. A missing name is neither drift nor a finding, because nothing in DNS depends
+on it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ MOST: Final = 200
 
 
 def queue_naming(situation: Situation, aws: Aws, log: Log, *, now: datetime) -> None:
-    """Queue a message that names health checks which have no name, if there are any. What fails is left out."""
+    """Queue a message that lists health checks without a name, if there are any. An AWS error is only logged."""
     if aws.retrier.throttled["route53"]:
         return
     names = find_to_look_at(situation, now=now)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def read_quotas(
     settings: Settings, situation: Situation, aws: Aws, informing: InformingReads, *, now: datetime
 ) -> Quotas:
-    """Return the limits of the account and of each zone of the stack or its pools. One that is not read is left out."""
+    """Return the quotas of the account and of each zone of the stack or its pools, without those not read."""
     zone_ids = sorted({*settings.zone_ids, *situation.zones})
     limits = {
         zone_id: informing.read("record limit not read", partial(aws.route53.record_limit, zone_id), None)
@@ -41,7 +41,7 @@ def read_quotas(
 
 
 def _names(situation: Situation) -> dict[str, Quota]:
-    """Return how many multivalue records each pool's name has, whoever made them, of the type that has most."""
+    """Return how many multivalue records, ours and foreign ones, each pool's name has of the type with most of them."""
     used: dict[str, int] = {}
     for pool in situation.pools:
         types = Counter(record.type for record in situation.records[pool.name] if record.multivalue)

@@ -1,9 +1,9 @@
-"""Reachability: whether the security groups of members let Route 53's checkers reach the port that they check. Pure.
+"""Reachability: whether the security groups of members let in Route 53's checkers at the port of the check. Pure.
 
 Only security groups are looked at. Network ACLs, route tables, gateways and a firewall on the instance can keep the
 checkers out as well, and the audit does not see them.
 
-A finding is made only from what was read. What AWS did not show says nothing about a member.
+A finding rests only on what was read. If AWS did not show a security group or a list, there is no finding about it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOBODY: Final = Coverage(whole=0, of=0, any=False)
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a checker has to pass: these security groups together, at this TCP port, over IPv4 or IPv6."""
+    """What a request of a checker has to pass: these security groups together, at this TCP port, over IPv4 or IPv6."""
 
     security_groups: frozenset[SecurityGroupId]
     port: int
@@ -39,7 +39,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class CheckerAccess:
-    """What was read about access to the members. What is missing was not needed, or AWS did not show it.
+    """What was read about access to the members. A part that is missing was not needed, or AWS did not show it.
 
     `checker_lists` are AWS's prefix lists of the addresses that Route 53 checks from, `checker_ranges` the addresses
     themselves. `entries` holds the ranges of other prefix lists.
@@ -51,11 +51,11 @@ class CheckerAccess:
     checker_ranges: tuple[IPNetwork, ...] = ()
 
     def let_in(self, door: Door) -> Sources:
-        """Return whom the known security groups of a door let in."""
+        """Return the sources that the known security groups of a door let in."""
         return sources([self.groups[each] for each in door.security_groups if each in self.groups], door.port)
 
     def is_open(self, door: Door) -> bool:
-        """Whether a door is open to everybody, or names the checkers' own prefix list."""
+        """Whether a door is open to all addresses, or to the checkers' own prefix list."""
         found, checkers = self.let_in(door), self.checker_lists.get(door.family)
         named = checkers is not None and checkers.id in found.prefix_lists
         return named or is_everybody(found.ranges, door.family)
@@ -88,8 +88,8 @@ def doors(situation: Situation) -> tuple[Door, ...]:
 def find_unreachable(situation: Situation, access: CheckerAccess) -> Iterator[Finding]:
     """Yield a finding for each address of a member at which its security groups keep checkers out.
 
-    Where a pool is checked from chosen regions, only groups that let in no checker at all are found: no operation
-    says which region a checker's range belongs to.
+    If a pool is checked from chosen regions, there is a finding only if no checker at all is let in, because no
+    operation says to which region a checker's range belongs.
     """
     members = list(_members(situation))
     judged = {door: judge(door, access) for door in {member.door for member in members}}
@@ -118,7 +118,7 @@ def _members(situation: Situation) -> Iterator[_Member]:
 
 
 def judge(door: Door, access: CheckerAccess) -> Coverage | None:
-    """Return which part of the checkers a door lets in, or None where that is not known."""
+    """Return which part of the checkers a door lets in, None if that is not known."""
     if access.is_open(door):
         return _EVERYBODY
     all_known = door.security_groups <= access.groups.keys() and access.other_lists(door) <= access.entries.keys()

@@ -1,4 +1,4 @@
-"""Read: everything that an audit reads from AWS and DNS, as one value. The checks of the audit are made of that value.
+"""Read: reads all that an audit needs from AWS and DNS into one value. Pure functions make the findings from it.
 
 A read that the plan does not depend on goes through InformingReads.
 """
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 class AuditReadings:
     """What an audit read.
 
-    `plan` is what the reconciler would do in the `situation`, and `unreadable` has a finding for whatever could not be
-    read. `checks` are ours, `observations` what Route 53 sees of them, if `health_known`. `actions` are the lifecycle
-    actions that wait, `replacements` the members that their groups should replace.
+    `plan` is what the reconciler would do in the `situation`, and `unreadable` has a finding for each part that could
+    not be read. `checks` are ours, `observations` what Route 53 sees of them, if `health_known`. `actions` are the
+    lifecycle actions that wait, `replacements` the members that their groups should replace.
     """
 
     situation: Situation
@@ -74,7 +74,7 @@ def read_for_audit(
 ) -> AuditReadings:
     """Read what an audit of the scope needs, and make the plan that `guard` allows.
 
-    Raises TryLaterError or an AWS error where a read fails without which there is no report.
+    Raises TryLaterError or an AWS error if a read fails without which there can be no report.
     """
     informing = InformingReads(aws.retrier, log)
     gathered = gather(scope, settings, aws)
@@ -109,7 +109,7 @@ def read_for_audit(
 
 
 def _unhealthy_for_long(situation: Situation, plan: Plan, timeout: timedelta, *, now: datetime) -> set[CheckId]:
-    """Return the unhealthy checks that a member waits for which was launched longer than `timeout` ago."""
+    """Return the unhealthy checks of members that wait and were launched longer than `timeout` ago."""
     return {
         check_id
         for waiting in plan.waiting
@@ -132,7 +132,7 @@ def _unread(situation: Situation) -> Iterator[Finding]:
 
 
 def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> Iterator[Action]:
-    """Yield the lifecycle actions that wait. One group that cannot be read hides no other."""
+    """Yield the lifecycle actions that wait. A group that cannot be read does not hide the others."""
     for group in waiting_groups(situation):
         failed = f"lifecycle actions of group {group} not read"
         yield from informing.read_all(failed, partial(waiting_actions, situation, group, aws))
@@ -141,14 +141,14 @@ def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> 
 def _read_replacements(
     situation: Situation, plan: Plan, settings: Settings, aws: Aws, informing: InformingReads, *, now: datetime
 ) -> Iterator[Replacement]:
-    """Yield the members to replace. One pool whose health or groups cannot be read hides no other."""
+    """Yield the members to replace. A pool whose health or groups cannot be read does not hide the others."""
     for status in plan.statuses:
         failed = f"members of pool {status.pool} to replace not read"
         yield from informing.read_all(failed, partial(find_replacements, situation, status, settings, aws, now=now))
 
 
 def _read_access(situation: Situation, aws: Aws, informing: InformingReads) -> CheckerAccess:
-    """Read the security groups of the members, and of prefix lists and checkers no more than judging them takes."""
+    """Read the security groups of the members, and prefix lists and the checkers' ranges only if they decide."""
 
     def attempt[T](read: Callable[[], T]) -> T | None:
         return informing.read("reachability not checked", read, None)

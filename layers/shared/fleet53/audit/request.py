@@ -27,7 +27,7 @@ class AuditRequest(BaseModel):
     change batches that the repair would make now. `format` is the form of the answer: an object for programs, or text
     for people. With `verdict`, the answer is an object with the verdict and the report in that form. Without `publish`,
     the audit writes no metrics and sends no events, so that a person can look as often as they like. A dry run never
-    does: its plan may be one that nobody ordered, so its drift is none that an alarm or a rule should hear of.
+    writes or sends any, because the drift of its plan may be more than what is wrong, and must not start an alarm.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -65,7 +65,7 @@ def read_request(event: object) -> AuditRequest:
 
 
 def check_pools(request: AuditRequest, declared: Collection[PoolName]) -> None:
-    """Raise NotUnderstoodError if the request names a pool that is not declared: a wrong name must not look well."""
+    """Raise NotUnderstoodError if the request names an undeclared pool, so that a wrong name does not look healthy."""
     unknown = sorted(set(request.pools or ()) - set(declared))
     if unknown:
         known = ", ".join(sorted(declared)) or "none"

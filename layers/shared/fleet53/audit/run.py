@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now: datetime) -> Report:
     """Return the report, and queue what drifted if the request says repair.
 
-    Raises NotUnderstoodError if the request names a pool that is not declared, and TryLaterError or an AWS error where
-    a read fails without which there is no report.
+    Raises NotUnderstoodError if the request names a pool that is not declared, and TryLaterError or an AWS error if a
+    read fails without which there can be no report.
     """
     readings = read_for_audit(request.scope, _guard(request, settings), settings, aws, log, now=now)
     check_pools(request, readings.situation.declared)
@@ -86,7 +86,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
 
 
 def _guard(request: AuditRequest, settings: Settings) -> Guard:
-    """Return the guard of the plan that is reported: what it holds is a finding, also with force, but in a dry run."""
+    """Return the guard of the reported plan. What it holds is a finding, with `force` too, except in a dry run."""
     force = request.force and request.dry_run
     return Guard(settings.max_withdraw_percent, told=frozenset(), force=force, adopt=request.adopt)
 
@@ -100,8 +100,8 @@ def _batches(plan: Plan) -> Iterator[ChangeBatch]:
 def _queue_looks(waiting: Iterable[Waiting], settings: Settings, aws: Aws, *, now: datetime) -> None:
     """Queue the next look at the members that wait, in case the chain of messages about one of them was lost.
 
-    It is due when every such chain is due, so it merges with those that exist (Note [Looks merge]). It is no repair:
-    that a member waits is no drift.
+    It is due when every such chain is due, so it merges with those that exist (Note [Looks merge]). It does not count
+    as a repair, because a member that waits is not drift.
     """
     waits = sorted(waiting, key=lambda each: (each.pool, each.instance_id))
     due = next_look(settings.owner, SLOWEST, admit_timeout=settings.admit_timeout, now=now)

@@ -1,4 +1,4 @@
-"""Zones: hosted zones whose records cannot be changed, or that DNS does not lead to. Pure."""
+"""Zones: hosted zones whose records cannot be changed, or to which DNS does not delegate. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Delegation:
     """The name servers of public hosted zones.
 
-    `found` are those that DNS delegates a zone's name to; a name is missing where the resolver did not answer. `own`
-    are those that the zone's own NS record set names, known only for zones that DNS does not delegate to Route 53's.
+    `found` are those to which DNS delegates a zone's name; a name is missing if the resolver did not answer. `own` are
+    those in the zone's own NS record set, read only for zones that DNS delegates elsewhere.
     """
 
     found: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ def delegated_elsewhere(zone: Zone, found: Mapping[str, AbstractSet[str]]) -> bo
 
 
 def find_protected(situation: Situation, protections: Mapping[ZoneId, tuple[Protection, ...]]) -> Iterator[Finding]:
-    """Yield a finding for each pool's name and type that is protected. A zone that is missing was not readable."""
+    """Yield a finding for each pool's name and type that is protected. A zone that could not be read is missing."""
     for zone_id, found in sorted(protections.items()):
         comments = {(protection.name, protection.type): protection.comment for protection in found}
         for pool in situation.pools:
@@ -61,7 +61,7 @@ def _types(situation: Situation, pool: Pool) -> set[str]:
 
 
 def find_undelegated(situation: Situation, delegation: Delegation) -> Iterator[Finding]:
-    """Yield a finding for each pool whose public zone DNS delegates to others than the zone's name servers.
+    """Yield a finding for each pool whose public zone DNS delegates to other name servers than the zone's.
 
     The owner of a zone may have given its name servers other names, which the zone's own NS record set then has
     (Route 53 Developer Guide, white-label name servers).

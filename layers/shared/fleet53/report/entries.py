@@ -1,4 +1,4 @@
-"""Entries: the findings of a report as people read them, those together that say the same. Pure."""
+"""Entries: the findings of a report for people. Findings that say the same are one entry. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from fleet53.domain.finding import Finding
 
 RUNBOOK: Final = "docs/runbook.md says what to do about each kind"
-"""What a reader of findings is told."""
+"""The pointer to the runbook in every form of the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Findings that differ only in what they are about.
 
-    `mark` is "held", "drift" or, where a repair does not fix them, empty. `pool` is empty where they are about no pool.
+    `mark` is "held", "drift" or, if a repair does not fix them, empty. `pool` is empty if they are about no pool.
     `about` has instance ids, else names of records, else health checks.
     """
 

@@ -1,4 +1,4 @@
-"""Headline: what a report says first, the worst before everything else. Pure."""
+"""Headline: the first sentences of a report, the worst first. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TROUBLE: Final[Mapping[Verdict, str]] = {
     Verdict.NOT_READ: "HEALTH NOT KNOWN: {}.",
     Verdict.SOME_UNHEALTHY: "Some members are unhealthy: {}.",
 }
-"""The sentence about the pools with a verdict, to be filled with their names."""
+"""The sentence about the pools with a verdict, with a placeholder for their names."""
 _TITLES: Final[Mapping[Verdict, str]] = {
     Verdict.UNANSWERED: "Not answered",
     Verdict.NONE_HEALTHY: "No member healthy",
@@ -40,7 +40,7 @@ def state(verdict: Verdict) -> str:
 
 
 def headlines(report: Report, name: Callable[[str], str] = str) -> Iterator[str]:
-    """Yield sentences about how things are, in the order of Verdict. The first one is the worst.
+    """Yield sentences about the report, in the order of Verdict. The first one is the worst.
 
     `name` writes a name of a pool or of a record, which come from outside.
     """

@@ -1,4 +1,4 @@
-"""The report: what an audit found, as values. How it reads as JSON, text or a page is said elsewhere."""
+"""The report: what an audit found, as values. Other modules write it as JSON, text or a page."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MemberReport:
 
     @property
     def well(self) -> bool:
-        """Whether it is where it should be: answered with, or out of DNS because it does not serve."""
+        """Whether it is as it should be: DNS answers with it, or it is out of DNS because it does not serve."""
         if not self.in_dns:
             return self.membership is Membership.WITHDRAW
         answered = self.percent_healthy is None or self.percent_healthy > HEALTHY_ABOVE
@@ -55,12 +55,12 @@ class MemberReport:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """One pool. `instances` has a row for each of the `members`, and for whoever else has a record.
+    """One pool. `instances` has a row for each of the `members`, and for each other instance with a record.
 
     `healthy` are those in DNS that Route 53 answers with, `pending` those that wait for it, `standby` those that find
-    no place. `answered` is whether any record is at the pool's name, whoever made it. Unless `health_known`, the health
-    of members could not be read, and all count as healthy. `left_out` is how many rows an answer has no room for:
-    size.py.
+    no place. `answered` is whether any record, ours or a foreign one, is at the pool's name. Without `health_known`,
+    the health of members could not be read, and all count as healthy. `left_out` is how many rows an answer has no room
+    for: size.py.
     """
 
     name: PoolName
@@ -84,7 +84,7 @@ class PoolReport:
 
     @property
     def lost(self) -> bool:
-        """Whether nobody answers for the pool although it has instances, ended ones too, and none of them waits.
+        """Whether the pool is unanswered although it has instances, ended ones too, and none of them waits.
 
         A pool without instances, or that waits for one, is not lost: a stack that was just deployed has such pools.
         """
@@ -110,8 +110,8 @@ class Quotas:
     """The limits of Route 53's that this stack can reach.
 
     `records` is of each hosted zone that was read, `check_creations` of the last 24 hours (this stack's own; Route 53
-    counts the account's), `names` of each pool's name, whose records of one type are counted, whoever made them. One
-    that was not read is None, or missing.
+    counts the account's), `names` of each pool's name: its records of one type, ours and foreign ones. A quota that was
+    not read is None, or missing.
     """
 
     health_checks: Quota | None
@@ -131,7 +131,7 @@ class Quotas:
 
     @property
     def percent(self) -> float | None:
-        """The share that is used of the one that is nearest to its limit, in percent; None where none was read."""
+        """The percentage of the most used quota, None if none was read."""
         return max((quota.percent for quota in self.by_words.values() if quota is not None), default=None)
 
 
@@ -157,7 +157,7 @@ class ChangeBatch:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many rows of a report an answer has no room for: size.py. `batches` are those that undo too."""
+    """How many rows of a report an answer has no room for: size.py. `batches` counts those in `undo` too."""
 
     instances: int = 0
     findings: int = 0
@@ -170,8 +170,8 @@ class Report:
     """What one audit found. `whole` is whether it looked at all pools, `queued` how many signals a repair queued.
 
     `version` is the version of fleet53 that made the report. A `dry_run` has the change `batches` that a repair would
-    make now. `undo` are those that put the records back which an adoption takes out of DNS. `findings` are all of them,
-    also where some are `left_out`.
+    make now. `undo` are those that put back the records that an adoption deletes. `findings` are all findings,
+    including those that are `left_out`.
     """
 
     owner: str
@@ -190,7 +190,7 @@ class Report:
 
     @property
     def listed(self) -> tuple[Finding, ...]:
-        """The findings that have a row. First those are left out that a repair does not fix, last those held."""
+        """The findings that have a row. Those that a repair does not fix are left out first, held ones last."""
         if not self.left_out.findings:
             return self.findings
         by_weight = sorted(self.findings, key=lambda finding: finding.weight)
@@ -203,7 +203,7 @@ class Report:
 
     @property
     def drift(self) -> tuple[Finding, ...]:
-        """The findings that a repair would do something about, those that the guard holds included."""
+        """The findings that a repair would fix, including those that the guard holds."""
         return tuple(finding for finding in self.findings if finding.drift)
 
     @property
@@ -213,7 +213,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """How everything is doing that the audit looked at: the worst there is."""
+        """The worst verdict on everything that the audit looked at."""
         return judge((pool.verdict for pool in self.pools), self.findings, self.quotas.percent)
 
     @property

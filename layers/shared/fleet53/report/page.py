@@ -1,9 +1,9 @@
 """The page: a report as HTML for CloudWatch's custom widget. Pure: a report and a view in, text out.
 
-CloudWatch takes scripts, frames, `<use>` and event handlers out of what a widget returns; here are none. What a
-viewer may do is said by `<cwdb-action>`, which acts on the element right before it (CloudWatch User Guide,
-Interactivity in the custom widget). Texts of a report come from outside (tags, names, errors): the template escapes
-every one, and shows characters that are not seen as their escapes.
+CloudWatch removes scripts, frames, `<use>` and event handlers from a widget's answer, so the page has none. Its buttons
+are `<cwdb-action>` elements, which act on the element right before them (CloudWatch User Guide, Interactivity in the
+custom widget). Texts of a report come from outside (tags, names, errors): the template escapes all of them, and shows
+invisible characters as escapes.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from fleet53.report.model import MemberReport, PoolReport, Quota, Report
 
 _FEW: Final = 10
-"""So many findings, and so many instances of one finding, are shown at once; the others unfold."""
+"""How many findings, and how many instances of one finding, are shown; the others unfold."""
 _FULL: Final = 100.0
 _MARGIN: Final = timedelta(minutes=5)
-"""How much less than all of HISTORY a check with no change in it may show: CloudWatch lags."""
+"""How much shorter than HISTORY the time without a change may be, because CloudWatch lags."""
 
 _LOOKS: Final = {
     Verdict.UNANSWERED: "bad",
@@ -46,7 +46,7 @@ _LOOKS: Final = {
 
 
 def _seen(value: object) -> object:
-    """Return what the template writes for a value: all characters of a text are visible."""
+    """Return a value as the template writes it: with all characters of a text visible."""
     return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -62,7 +62,7 @@ _TEMPLATES: Final = Environment(
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """For whom a page is written: `endpoint` is the ARN that its buttons call, `pools` what they ask about again.
+    """The viewer of a page. `endpoint` is the ARN that its buttons call, `pools` are the pools that they ask about.
 
     `zone` is the viewer's; `pools` is None where the widget shows all.
     """
@@ -98,7 +98,7 @@ class _DnsState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A member as its row shows it; `event` is what happened `at` that time, or `earlier` than anybody looked."""
+    """A member as its row shows it. `event` is what happened `at` that time, or `earlier` than what was read."""
 
     member: MemberReport
     dns_state: _DnsState
@@ -157,7 +157,7 @@ def write_page(report: Report, view: View, *, repaired: bool = False) -> str:
 
 
 def write_failure(heading: str, because: str, view: View, *, again: bool = True) -> str:
-    """Return the page that says that nothing can be shown, and why."""
+    """Return the page that says why there is no report."""
     return _write("failure.html", view, heading=heading, because=because, again=again)
 
 
@@ -215,12 +215,12 @@ def _limit(name: str, quota: Quota) -> _Limit:
 
 
 def _local(zone: timezone) -> Callable[[datetime], str]:
-    """Return what writes a time as it is in a zone."""
+    """Return a function that writes a time in a time zone."""
     return lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def _since(zone: timezone, now: datetime) -> Callable[[datetime], str]:
-    """Return what writes a past time as it is in a zone, without the date where that is today's."""
+    """Return a function that writes a past time in a time zone, without the date if it is today."""
     today = now.astimezone(zone).date()
 
     def since(at: datetime) -> str:
@@ -231,7 +231,7 @@ def _since(zone: timezone, now: datetime) -> Callable[[datetime], str]:
 
 
 def _ago(at: datetime, now: datetime) -> str:
-    """Return how long ago a time is, in the greatest unit that fits; what lies ahead is 0 s ago."""
+    """Return how long ago a time is, in the greatest unit that fits; a future time is 0 s ago."""
     seconds = int(max(now - at, timedelta()).total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= size:

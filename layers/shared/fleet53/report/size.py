@@ -1,4 +1,4 @@
-"""Size: an answer that Lambda takes, whatever the size of the stack. Pure.
+"""Size: shortens a report so that Lambda takes the answer. Pure.
 
 An answer shows a report as rows. If all of them do not fit, it has those that come first in this order:
 
@@ -84,7 +84,7 @@ def _changes(batch: ChangeBatch) -> int:
 
 
 def _first(batches: Iterable[ChangeBatch], rows: int) -> Iterator[ChangeBatch]:
-    """Yield the first batches that have at most so many changes together. A part of a batch is of no use."""
+    """Yield the first batches that have at most so many changes together. A part of a batch would be useless."""
     for batch in batches:
         rows -= _changes(batch)
         if rows < 0:

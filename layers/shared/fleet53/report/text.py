@@ -1,7 +1,7 @@
 """The report for people: as text for a terminal, and as Markdown for a page. Pure.
 
-What comes from outside (tags, names, the words of AWS) cannot leave its place: on a terminal no control character is
-passed on, and in Markdown it is in code spans, where nothing is markup, a link, a mention or a reference to an issue.
+Text from outside (tags, names, messages of AWS) cannot act: the terminal form has no control characters, and in
+Markdown such text is in code spans, where nothing is markup, a link, a mention or a reference to an issue.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _POOLS: Final = ("pool", "members", "in DNS", "healthy", "pending", "no place", 
 _MEMBERS: Final = ("instance", "address", "EC2", "Auto Scaling", "checkers", "in DNS, or why not")
 _QUOTAS: Final = ("quota", "used", "limit", "percent")
 _WIDEST: Final = {"instance": 19, "address": 39, "EC2": 13, "Auto Scaling": 19, "pool": 32, "quota": 60}
-"""Where a text's column is broken: an instance's id, an IPv6 address, `shutting-down`, most lifecycle states."""
+"""The width at which a text column is wrapped: of an instance's id, an IPv6 address, `shutting-down`, most lifecycle
+states."""
 _NUMBERS: Final = frozenset({*_POOLS[1:6], *_QUOTAS[1:], "checkers"})
 _FINDINGS: Final = ("", "kind", "pool", "about", "because")
 
@@ -157,7 +158,7 @@ def _member_rows(members: Iterable[MemberReport], report: Report) -> Iterator[Ro
 
 
 def _place(member: MemberReport, now: datetime, because: str) -> str:
-    """Say whether a member is in DNS, and why or why not; and for how long Route 53 has not answered with it."""
+    """Return whether a member is in DNS, the reason, and for how long Route 53 has left it out of answers."""
     if not member.in_dns:
         return f"no: {because}"
     if member.percent_healthy is None or member.percent_healthy > HEALTHY_ABOVE:
@@ -183,7 +184,7 @@ def _cost(report: Report) -> str:
 
 
 def _batches(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield what each change batch is for, and the batch as JSON, in which every character is ASCII and none obeyed."""
+    """Yield the purpose of each change batch, and the batch as JSON, which is ASCII without control characters."""
     said = {"Change batch of hosted zone": report.batches, "To put the old records back, change batch of": report.undo}
     for what, batches in said.items():
         for batch in batches:
@@ -200,7 +201,7 @@ def _duration(time: timedelta) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text as one line without anything that a terminal obeys or that is not seen."""
+    """Return text as one line without control characters and invisible characters."""
     return visible(" ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Verdict: how a pool, or everything that an audit looked at, is doing, in one word. Pure."""
+"""Verdict: the state of a pool, or of everything that an audit looked at, in one word. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOT_READ = NOT_LOOKED_AT | {FindingKind.NOT_READ}
 
 
 class Verdict(StrEnum):
-    """How things are, the worst first. Only OK needs nobody.
+    """The verdicts, the worst first. With OK there is nothing to do.
 
     Others rely on the values: one may be added, none renamed.
     """
@@ -74,7 +74,7 @@ def judge_pool(*, in_dns: int, healthy: int, answered: bool, health_known: bool 
 
 
 def judge(pools: Iterable[Verdict], findings: Collection[Finding], quota_percent: float | None = None) -> Verdict:
-    """Return the worst of the verdicts on the pools, on the findings and on the quota that is nearest to its limit.
+    """Return the worst of the verdicts on the pools, on the findings and on the most used quota.
 
     `quota_percent` is how much of that quota is used, None where none was read.
     """

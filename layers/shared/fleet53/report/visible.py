@@ -1,13 +1,13 @@
-"""Text from outside in a report: what a reader sees is what is there. Pure."""
+"""Visible: text from outside with its invisible characters as escapes. Pure."""
 
 from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    """Return text in which each character that is not seen stands as Python's escape for it.
+    """Return text with Python's escape for each invisible character.
 
-    Such characters are controls, which a terminal obeys, and those that turn the direction of writing or have no width,
-    with which one name looks like another.
+    Such characters are control characters, which a terminal obeys, and those without width or that change the direction
+    of writing, with which one name can look like another.
     """
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 

@@ -1,11 +1,11 @@
 """Handover: takes back the records that an update has put at places which its rollback drops.
 
-Note [Rolled back]: an update may fail after the first pool has moved. Its rollback changes the policies back, and then
-nobody could withdraw the records at the new place. So CloudFormation asks for this after it has changed the first pool
-back, which ends admissions at the new place, and before it changes the policies back, which allow it until then. The
-records of the first pool are put at its old place before they are deleted at the new one, so the members are answered
-all the time. All others are deleted. Runs that began before may still put records, so it looks again until no message
-is in flight (Note [The last run] in withdraw.py). It never fails: a stack whose rollback fails needs an operator.
+Note [Rolled back]: an update may fail after the first pool has moved. Its rollback changes the policies back, and after
+that IAM denies all changes of the records at the new place. So CloudFormation asks for this after it has changed the
+first pool back, which ends admissions at the new place, and before it changes the policies back. The records of the
+first pool are created at its old place before they are deleted at the new one, so DNS answers with its members all the
+time. All others are deleted. Runs that began before may still put records, so it looks again until no message is in
+flight (Note [The last run] in withdraw.py). It never fails: a stack whose rollback fails needs an operator.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 
 _PAUSE: Final = 5.0
 _ATTEMPTS: Final = 3
-"""How often records are put at the old place, where another run may be faster."""
+"""How often it tries to create records at the old place, because another run may be faster."""
 _BECAUSE: Final = "the update that allowed this name is rolled back"
 
 
 def take_back(update: Update, aws: StackAws, retrier: Retrier, log: Log) -> str:
     """Take back the records at the places that a rollback drops, and return what was done or why it was not.
 
-    `update` goes from what failed to what was before, and reads hosted zones through the role of the former.
+    `update` goes from the failed parameters to those before, and reads hosted zones through the role of the failed
+    ones.
     """
     try:
         return _take_back(update, replace(aws, route53=update.route53), retrier, log)

@@ -1,12 +1,13 @@
 """Precondition: whether the stack may be created here, and whether an update would leave or lose records.
 
 Note [Nothing left behind]: the policies allow changes of the names and the zones that the stack's parameters have now.
-Records at a place that an update drops could never be withdrawn again, and would answer for ever. If the key of the
-pool tag or the name of the first pool changes, instances whose tags do not have it yet are no members any more. So
-CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A run may
-admit a member at a dropped place between this and the change of the policies. So `StackLifecycle`, which comes late,
-looks there again, and fails the update if it finds a record: the rollback allows the place again, and takes back what
-the update has put (handover.py). A rollback is never refused, because a stack whose rollback fails needs an operator.
+Records at a place that an update drops could never be withdrawn again, and DNS would answer with them for ever. If the
+key of the pool tag or the name of the first pool changes, instances whose tags do not have it yet stop being members.
+So CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A run
+may admit a member at a dropped place between this and the change of the policies. So `StackLifecycle`, which comes
+late, looks there again, and fails the update if it finds a record. The rollback allows the place again, and takes back
+the records that were put during the update (handover.py). A rollback is never refused, because a stack whose rollback
+fails needs an operator.
 
 Note [Through a role]: where the hosted zones are in another account, the role that leads there may be wrong or may not
 exist yet. So the zones are read through it before anything else exists or changes. An update that drops zones looks for
@@ -42,12 +43,12 @@ _UNCHANGED: Final = "Nothing was changed."
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a stack's parameters say of its pools.
+    """What a stack's parameters say about its pools.
 
     `zone_ids` are the hosted zones, and `names` the names in any of them, that its policies allow it to change. `place`
     is where the first pool is. `tag_key` is the key of the pool tag, and `first_pool` the name of the pool that the
-    parameters define. What is not known is empty: where the properties come from an older template, or where the stack
-    is created. `role` leads to the account of the hosted zones, where that is another.
+    parameters define. A part that is not known is empty, if the properties come from an older template or the stack is
+    being created. `role` is the role in the account of the hosted zones, None if the stack's own account has them.
     """
 
     zone_ids: frozenset[ZoneId] = frozenset()
@@ -63,7 +64,7 @@ class Declaration:
 
 
 def read_declaration(properties: Mapping[str, Any]) -> Declaration:
-    """Return what the properties of the custom resource say."""
+    """Return the declaration in the properties of a custom resource."""
     zone_ids = [ZoneId(zone_id) for zone_id in properties.get("HostedZoneIds", ()) if zone_id]
     names = [normal_name(name) for name in properties.get("RecordNames", ()) if name]
     return Declaration(
@@ -77,7 +78,7 @@ def read_declaration(properties: Mapping[str, Any]) -> Declaration:
 
 
 def why_not_here(stack_id: str) -> str | None:
-    """Return why fleet53 does not work in the partition of a stack, known by its ARN; None where it does."""
+    """Return why fleet53 does not work in the partition of a stack, known by its ARN; None if it does."""
     partition = stack_id.split(":")[1]
     if partition == SUPPORTED:
         return None
@@ -103,7 +104,8 @@ def read_through_role(before: Declaration, after: Declaration, route53: Route53)
 class Update:
     """An update of the stack from one declaration to another.
 
-    `route53` reads hosted zones as before it, and `tagged_by` instances by a pool tag's key.
+    `route53` reads hosted zones through the role before the update, and `tagged_by` returns the adapter that reads
+    instances by a pool tag's key.
     """
 
     before: Declaration
@@ -113,9 +115,9 @@ class Update:
     tagged_by: Callable[[str], Ec2]
 
     def why_not(self) -> str | None:
-        """Return why the update must not be made, and what to do; None where it may.
+        """Return why the update must not be made, and what to do; None if it may be made.
 
-        Raises ZoneUnreadableError or an AWS error where something that decides could not be read.
+        Raises ZoneUnreadableError or an AWS error if something that decides could not be read.
         """
         because = self.why_dropped() or self._why_not_renamed() or self._why_not_moved()
         return None if because is None else f"{because} {_UNCHANGED}"
@@ -134,7 +136,7 @@ class Update:
         return self.before.role is not None and self.after.role is None
 
     def why_dropped(self) -> str | None:
-        """Return that records of ours are at places that the update drops, and what to do; None where there is none."""
+        """Return a message if records of ours are at places that the update drops; None if there are none."""
         after = self.after
         found = Counter((record.name, zone_id) for zone_id, record in self.dropped())
         if not found:
@@ -153,7 +155,7 @@ class Update:
         )
 
     def _why_not_renamed(self) -> str | None:
-        """Return that instances with records of ours are not tagged with the new key or the new name yet."""
+        """Return a message if instances with records of ours lack the new tag key or the new name."""
         before, after = self.before, self.after
         if not before.tag_key or (before.tag_key, before.first_pool) == (after.tag_key, after.first_pool):
             return None
@@ -178,7 +180,7 @@ class Update:
         )
 
     def _why_not_moved(self) -> str | None:
-        """Return that the first pool would get a new place together with a new name, or another pool's place."""
+        """Return a message if the first pool would get a new place and a new name at once, or another pool's place."""
         before, after = self.before, self.after
         if before.place is None or after.place is None or before.place == after.place:
             return None
@@ -214,7 +216,7 @@ class Update:
             yield instance_id
 
     def _ours(self, zone_id: ZoneId) -> Sequence[Record]:
-        """Return our records in a hosted zone. One that does not exist has none."""
+        """Return our records in a hosted zone. A zone that does not exist has none."""
         try:
             records = self.route53.records_in(zone_id)
         except ZoneGoneError:
@@ -222,7 +224,7 @@ class Update:
         return [record for record in records if self.owner.holder(record.identifier) is not None]
 
     def _known(self, zone_id: ZoneId) -> Sequence[Record]:
-        """Return our records in a hosted zone. In one that cannot be read, no function withdraws anybody either."""
+        """Return our records in a hosted zone, none if it cannot be read: no function changes records there either."""
         try:
             return self._ours(zone_id)
         except ZoneUnreadableError:

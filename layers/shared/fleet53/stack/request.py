@@ -1,4 +1,4 @@
-"""Request: what CloudFormation asks of the stack's custom resources, and the answer to it."""
+"""Request: carries out the requests of CloudFormation to the stack's custom resources."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _MAX_REASON: Final = 1500
 """Characters of a reason: an answer has 4,096 bytes at most, and JSON writes some characters as two."""
 _MAX_REASONS: Final = 480
 _MAX_LEFT: Final = 220
-"""Characters of the two parts of a failed deletion's reason. A stack event keeps about 1,024 bytes, and the ways on
-have to fit as well."""
+"""Characters of the two parts of a failed deletion's reason. A stack event keeps about 1,024 bytes, and the advice has
+to fit too."""
 _WAYS_ON: Final = (
     "Delete the stack again to go on. Remove by hand what is under a name or in a zone that the parameters do not "
     "allow any more. To leave it all: aws cloudformation delete-stack --retain-resources {}. "
@@ -46,12 +46,12 @@ _WAYS_ON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What CloudFormation asks: `kind` is Create, Update or Delete, `physical_id` is empty on Create.
+    """A request of CloudFormation. `kind` is Create, Update or Delete. `physical_id` is empty on Create.
 
     `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and checks.
-    `resource_type` tells the custom resources apart. `before` and `after` are what the parameters said of pools before
-    the request and say now. `audit_schedule` is the schedule of the audit, `audit_function` its function's name. What
-    the properties of an older template do not have is empty.
+    `resource_type` is the type of the custom resource. `before` and `after` are what the parameters say about pools
+    before and after the request. `audit_schedule` is the schedule of the audit, `audit_function` its function's name. A
+    property that an older template does not have is empty.
     """
 
     kind: str
@@ -79,8 +79,8 @@ class Answer:
 def read_request(event: dict[str, Any]) -> Request:
     """Return the request in a custom resource's event.
 
-    Raises NotUnderstoodError where the answer would not go over TLS. CloudFormation's URLs are presigned ones of S3,
-    but whoever may invoke the function can name any other.
+    Raises NotUnderstoodError if the answer would not go over TLS. CloudFormation sends presigned URLs of S3, but anyone
+    who may invoke the function can send another URL.
     """
     if not str(event["ResponseURL"]).startswith("https://"):
         raise NotUnderstoodError("ResponseURL is not an https URL")
@@ -102,7 +102,7 @@ def read_request(event: dict[str, Any]) -> Request:
 
 
 def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
-    """Carry out a request. Raises an AWS error if AWS refuses what the decision or the queue needs."""
+    """Carry out a request. Raises an AWS error if AWS refuses a read that decides, or the message."""
     if request.resource_type == _PRECONDITION:
         return _check(request, connection)
     if request.resource_type == _HANDOVER:
@@ -144,7 +144,7 @@ def _once_allowed(call: Callable[[], None], retrier: Retrier, purpose: str) -> N
 
 
 def _check(request: Request, connection: Connection[StackAws]) -> Answer:
-    """Answer whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
+    """Return whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
     because = None
     if request.kind == "Create":
         because = why_not_here(request.stack_id) or _why_not_through_its_role(request, connection)
@@ -154,7 +154,7 @@ def _check(request: Request, connection: Connection[StackAws]) -> Answer:
 
 
 def _hand_over(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
-    """Take back what an update has put, if it is rolled back: Note [Rolled back] in handover.py."""
+    """Take back the records of an update that is rolled back: Note [Rolled back] in handover.py."""
     because = "nothing is rolled back"
     if request.kind == "Update" and _is_rolled_back(request, connection):
         because = take_back(_update(request, connection), connection.aws, connection.retrier, log)
@@ -162,10 +162,10 @@ def _hand_over(request: Request, connection: Connection[StackAws], log: Log) -> 
 
 
 def _why_left_behind(request: Request, connection: Connection[StackAws], log: Log) -> str | None:
-    """Return that an update leaves records behind that the precondition did not see, and what to do; None if not.
+    """Return a message if an update leaves records behind that the precondition did not see; None if it does not.
 
-    A hosted zone that cannot be read now does not fail the update. Through a role that the update has dropped, none
-    can: the policy that allows to assume it is no longer in force.
+    A hosted zone that cannot be read now does not fail the update. If the update has dropped the role, no zone can be
+    read, because the policy no longer allows assuming it.
     """
     if request.before.role not in {None, request.after.role}:
         return None

@@ -42,7 +42,7 @@ _PAUSE: Final = 5.0
 def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Withdrawal:
     """Delete every record, then every check, then every alarm, until a round finds none or the time is used up.
 
-    What AWS refuses to delete is named in the result. It is not raised as an error.
+    The result names what AWS refuses to delete. No error is raised for it.
     """
     withdrawal = Withdrawal()
     try:
@@ -82,7 +82,7 @@ def _go_round(settings: Settings, aws: StackAws, retrier: Retrier, log: Log, wit
 def _zones(settings: Settings, aws: StackAws, log: Log) -> dict[ZoneId, bool]:
     """Return the hosted zones that can hold records of ours, and for each whether the stack's settings name it.
 
-    A pool can name any zone. A zone that only a pool names and that may not be read was never written to.
+    A pool can name any zone. If only a pool names a zone, and it may not be read, fleet53 never wrote to it.
     """
     try:
         pools = read_pools(aws.parameters.read(), settings.allowed).pools
@@ -101,7 +101,7 @@ def _round(
     *,
     names_apart: bool,
 ) -> None:
-    """Delete what is found now. With `names_apart` a refused name does not stop the others."""
+    """Delete all that is found now. With `names_apart`, a refused name does not stop the others."""
     records: dict[ZoneId, Sequence[Record]] = {}
     unread: list[str] = []
     for zone_id, ours in zone_ids.items():

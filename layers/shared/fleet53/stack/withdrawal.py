@@ -1,4 +1,4 @@
-"""Withdrawal: what the deletion of a stack deletes in Route 53 and CloudWatch, and a text about what is left. Pure."""
+"""Withdrawal: the deletions in Route 53 and CloudWatch when a stack is deleted, and a text about those left. Pure."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def alarm_deletions(owner: Owner, names: Iterable[str]) -> tuple[DeleteAlarm, ..
 
 
 def followed_alarms(checks: Mapping[CheckId, Check], withdrawal: Withdrawal) -> frozenset[str]:
-    """Return the names of the alarms that checks follow which this withdrawal has not deleted."""
+    """Return the names of the alarms that are followed by checks which this withdrawal has not deleted."""
     left = {deletion.check_id for deletion in withdrawal.left if isinstance(deletion, DeleteCheck)}
     configs = (checks[check_id].config for check_id in left)
     return frozenset(config.alarm for config in configs if isinstance(config, AlarmConfig))

@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "fleet53"
 MAX_FINDINGS_SIZE: Final = 150_000
-"""Bytes of all findings in one event, as JSON. With all around them it stays below the 256 KB that every target of a
-rule takes (Amazon EventBridge User Guide, PutEvents event entry size)."""
+"""Bytes of all findings in one event, as JSON. The whole event stays below the 256 KB that every target of a rule takes
+(Amazon EventBridge User Guide, PutEvents event entry size)."""
 _MAX_NAMES: Final = 1_000
 """Pools or instances that one event names."""
 _MAX_NAMES_SIZE: Final = 50_000
-"""Bytes of the pools that one event names: a tag names pools that do not exist, with any characters."""
+"""Bytes of the pool names in one event: a tag can name pools that do not exist, with any characters."""
 _MAX_TEXT: Final = 1_000
 """Characters of a reason. A message from AWS in it can have any length."""
 
 _CONFIG: Final = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-"""`defer_build`: a model's validator is made when it is first used, because most invocations send no event."""
+"""With `defer_build`, a model's validator is made at its first use, because most invocations send no event."""
 
 
 class EventDetail(BaseModel):

@@ -29,7 +29,7 @@ class Measurement:
 
 
 def measure_requests(retrier: Retrier) -> list[Measurement]:
-    """Return how many requests Route 53 was sent, in whatever account, and how many of them it throttled."""
+    """Return how many requests were sent to Route 53, in all accounts, and how many of them it throttled."""
     return [
         Measurement("Route53Calls", _of_route53(retrier.calls)),
         Measurement("Throttled", _of_route53(retrier.throttled)),
@@ -41,7 +41,7 @@ def _of_route53(requests: Mapping[str, int]) -> int:
 
 
 def _dimension(value: str | None) -> str | None:
-    """Return a dimension's value, or None where CloudWatch does not take it: a tag can name a pool of any characters.
+    """Return a dimension's value, None if CloudWatch does not take it: a tag can name a pool with any characters.
 
     CloudWatch takes printable ASCII, not only spaces, up to 1,024 characters (CloudWatch API Reference, Dimension).
     """
