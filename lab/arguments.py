@@ -1,4 +1,4 @@
-"""Arguments: how the lab's programs read numbers of their command line, and what they say of a port that is taken."""
+"""Arguments: the numbers on the command lines of the lab's programs, and the message about a port that is taken."""
 
 from __future__ import annotations
 

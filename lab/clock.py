@@ -23,8 +23,8 @@ TICK = 0.05
 class Clock:
     """The time that boto3, moto and the handlers see while the clock is entered.
 
-    It stands still except for `advance`, so that times are the same on every machine, until `run_at` is called.
-    `time.monotonic` and `time.sleep` stay real, so waits are real waits, except in `waits`.
+    Until `run_at` is called, only `advance` moves it, so that times are the same on every machine. `time.monotonic` and
+    `time.sleep` stay real, so waits are real, except inside `waits`.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -62,7 +62,7 @@ class Clock:
 
     @contextlib.contextmanager
     def waits(self) -> Iterator[None]:
-        """Let `time.sleep` move a clock that stands still for as long as this is entered, instead of waiting.
+        """Inside the `with` block, let `time.sleep` move the clock instead of waiting.
 
         A test that has replaced `time.sleep` keeps its own.
         """

@@ -65,7 +65,7 @@ def widget_of(lab: Lab) -> Widget:
 
 
 class Console(loopback.Server):
-    """The page's server, until it is closed; `invoke` calls a function by its ARN as the Invoke operation does."""
+    """The page's server, until it is closed. `invoke` calls a function by its ARN, as the operation Invoke does."""
 
     def __init__(self, invoke: Callable[[str, Any], tuple[Any, bool]], widget: Widget, port: int = 0) -> None:
         self.invoke = invoke

@@ -30,7 +30,7 @@ CLIENTS: Final = 20
 
 
 def two_servers_appear(stage: Stage) -> None:
-    """Show that servers are in DNS only once they are healthy."""
+    """Show that servers enter DNS only when they are healthy."""
     stage.step("1. Two servers come up")
     stage.say("Two EC2 instances are launched, tagged fleet53:pool=web. They run, but boot for a while.")
     lab = stage.lab

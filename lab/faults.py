@@ -1,8 +1,8 @@
 """Faults: requests of the functions that AWS refuses, does not answer, or breaks off.
 
-A fault is ordered for one operation, or for every operation of a service, and meets only what a function asks while it
-is invoked: the lab's own requests always succeed. A request that AWS does not answer costs the client its time-out, by
-the lab's clock.
+A fault is ordered for one operation, or for every operation of a service. It happens only to requests that a function
+makes while it is invoked: the lab's own requests always succeed. A request that AWS does not answer costs the client
+its time-out, by the lab's clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Fault(StrEnum):
-    """What becomes of a request. HANG is accepted and never answered, UNREACHABLE is never accepted."""
+    """What happens to a request. HANG is accepted and never answered, UNREACHABLE is never accepted."""
 
     DENIED = "denied"
     THROTTLED = "throttled"
@@ -35,16 +35,16 @@ class Fault(StrEnum):
 
 
 class Kill(StrEnum):
-    """The function that asks is ended before AWS gets the request, or after that and before it gets the answer."""
+    """The function is ended before AWS receives its request, or after that and before it receives the answer."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
 class Killed(BaseException):
-    """The function that asks is ended at once, as Lambda ends one that has no time or no memory left.
+    """The function is ended at once, as Lambda ends one that has no time or no memory left.
 
-    It is no Exception, because nothing of the function may handle it.
+    It is not a subclass of Exception, because no code of the function may handle it.
     """
 
 
@@ -93,22 +93,22 @@ class Faults:
     def order(
         self, fault: Fault | Kill, asked: str, *, calls: int | None = None, about: str = "", after: int = 0
     ) -> None:
-        """Let the next `calls` requests meet a fault, or all where it is None, once `after` others have passed.
+        """Let a fault happen to the next `calls` requests, to all if it is None, after `after` others have succeeded.
 
         `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
-        `about` is a text that the request's body has, such as the name of a group.
+        `about` is a text in the request's body, such as the name of a group.
         """
         self._orders.append(_Order(fault, asked, calls, about, after))
 
     def interrupt(self, act: Callable[[], object], asked: str = "*", *, after: int = 0) -> None:
-        """Let somebody else act once in the middle of an invocation, before its next request for `asked` but `after`.
+        """Let somebody else act once in an invocation, before its next request for `asked` after `after` others.
 
         `asked` is what `order` takes.
         """
         self._interruptions.append(_Interruption(act, asked, after))
 
     def end(self) -> None:
-        """Let every request succeed again, and nobody act in the middle of an invocation."""
+        """Let every request succeed again, and drop all interruptions."""
         self._orders.clear()
         self._interruptions.clear()
 
@@ -118,7 +118,7 @@ class Faults:
 
     @contextlib.contextmanager
     def invoked(self, function: str) -> Iterator[None]:
-        """Tell that a function is invoked for as long as this is entered."""
+        """Mark that a function is invoked inside the `with` block."""
         before = self._invoked, self._killed
         self._invoked, self._killed = True, False
         try:
@@ -129,7 +129,7 @@ class Faults:
 
     @contextlib.contextmanager
     def meanwhile(self) -> Iterator[None]:
-        """Tell that somebody else makes the requests in the middle of an invocation, for as long as this is entered."""
+        """Mark that somebody else, and not the function, makes the requests inside the `with` block."""
         before, self._invoked = self._invoked, False
         try:
             with self.permissions.acting(None):
@@ -138,7 +138,7 @@ class Faults:
             self._invoked = before
 
     def may_meet(self, client: Any, operation: str) -> bool:
-        """Tell whether the next request of a client for an operation may meet a fault."""
+        """Return whether a fault may happen to the next request of a client for an operation."""
         return self._invoked and bool(self._ordered(client, operation))
 
     def _ordered(self, client: Any, operation: str) -> list[_Order]:
@@ -146,7 +146,7 @@ class Faults:
         return [each for each in self._orders if each.asked in asked and each.calls != 0]
 
     def meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
-        """Return a refusal or raise botocore's error if the request of a client meets a fault, or else None.
+        """Return a refusal, or raise botocore's error, if a fault happens to the request of a client; otherwise None.
 
         Raises Killed if the function is ended; `answered` does so after the request.
         """
@@ -207,14 +207,15 @@ class Faults:
 
 
 def _names_of(client: Any, operation: str) -> frozenset[str]:
-    """Return what a fault or an interruption may be ordered for so that it meets a request."""
+    """Return the names for which a fault of a request may be ordered."""
     service = client.meta.service_model.service_name
     return frozenset({f"{service}:{operation}", f"{service}:*", "*"})
 
 
 _AS_JSON: Final = frozenset({"json", "rest-json"})
 _THROTTLING: Final = {"ec2": ("RequestLimitExceeded", 503), "sqs": ("RequestThrottled", 403)}
-"""How services whose throttling is not `Throttling` or `ThrottlingException` answer (API references, Common Errors)."""
+"""The throttling codes of services that have another than `Throttling` or `ThrottlingException` (API references, Common
+Errors)."""
 
 
 def ended(client: Any, code: str) -> Refused:

@@ -1,4 +1,4 @@
-"""IAM: which requests the policies of a role allow, as far as the policies of the template and its examples need it.
+"""IAM: whether a role's policies allow a request. It plays what the policies of the template and examples use.
 
 Sources: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Resource", "IAM JSON policy elements:
 Condition operators" and "Set operators for multivalued context keys". A changed policy counts at once.
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session of a role: what it may do, and who it is (IAM User Guide, AWS global condition context keys).
+    """A session of a role: its permissions and its identity (IAM User Guide, AWS global condition context keys).
 
     `user_id` is the role's id and the session's name, as aws:userid has it.
     """
@@ -40,7 +40,7 @@ class Session:
 
 @dataclass(slots=True)
 class Permissions:
-    """What each function may do. Requests that no function makes are allowed.
+    """The permissions of each function. Requests that no function makes are allowed.
 
     `statements` are those of each function's role, and `roles` the ARNs of these roles. `function` makes the present
     requests. `refused` has each request that was not allowed, with its function or its session.
@@ -52,13 +52,13 @@ class Permissions:
     statements: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
     def grant(self, function: str, statements: Iterable[Mapping[str, Any]], role: str = "") -> None:
-        """Replace what a function may do by these policy statements of its role, known by its ARN."""
+        """Replace a function's permissions by these policy statements of its role, known by its ARN."""
         self.roles[function] = role
         self.statements[function] = tuple(statements)
 
     @contextlib.contextmanager
     def acting(self, function: str | None) -> Iterator[None]:
-        """Tell that a function, or nobody's function, makes the requests for as long as this is entered."""
+        """Mark which function, or None for none, makes the requests inside the `with` block."""
         before, self.function = self.function, function
         try:
             yield
@@ -66,7 +66,7 @@ class Permissions:
             self.function = before
 
     def refusal(self, request: Request, session: Session | None = None) -> str | None:
-        """Return how AWS says that the request is not allowed, or None where it is.
+        """Return AWS's message that the request is not allowed, or None if it is allowed.
 
         The policies of a session's role decide where the request is made with its credentials.
         """
@@ -87,7 +87,7 @@ class Permissions:
 
 
 def allows(statement: Mapping[str, Any], request: Request) -> bool:
-    """Tell whether a statement of a policy allows a request. A trust policy names no resource: it is its role's."""
+    """Return whether a policy statement allows a request. A trust policy has no resource: it is its role's."""
     if statement["Effect"] != "Allow":
         raise NotImplementedError(f"the lab knows no policy statement that is {statement['Effect']}")
     return (

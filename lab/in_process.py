@@ -1,10 +1,10 @@
 """AWS inside this process: boto3's clients call moto and the lab's Route 53 directly, with no socket in between.
 
 botocore validates and serializes each request, as it does with AWS. The signature and the HTTP connection are left out.
-A success reaches the client as botocore would read it (lab.moto.answers). Refusals, and requests that may meet a fault,
-take botocore's whole way, so that it reads their bytes and may try again. A client is made once in a process and serves
-every lab, because making one takes longer than most calls: what it remembers of earlier labs, its retry quota, is put
-back when a lab starts.
+A successful answer reaches the client as botocore would parse it (lab.moto.answers). Refusals, and requests to which a
+fault may happen, go through all of botocore, so that it parses their bytes and may try again. A client is made once in
+a process and serves every lab, because making one takes longer than most calls. Its retry quota, which earlier labs
+have changed, is reset when a lab starts.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ _ROUTE53: Final = "route53.invalid"
 """Hosts that no DNS knows (RFC 2606): a request that misses the lab fails, and reaches nobody."""
 
 _ANSWERED: Final = "answered by the lab"
-"""Where the context of a request has the answer that botocore has yet to read."""
+"""The key in a request's context under which its answer waits for botocore."""
 
 URLS: Final = (f"http://{_MOTO}", f"http://{_ROUTE53}")
-"""Where clients find moto, and Route 53."""
+"""The URLs at which clients find moto and Route 53."""
 
 
 class _Body(io.BytesIO):
@@ -72,7 +72,7 @@ class _Request(NamedTuple):
 
 
 class _Account:
-    """Whom the process's clients reach: moto, which is one for all labs, and the Route 53 of the present lab.
+    """The services that the process's clients reach: moto, which all labs share, and the Route 53 of the present lab.
 
     `faults` are the present lab's.
     """
@@ -126,7 +126,7 @@ class _Account:
         return _response(request.url, answered)
 
     def _meet(self, client: Any, operation: str, url: str, body: bytes) -> Refused | None:
-        """Return a refusal or raise an error if a request meets a fault. Somebody else may ask meanwhile."""
+        """Return a refusal or raise an error if a fault happens to a request. Interruptions may act first."""
         if self.faults is None:
             return None
         asked = self._asked.parameters
@@ -247,7 +247,7 @@ def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
 def answering(route53: Route53, faults: Faults) -> Iterator[None]:
     """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults.
 
-    What the policies of the function that asks do not allow is refused.
+    Requests that the policies of the calling function do not allow are refused.
     """
     for each in _QUOTAS:
         each.release(quota.RetryQuota.INITIAL_CAPACITY)

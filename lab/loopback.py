@@ -62,13 +62,13 @@ def refusal(header: Callable[[str], str | None], port: int) -> Refusal | None:
 
 
 def report_failed_request(error: BaseException | None) -> None:
-    """Write in one line that the answer to a request failed. The lab goes on."""
+    """Write one line about a request that could not be answered. The lab goes on."""
     words = " ".join(str(error).split())
     sys.stderr.write(f"A request failed, and the lab goes on: {type(error).__name__}: {words}"[:_LONGEST_LINE] + "\n")
 
 
 def self_signed(name: str) -> bytes:
-    """Return a private key and a self-signed certificate for HOST, as PEM, which only who is told trusts."""
+    """Return a private key and a self-signed certificate for HOST, as PEM. Clients have to be told to trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -149,7 +149,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Reporting(socketserver.BaseServer):
-    """A server that reports in one line that the answer to a request failed, and goes on."""
+    """A server that writes one line about a request that it could not answer, and goes on."""
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -159,7 +159,7 @@ class Reporting(socketserver.BaseServer):
 class Server(Reporting, ThreadingHTTPServer):
     """A server, from its making until it is closed, which ends its connections and threads.
 
-    It serves from here on: what a subclass's handler needs has to be there before.
+    It serves from now on, so a subclass must first set what its handler needs.
     """
 
     daemon_threads = False  # server_close waits for them, so that no socket outlives the server

@@ -1,4 +1,4 @@
-"""What the demo's steps share: printing, asking the lab's DNS server, and waiting until a claim is true."""
+"""The tools of the demo's steps: printing, asking the lab's DNS server, and waiting until a claim is true."""
 
 from __future__ import annotations
 

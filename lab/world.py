@@ -53,15 +53,15 @@ RECORD: Final = "app.example.com"
 class Lab:
     """One stack in an AWS of its own, for as long as it is entered.
 
-    Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test
-    sees the same in every run. With `servers` the instances are servers on loopback and the checkers connect
-    to them; without, `report_health` says what the checkers saw. With `http` its AWS is served on loopback, and other
-    programs that take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only with
-    `limits`, which are those of lab/route53/limits.py. So many instances as `running` says run before the stack is
-    created. The same `seed` makes the same ids: of two labs that run at once, each needs its own. `prepare` makes what
-    the stack needs before it is created, and returns parameters.
+    Nothing happens by itself: `settle`, `run` and `audit` move it, always in the same order, so that a test sees the
+    same in every run. With `servers` the instances are servers on loopback and the checkers connect to them; without,
+    `report_health` sets the results of the checkers. With `http` its AWS is served on loopback, and other programs that
+    take `environment` reach it; without, only this process's boto3 does. Route 53 throttles only with `limits`, which
+    are those of lab/route53/limits.py. `running` is how many instances run before the stack is created. The same `seed`
+    makes the same ids: of two labs that run at once, each needs its own. `prepare` makes what the stack needs before it
+    is created, and returns parameters.
 
-    The stack is handed over when it stands and its first pass has been made: only what happens later is recorded.
+    When the lab is entered, the stack is complete and its first pass is made: only what happens later is recorded.
     """
 
     def __init__(

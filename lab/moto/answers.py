@@ -1,8 +1,8 @@
 """moto's answers as botocore reads them, made without the bytes in between.
 
-moto writes an answer by the service's model, and botocore reads it by the same model. Together that takes longer than
-all the rest of a request. Here each kind of value is made at once what it becomes when moto writes it and botocore
-reads it. Where that is not known, and in labs over HTTP, the bytes are written and read.
+moto writes an answer by the service's model, and botocore parses it by the same model. Together that takes longer than
+the rest of a request. So each kind of value is converted directly to the value that botocore would parse. If the
+conversion is not known, and in labs over HTTP, the bytes are written and parsed.
 """
 
 from __future__ import annotations
@@ -28,28 +28,29 @@ if TYPE_CHECKING:
 
 type Kind = Literal["json", "xml"]
 type Read = Callable[[Any, Any], Any]
-"""From moto's serializer, which knows names and formats, and a value of moto's to what botocore reads."""
+"""A function from moto's serializer, which knows names and formats, and a value of moto's to the value that botocore
+parses."""
 
 OMITTED: Final = object()
-"""What stands for a value that moto does not write."""
+"""The marker for a value that moto does not write."""
 
 _timestamp: Final = functools.lru_cache(maxsize=4096)(parse_timestamp)
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Unreadable(Exception):  # noqa: N818 - it says to take the other way, and is caught at once
-    """What botocore would read is not known here."""
+    """The value that botocore would parse is not known here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The body of an answer as botocore reads it: its members by name."""
+    """The body of an answer as botocore parses it: its members by name."""
 
     by_name: dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """What goes back over HTTP; its body is bytes, or what botocore reads of them."""
+    """An HTTP answer. Its body is bytes, or what botocore parses from them."""
 
     status: int
     headers: dict[str, str]
@@ -64,12 +65,12 @@ class Answer(NamedTuple):
 
 
 def success(operation: Any) -> int:
-    """Return the HTTP status of an operation's answer that is no error."""
+    """Return the HTTP status of an operation's successful answer."""
     return int(operation.http.get("responseCode", HTTPStatus.OK))
 
 
 def read(serializer: Any, result: Any) -> Members:
-    """Return what botocore reads of a result that moto's serializer writes, or raise Unreadable."""
+    """Return what botocore parses from a result that moto's serializer writes, or raise Unreadable."""
     shape = serializer.operation_model.output_shape
     if shape is None or result is None:
         return Members({})
@@ -79,7 +80,7 @@ def read(serializer: Any, result: Any) -> Members:
 
 @contextlib.contextmanager
 def read_directly() -> Iterator[None]:
-    """Let moto answer a request that is marked `is_read_directly` with Members."""
+    """Let moto answer with Members if a request is marked `is_read_directly`."""
     execute_as_moto, sum_up_as_moto = ActionResult.execute_result, aws_headers.gen_amz_crc32
 
     def execute(action: Any, context: Any) -> Any:
@@ -104,7 +105,7 @@ def read_directly() -> Iterator[None]:
 
 @functools.cache
 def _reader(shape: Any, key: str, kind: Kind) -> Read:
-    """Return what reads the values of a shape; `key` is the name of the member or list item."""
+    """Return the function that converts the values of a shape; `key` is the name of the member or list item."""
     match shape.type_name:
         case "structure":
             return _structure(shape, key, kind)
@@ -167,7 +168,7 @@ def _structure(shape: Any, key: str, kind: Kind) -> Read:
 def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: frozenset[str]) -> Iterator[_Member]:
     """Yield each member of a structure that values of this form may have, and the names under which moto may find it.
 
-    What is not found may be transformed to something.
+    A member that is not found may get a value by a transformation.
     """
     own = _own_names(value)
     for name, member in shape.members.items():
@@ -182,7 +183,7 @@ def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: froze
 
 
 def _own_names(value: Any) -> tuple[str, ...] | None:
-    """Return the names of what a value has beside its class; None if only asking for one tells whether it is there."""
+    """Return the names of a value's own attributes, None if they can only be found by asking for one."""
     if type(value) is dict:
         return tuple(value)
     return tuple(vars(value)) if _is_plain(value.__class__) else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 GROUP_TAG: Final = "aws:autoscaling:groupName"
 
 type Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""From an operation of Auto Scaling and its parameters to its answer."""
+"""A function from an operation of Auto Scaling and its parameters to its answer."""
 
 
 class ScalingError(Exception):
@@ -37,11 +37,11 @@ class Scaling(Protocol):
     """The lab's Auto Scaling, as moto's request handlers know it."""
 
     operations: Sequence[str]
-    """What it answers itself."""
+    """The operations that it answers itself."""
     before: Sequence[str]
-    """What moto answers after it has looked at the request."""
+    """The operations that moto answers after this has looked at the request."""
     after: Sequence[str]
-    """What it learns of when moto has answered."""
+    """The operations of which this is told after moto has answered."""
 
     def answer(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Answer a request, or refuse it with a ScalingError."""

@@ -13,10 +13,10 @@ from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
 type Invoke = Callable[[str, Any], tuple[Any, bool]]
-"""From a function's name and an event to its answer, and whether that answer is an error."""
+"""A function from a Lambda function's name and an event to its answer, and whether that answer is an error."""
 
 type Start = Callable[[str, Any], None]
-"""From a function's name and an event to nothing: the function runs later."""
+"""A function that takes a Lambda function's name and an event, and lets it run later."""
 
 
 def configuration(name: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _keep_code() -> Gap:
 
 
 def _leave_polling_to_the_lab() -> Gap:
-    """Keep an event source mapping without a word to the queue; moto's queue hands each message on when it arrives.
+    """Keep an event source mapping without telling the queue; moto's queue passes each message on when it arrives.
 
     Lambda polls the queue, and so does the lab. Source: Lambda Developer Guide, "Using Lambda with Amazon SQS".
     """

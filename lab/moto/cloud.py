@@ -1,4 +1,4 @@
-"""The AWS services that moto plays, one set in this process, and the clients that reach them."""
+"""The AWS services that moto plays, one set for this process, and boto3 clients of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAGE: Final = "ami-12c6146b"
 """The machine image of all instances: one that moto knows."""
 
 SEED: Final = 53
-"""Makes the ids that a lab draws the same in every run."""
+"""The seed of a lab's ids, so that they are the same in every run."""
 
 
 @functools.cache

@@ -238,7 +238,7 @@ def delete_resource(stack_name: str, logical_id: str) -> None:
 
 
 class StackChange:
-    """A stack that gets a new template and new parameters; each resource keeps its old state until it is its turn.
+    """A stack that gets a new template and new parameters. Each resource keeps its old state until its turn.
 
     moto would change them all at once, and in any order.
     """

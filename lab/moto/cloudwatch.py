@@ -37,7 +37,7 @@ def _begin_without_data() -> Gap:
 
 
 def _look_up_metrics() -> Gap:
-    """Look through the data points of a metric only; moto looks for each through all, once for each of its periods."""
+    """Search only the data points of a metric; moto searches all data points, once for each period of each metric."""
     read_as_moto = CloudWatchBackend.get_metric_data
 
     def get_metric_data(backend: Any, queries: list[dict[str, Any]], *times: Any, **settings: Any) -> Any:

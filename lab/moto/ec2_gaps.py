@@ -1,4 +1,4 @@
-"""Where moto's EC2 differs from EC2: what each gap is about, with AWS's source."""
+"""Where moto's EC2 differs from EC2: each difference with AWS's source."""
 
 from __future__ import annotations
 

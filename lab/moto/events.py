@@ -12,7 +12,7 @@ from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
 type Put = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-"""From the entries of PutEvents to their answers."""
+"""A function from the entries of PutEvents to their answers."""
 
 _OF_TEXTS: Final = frozenset({"prefix", "suffix", "equals-ignore-case", "wildcard", "cidr"})
 _COMPARISONS: Final = frozenset({"<", "<=", "=", ">=", ">"})

@@ -1,10 +1,10 @@
-"""The form in which each module of this folder says how moto's behaviour is replaced."""
+"""Gap: how the modules of this folder declare that a part of moto is replaced."""
 
 from typing import Any, NamedTuple
 
 
 class Gap(NamedTuple):
-    """A place where moto differs from AWS: an attribute of moto's, and what stands there instead."""
+    """A place where moto differs from AWS: an attribute of moto's, and its replacement."""
 
     owner: Any
     """moto's class or module."""

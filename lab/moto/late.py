@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Late:
-    """What EC2 does not show yet, by instance, and until when. `now` is the lab's time.
+    """The changes of instances that EC2 does not show yet, and until when. `now` is the lab's time.
 
     `instances`, `tags` and `states` are how many seconds EC2 shows each of them late from now on.
     """

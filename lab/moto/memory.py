@@ -1,4 +1,4 @@
-"""What moto and botocore work out anew for each request or account, although it is always the same: kept here.
+"""Caches for what moto and botocore compute again for each request or account, although it is always the same.
 
 moto lists its own folders to find a service, inspects a class to find its operations, looks through all tags for those
 of one resource, lists all regions of a service for each account, compresses the same code for each function, and makes

@@ -1,4 +1,4 @@
-"""How IAM sees a request to a service that moto plays: its action, the resource that it is about, and condition keys.
+"""The action, the resource and the condition keys with which IAM evaluates a request to a service that moto plays.
 
 Source: Service Authorization Reference, the pages of Amazon SQS, AWS Systems Manager, Amazon EventBridge, AWS Lambda,
 Amazon EC2 Auto Scaling, Amazon EC2, Amazon CloudWatch, AWS CloudFormation and AWS Security Token Service. Operations

@@ -1,4 +1,4 @@
-"""What AWS refuses in the form of the service, and moto accepts or answers with a page of HTML."""
+"""Requests that AWS refuses with an error of the service, and moto accepts or answers with a page of HTML."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def answer(
 
     If it is `directly`, a success may be what botocore reads of the body instead of bytes.
 
-    The request needs no signature: moto takes from it only whose request it is, to which service and region.
+    The request needs no signature: moto takes from it only the caller, the service and the region.
     """
     service = client.service_model
     scope = f"20260101/{client.region_name}/{service.signing_name}/aws4_request"

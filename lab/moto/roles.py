@@ -1,4 +1,4 @@
-"""Roles of other accounts: who may assume them, and what a session of one may do.
+"""Roles of other accounts: who may assume them, and the permissions of a session.
 
 moto lets everybody assume every role, also one that does not exist, and its services ask no policy. Sources: IAM User
 Guide, "Cross-account policy evaluation logic" (the policy of the caller and the trust policy both have to allow it),
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _PARTITION: Final = "aws"
 _KEY: Final = "AKIALAB"
-"""How the access keys of people in other accounts begin. The account follows."""
+"""The beginning of the access keys of people in other accounts. The account follows."""
 
 
 class EndedError(Exception):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOTOS_OWN: Final = "/moto-api"
-"""Where moto answers requests about itself, which AWS has not: one of them ends the lab."""
+"""The path of moto's requests about itself, which AWS does not have: one of them ends the lab."""
 
 
 def serve() -> str:
@@ -32,7 +32,7 @@ class _Server(loopback.Reporting, ThreadedWSGIServer):
 
 
 class _Guarded:
-    """moto's application, without what other pages ask and without moto's own requests."""
+    """moto's application, which refuses requests of other pages and moto's requests about itself."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[arg-type,unused-ignore]
@@ -54,7 +54,7 @@ class _Guarded:
 
 
 def _failed(error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Answer a request that moto failed at, in the form of the service's protocol.
+    """Answer a request at which moto failed, in the form of the service's protocol.
 
     Source: EC2 API Reference, "Error codes for the Amazon EC2 API", InternalFailure, which all services have.
     """

@@ -1,4 +1,4 @@
-"""The alarms that health checks follow: which Route 53 refuses, and what it copies of the others.
+"""The alarms that health checks follow: which ones Route 53 refuses, and what it copies of the others.
 
 Sources: Route 53 Developer Guide, Values that you specify when you create or update health checks, Monitoring a
 CloudWatch alarm; Updating health checks when you change CloudWatch alarm settings; Route 53 API Reference,
@@ -30,7 +30,7 @@ _COPIED: Final = (
 
 
 def any_alarm(_region: str, _name: str) -> Mapping[str, Any]:
-    """Return an alarm as if there were one of every name."""
+    """Return an alarm for any name."""
     return {
         "MetricName": "Heat",
         "Namespace": "rooms",
@@ -46,7 +46,7 @@ def any_alarm(_region: str, _name: str) -> Mapping[str, Any]:
 def copy_alarm(config: Mapping[str, Any], find: FindAlarm) -> dict[str, Any] | None:
     """Return what Route 53 copies of the alarm that a check names, None for a check of another type.
 
-    A Route53Error where it follows no such alarm.
+    Raise Route53Error if Route 53 does not follow such an alarm.
     """
     if config["Type"] != "CLOUDWATCH_METRIC":
         return None

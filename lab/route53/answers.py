@@ -1,4 +1,4 @@
-"""What a hosted zone answers to a question in DNS: which record sets are chosen for a name and a type."""
+"""The answers of a hosted zone to DNS queries: the record sets that are chosen for a name and a type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change batch as it is read: what Route 53 refuses of it without a look at the hosted zone."""
+"""Reads a change batch, and refuses what Route 53 refuses without looking at the hosted zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the changes that were submitted: PENDING until all name servers have them, then INSYNC (GetChange)."""
+"""The status of submitted changes: PENDING until all name servers have them, then INSYNC (GetChange)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where the lab's Route 53 checks from: ranges of its own making, two of each family for every region.
 
-AWS's are found by GetCheckerIpRanges and in AWS-managed prefix lists. They change, and nothing may rest on them.
+GetCheckerIpRanges and AWS-managed prefix lists have AWS's own. They change, and no test may depend on them.
 """
 
 from typing import Final

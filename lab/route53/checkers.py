@@ -24,7 +24,7 @@ _AT_ONCE: Final = 8
 
 @dataclass(slots=True)
 class _Checker:
-    """What a checker remembers of a health check: its status changes after FailureThreshold equal results in a row."""
+    """A checker's memory of a health check: the status changes after FailureThreshold equal results in a row."""
 
     due: datetime
     healthy: bool | None = None

@@ -1,4 +1,4 @@
-"""How IAM sees a request to Route 53: its action, the resource that it is about, and its condition keys.
+"""The action, the resource and the condition keys with which IAM evaluates a request to Route 53.
 
 Sources: Service Authorization Reference, "Amazon Route 53"; Route 53 Developer Guide, "Using IAM policy conditions for
 fine-grained access control".

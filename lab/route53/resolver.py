@@ -1,4 +1,4 @@
-"""The DNS resolver of the lab's functions: it answers to which name servers a name is delegated."""
+"""The DNS resolver of the lab's functions: it answers queries for the name servers of a name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TTL = 172800
 
 @dataclass(slots=True)
 class Resolver:
-    """Answers questions for NS in place of dnspython's own resolver.
+    """Answers NS queries in place of dnspython's own resolver.
 
     A name is delegated to the name servers of its public zone unless `delegate` says something else.
     """

@@ -1,4 +1,4 @@
-"""The instances, and what an operator and AWS do to them.
+"""The instances, and the actions of an operator and of AWS on them.
 
 Every change of an instance sends the events that EC2 sends. `events=False` loses them, as best-effort delivery may.
 """

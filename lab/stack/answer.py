@@ -1,4 +1,4 @@
-"""What Lambda returns of a handler's answer: what JSON makes of it, up to 6 MB.
+"""A handler's answer as Lambda returns it: converted by JSON, up to 6 MB.
 
 The quota is documented as 6 MB for the request and the response of a synchronous invocation (Lambda Developer Guide,
 "Lambda quotas"). The error is what people report: the answer is refused when the runtime hands it over, so an

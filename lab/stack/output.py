@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class _Output(io.TextIOBase):
-    """A standard output for handlers; loggers keep it for life, what it writes to changes by invocation.
+    """A standard output for handlers. Loggers keep it for ever, and its target changes with each invocation.
 
-    What other threads print while a function runs goes where it goes otherwise.
+    The output of other threads is not affected.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class _Output(io.TextIOBase):
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[io.StringIO]:
-        """Keep what this thread prints for as long as this is entered."""
+        """Keep what this thread prints inside the `with` block."""
         kept, before = io.StringIO(), (self._buffer, self._thread, self._others)
         if sys.stdout is not self:
             self._others = sys.stdout

@@ -1,4 +1,4 @@
-"""What the health checkers see while no servers run that they could probe: somebody reports it."""
+"""The results of health checkers in a lab without servers: a test reports them."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _TIMEOUT: Final = 2.0
 
 
 class Crowd(Protocol):
-    """Somebody who does something in every turn of the world."""
+    """Something that acts in every turn of the world."""
 
     def turn(self) -> None:
         """Do it once."""
