@@ -30,23 +30,21 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, HURRIED, Limits, is_denied
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_alarms, delete_checks
-from fleet53.convergence.checks import add_checks, add_health, add_late
+from fleet53.convergence.decide import decide
 from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.look_again import find_dangling, find_overtaken, find_wrong_fallbacks
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
-from fleet53.domain.source import Source
 from fleet53.planning.changes import DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.own import own_checks
-from fleet53.planning.plan import make_plan
 from fleet53.reconcile.watch import Watch
 from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
@@ -90,67 +88,121 @@ class Run:
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
-    """Gather, plan and apply.
+    """Gather, plan and apply for the pools of a scope.
 
     Pools whose batch is refused are read and planned again before anything else is done, and so are those where an
     admission or a withdrawal was overtaken (Note [Look again]). The last attempt sends a batch for each pool.
     """
+    situation, plan = _plan(scope, guard, run, outcome)
+    this = _Pass(scope, guard.holding(plan.remembered), run, outcome, attempt, situation, plan)
+    this.change()
+    this.look_again()
+    this.delete()
+    if scope.sweep:
+        _follow_up_groups(scope, situation, this.plan, run, outcome)
+    this.report()
+
+
+def _plan(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> tuple[Situation, Plan]:
+    """Return the situation of the pools and the plan for them, and note both."""
     gathered = gather(scope, run.settings, run.aws)
-    timeout = run.settings.admit_timeout
-    before_it = replace(gathered.situation, freed=outcome.freed)
-    situation, plan = decide(before_it, guard, run.aws, admit_timeout=timeout, now=run.now())
+    before = replace(gathered.situation, freed=outcome.freed)
+    situation, plan = decide(before, guard, run.aws, admit_timeout=run.settings.admit_timeout, now=run.now())
     plan = own_checks(plan, scope.about, situation.instances, now=run.now())
     outcome.note(situation, plan, gathered.findings)
     outcome.denied |= gathered.denied
-    guard = guard.holding(plan.remembered)
     _remember(situation, plan, run)
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
-    last = attempt == _ATTEMPTS - 1
-    before = len(outcome.made)
-    again: set[PoolName | None] = set()
-    applied = Applied(made=outcome.made)
-    for change, limits in ((change_at_once, Limits()), (partial(change_after_checks, creates=run.creates), HURRIED)):
-        with run.aws.retrier.within(limits):
-            change(plan, run.aws, run.log, applied, one_pool_a_batch=last)
-        if applied.refused and not last:
-            refused = {pool for refusal in applied.refused for pool in refusal.pools}
-            applied.refused.clear()
-            again |= refused
-            plan = plan.without(refused)
-            pools = frozenset(pool for pool in refused if pool is not None)
-            more = Scope(pools, checks=True, sweep=None in refused, about=scope.about)
-            run_pass(more, guard, run, outcome, attempt + 1)
-    mine = [
-        change
-        for change in outcome.made[before:]
-        if isinstance(change, PutRecord | DeleteRecord) and change.pool not in again
-    ]
-    looks = find_overtaken(mine, situation, run.settings, run.aws), find_wrong_fallbacks(mine, situation, run.aws)
-    overtaken = Scope.union(look for look in looks if look is not None)
-    if overtaken.pools and not last:
-        plan = plan.without(overtaken.pools)
-        admitted = (change for change in mine if isinstance(change, PutRecord) and change.admits)
-        ids = [change.instance_id for change in admitted if change.instance_id is not None]
-        run_pass(replace(overtaken, about=scope.about), guard.telling(ids), run, outcome, attempt + 1)
-    unneeded = plan.without(applied.unchanged)
-    if _names_are_known(unneeded, situation, run):
-        _delete_checks(unneeded, scope, run, outcome, applied)
-        _delete_alarms(unneeded, run, applied)
-        deleted = [change for change in applied.made[before:] if isinstance(change, DeleteCheck)]
-        dangling = find_dangling(deleted, situation, run.settings, run.aws)
-        if dangling is not None and not last:
-            run_pass(dangling, guard, run, outcome, attempt + 1)
-    elif not _deferred(unneeded.delete_checks, scope, run):
-        pools = frozenset(change.pool for change in unneeded.delete_checks if change.pool is not None)
-        run_pass(Scope(pools, sweep=True, about=scope.about), guard, run, outcome, attempt)
-    if scope.sweep:
-        _follow_up_groups(scope, situation, plan, run, outcome)
-    outcome.leave(applied.left, situation)
-    for finding in applied.findings:
-        outcome.findings.setdefault(finding.pool, []).append(finding)
-    _report_refusals(applied, outcome)
-    applied.check_answered()
+    return situation, plan
+
+
+@dataclass(slots=True)
+class _Pass:
+    """A pass while it makes its changes. The public methods are its steps, in their order.
+
+    `plan` is what the pass still has to do, without the pools that were passed again since. `refused` are those of them
+    whose batch Route 53 refused. `before` is how many changes the run had made before this pass.
+    """
+
+    scope: Scope
+    guard: Guard
+    run: Run
+    outcome: Outcome
+    attempt: int
+    situation: Situation
+    plan: Plan
+    applied: Applied = field(init=False)
+    before: int = field(init=False)
+    refused: set[PoolName | None] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        self.applied = Applied(made=self.outcome.made)
+        self.before = len(self.outcome.made)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the pools are not passed again."""
+        return self.attempt == _ATTEMPTS - 1
+
+    def change(self) -> None:
+        """Change records and create checks. Pools whose batch is refused are passed again before the next step."""
+        after_checks = partial(change_after_checks, creates=self.run.creates)
+        for change, limits in ((change_at_once, Limits()), (after_checks, HURRIED)):
+            with self.run.aws.retrier.within(limits):
+                change(self.plan, self.run.aws, self.run.log, self.applied, one_pool_a_batch=self.is_last)
+            if self.applied.refused and not self.is_last:
+                refused = {pool for refusal in self.applied.refused for pool in refusal.pools}
+                self.applied.refused.clear()
+                self.refused |= refused
+                self.plan = self.plan.without(refused)
+                again = Scope(_named(refused), checks=True, sweep=None in refused, about=self.scope.about)
+                run_pass(again, self.guard, self.run, self.outcome, self.attempt + 1)
+
+    def look_again(self) -> None:
+        """Pass the pools again where what decided a change differs now: Note [Look again]."""
+        mine = [
+            change
+            for change in self.outcome.made[self.before :]
+            if isinstance(change, PutRecord | DeleteRecord) and change.pool not in self.refused
+        ]
+        situation, settings, aws = self.situation, self.run.settings, self.run.aws
+        looks = find_overtaken(mine, situation, settings, aws), find_wrong_fallbacks(mine, situation, aws)
+        overtaken = Scope.union(look for look in looks if look is not None)
+        if overtaken.pools and not self.is_last:
+            self.plan = self.plan.without(overtaken.pools)
+            admitted = (change for change in mine if isinstance(change, PutRecord) and change.admits)
+            guard = self.guard.telling(change.instance_id for change in admitted if change.instance_id is not None)
+            again = replace(overtaken, about=self.scope.about)
+            run_pass(again, guard, self.run, self.outcome, self.attempt + 1)
+
+    def delete(self) -> None:
+        """Delete checks and alarms, if need be after a sweep: Note [Sweep before deletions]."""
+        unneeded = self.plan.without(self.applied.unchanged)
+        if _names_are_known(unneeded, self.situation, self.run):
+            _delete_checks(unneeded, self.scope, self.run, self.outcome, self.applied)
+            _delete_alarms(unneeded, self.run, self.applied)
+            deleted = [change for change in self.applied.made[self.before :] if isinstance(change, DeleteCheck)]
+            dangling = find_dangling(deleted, self.situation, self.run.settings, self.run.aws)
+            if dangling is not None and not self.is_last:
+                run_pass(dangling, self.guard, self.run, self.outcome, self.attempt + 1)
+        elif not _deferred(unneeded.delete_checks, self.scope, self.run):
+            pools = _named(change.pool for change in unneeded.delete_checks)
+            sweep = Scope(pools, sweep=True, about=self.scope.about)
+            run_pass(sweep, self.guard, self.run, self.outcome, self.attempt)
+
+    def report(self) -> None:
+        """Add to the outcome what was left and refused. Raises TryLaterError if Route 53 did not answer a batch."""
+        self.outcome.leave(self.applied.left, self.situation)
+        for finding in self.applied.findings:
+            self.outcome.findings.setdefault(finding.pool, []).append(finding)
+        _report_refusals(self.applied, self.outcome)
+        self.applied.check_answered()
+
+
+def _named(pools: Iterable[PoolName | None]) -> frozenset[PoolName]:
+    """Return the pools without None, which stands for no pool."""
+    return frozenset(pool for pool in pools if pool is not None)
 
 
 def _remember(situation: Situation, plan: Plan, run: Run) -> None:
@@ -235,33 +287,6 @@ def _signals_wait(run: Run) -> bool:
     except AWS_ERRORS as error:
         run.log.warning("queue not read", extra={"because": str(error)})
         return False
-
-
-def decide(
-    situation: Situation, guard: Guard, aws: Aws, *, admit_timeout: timedelta, now: datetime
-) -> tuple[Situation, Plan]:
-    """Return the plan, and the situation with all that was read for it.
-
-    Health checks and their state are read only if the plan depends on them. If the checks cannot be read, the plan has
-    the withdrawals, which do not depend on them.
-    """
-    plan = make_plan(situation, guard)
-    if situation.checks is None:
-        if not plan.nothing_to_do and Source.CHECKS not in situation.unread:
-            situation = add_checks(situation, aws)
-            plan = make_plan(situation, guard)
-        if situation.checks is None:
-            return situation, plan
-    awaited = {waiting.check_id for waiting in plan.waiting if waiting.check_id is not None}
-    if not awaited:
-        return situation, plan
-    withdraws = any(isinstance(change, DeleteRecord) for change in plan.records_at_once)
-    situation = add_health(situation, awaited, aws, withdraws=withdraws, now=now)
-    plan = make_plan(situation, guard)
-    if plan.full_names:
-        situation = add_late(situation, awaited, aws, timeout=admit_timeout, now=now)
-        plan = make_plan(situation, guard)
-    return situation, plan
 
 
 def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
