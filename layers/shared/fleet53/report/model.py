@@ -24,10 +24,10 @@ class MemberReport:
     """One member of a pool, or an instance that still has a record of it.
 
     `state` is EC2's, None where EC2 does not know the id; `lifecycle_state` is Auto Scaling's, None outside a group.
-    `addresses` are those the pool would answer with. `membership` is what is to be done about it. `because` says why it is in
-    DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that see one of
-    its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route 53's
-    threshold, as far as was looked, and `changed` whether it was on the other side before.
+    `addresses` are those the pool would answer with. `membership` is as in planning/membership.py. `because` says why
+    it is in DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that
+    see one of its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route
+    53's threshold, as far as was looked, and `changed` whether it was on the other side before.
     """
 
     instance_id: InstanceId
