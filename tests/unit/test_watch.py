@@ -15,7 +15,7 @@ from tests.unit.account import Logbook
 from tests.unit.build import NOW
 
 if TYPE_CHECKING:
-    from fleet53.reconcile.passes import Run
+    from fleet53.aws.clients import Aws
 
 
 @dataclass
@@ -29,22 +29,19 @@ class Scene:
     now: datetime = NOW
     asked: int = 0
     comes: datetime = NOW + timedelta(hours=1)
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = field(init=False)
     pacer: Pacer = field(init=False)
 
     def __post_init__(self) -> None:
         self.pacer = Pacer(lambda: self.now.timestamp(), lambda: 0.0)  # noqa: PLW0108 - `now` is another one later
+        aws = SimpleNamespace(queue=self, pacer=self.pacer, retrier=Retrier(lambda: 300.0, self.sleep, lambda: 0.5))
+        self.watch = Watch(cast("Aws", aws), Logbook(), lambda: self.now, received=3)
 
     def load(self) -> Load:
         self.asked += 1
         if self.loads is None:
             raise EndpointConnectionError(endpoint_url="https://sqs")
         return self.loads
-
-    def run(self) -> Run:
-        aws = SimpleNamespace(queue=self, pacer=self.pacer, retrier=Retrier(lambda: 300.0, self.sleep, lambda: 0.5))
-        received = dict.fromkeys(("m1", "m2", "m3"), 1)
-        return cast("Run", SimpleNamespace(aws=aws, now=lambda: self.now, received=received, log=Logbook()))
 
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -53,10 +50,10 @@ class Scene:
 
     def goes_on(self, *, after: float = 0) -> bool:
         self.now += timedelta(seconds=after)
-        return self.watch.goes_on(self.run())
+        return self.watch.goes_on()
 
     def creates(self, left: int) -> bool:
-        return self.watch.creates(self.run(), left)
+        return self.watch.creates(left)
 
 
 def test_a_run_goes_on_while_no_signals_wait() -> None:

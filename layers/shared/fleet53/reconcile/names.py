@@ -31,7 +31,7 @@ def name_checks(signals: Iterable[InstanceSignal | PoolSignal], run: Run, outcom
     try:
         with run.aws.retrier.within(_LIMITS):
             for check_id, name in names.items():
-                if run.aws.retrier.throttled["route53"] or not run.goes_on():
+                if run.aws.retrier.throttled["route53"] or not run.watch.goes_on():
                     break
                 run.aws.check_names.put(check_id, str(name))
                 named += 1

@@ -64,11 +64,12 @@ _LATER: Final = 60
 """Seconds after which the deletions that were left are made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run:
     """What a run works with: the stack's settings, the adapters to AWS, a log and a clock.
 
-    `received` is how often each message of the run was received, this time included.
+    `received` is how often each message of the run was received, this time included. `watch` says whether the run goes
+    on to create, delete or name more checks.
     """
 
     settings: Settings
@@ -76,15 +77,10 @@ class Run:
     log: Log
     now: Callable[[], datetime]
     received: Mapping[MessageId, int] = field(default_factory=dict)
-    watch: Watch = field(default_factory=Watch)
+    watch: Watch = field(init=False)
 
-    def goes_on(self) -> bool:
-        """Whether the run goes on to delete or name checks: Note [Signals first]."""
-        return self.watch.goes_on(self)
-
-    def creates(self, left: int) -> bool:
-        """Whether the run creates the next of `left` checks: Note [Signals first], Note [Gradual creations]."""
-        return self.watch.creates(self, left)
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.aws, self.log, self.now, len(self.received))
 
 
 def run_pass(scope: Scope, guard: Guard, run: Run, outcome: Outcome, attempt: int = 0) -> None:
@@ -147,7 +143,7 @@ class _Pass:
 
     def change(self) -> None:
         """Change records and create checks. Pools whose batch is refused are passed again before the next step."""
-        after_checks = partial(change_after_checks, creates=self.run.creates)
+        after_checks = partial(change_after_checks, creates=self.run.watch.creates)
         for change, limits in ((change_at_once, Limits()), (after_checks, HURRIED)):
             with self.run.aws.retrier.within(limits):
                 change(self.plan, self.run.aws, self.run.log, self.applied, one_pool_a_batch=self.is_last)
@@ -238,7 +234,7 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
         return
     try:
         with run.aws.retrier.within(HURRIED):
-            left = delete_checks(plan, run.aws, run.log, applied, goes_on=run.goes_on)
+            left = delete_checks(plan, run.aws, run.log, applied, goes_on=run.watch.goes_on)
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise

@@ -20,9 +20,11 @@ from fleet53.aws.pacer import CREATE
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from fleet53.reconcile.passes import Run
+    from fleet53.aws.clients import Aws
+    from fleet53.domain.log import Log
 
 EVERY: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = 30.0
@@ -33,35 +35,39 @@ FUNCTIONS: Final = 2
 
 @dataclass(slots=True)
 class Watch:
-    """When a run has looked at the queue last."""
+    """When a run has looked at the queue last. `received` is how many messages the run received."""
 
+    aws: Aws
+    log: Log
+    now: Callable[[], datetime]
+    received: int
     _looked: datetime | None = field(default=None, init=False)
 
-    def goes_on(self, run: Run) -> bool:
+    def goes_on(self) -> bool:
         """Return whether the run goes on, and let it share Route 53's limit with another function that runs.
 
         Messages that are in flight, and that this run did not receive, are those of another function.
         """
-        now = run.now()
+        now = self.now()
         if self._looked is not None and now - self._looked < EVERY:
             return True
         first, self._looked = self._looked is None, now
         try:
-            with run.aws.retrier.within(DISPENSABLE):
-                load = run.aws.queue.load()
+            with self.aws.retrier.within(DISPENSABLE):
+                load = self.aws.queue.load()
         except AWS_ERRORS as error:
-            run.log.warning("queue not read", extra={"because": str(error)})
+            self.log.warning("queue not read", extra={"because": str(error)})
             return True
-        run.aws.pacer.share(FUNCTIONS if load.in_flight > len(run.received) else 1)
+        self.aws.pacer.share(FUNCTIONS if load.in_flight > self.received else 1)
         return first or load.waiting == 0
 
-    def creates(self, run: Run, left: int) -> bool:
+    def creates(self, left: int) -> bool:
         """Whether the run creates the next of `left` checks, once Route 53 takes it: Note [Gradual creations]."""
-        while self.goes_on(run):
-            delay = run.aws.pacer.delay(CREATE)
+        while self.goes_on():
+            delay = self.aws.pacer.delay(CREATE)
             if delay <= 0:
                 return True
-            if run.aws.pacer.delay(CREATE, left) > LONGEST_WAIT:
+            if self.aws.pacer.delay(CREATE, left) > LONGEST_WAIT:
                 return False
-            run.aws.retrier.wait(min(delay, EVERY.total_seconds()), "until Route 53 takes the creation of a check")
+            self.aws.retrier.wait(min(delay, EVERY.total_seconds()), "until Route 53 takes the creation of a check")
         return False
