@@ -153,8 +153,16 @@ def test_values_that_are_nested_more_deeply_than_python_reads_are_refused() -> N
     assert refusal(body).startswith("nested too deeply: ")
 
 
-def test_a_number_of_looks_that_no_chain_has_is_refused() -> None:
-    assert "detail.attempt=1000001" in refusal(reconcile(attempt=1_000_001))
+@pytest.mark.parametrize("attempt", [1_000_001, True, 1.0])
+def test_a_number_of_looks_that_no_chain_has_is_refused(attempt: object) -> None:
+    assert f"detail.attempt={attempt}" in refusal(reconcile(attempt=attempt))
+
+
+@pytest.mark.parametrize("ttl", [True, -1, 2_147_483_648, 60.0, "60", None])
+def test_what_is_no_ttl_of_a_record_is_no_ttl_of_an_action(ttl: object) -> None:
+    read = read_signal(reconcile(actions=[ACTION | {"ttl": ttl}]), TAG)
+    assert isinstance(read, PoolSignal)
+    assert [action.ttl for action in read.actions] == [None]
 
 
 def test_the_reason_is_short_however_long_the_value_is() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import batched
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from fleet53.domain.errors import NotUnderstoodError
 from fleet53.domain.ids import INSTANCE_ID, CheckId, InstanceId, PoolName
@@ -93,7 +93,7 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
         case other:
             raise NotUnderstoodError(f"{what}: detail.pools is {quoted(other)}, not a list of names or {ALL!r}")
     attempt, since = detail.get("attempt", 0), detail.get("since", {})
-    if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_LOOKS or not isinstance(since, dict):
+    if not _is_number(attempt, _MOST_LOOKS) or not isinstance(since, dict):
         faults = f"detail.attempt={quoted(attempt)}, detail.since={quoted(since)}"
         raise NotUnderstoodError(f"{what}: {faults}; attempt is a number from 0, since is an object")
     absent, held = detail.get("absent", {}), detail.get("held", [])
@@ -174,4 +174,9 @@ def _read_actions(written: object, what: str) -> tuple[Action, ...]:
 
 
 def _read_ttl(written: object) -> int | None:
-    return written if isinstance(written, int) and 0 <= written <= _LONGEST_TTL else None
+    return written if _is_number(written, _LONGEST_TTL) else None
+
+
+def _is_number(written: object, most: int) -> TypeGuard[int]:
+    """Whether a message has a whole number from 0 to `most` there. JSON's true is none, though Python's True is 1."""
+    return type(written) is int and 0 <= written <= most
