@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -83,5 +84,5 @@ class Box:
     sent: list[tuple[Mapping[str, Any], int]] = field(default_factory=list)
     looks: Looks = field(default_factory=Looks)
 
-    def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
-        self.sent.append((message["detail"], delay))
+    def send(self, message: Mapping[str, Any], *, delay: timedelta = timedelta()) -> None:
+        self.sent.append((message["detail"], math.ceil(delay.total_seconds())))

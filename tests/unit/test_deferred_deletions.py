@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -36,7 +37,7 @@ def message(scope: Scope) -> PoolSignal:
     )
     _delete_checks(Plan(delete_checks=deletions), scope, run, Outcome(), Applied())
     (left,) = sent
-    assert left.pop("delay") == 60
+    assert left.pop("delay") == timedelta(seconds=60)
     signal = read_signal(json.dumps(left), "fleet53:pool")
     assert isinstance(signal, PoolSignal)
     return signal

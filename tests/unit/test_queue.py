@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -25,10 +26,10 @@ class Sqs:
         self.requests.append(request)
 
 
-@pytest.mark.parametrize(("delay", "sent"), [(0, 0), (900, 900), (901, 900)])
-def test_a_message_is_sent_as_json_with_a_delay_that_sqs_takes(delay: int, sent: int) -> None:
+@pytest.mark.parametrize(("delay", "sent"), [(0, 0), (0.1, 1), (899.1, 900), (901, 900)])
+def test_a_message_is_sent_as_json_with_a_delay_that_sqs_takes(delay: float, sent: int) -> None:
     sqs = Sqs()
-    Queue(cast("SQSClient", sqs), "signals").send({"source": "fleet53"}, delay=delay)
+    Queue(cast("SQSClient", sqs), "signals").send({"source": "fleet53"}, delay=timedelta(seconds=delay))
     (request,) = sqs.requests
     assert (request["QueueUrl"], request["DelaySeconds"]) == ("signals", sent)
     assert json.loads(request["MessageBody"]) == {"source": "fleet53"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from fleet53.audit.cost import cost_of
@@ -112,7 +111,7 @@ def _queue_looks(waiting: Iterable[Waiting], settings: Settings, aws: Aws, *, no
             attempt=SLOWEST,
             since=dict.fromkeys((each.instance_id for each in part), now),
         )
-        aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+        aws.queue.send(message, delay=due - now)
 
 
 def _queue_looks_at_held(held: Iterable[Absent], owner: Owner, aws: Aws, *, now: datetime) -> None:
@@ -128,7 +127,7 @@ def _queue_looks_at_held(held: Iterable[Absent], owner: Owner, aws: Aws, *, now:
         pools = None if pool is None else frozenset({pool})
         for part in in_parts(instance_ids):
             message = reconcile_message(pools, "the guard holds withdrawals", attempt=OFTEN, held=part)
-            aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+            aws.queue.send(message, delay=due - now)
 
 
 def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta, now: datetime) -> tuple[Finding, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -62,11 +63,10 @@ class Queue:
         self._url = url
         self.looks = Looks() if looks is None else looks
 
-    def send(self, message: Mapping[str, Any], *, delay: int = 0) -> None:
-        """Queue `message`, to be delivered after `delay` seconds (MAX_DELAY at most)."""
-        self._client.send_message(
-            QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=min(delay, MAX_DELAY)
-        )
+    def send(self, message: Mapping[str, Any], *, delay: timedelta = timedelta()) -> None:
+        """Queue `message`, to be delivered after `delay` in whole seconds, not earlier and MAX_DELAY at most."""
+        seconds = min(math.ceil(delay.total_seconds()), MAX_DELAY)
+        self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(message), DelaySeconds=seconds)
 
     def load(self) -> Load:
         """Return how many messages wait and how many are in flight (GetQueueAttributes)."""

@@ -14,7 +14,6 @@ again every five minutes until AWS allows it.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from fleet53.planning.looks import next_look_at_denied, next_look_at_shared
@@ -49,5 +48,5 @@ def _queue_look(because: Mapping[PoolName, str], kind: str, due: datetime, *, no
     if not missing:
         return
     message = reconcile_message(frozenset(missing), because[missing[0]], attempt=NO_TIMER)
-    queue.send(message, delay=math.ceil((due - now).total_seconds()))
+    queue.send(message, delay=due - now)
     queue.looks.note(((pool, kind) for pool in missing), due, now=now)

@@ -6,7 +6,6 @@ several of them merge (Note [Looks merge] in planning/looks.py).
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from fleet53.planning.looks import OFTEN, next_look_at_absent
@@ -83,7 +82,7 @@ def queue_look(
             held=[each for each in part if each in held],
             absent={each: absent[each] for each in part if each in absent},
         )
-        queue.send(message, delay=math.ceil((due - now).total_seconds()))
+        queue.send(message, delay=due - now)
     queue.looks.note(keys, due, now=now)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
@@ -103,7 +102,7 @@ def send_again(
     failed: dict[MessageId, str] = {}
     for message, delay in again.items():
         try:
-            queue.send(json.loads(bodies[message]), delay=math.ceil(delay.total_seconds()))
+            queue.send(json.loads(bodies[message]), delay=delay)
         except AWS_ERRORS as error:
             log.warning("event not queued again", extra={"message_id": message, "because": str(error)})
             failed[message] = str(error)

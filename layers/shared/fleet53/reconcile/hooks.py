@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -245,7 +244,7 @@ def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: R
         due = now + min(hold.delay for hold in waits)
         if any(hold.action.transition is Transition.LAUNCHING and hold.delay == LOOK for hold in waits):
             due = min(due, next_look(run.settings.owner, 0, admit_timeout=run.settings.admit_timeout, now=now))
-        run.aws.queue.send(message, delay=math.ceil((due - now).total_seconds()))
+        run.aws.queue.send(message, delay=due - now)
         looks.note((key for hold in waits for key in _noted(hold.action)), due, now=now)
 
 

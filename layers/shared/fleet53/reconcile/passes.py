@@ -25,6 +25,7 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -60,8 +61,8 @@ _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or a change was overtaken."""
 _FEW_CHECKS: Final = 25
 """How many checks are deleted at once even while signals wait, if a pass has no more than these."""
-_LATER: Final = 60
-"""Seconds after which the deletions that were left are made."""
+_LATER: Final = timedelta(seconds=60)
+"""The time after which the deletions that were left are made."""
 
 
 @dataclass(slots=True)

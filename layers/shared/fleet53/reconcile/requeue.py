@@ -8,7 +8,6 @@ around a member, it has one chain of timers: only what is about the member start
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
@@ -68,7 +67,7 @@ def requeue_waiting(
                     attempt=attempt + 1,
                     since={member: heard.get(member, by_id[member].launched) for member in part},
                 )
-                queue.send(message, delay=math.ceil((due - now).total_seconds()))
+                queue.send(message, delay=due - now)
             queue.looks.note(((pool, member) for member in missing), due, now=now)
 
 
