@@ -96,7 +96,7 @@ class Faults:
         """Let a fault happen to the next `calls` requests, to all if it is None, after `after` others have succeeded.
 
         `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
-        `about` is a text in the request's body, such as the name of a group.
+        `about` is a text in the request's URL or body, such as the name of a group or the id of a hosted zone.
         """
         self._orders.append(_Order(fault, asked, calls, about, after))
 
@@ -154,7 +154,7 @@ class Faults:
             return None
         self.asked.append(f"{client.meta.service_model.service_name}:{operation}")
         self._let_others_act(_names_of(client, operation))
-        order = self._next_order(client, operation, body)
+        order = self._next_order(client, operation, url.encode() + body)
         self._killed = self._killed or (order is not None and order.fault is Kill.BEFORE)
         if self._killed:
             raise Killed
@@ -193,9 +193,9 @@ class Faults:
             for each in due:
                 each.act()
 
-    def _next_order(self, client: Any, operation: str, body: bytes) -> _Order | None:
+    def _next_order(self, client: Any, operation: str, request: bytes) -> _Order | None:
         for each in self._ordered(client, operation):
-            if each.about.encode() not in body:
+            if each.about.encode() not in request:
                 continue
             if each.after > 0:
                 each.after -= 1

@@ -82,7 +82,7 @@ def test_a_run_that_is_throttled_eight_times_returns_its_messages_and_the_next_o
     assert first.metric("Throttled") == [8.0]
     assert in_dns(lab) == set()
     (because,) = {line["because"] for line in log_lines(lab, "message returned")}
-    assert because.startswith("tried 8 times: An error occurred (Throttling)")
+    assert because.startswith(f"hosted zone {lab.zone_id}: tried 8 times: An error occurred (Throttling)")
     wait(lab, 6)
 
     assert returned(lab.invocations[-1]) == 0

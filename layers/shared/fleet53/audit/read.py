@@ -20,6 +20,7 @@ from fleet53.convergence.gather import gather
 from fleet53.convergence.hooks import waiting_actions, waiting_groups
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.alarm import confirmed
+from fleet53.domain.errors import ZoneUnansweredError
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.source import Source
 from fleet53.planning.plan import make_plan
@@ -74,10 +75,14 @@ def read_for_audit(
 ) -> AuditReadings:
     """Read what an audit of the scope needs, and make the plan that `guard` allows.
 
-    Raises TryLaterError or an AWS error if a read fails without which there can be no report.
+    Raises TryLaterError or an AWS error if a read fails without which there can be no report. A hosted zone that does
+    not answer is a finding about its pools, if there are others.
     """
     informing = InformingReads(aws.retrier, log)
     gathered = gather(scope, settings, aws)
+    unanswered = [error for error in gathered.unreadable.values() if isinstance(error, ZoneUnansweredError)]
+    if unanswered and not gathered.situation.pools:
+        raise unanswered[0]
     checks = {check.id: check for check, _ in owned_checks(gathered.situation)}
     by_alarm = gathered.situation.by_alarm
     observations = informing.read("health not read", lambda: aws.health.history(checks, by_alarm, now=now), None)

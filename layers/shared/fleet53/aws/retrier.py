@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from botocore import exceptions
@@ -14,7 +14,7 @@ from fleet53.aws.pacer import CREATE
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from fleet53.aws.pacer import Pacer
 
@@ -72,18 +72,25 @@ class Limits:
     """The limits of calls: at most `tries`, none of which may end with less than `reserve` seconds left.
 
     If `hurried`, a call that timed out is not tried again, and its service in that region gets no more hurried calls.
-    After a call whose tries all failed, each further call to its service there is tried once.
+    After a call whose tries all failed, each further call to its service there is tried once. Both are only about calls
+    with the same `about`, such as one hosted zone, because AWS may answer about the others.
     """
 
     tries: int = _TRIES
     reserve: float = RESERVE
     hurried: bool = False
+    about: str = ""
 
 
 DISPENSABLE: Final = Limits(tries=4, hurried=True)
 """For a read that a pass can do without, so that a withdrawal in the same pass does not wait for it."""
 HURRIED: Final = Limits(hurried=True)
 """For a change that no withdrawal waits for, so that a run ends soon if AWS does not answer, and the next can start."""
+
+
+def limits_among(about: str, every: Collection[str]) -> Limits:
+    """Return how much calls about one of `every` may take, such as one hosted zone: the others may wait for it."""
+    return replace(DISPENSABLE, about=about) if len(every) > 1 else Limits()
 
 
 @dataclass(slots=True)
@@ -101,8 +108,8 @@ class Retrier:
     calls: Counter[str] = field(default_factory=Counter, init=False)
     throttled: Counter[str] = field(default_factory=Counter, init=False)
     _limits: Limits = field(default_factory=Limits, init=False)
-    _silent: set[tuple[str, str]] = field(default_factory=set, init=False)
-    _busy: set[tuple[str, str]] = field(default_factory=set, init=False)
+    _silent: set[tuple[str, str, str]] = field(default_factory=set, init=False)
+    _busy: set[tuple[str, str, str]] = field(default_factory=set, init=False)
 
     @contextlib.contextmanager
     def within(self, limits: Limits) -> Iterator[None]:
@@ -123,10 +130,11 @@ class Retrier:
         pacer would delay the next one for long.
         """
         limits, reason, pacer = self._limits, "", self.pacers.get(service)
-        if limits.hurried and (service, region) in self._silent:
+        asked = service, region, limits.about
+        if limits.hurried and asked in self._silent:
             raise TryLaterError(f"{service} in {region} did not answer a request before")
         tries = min(limits.tries, _FEWER_TRIES.get(operation, limits.tries))
-        tries = 1 if limits.hurried and (service, region) in self._busy else tries
+        tries = 1 if limits.hurried and asked in self._busy else tries
         for attempt in range(tries):
             if attempt:
                 if pacer is not None and pacer.delay(operation) > _LONGEST_DELAY:
@@ -147,14 +155,14 @@ class Retrier:
                     pacer.throttled(operation)
                 reason = str(error)
                 if limits.hurried and isinstance(error, _TIMED_OUT):
-                    self._silent.add((service, region))
+                    self._silent.add(asked)
                     raise TryLaterError(reason) from error
             else:
                 if pacer is not None:
                     pacer.succeeded(operation)
                 return answer
         if limits.hurried:
-            self._busy.add((service, region))
+            self._busy.add(asked)
         raise TryLaterError(f"tried {tries} times: {reason}")
 
     def wait(self, seconds: float, purpose: str, *, then: float = 0.0) -> None:

@@ -18,9 +18,12 @@ from fleet53.domain.errors import (
     BatchRefusedError,
     CheckQuotaError,
     CheckRefusedError,
+    OutOfTimeError,
     ReferenceBurnedError,
     RoleRefusedError,
+    TryLaterError,
     ZoneGoneError,
+    ZoneUnansweredError,
     ZoneUnreadableError,
 )
 from fleet53.domain.health_check import Check
@@ -112,7 +115,10 @@ class Route53:
             }
 
     def _read_zone[Answer](self, operation: str, zone_id: ZoneId, ask: Callable[[Route53Client], Answer]) -> Answer:
-        """Return Route 53's answer about a zone, or raise ZoneUnreadableError. A refused request is not sent again."""
+        """Return Route 53's answer about a zone, or raise ZoneUnreadableError. A refused request is not sent again.
+
+        Raises ZoneUnansweredError if there is no answer, and OutOfTimeError if no time is left to ask.
+        """
         refused = self._refused.get((operation, zone_id))
         if refused is not None:
             raise _unreadable(zone_id, refused) from refused
@@ -120,6 +126,10 @@ class Route53:
             return self._account.ask(ask)
         except RoleRefusedError as error:
             raise ZoneUnreadableError(zone_id, str(error)) from error
+        except OutOfTimeError:
+            raise
+        except TryLaterError as error:
+            raise ZoneUnansweredError(zone_id, str(error)) from error
         except ClientError as error:
             if error.response["Error"]["Code"] in _ABOUT_THE_ZONE:
                 self._refused[operation, zone_id] = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,10 +30,11 @@ from fleet53.planning.changes import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from fleet53.aws.alarms import Alarms
     from fleet53.aws.route53 import Route53
-    from fleet53.domain.ids import CheckId, InstanceId, PoolName
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
     from fleet53.domain.log import Log
     from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
 
@@ -103,13 +105,25 @@ def apply(
     return applied
 
 
-def change_at_once(plan: Plan, aws: Writable, log: Log, applied: Applied, *, one_pool_a_batch: bool) -> None:
-    """Change the records that need no new check: every withdrawal, and the changes in the same batch."""
+def change_at_once(
+    plan: Plan,
+    aws: Writable,
+    log: Log,
+    applied: Applied,
+    *,
+    one_pool_a_batch: bool,
+    within: Callable[[ZoneId], AbstractContextManager[None]] = lambda _zone_id: nullcontext(),
+) -> None:
+    """Change the records that need no new check: every withdrawal, and the changes in the same batch.
+
+    `within` limits how long a hosted zone may keep the batches of the others waiting.
+    """
     for batch in batches(plan.records_at_once, one_pool_a_batch=one_pool_a_batch):
-        refused = _change(batch, aws.route53, log, applied)
-        deletions = [change for change in batch if isinstance(change, DeleteRecord)]  # never an adoption alone
-        if refused and one_pool_a_batch and 0 < len(deletions) < len(batch):
-            _change(deletions, aws.route53, log, Applied(made=applied.made))
+        with within(batch[0].zone_id):
+            refused = _change(batch, aws.route53, log, applied)
+            deletions = [change for change in batch if isinstance(change, DeleteRecord)]  # never an adoption alone
+            if refused and one_pool_a_batch and 0 < len(deletions) < len(batch):
+                _change(deletions, aws.route53, log, Applied(made=applied.made))
 
 
 def change_after_checks(

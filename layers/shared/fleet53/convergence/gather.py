@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
+    from fleet53.convergence.records import UnreadError
     from fleet53.domain.ids import PoolName
     from fleet53.domain.scope import Scope
 
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 class Gathered:
     """The situation of some pools, and a finding for each pool or hosted zone that could not be read.
 
-    `denied` are the pools whose hosted zone AWS denied, with the reason.
+    `unreadable` are the pools whose hosted zone could not be read, with the error; None is as in FoundRecords.
     """
 
     situation: Situation
     findings: tuple[Finding, ...]
-    denied: Mapping[PoolName | None, str] = field(default_factory=dict)
+    unreadable: Mapping[PoolName | None, UnreadError] = field(default_factory=dict)
 
 
 def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
@@ -40,7 +41,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     A wrong parameter does not say where the records of its pool are. Only a sweep finds them, and one of their
     instances may be leaving. So a pass about such a pool is a sweep.
     """
-    declared = read_declared(scope, settings, aws)
+    declared, unanswered = read_declared(scope, settings, aws)
     usable = read_usable_pools(scope, declared, aws)
     if scope.checks and not scope.sweep and any(scope.covers(name) for name in usable.unplaced):
         scope = replace(scope, sweep=True)
@@ -71,4 +72,4 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         for fault in faults
         if scope.covers(fault.name)
     )
-    return Gathered(situation, (*findings, *found.findings), found.denied)
+    return Gathered(situation, (*findings, *found.findings), {**unanswered, **found.unreadable})

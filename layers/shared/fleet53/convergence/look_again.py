@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.config.claims import read_pools
 from fleet53.convergence.instances import add_states
-from fleet53.domain.errors import ZoneUnreadableError
+from fleet53.domain.errors import ZoneUnansweredError, ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteRecord, PutRecord
@@ -127,7 +127,7 @@ def _may_dangle(pool: Pool, deleted: Collection[DeleteCheck], situation: Situati
         return False
     try:
         return any(record.check_id in gone for record in aws.route53.records_at(*pool.place))
-    except ZoneUnreadableError:
+    except (ZoneUnreadableError, ZoneUnansweredError):
         return True
 
 
@@ -141,7 +141,7 @@ def _is_right(pool: Pool, situation: Situation, aws: Aws) -> bool:
     """Whether either the fallback or another record answers. Records that cannot be read are not right."""
     try:
         records = aws.route53.records_at(*pool.place)
-    except ZoneUnreadableError:
+    except (ZoneUnreadableError, ZoneUnansweredError):
         return False
     found = records_at(replace(situation, records={pool.name: records}), pool)
     return bool(found.members or found.answering) is not bool(found.fallbacks)

@@ -62,7 +62,7 @@ def read_usable_pools(scope: Scope, declared: Declared, aws: Aws) -> UsablePools
         if not (scope.covers(pool.name) or scope.sweep):
             continue
         try:
-            with aws.retrier.within(DISPENSABLE):
+            with aws.retrier.within(replace(DISPENSABLE, about=f"GetHostedZone {pool.zone_id}")):
                 zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
         except (ZoneUnreadableError, TryLaterError) as error:
             if scope.covers(pool.name) and not isinstance(error, ZoneGoneError):

@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fleet53.aws.retrier import is_denied
+from fleet53.aws.retrier import limits_among
 from fleet53.convergence.pools import unreadable_zone
-from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
+from fleet53.domain.errors import ZoneGoneError, ZoneUnansweredError, ZoneUnreadableError
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.planning.situation import OrphanRecord
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fleet53.domain.pool import Pool, Zone
     from fleet53.domain.record import Record
 
+type UnreadError = ZoneUnreadableError | ZoneUnansweredError
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
@@ -32,7 +34,8 @@ class FoundRecords:
     `at_pools` holds every record at a pool's name, whoever made it. A pool whose hosted zone cannot be read is missing
     there, and has a fault. Without a sweep, `orphans` are only those at the places of pools that are not served, and
     there are no `others` (ours at names of pools outside the pass) and no `findings`. It is `blind` if it could not
-    read one of the hosted zones. `denied` are the pools whose hosted zone AWS denied, with the reason.
+    read one of the hosted zones. `unreadable` are the pools whose hosted zone could not be read, with the error; the
+    key None is for records of no pool, where a hosted zone did not answer.
     """
 
     at_pools: Mapping[PoolName, tuple[Record, ...]]
@@ -41,13 +44,33 @@ class FoundRecords:
     others: tuple[tuple[ZoneId, Record], ...] = ()
     findings: tuple[Finding, ...] = ()
     blind: bool = False
-    denied: Mapping[PoolName | None, str] = field(default_factory=dict)
+    unreadable: Mapping[PoolName | None, UnreadError] = field(default_factory=dict)
 
     def holders(self, owner: Owner) -> frozenset[InstanceId]:
         """Return the instances that hold one of the owner's records."""
         records = [record for found in self.at_pools.values() for record in found]
         records += [orphan.record for orphan in self.orphans]
         return owner.instances(record.identifier for record in records)
+
+
+@dataclass(frozen=True, slots=True)
+class _Zones:
+    """Reads records in several hosted zones, `ids`. A zone that did not answer is not asked again."""
+
+    aws: Aws
+    ids: frozenset[ZoneId]
+    silent: dict[ZoneId, ZoneUnansweredError] = field(default_factory=dict)
+
+    def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
+        """Return the record sets at a name, or raise ZoneUnreadableError or ZoneUnansweredError."""
+        if zone_id in self.silent:
+            raise self.silent[zone_id]
+        try:
+            with self.aws.retrier.within(limits_among(zone_id, self.ids)):
+                return self.aws.route53.records_at(zone_id, name)
+        except ZoneUnansweredError as error:
+            self.silent[zone_id] = error
+            raise
 
 
 def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
@@ -57,25 +80,24 @@ def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundReco
     """
     found: dict[PoolName, tuple[Record, ...]] = {}
     faults: list[PoolFault] = []
-    denied: dict[PoolName | None, str] = {}
+    unreadable: dict[PoolName | None, UnreadError] = {}
+    zones = _Zones(aws, frozenset([pool.zone_id for pool in usable.pools] + [place[0] for place in usable.unserved]))
     for pool in usable.pools:
         try:
-            found[pool.name] = aws.route53.records_at(*pool.place)
-        except ZoneUnreadableError as error:
+            found[pool.name] = zones.records_at(*pool.place)
+        except (ZoneUnreadableError, ZoneUnansweredError) as error:
             faults.append(unreadable_zone(pool, error))
-            if is_denied(error):
-                denied[pool.name] = str(error)
+            unreadable[pool.name] = error
     orphans: list[OrphanRecord] = []
     for (zone_id, name), pool_name in sorted(usable.unserved.items()):
         try:
-            records = aws.route53.records_at(zone_id, name)
-        except ZoneUnreadableError as error:  # the pool has a fault already
-            if is_denied(error):
-                denied[pool_name] = str(error)
+            records = zones.records_at(zone_id, name)
+        except (ZoneUnreadableError, ZoneUnansweredError) as error:  # the pool has a fault already
+            unreadable[pool_name] = error
             continue
         ours = (record for record in records if settings.owner.holder(record.identifier) is not None)
         orphans += (OrphanRecord(zone_id, record) for record in ours)
-    return FoundRecords(found, tuple(faults), tuple(orphans), denied=denied)
+    return FoundRecords(found, tuple(faults), tuple(orphans), unreadable=unreadable)
 
 
 def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
@@ -86,16 +108,19 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
     others: list[tuple[ZoneId, Record]] = []
     findings: list[Finding] = []
     blind = False
-    denied: dict[PoolName | None, str] = {}
-    for zone_id in sorted({*settings.zone_ids, *(pool.zone_id for pool in usable.pools)}):
+    unreadable: dict[PoolName | None, UnreadError] = {}
+    zone_ids = {*settings.zone_ids, *(pool.zone_id for pool in usable.pools)}
+    for zone_id in sorted(zone_ids):
         here = [pool for pool in usable.pools if pool.zone_id == zone_id]
         try:
-            records = aws.route53.records_in(zone_id)
-        except ZoneUnreadableError as error:
+            with aws.retrier.within(limits_among(zone_id, zone_ids)):
+                records = aws.route53.records_in(zone_id)
+        except (ZoneUnreadableError, ZoneUnansweredError) as error:
             blind = blind or not isinstance(error, ZoneGoneError)
             faults += (unreadable_zone(pool, error) for pool in here)
-            if is_denied(error):
-                denied |= {pool.name: str(error) for pool in here}
+            unreadable |= dict.fromkeys((pool.name for pool in here), error)
+            if isinstance(error, ZoneUnansweredError):
+                unreadable[None] = error
             if not any(pool.zone_id == zone_id for pool in usable.declared.pools):
                 findings.append(Finding(FindingKind.ZONE_UNREADABLE, str(error)))
             continue
@@ -111,7 +136,7 @@ def sweep_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRec
         orphans += (OrphanRecord(zone_id, record) for record in ours if record.name not in names)
         outside = names - {pool.record_name for pool in here}
         others += ((zone_id, record) for record in ours if record.name in outside)
-    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind, denied)
+    return FoundRecords(found, tuple(faults), tuple(orphans), tuple(others), tuple(findings), blind, unreadable)
 
 
 def _delegated(pool: Pool, zone: Zone | None, name_servers: Iterable[Record]) -> Iterator[Finding]:

@@ -32,6 +32,13 @@ class ZoneGoneError(ZoneUnreadableError):
     """A hosted zone does not exist, so its records do not exist either."""
 
 
+class ZoneUnansweredError(TryLaterError):
+    """AWS does not answer about a hosted zone at the moment: go on with the others, and try this one again later."""
+
+    def __init__(self, zone_id: str, reason: str) -> None:
+        super().__init__(f"hosted zone {zone_id}: {reason}")
+
+
 class RoleRefusedError(Fleet53Error):
     """The role in the account of the hosted zones cannot be assumed (AssumeRole): report it as an unreadable zone."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fleet53.aws.retrier import is_denied
+from fleet53.domain.errors import ZoneUnansweredError
 from fleet53.planning.changes import DeleteRecord, PutRecord, Waiting
 from fleet53.planning.situation import OrphanRecord
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
+    from fleet53.convergence.records import UnreadError
     from fleet53.domain.finding import Finding
     from fleet53.domain.health_check import Check
     from fleet53.domain.ids import CheckId, InstanceId, PoolName
@@ -64,8 +67,9 @@ class Outcome:
     """Whether a pass was a sweep."""
     findings: dict[PoolName | None, list[Finding]] = field(default_factory=dict)
     completed: list[Complete] = field(default_factory=list)
-    unread: dict[PoolName, str] = field(default_factory=dict)
-    """The pools for which a source that decides about records could not be read, with the reason."""
+    unread: dict[PoolName | None, str] = field(default_factory=dict)
+    """The pools for which a source that decides about records could not be read, or for which Route 53 did not answer a
+    change, with the reason. The key None is for records of no pool."""
     denied: dict[PoolName | None, str] = field(default_factory=dict)
     """The pools for which AWS denied a call, with the reason."""
     retry: dict[MessageId, str] = field(default_factory=dict)
@@ -84,12 +88,6 @@ class Outcome:
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
         self.checks = self.checks if situation.checks is None else situation.checks
-        for pool in situation.pools:
-            self.unread.pop(pool.name, None)
-            if (because := situation.why_undecided(pool.name)) is not None:
-                self.unread[pool.name] = because
-                if situation.denied:
-                    self.denied[pool.name] = because
         for orphan in situation.orphans:
             if (instance_id := situation.owner.instance(orphan.record.identifier)) is not None:
                 self.former.setdefault(instance_id, set()).add(orphan)
@@ -108,6 +106,12 @@ class Outcome:
             self.held.pop(place, None)
             self.absent.pop(place, None)
             self.findings.pop(place, None)
+            self.unread.pop(place, None)
+        for pool in situation.pools:
+            if (because := situation.why_undecided(pool.name)) is not None:
+                self.unread[pool.name] = because
+                if situation.denied:
+                    self.denied[pool.name] = because
         self.remembered = plan.remembered.union(who for who in self.remembered if who[0] not in planned)
         for waiting in plan.waiting:
             self.waiting.setdefault(waiting.pool, []).append(waiting)
@@ -117,6 +121,14 @@ class Outcome:
             self.absent.setdefault(absent.pool, []).append(absent)
         for finding in (*plan.findings, *findings):
             self.findings.setdefault(finding.pool, []).append(finding)
+
+    def note_unreadable(self, unreadable: Mapping[PoolName | None, UnreadError]) -> None:
+        """Add the pools whose hosted zone could not be read. One that did not answer is to be read again."""
+        for pool, error in unreadable.items():
+            if is_denied(error):
+                self.denied[pool] = str(error)
+            if isinstance(error, ZoneUnansweredError):
+                self.unread[pool] = str(error)
 
     def leave(self, creations: Iterable[CreateCheck], situation: Situation) -> None:
         """Add the members to those that wait, because their health checks are created later."""

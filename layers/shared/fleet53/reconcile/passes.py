@@ -29,7 +29,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, HURRIED, Limits, is_denied
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, HURRIED, Limits, is_denied, limits_among
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_alarms, delete_checks
 from fleet53.convergence.decide import decide
 from fleet53.convergence.gather import gather
@@ -107,7 +107,7 @@ def _plan(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> tuple[Situa
     situation, plan = decide(before, guard, run.aws, admit_timeout=run.settings.admit_timeout, now=run.now())
     plan = own_checks(plan, scope.about, situation.instances, now=run.now())
     outcome.note(situation, plan, gathered.findings)
-    outcome.denied |= gathered.denied
+    outcome.note_unreadable(gathered.unreadable)
     _remember(situation, plan, run)
     for source, because in situation.unread.items():
         run.log.warning("not read", extra={"source": source.value, "because": because})
@@ -144,8 +144,10 @@ class _Pass:
 
     def change(self) -> None:
         """Change records and create checks. Pools whose batch is refused are passed again before the next step."""
+        within, zone_ids = self.run.aws.retrier.within, {change.zone_id for change in self.plan.records_at_once}
+        at_once = partial(change_at_once, within=lambda zone_id: within(limits_among(zone_id, zone_ids)))
         after_checks = partial(change_after_checks, creates=self.run.watch.creates)
-        for change, limits in ((change_at_once, Limits()), (after_checks, HURRIED)):
+        for change, limits in ((at_once, Limits()), (after_checks, HURRIED)):
             with self.run.aws.retrier.within(limits):
                 change(self.plan, self.run.aws, self.run.log, self.applied, one_pool_a_batch=self.is_last)
             if self.applied.refused and not self.is_last:
@@ -155,6 +157,7 @@ class _Pass:
                 self.plan = self.plan.without(refused)
                 again = Scope(_named(refused), checks=True, sweep=None in refused, about=self.scope.about)
                 run_pass(again, self.guard, self.run, self.outcome, self.attempt + 1)
+        self.outcome.unread |= {pool: batch.reason for batch in self.applied.unanswered for pool in batch.pools}
 
     def look_again(self) -> None:
         """Pass the pools again where what decided a change differs now: Note [Look again]."""
@@ -189,12 +192,11 @@ class _Pass:
             run_pass(sweep, self.guard, self.run, self.outcome, self.attempt)
 
     def report(self) -> None:
-        """Add to the outcome what was left and refused. Raises TryLaterError if Route 53 did not answer a batch."""
+        """Add to the outcome what was left and refused."""
         self.outcome.leave(self.applied.left, self.situation)
         for finding in self.applied.findings:
             self.outcome.findings.setdefault(finding.pool, []).append(finding)
         _report_refusals(self.applied, self.outcome)
-        self.applied.check_answered()
 
 
 def _named(pools: Iterable[PoolName | None]) -> frozenset[PoolName]:

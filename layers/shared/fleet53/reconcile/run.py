@@ -262,7 +262,7 @@ def _undecided(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[Mess
     return {
         message: because
         for message, scope in scopes.items()
-        if (because := next((why for pool, why in outcome.unread.items() if scope.covers(pool)), None)) is not None
+        if (because := next((why for pool, why in outcome.unread.items() if _concerns(scope, pool)), None))
     }
 
 
