@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab.faults import Fault
 from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.functional.groups import (
     GROUP,
@@ -22,7 +23,7 @@ from tests.functional.groups import (
     state_of,
     terminate,
 )
-from tests.functional.incidents import before_each
+from tests.functional.incidents import before_each, wait_in_lab_time
 from tests.functional.views import audit, checks_of, in_dns, log_lines, signal
 
 if TYPE_CHECKING:
@@ -371,6 +372,30 @@ def test_an_instance_of_a_deleted_pool_leaves_dns_and_is_drained_before_its_hook
 
     (one,) = asked
     assert drain <= (one.at - told_at(lab, goes)).total_seconds() <= drain + 20
+    assert (one.result, one.refusal) == ("CONTINUE", None)
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_an_instance_of_a_deleted_pool_is_drained_though_the_run_that_withdrew_it_failed_then(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, *, tagged: bool
+) -> None:
+    goes, *stay = in_service_of_deleted_pool(lab, ttl=300)
+    wait_in_lab_time(lab, monkeypatch)
+    asked = completions(monkeypatch)
+    if not tagged:
+        untag(lab, goes)
+    lab.faults.order(Fault.SERVER_ERROR, "route53:DeleteHealthCheck", calls=8)
+    terminate(lab, goes)
+    lab.run(1)
+    assert in_dns(lab, API) == set(stay)
+    gone_at = lab.clock.now()
+    lab.functions.cold_start()
+    lab.run(350, step=5)
+    assert asked == []
+    lab.run(60, step=5)
+
+    (one,) = asked
+    assert 360 <= (one.at - gone_at).total_seconds() <= 400
     assert (one.result, one.refusal) == ("CONTINUE", None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from fleet53.reconcile.passes import Run
     from fleet53.signals.model import InstanceSignal
 
+_AGAIN: Final = timedelta(seconds=5)
+"""When a message that replaces another one comes."""
 _NOT_GONE: Final = datetime.max.replace(tzinfo=UTC)
 
 type _Place = tuple[InstanceId, str, Transition]
@@ -47,6 +49,7 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     The actions come from the signals and from a sweep. After an AWS error, the signal's message is returned; the next
     sweep finds an action that came from a sweep again.
     """
+    _hand_on(signals, run, outcome)
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
     holds: list[tuple[Hold, frozenset[PoolName] | None]] = []
     starts: _Starts = {}
@@ -83,6 +86,35 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
             if message is not None:
                 outcome.retry[message] = str(error)
     _set_timers(holds, run)
+
+
+def _hand_on(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
+    """Replace each message that is to come again, if the run has read records at names of no pool of its instance.
+
+    The run may have deleted these records, and nothing else tells the next run that the instance had them. So the
+    message that comes instead has their TTL.
+    """
+    for message in [each for each in signals if each in outcome.retry]:
+        signal, because = signals[message], outcome.retry[message]
+        if isinstance(signal, PoolSignal):
+            continue
+        former = [
+            replace(action, ttl=ttl)
+            for action in signal.actions
+            if action.transition is Transition.TERMINATING
+            and run.aws.autoscaling.is_ours(action)
+            and (ttl := _former_ttl(action, outcome)) is not None
+        ]
+        if not former:
+            continue
+        try:
+            with run.aws.retrier.within(DISPENSABLE):
+                run.aws.queue.send(reconcile_message(None, because, attempt=1, actions=former), delay=_AGAIN)
+        except AWS_ERRORS as error:
+            run.log.warning("message not replaced", extra={"message_id": message, "because": str(error)})
+            continue
+        run.log.info("message replaced", extra={"message_id": message, "because": because})
+        del outcome.retry[message]
 
 
 def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome: Outcome) -> frozenset[PoolName]:
