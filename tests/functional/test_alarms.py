@@ -314,6 +314,23 @@ def test_a_pool_whose_last_member_ends_is_an_alarm_within_a_minute_until_it_is_a
     assert lab.alarms.ringing() == set()
 
 
+def test_a_pool_that_is_answered_again_does_not_end_the_alarm_while_another_one_is_unanswered(lab: Lab) -> None:
+    lab.put_pool("api")
+    lab.settle()
+    members = *admitted(lab, 1), *admitted(lab, 1, "api.example.com", pools=("api",))
+    rung(lab, 20)
+    for instance_id in members:
+        lab.fleet.terminate(instance_id)
+    assert rung(lab, 2) == {"PoolUnansweredAlarm"}
+    admitted(lab, 1)
+    rung(lab, 2)
+    assert lab.alarms.ringing() == {"PoolUnansweredAlarm"}
+
+    admitted(lab, 1, "api.example.com", pools=("api",))
+    rung(lab, 2)
+    assert lab.alarms.ringing() == set()
+
+
 def test_a_pool_that_nobody_answers_for_stays_an_alarm_when_ec2_has_forgotten_its_instances(lab: Lab) -> None:
     lab.put_pool("api")
     lab.settle()

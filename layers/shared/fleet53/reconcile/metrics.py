@@ -58,7 +58,8 @@ def _measure_answers(outcome: Outcome) -> Iterator[Measurement]:
     """Yield how many pools the run left without a record, so that an alarm goes off in minutes.
 
     It is 0 only if all pools that the run passed are answered, and the run passed all pools or filled one that was
-    unanswered before. So a pool that never had a member does not keep an alarm about another pool.
+    unanswered before. Then it has also read the records of the other pools that have instances (answers.py). So a pool
+    that never had a member does not keep an alarm about another pool.
     """
     emptied = len(outcome.emptied)
     all_passed = outcome.declared and outcome.statuses.keys() >= outcome.declared

@@ -50,7 +50,9 @@ class Outcome:
     ready: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unhealthy: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict)
     unanswered: set[PoolName] = field(default_factory=set)
-    """The pools that have no record, by their last plan."""
+    """The pools that have no record, by their last plan. One that the run only read may be among them: answers.py."""
+    valid: tuple[Pool, ...] = ()
+    """All valid pools, those that the run did not pass too."""
     shared: set[PoolName] = field(default_factory=set)
     """The pools that depend on the records of another stack at their name, by their last plan."""
     made: list[Change] = field(default_factory=list)
@@ -85,6 +87,7 @@ class Outcome:
     def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
         """Add a plan. It replaces the parts of an earlier plan for the same pools."""
         self.declared = situation.declared
+        self.valid = situation.valid
         self.pools |= {pool.name: pool for pool in situation.pools}
         self.instances |= situation.instances
         self.checks = self.checks if situation.checks is None else situation.checks

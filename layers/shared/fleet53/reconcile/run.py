@@ -26,6 +26,7 @@ from fleet53.planning.changes import CreateCheck, DeleteRecord
 from fleet53.planning.guard import Guard
 from fleet53.planning.membership import EC2, Membership
 from fleet53.reconcile.absent import absent_since, known_as_held, requeue_absent
+from fleet53.reconcile.answers import look_at_others
 from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.outcome import MessageId
@@ -85,6 +86,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
         queue_looks_at_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
+    look_at_others(outcome, run)
 
 
 def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, outcome: Outcome) -> None:
