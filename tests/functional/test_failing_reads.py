@@ -12,7 +12,18 @@ from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import completions
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, audit, calls, checks_of, findings, in_dns, launched, log_lines, wait
+from tests.functional.views import (
+    admitted,
+    audit,
+    calls,
+    check_of,
+    checks_of,
+    findings,
+    in_dns,
+    launched,
+    log_lines,
+    wait,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -308,3 +319,17 @@ def test_spot_warnings_of_many_members_are_one_request_before_they_leave_dns() -
         before = lab.faults.asked[: lab.faults.asked.index("route53:ListResourceRecordSets")]
         assert before.count("ec2:DescribeSpotInstanceRequests") == 1
         assert in_dns(lab) == set()
+
+
+def test_a_check_whose_status_is_not_answered_keeps_no_other_member_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        members = {check_of(lab, each): each for each in launched(lab, 2)}
+        lab.faults.order(Fault.DENIED, "cloudwatch:GetMetricData")
+        first = min(members)  # it is asked for first
+        lab.faults.order(Fault.SERVER_ERROR, "route53:GetHealthCheckStatus", about=first)
+        for instance_id in members.values():
+            lab.report_health(instance_id)
+        wait(lab)
+
+        assert in_dns(lab) == {members[max(members)]}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.faults import Fault
 from lab.route53.api import Route53Error
 from tests.functional.incidents import before_each, meanwhile, wait_in_lab_time
 from tests.functional.views import (
     admitted,
     allowed_zone,
     batches,
+    check_of,
     checks,
     checks_of,
     in_dns,
@@ -271,3 +273,25 @@ def test_tags_that_come_back_between_a_pass_and_the_sweep_after_it_withdraw_nobo
     signal(lab)
 
     assert in_dns(lab) == set(web)
+
+
+def test_a_check_whose_deletion_is_not_answered_keeps_no_other_check_and_no_other_message(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.put_pool("api")
+    (web,) = admitted(lab, 1)
+    (api,) = admitted(lab, 1, name="api.example.com", pools=("api",))
+    wait_in_lab_time(lab, monkeypatch)
+    lab.faults.order(Fault.SERVER_ERROR, "route53:DeleteHealthCheck", about=check_of(lab, api))
+    lab.fleet.terminate(web)
+    lab.fleet.terminate(api)
+    run = lab.pollers[0].poll_once()
+
+    assert run is not None
+    assert (in_dns(lab), in_dns(lab, "api.example.com")) == (set(), set())
+    assert (len(checks_of(lab, web)), len(checks_of(lab, api))) == (0, 1)
+    returned = {each["itemIdentifier"] for each in run.result["batchItemFailures"]}
+    assert returned == {each["messageId"] for each in run.event["Records"] if api in each["body"]}
+    lab.faults.end()
+    lab.run(10, step=5)
+    assert checks(lab) == {}

@@ -67,7 +67,8 @@ class Refusal:
 class Applied:
     """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair.
 
-    `unanswered` are the batches that Route 53 did not answer in time. `left` are the checks that are created later.
+    `unanswered` are the batches, and the deletions of checks, that Route 53 did not answer in time. `left` are the
+    checks that are created later.
     """
 
     made: list[Change] = field(default_factory=list)
@@ -149,12 +150,23 @@ def change_after_checks(
 def delete_checks(
     plan: Plan, aws: Writable, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
 ) -> tuple[DeleteCheck, ...]:
-    """Delete the plan's checks while `goes_on` returns true, and return those that are left."""
+    """Delete the plan's checks while `goes_on` returns true, and return those that are left.
+
+    A deletion that Route 53 does not answer stops no other one. Raises TryLaterError at the second one.
+    """
+    failed = False
     for number, change in enumerate(plan.delete_checks):
         if not goes_on():
             return plan.delete_checks[number:]
-        aws.route53.delete_check(change.check_id)
-        _record(change, log, applied)
+        try:
+            aws.route53.delete_check(change.check_id)
+        except TryLaterError as error:
+            if failed or isinstance(error, OutOfTimeError):
+                raise
+            failed = True
+            applied.unanswered.append(Refusal(frozenset({change.pool}), str(error)))
+        else:
+            _record(change, log, applied)
     return ()
 
 

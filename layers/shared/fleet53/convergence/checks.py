@@ -93,13 +93,13 @@ def add_health(
         asked = _turn(asked, now)
     if not aws.statuses.take(len(asked), now=now):
         asked = []
-    try:
-        with aws.retrier.within(DISPENSABLE):
-            for check_id in asked:
+    for check_id in asked:
+        try:
+            with aws.retrier.within(DISPENSABLE):
                 if (percent := aws.route53.percent_healthy(check_id)) is not None:
                     seen[check_id] = percent > HEALTHY_ABOVE
-    except AWS_ERRORS as error:
-        situation = situation.without(Source.HEALTH, error)
+        except AWS_ERRORS as error:
+            situation = situation.without(Source.HEALTH, error)
     return replace(situation, healthy=confirmed(seen, by_alarm, situation.alarms))
 
 

@@ -230,9 +230,10 @@ def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
 def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied: Applied) -> None:
     """Delete checks. While more signals wait in the queue, leave many of them to a later pass.
 
-    If AWS denies it, the checks that are left are findings, and the next sweep tries again. Everything else is done.
+    If AWS denies it, the checks that are left are findings, and the next sweep tries again. If it does not answer, the
+    messages about their pools come again. Everything else is done.
     """
-    left = plan.delete_checks
+    left, before = plan.delete_checks, len(applied.unanswered)
     if not left or _deferred(left, scope, run):
         return
     try:
@@ -247,6 +248,7 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
             outcome.denied[pool] = because
             applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
         return
+    outcome.unread |= {pool: each.reason for each in applied.unanswered[before:] for pool in each.pools}
     if left:
         _defer(left, scope, run)
 
