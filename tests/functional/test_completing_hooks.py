@@ -29,6 +29,7 @@ from tests.functional.groups import (
 from tests.functional.views import audit, findings, in_dns, log_lines, signal
 
 if TYPE_CHECKING:
+    from lab.scaling.hooks import Hook
     from lab.stack.functions import Invocation
     from lab.world import Lab
 
@@ -61,9 +62,9 @@ def going_untold(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     return goes, stays
 
 
-def coming(lab: Lab) -> str:
+def coming(lab: Lab, *others: Hook) -> str:
     """Return the one instance of a group that its launch hook holds, and that nobody has seen healthy."""
-    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(),))
+    lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(), *others))
     lab.run(12)
     (instance_id,) = lab.fleet.members(GROUP)
     assert state_of(lab, instance_id) == "Pending:Wait"
@@ -149,7 +150,7 @@ def test_an_action_that_somebody_else_has_completed_is_over_and_is_said_once(
 def test_a_hook_that_is_deleted_meanwhile_is_said_once_and_not_looked_for_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    instance_id = coming(lab)
+    instance_id = coming(lab, terminate_hook("log-shipper"))  # it still runs after the launch was abandoned
     lab.client("autoscaling").delete_lifecycle_hook(AutoScalingGroupName=GROUP, LifecycleHookName="fleet53-launch")
     asked = completions(monkeypatch)
     lab.run(1200, step=10)

@@ -251,6 +251,23 @@ def show_no_data(_lab: Lab) -> None:
     """Leave the new health checks without data."""
 
 
+@pytest.mark.parametrize(("state", "seconds"), [("terminated", 50), ("stopped", 170)])
+def test_an_instance_that_ends_while_it_waits_is_abandoned_so_that_its_group_replaces_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, state: str, seconds: int
+) -> None:
+    asked = completions(monkeypatch)
+    goes = held(lab)
+
+    (lab.fleet.terminate if state == "terminated" else lab.fleet.stop)(goes)
+    lab.run(seconds, step=5)
+
+    assert [(one.hook, one.result) for one in asked if one.refusal is None] == [("fleet53-launch", "ABANDON")]
+    assert goes not in lab.fleet.members(GROUP)
+    assert list(lab.fleet.members(GROUP).values()) == ["Pending:Wait"]
+    because = f"EC2 says {state}, before it was in service"
+    assert log_lines(lab, "lifecycle action completed")[-1]["because"] == because
+
+
 @pytest.mark.parametrize(
     ("fault", "kinds"),
     [

@@ -111,7 +111,7 @@ def test_an_instance_that_ec2_does_not_know_is_in_no_pool() -> None:
 
 
 def test_an_instance_without_a_tag_is_in_no_pool() -> None:
-    assert member_status(A, passed(tagged=())) == MemberStatus(pooled=False, ready=True)
+    assert member_status(A, passed(tagged=())) == MemberStatus(pooled=False, state="running", ready=True)
 
 
 def test_an_instance_whose_tag_names_only_undeclared_pools_is_somebody_elses() -> None:
@@ -154,8 +154,15 @@ def test_a_member_is_unhealthy_when_one_of_its_pools_has_seen_it_so() -> None:
     assert [member_status(each, outcome).unhealthy for each in (A, B)] == [True, False]
 
 
+def test_the_state_of_an_instance_is_that_of_ec2() -> None:
+    outcome = passed()
+    outcome.instances[A] = instance(A, state="stopped")
+    assert [member_status(each, outcome).state for each in (A, B, InstanceId("i-99"))] == ["stopped", "running", None]
+
+
 def test_a_member_without_a_record_is_not_in_dns() -> None:
-    assert member_status(A, passed()) == MemberStatus(pooled=True, in_dns=False, ready=False, drain=DRAIN)
+    expected = MemberStatus(pooled=True, state="running", in_dns=False, ready=False, drain=DRAIN)
+    assert member_status(A, passed()) == expected
 
 
 def test_a_member_with_a_record_is_in_dns() -> None:

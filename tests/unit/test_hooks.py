@@ -116,6 +116,39 @@ def test_a_launch_goes_on_as_soon_as_it_is_ready() -> None:
     assert look(LAUNCH, READY, unhealthy_result=ABANDON) == Complete(LAUNCH, CONTINUE, "it is ready to be admitted")
 
 
+@pytest.mark.parametrize("unhealthy_result", Result)
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [("shutting-down", 0), ("terminated", 0), ("terminated", 5000), ("stopping", 120), ("stopped", 120)],
+)
+def test_a_launch_of_an_instance_that_has_ended_is_abandoned(
+    state: str, after: float, unhealthy_result: Result
+) -> None:
+    step = look(LAUNCH, replace(READY, state=state), after=after, unhealthy_result=unhealthy_result)
+    assert step == Complete(LAUNCH, ABANDON, f"EC2 says {state}, before it was in service")
+
+
+@pytest.mark.parametrize(
+    ("state", "after"), [(None, 500), ("pending", 500), ("running", 500), ("stopping", 119), ("stopped", 119)]
+)
+def test_a_launch_of_an_instance_that_runs_or_may_have_been_started_is_not_abandoned(
+    state: str | None, after: float
+) -> None:
+    assert look(LAUNCH, replace(NOT_READY, state=state), after=after) == look(LAUNCH, NOT_READY, after=after)
+
+
+@pytest.mark.parametrize("transition", Transition)
+def test_an_instance_of_the_warm_pool_that_has_ended_goes_on_as_any_other(transition: Transition) -> None:
+    warm = action(transition=transition, warm=True)
+    expected = Complete(warm, CONTINUE, "an instance of the warm pool is never registered")
+    assert look(warm, replace(NOT_READY, state="terminated")) == expected
+
+
+def test_a_termination_of_an_instance_that_has_ended_waits_for_the_drain() -> None:
+    step = look(END, replace(GONE, state="terminated"), after=20)
+    assert step == Hold(END, seconds(100), "resolvers may still cache its address")
+
+
 def test_a_launch_that_is_ready_late_still_goes_on_as_a_good_one() -> None:
     step = look(LAUNCH, READY, after=5000, unhealthy_result=ABANDON)
     assert step == Complete(LAUNCH, CONTINUE, "it is ready to be admitted")

@@ -11,7 +11,7 @@ from fleet53.domain.errors import ZoneUnansweredError, ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteRecord, PutRecord
-from fleet53.planning.membership import EC2, Membership
+from fleet53.planning.membership import EC2, ENDED, Membership
 from fleet53.planning.records_at import records_at
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _find_overtaken_admissions(
 def _may_come_back(change: DeleteRecord, situation: Situation) -> bool:
     """Whether the withdrawn instance can be a member again. A terminated instance never runs again."""
     instance = situation.instances.get(change.instance_id) if change.instance_id is not None else None
-    ended = instance is not None and instance.state in {"shutting-down", "terminated"}
+    ended = instance is not None and instance.state in ENDED
     return not ended and _membership(change, situation) is Membership.WITHDRAW
 
 

@@ -8,6 +8,8 @@
 | on its way into the warm pool, or to its end    | at once: it was never registered                 |
 | to be launched                                  | when it is ready, or when AdmitTimeout is over;  |
 |                                                 | ABANDON only where Route 53 saw it unhealthy     |
+| - and EC2 shuts it down, or has terminated it   | at once, with ABANDON: Note [Ended at a hook]    |
+| - and EC2 stops it, or has stopped it           | after two minutes, with ABANDON                  |
 | to be terminated, or to return to the warm pool | when its record is gone and the drain has passed |
 | to change its root volume                       | when its record is gone and the drain has passed |
 
@@ -16,6 +18,12 @@ and after its root volume was replaced. A message may be old, doubled, or the me
 action is completed by its token, which Auto Scaling refuses once the action is completed. Only an action whose event
 was lost is completed by its instance id, and only while no newer scaling activity of the instance has begun: Auto
 Scaling would complete any action that waits at the hook then (CompleteLifecycleAction).
+
+Note [Ended at a hook]: an instance may end while it waits to be launched: Spot interrupts it, somebody terminates it,
+or its boot script shuts it down. Auto Scaling replaces unhealthy instances that are InService, so this one counts as
+capacity until its hook is completed or times out (EC2 Auto Scaling User Guide, Health checks for instances in an Auto
+Scaling group). With ABANDON, its group replaces it at once. EC2 may still show an instance as stopped that its group
+has just started from a warm pool, so a stop counts after two minutes (Note [EC2 is behind] in behind.py).
 
 The drain is the time in which resolvers may still cache the address: TTL + 60 s. It counts from the event, or from when
 the record was found to be gone, if that is later: another run may delete the record minutes after the event.
@@ -29,6 +37,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.lifecycle import Action, Result, Transition
 from fleet53.planning.behind import LONGEST as LONGEST_BEHIND
+from fleet53.planning.membership import EC2, ENDED, Membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,13 +64,15 @@ class MemberStatus:
     """What the passes of a run found about an instance that waits at a hook.
 
     `pooled` is whether it belongs to a declared pool, by its tag or by a record, or has a record at a name of no pool.
-    `foreign` is why it belongs to another stack, None if that is not known. `in_dns` is whether a record of ours has,
-    or may have, its address. `ready` is whether only Auto Scaling keeps it out of DNS. `unhealthy` is whether a pass
-    saw that Route 53 sees it unhealthy. `drain` is the longest of its pools and of its records at names of no pool.
+    `foreign` is why it belongs to another stack, None if that is not known. `state` is its EC2 state, None if EC2 does
+    not know it. `in_dns` is whether a record of ours has, or may have, its address. `ready` is whether only Auto
+    Scaling keeps it out of DNS. `unhealthy` is whether a pass saw that Route 53 sees it unhealthy. `drain` is the
+    longest of its pools and of its records at names of no pool.
     """
 
     pooled: bool
     foreign: str | None = None
+    state: str | None = None
     in_dns: bool = False
     ready: bool = False
     unhealthy: bool = False
@@ -117,6 +128,8 @@ def decide(
         return Complete(action, Result.CONTINUE, "the instance is in no pool")
     if action.warm:
         return Complete(action, Result.CONTINUE, "an instance of the warm pool is never registered")
+    if action.transition is Transition.LAUNCHING and _has_ended(member, waited):
+        return Complete(action, Result.ABANDON, f"EC2 says {member.state}, before it was in service")
     if action.transition is Transition.LAUNCHING:
         return _launch(action, member, admit_timeout - waited, admit_timeout, unhealthy_result)
     if member.in_dns:
@@ -127,6 +140,14 @@ def decide(
         because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
     return Hold(action, left, "resolvers may still cache its address")
+
+
+def _has_ended(member: MemberStatus, waited: timedelta) -> bool:
+    """Whether an instance that has `waited` to be launched no longer runs: Note [Ended at a hook]."""
+    if member.state is None:
+        return False
+    stops = EC2.get(member.state) is Membership.WITHDRAW
+    return member.state in ENDED or (stops and waited >= LONGEST_BEHIND)
 
 
 def _launch(

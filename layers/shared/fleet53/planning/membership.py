@@ -90,6 +90,9 @@ AUTO_SCALING: Final[Mapping[str, Membership]] = {
 A detached instance is in no group any more, so it is treated as any running instance.
 """
 
+ENDED: Final = frozenset({"shutting-down", "terminated"})
+"""The EC2 states after which an instance never runs again (EC2 User Guide, Instance lifecycle)."""
+
 SPOT_MARKS: Final = ("marked-for-stop", "marked-for-termination", "instance-terminated-")
 """How the status code of a Spot request begins when its instance is about to be stopped or terminated.
 

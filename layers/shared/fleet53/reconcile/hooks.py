@@ -177,6 +177,7 @@ def member_status(
     return MemberStatus(
         pooled=pooled,
         foreign=f"its tag names {theirs}, and no pool of this stack" if theirs else None,
+        state=instance.state if instance is not None else None,
         in_dns=in_dns or passed != named,
         ready=all(instance_id in outcome.ready.get(pool, ()) for pool in named),
         unhealthy=any(instance_id in outcome.unhealthy.get(pool, ()) for pool in named),
