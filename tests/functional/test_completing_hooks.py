@@ -424,6 +424,45 @@ def test_a_termination_of_which_no_event_told_is_reported_when_the_drain_is_over
     assert audit(lab)["in_sync"] is True
 
 
+def test_a_launch_of_an_instance_that_has_ended_is_reported_two_minutes_later_and_repaired(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(monkeypatch, LAUNCH, "EC2 Instance State-change Notification")
+    instance_id = coming(lab)
+    lab.fleet.terminate(instance_id)
+    lab.clock.advance(60)
+    assert findings(audit(lab), "stuck-hook") == []
+    lab.clock.advance(120)
+    (finding,) = findings(audit(lab), "stuck-hook")
+    assert (finding["pool"], finding["instance_id"]) == ("web", instance_id)
+    asked = completions(monkeypatch)
+    assert audit(lab, {"repair": True})["queued"] == 1
+    lab.settle()
+
+    assert [(one.result, one.refusal) for one in asked] == [("ABANDON", None)]
+
+
+def test_a_termination_of_an_instance_that_has_ended_is_reported_when_the_drain_is_over_and_repaired(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes, stays = in_service(lab, 2)
+    lose(monkeypatch, TERMINATE)
+    lab.fleet.terminate(goes)
+    lab.run(40, step=5)
+    assert state_of(lab, goes) == "Terminating:Wait"
+    lab.clock.advance(60)
+    assert findings(audit(lab), "stuck-hook") == []
+    lab.clock.advance(200)
+    (finding,) = findings(audit(lab), "stuck-hook")
+    assert (finding["pool"], finding["instance_id"]) == ("web", goes)
+    audit(lab, {"repair": True})
+    lab.settle()
+    pass_time(lab, 200)
+
+    assert state_of(lab, goes) is None
+    assert stays in in_dns(lab)
+
+
 def test_an_instance_that_waits_no_longer_than_it_should_is_not_stuck(lab: Lab) -> None:
     going(lab)
     lab.run(60, step=5)

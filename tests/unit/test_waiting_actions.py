@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from fleet53.convergence.hooks import waiting_actions, waiting_groups
+from fleet53.convergence.hooks import find_waits, read_ended, waiting_actions, waiting_groups
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.lifecycle import Action, Transition
 from tests.unit.build import LAUNCHED, NOW, action, instance, situation
@@ -32,9 +32,8 @@ def found(
     states = {} if state is None else {member.id: state}
     scaling = replace(scaling or Scaling(), states=states if by_now is None else {member.id: by_now})
     what = situation(instances=[member], lifecycle_states=states)
-    return [
-        each for group in waiting_groups(what) for each in waiting_actions(what, group, cast("Aws", Cloud(scaling)))
-    ]
+    waits, cloud = find_waits(what, {}), cast("Aws", Cloud(scaling))
+    return [each for group in waiting_groups(what, waits) for each in waiting_actions(what, group, waits, cloud)]
 
 
 @pytest.mark.parametrize(
@@ -95,3 +94,21 @@ def test_a_group_with_no_hook_of_ours_has_no_action() -> None:
 def test_each_hook_of_the_transition_is_an_action() -> None:
     two = Scaling(timeouts={("fleet53-a", LAUNCHING): HOUR, ("fleet53-b", LAUNCHING): HOUR})
     assert [each.hook for each in found("Pending:Wait", two)] == ["fleet53-a", "fleet53-b"]
+
+
+def test_the_state_of_a_member_is_read_where_ec2_no_longer_runs_it() -> None:
+    states = ("pending", "running", "stopping", "stopped", "shutting-down", "terminated")
+    members = [instance(f"i-0{n}", state=state, group="web-fleet") for n, state in enumerate(states)]
+    others = [
+        instance("i-0a", state="terminated"),
+        instance("i-0b", state="terminated", group="web-fleet", pools=frozenset()),
+    ]
+    scaling = Scaling(states={each.id: "Terminating:Wait" for each in (*members, *others)})
+    read = read_ended(situation(instances=[*members, *others]), cast("Aws", Cloud(scaling)))
+    assert read == dict.fromkeys((each.id for each in members[2:]), "Terminating:Wait")
+
+
+def test_who_has_ended_waits_as_any_other_does() -> None:
+    ended = {InstanceId("i-0a"): "Pending:Wait", InstanceId("i-0b"): "InService"}
+    what = situation(lifecycle_states={InstanceId("i-0c"): "Terminating:Wait"})
+    assert find_waits(what, ended) == {InstanceId("i-0a"): "Pending:Wait", InstanceId("i-0c"): "Terminating:Wait"}

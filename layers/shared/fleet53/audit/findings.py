@@ -13,6 +13,7 @@ from fleet53.domain.pool import AddressType
 from fleet53.domain.record import Record
 from fleet53.planning.changes import AdoptRecord, CreateCheck, DeleteAlarm, DeleteCheck, PutAlarm, PutRecord
 from fleet53.planning.hooks import drain_of
+from fleet53.planning.membership import EC2, Membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -100,17 +101,18 @@ def find_stuck_hooks(
 ) -> Iterator[Finding]:
     """Yield a finding for each pool of a member that waits too long at a hook of ours.
 
-    An instance that enters or leaves a warm pool goes on at once. If it may come from the group, the drain passes
-    first.
+    An instance that enters or leaves a warm pool goes on at once, and so does one that ended while it waited to be
+    launched. If it may come from the group, the drain passes first.
     """
     waiting = tuple(actions)
     served = {action.instance_id for action in waiting if not action.warm}
     for action in waiting:
-        pools = [pool for pool in situation.pools if pool.name in situation.instances[action.instance_id].pools]
+        instance = situation.instances[action.instance_id]
+        pools = [pool for pool in situation.pools if pool.name in instance.pools]
         if action.instance_id not in served:
             allowed = timedelta()
         elif action.transition is Transition.LAUNCHING and not action.warm:
-            allowed = admit_timeout
+            allowed = timedelta() if EC2.get(instance.state) is Membership.WITHDRAW else admit_timeout
         else:
             allowed = drain_of(pool.ttl for pool in pools)
         waited = now - action.at

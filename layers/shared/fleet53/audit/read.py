@@ -17,7 +17,7 @@ from fleet53.aws.resolver import name_servers
 from fleet53.config.pools import normal_name
 from fleet53.convergence.checks import read_late
 from fleet53.convergence.gather import gather
-from fleet53.convergence.hooks import waiting_actions, waiting_groups
+from fleet53.convergence.hooks import find_waits, read_ended, waiting_actions, waiting_groups
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.alarm import confirmed
 from fleet53.domain.errors import ZoneUnansweredError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fleet53.config.settings import Settings
     from fleet53.convergence.replacement import Replacement
     from fleet53.domain.health_check import Check, HealthObservation
-    from fleet53.domain.ids import CheckId, ZoneId
+    from fleet53.domain.ids import CheckId, InstanceId, ZoneId
     from fleet53.domain.ingress import Family, PrefixList
     from fleet53.domain.lifecycle import Action
     from fleet53.domain.log import Log
@@ -138,9 +138,12 @@ def _unread(situation: Situation) -> Iterator[Finding]:
 
 def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> Iterator[Action]:
     """Yield the lifecycle actions that wait. A group that cannot be read does not hide the others."""
-    for group in waiting_groups(situation):
+    nobody: dict[InstanceId, str] = {}
+    ended = informing.read("states of ended instances not read", partial(read_ended, situation, aws), nobody)
+    waits = find_waits(situation, ended)
+    for group in waiting_groups(situation, waits):
         failed = f"lifecycle actions of group {group} not read"
-        yield from informing.read_all(failed, partial(waiting_actions, situation, group, aws))
+        yield from informing.read_all(failed, partial(waiting_actions, situation, group, waits, aws))
 
 
 def _read_replacements(

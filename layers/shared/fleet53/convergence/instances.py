@@ -35,7 +35,7 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
     members = [
         instance
         for instance in situation.instances.values()
-        if instance.state == "running" and (instance.id in holders or _is_member(instance, situation))
+        if instance.state == "running" and (instance.id in holders or is_member(instance, situation))
     ]
     in_groups = [instance.id for instance in members if instance.group is not None]
     by_spot = [instance.id for instance in members if instance.spot]
@@ -51,5 +51,6 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
         return situation.without(Source.SPOT, error, denied=is_denied(error))
 
 
-def _is_member(instance: Instance, situation: Situation) -> bool:
+def is_member(instance: Instance, situation: Situation) -> bool:
+    """Whether an instance's tag names one of the pass's pools."""
     return any(pool.name in instance.pools for pool in situation.pools)

@@ -33,7 +33,7 @@ from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, HURRIED, Limits, is_den
 from fleet53.convergence.apply import Applied, change_after_checks, change_at_once, delete_alarms, delete_checks
 from fleet53.convergence.decide import decide
 from fleet53.convergence.gather import gather
-from fleet53.convergence.hooks import waiting_actions, waiting_groups
+from fleet53.convergence.hooks import find_waits, read_ended, waiting_actions, waiting_groups
 from fleet53.convergence.look_again import find_dangling, find_overtaken, find_wrong_fallbacks
 from fleet53.convergence.replacement import find_replacements
 from fleet53.domain.finding import Finding, FindingKind
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from fleet53.aws.clients import Aws
     from fleet53.config.settings import Settings
-    from fleet53.domain.ids import CheckId, PoolName
+    from fleet53.domain.ids import CheckId, InstanceId, PoolName
     from fleet53.domain.log import Log
     from fleet53.domain.pool import Place
     from fleet53.planning.changes import Plan, PoolStatus
@@ -295,9 +295,13 @@ def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, 
 
     The changes in DNS are made by now. A group or a pool that fails is logged, and the next sweep tries it again.
     """
-    for group in waiting_groups(situation):
+    ended: Mapping[InstanceId, str] = {}
+    with _failing_alone(run):
+        ended = read_ended(situation, run.aws)
+    waits = find_waits(situation, ended)
+    for group in waiting_groups(situation, waits):
         with _failing_alone(run, group=group):
-            outcome.actions += waiting_actions(situation, group, run.aws)
+            outcome.actions += waiting_actions(situation, group, waits, run.aws)
     for status in plan.statuses if scope.repair else ():
         with _failing_alone(run, pool=status.pool):
             _replace_unhealthy(situation, status, run)
