@@ -34,6 +34,14 @@ def vanish(lab: Lab, instance_ids: Sequence[str]) -> None:
         lab.fleet.forget(instance_id)
 
 
+def queued_order(lab: Lab) -> str:
+    """Return the body of the one message in the queue with a person's order, and leave it there."""
+    queue = lab.deployment.queue_url("Signals")
+    received = lab.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    (order,) = [each["Body"] for each in received["Messages"] if '"force": true' in each["Body"]]
+    return str(order)
+
+
 @contextlib.contextmanager
 def listing_that_fails(fails: Callable[[str], bool]) -> Iterator[None]:
     """Let the reconciler find no way to EC2 where `fails` says so of a DescribeInstances request's fields.
@@ -127,6 +135,25 @@ def test_a_forced_repair_passes_the_guard(lab: Lab) -> None:
     assert in_dns(lab) == set(web[5:])
     assert len(checks(lab)) == 3
     assert audit(lab)["in_sync"] is True
+
+
+def test_an_order_to_force_that_comes_back_from_the_dead_letters_a_day_later_withdraws_nobody(lab: Lab) -> None:
+    web = admitted(lab, 8)
+    vanish(lab, web[:5])
+    audit(lab, {"repair": True, "force": True})
+    order = queued_order(lab)
+    lab.settle()
+    assert in_dns(lab) == set(web[5:])
+    more = admitted(lab, 5)
+    lab.clock.advance(86_400)
+    vanish(lab, more)
+
+    lab.send(order)
+    lab.settle()
+
+    assert in_dns(lab) == {*web[5:], *more}
+    (line,) = log_lines(lab, "order expired")
+    assert line["because"].startswith("a person ordered it at 2026-01-05T12:0")
 
 
 def test_half_of_a_pool_may_vanish_if_an_event_tells_of_each(lab: Lab) -> None:

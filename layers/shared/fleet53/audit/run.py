@@ -73,7 +73,7 @@ def audit(request: AuditRequest, settings: Settings, aws: Aws, log: Log, *, now:
         findings=findings,
         quotas=readings.quotas,
         cost=cost_of(configs, in_account=in_account, pools=len(readings.situation.declared), member_alarms=len(made)),
-        queued=_queue_repair(request, findings, aws) if repair else 0,
+        queued=_queue_repair(request, findings, aws, now=now) if repair else 0,
         whole=request.pools is None,
         dry_run=request.dry_run,
         batches=tuple(_batches(readings.plan)) if request.dry_run else (),
@@ -150,7 +150,7 @@ def find_all(readings: AuditReadings, scope: Scope, *, admit_timeout: timedelta,
     )
 
 
-def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws) -> int:
+def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws, *, now: datetime) -> int:
     """Queue one signal for all pools that drifted, and return how many were queued.
 
     Drift outside every pool needs a signal for all pools. A request for named pools never queues one: a repair of named
@@ -169,6 +169,7 @@ def _queue_repair(request: AuditRequest, findings: Iterable[Finding], aws: Aws) 
         repair=True,
         force=request.force,
         adopt=request.adopt,
+        ordered=now,
         attempt=NO_TIMER,  # `_queue_looks` starts the timers
     )
     aws.queue.send(message)

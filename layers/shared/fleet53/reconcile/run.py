@@ -29,6 +29,7 @@ from fleet53.reconcile.absent import absent_since, known_as_held, requeue_absent
 from fleet53.reconcile.answers import look_at_others
 from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
+from fleet53.reconcile.orders import orders, without_old_orders
 from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
 from fleet53.reconcile.requeue import requeue_waiting
@@ -54,7 +55,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     Raises an AWS error if the signals' instances could not be read, or if a timer could not be queued. `outcome` then
     has what was done before the error.
     """
-    signals = _name_instances(signals, run, outcome)
+    signals = _name_instances(without_old_orders(signals, run), run, outcome)
     outcome.again |= find_behind(signals, run, outcome)
     terminating = _terminating(signals, run)
     found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
@@ -96,7 +97,7 @@ def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, out
     withdrawal that an event brings must not wait for it: docs/design.md, What a withdrawal depends on.
     """
     for force, adopt in product((False, True), repeat=2):
-        chosen = {message: scope for message, scope in scopes.items() if _orders(signals[message]) == (force, adopt)}
+        chosen = {message: scope for message, scope in scopes.items() if orders(signals[message]) == (force, adopt)}
         if chosen:
             guard = Guard(
                 run.settings.max_withdraw_percent,
@@ -293,11 +294,6 @@ def find_not_final(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
     """Return the messages for which a denied call is not final yet: Note [Denied at first]."""
     most = RECEIVES_IF_DENIED
     return {message for message in messages if run.received.get(message, most) < most}
-
-
-def _orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
-    """Return what a person ordered that a pass never does otherwise: `force` and `adopt`."""
-    return (signal.force, signal.adopt) if isinstance(signal, PoolSignal) else (False, False)
 
 
 def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outcome: Outcome) -> None:

@@ -49,6 +49,7 @@ def reconcile_message(
     repair: bool = False,
     force: bool = False,
     adopt: bool = False,
+    ordered: datetime | None = None,
     attempt: int = 0,
     since: Mapping[InstanceId, datetime] | None = None,
     actions: Iterable[Action] = (),
@@ -66,6 +67,8 @@ def reconcile_message(
         detail["force"] = True
     if adopt:
         detail["adopt"] = True
+    if ordered is not None and (force or adopt):
+        detail["ordered"] = ordered.isoformat()
     if attempt:
         detail["attempt"] = attempt
     if since:
@@ -111,6 +114,7 @@ def read_reconcile(detail: Mapping[str, Any], at: datetime | None, what: str) ->
         repair=detail.get("repair") is True,
         force=detail.get("force") is True,
         adopt=detail.get("adopt") is True,
+        ordered=read_time(detail.get("ordered")),
         attempt=attempt,
         since=_read_times(since),
         actions=_read_actions(detail.get("actions", []), what),

@@ -39,6 +39,7 @@ class PoolSignal:
     """Something may have changed about pools: `pools`, or all where it is None.
 
     `sweep` and `repair` are as in Scope, `force` and `adopt` as in Guard, `at` and `actions` as in InstanceSignal.
+    `ordered` is when a person ordered one of these two; None where the message, of an earlier version, does not say.
     `attempt` counts the messages that a pass has queued for itself about a member that waits, from 1; it is 0 in any
     other message. `since` is the time of the first event about each member that waits. `instance_ids` are the instances
     that an event about all pools names. `changed` are the pools whose settings an event says have changed: that
@@ -56,6 +57,7 @@ class PoolSignal:
     repair: bool = False
     force: bool = False
     adopt: bool = False
+    ordered: datetime | None = None
     attempt: int = 0
     since: Mapping[InstanceId, datetime] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()

@@ -1,0 +1,46 @@
+"""Orders: what a person asks of the reconciler that the guard allows nobody else (Guard.force, Guard.adopt).
+
+Note [Old orders]: a person looks at a report and then orders. The message may fail and come back from the dead-letter
+queue days later, when other members are held. Nobody has looked at those, so by then it is a repair like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from fleet53.signals.model import PoolSignal
+
+if TYPE_CHECKING:
+    from fleet53.reconcile.outcome import MessageId
+    from fleet53.reconcile.passes import Run
+    from fleet53.reconcile.run import Signals
+    from fleet53.signals.model import InstanceSignal
+
+VALID: Final = timedelta(hours=1)
+"""How long an order counts: Note [Old orders]."""
+
+
+def orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
+    """Return what a person ordered that a pass never does otherwise: `force` and `adopt`."""
+    return (signal.force, signal.adopt) if isinstance(signal, PoolSignal) else (False, False)
+
+
+def without_old_orders(signals: Signals, run: Run) -> Signals:
+    """Return the signals, those with an order that no longer counts without it: Note [Old orders]."""
+    return {message: _without_old_order(message, signal, run) for message, signal in signals.items()}
+
+
+def _without_old_order(
+    message: MessageId, signal: InstanceSignal | PoolSignal, run: Run
+) -> InstanceSignal | PoolSignal:
+    if not isinstance(signal, PoolSignal) or signal.ordered is None or not any(orders(signal)):
+        return signal
+    if run.now() - signal.ordered <= VALID:
+        return signal
+    because = (
+        f"a person ordered it at {signal.ordered.isoformat()}, more than {VALID.total_seconds() / 60:.0f} minutes ago"
+    )
+    run.log.warning("order expired", extra={"message_id": message, "because": because})
+    return replace(signal, force=False, adopt=False)
