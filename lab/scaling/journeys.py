@@ -144,6 +144,7 @@ class Journeys:
         prefix, origin = ("Warmed:", POOL) if life.warm else ("", GROUP)
         life.state = f"{prefix}Terminating"
         self._begin(life, "Terminating EC2 instance", cause, origin, EC2)
+        self.machines.leave_group(life.instance_id)
         yield self._pause(life, self.pace.moment)
         outcome = yield from self._held(life, TERMINATING, life.state, origin, EC2)
         if outcome == ABANDON and self.retains(life.group):

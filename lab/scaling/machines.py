@@ -19,6 +19,9 @@ class Machines:
 
     changed: Callable[[str], None]
     rebooting: set[str] = field(default_factory=set)
+    lose_tags: bool = False
+    """Whether an instance loses all its tags when its group begins to terminate it. Former versions of the EC2 Auto
+    Scaling User Guide say so of a scale-in (Tagging lifecycle); today's does not say when the tags go."""
     _ec2: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,6 +56,13 @@ class Machines:
         """Begin to shut an instance down, if it is not shutting down yet."""
         if self.state(instance_id) not in _GONE:
             self._put(instance_id, "shutting-down")
+
+    def leave_group(self, instance_id: str) -> None:
+        """Remove the tags of an instance that its group terminates, if it loses them so early."""
+        if self.lose_tags:
+            for key in ec2.tags_of(ec2.instance(instance_id)):
+                ec2.remove_tag(instance_id, key)
+            self.changed(instance_id)
 
     def end_termination(self, instance_id: str) -> None:
         """Terminate an instance."""

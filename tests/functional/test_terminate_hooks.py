@@ -20,6 +20,7 @@ from tests.functional.groups import (
     in_service,
     lose,
     pass_time,
+    resize,
     state_of,
     terminate,
 )
@@ -300,6 +301,21 @@ def test_an_instance_whose_tag_is_gone_leaves_dns_and_is_drained_before_its_hook
     assert log_lines(lab, "lifecycle action completed")[-1]["because"] == (
         "its record is gone, and the drain of 120 s has passed"
     )
+
+
+def test_instances_that_lose_all_tags_when_their_group_scales_in_leave_dns_at_once_however_many_they_are(
+    lab: Lab,
+) -> None:
+    in_service(lab, 4)
+    lab.scaling.machines.lose_tags = True
+
+    resize(lab, 0)
+    lab.run(10)
+
+    assert set(lab.fleet.members(GROUP).values()) == {"Terminating:Wait"}
+    assert in_dns(lab) == set()
+    lab.run(150, step=5)
+    assert lab.fleet.members(GROUP) == {}
 
 
 def test_an_instance_that_ec2_does_not_know_any_more_is_drained_too(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

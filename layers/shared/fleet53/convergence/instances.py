@@ -28,8 +28,9 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 def add_states(situation: Situation, aws: Aws) -> Situation:
     """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
 
-    Running instances that have a record of ours are read too, whatever their tag names. A service that cannot be read
-    is noted, and the pass goes on with the members about which EC2 alone decides.
+    Running instances that have a record of ours are read too, whatever their tag names. If their pool tag is gone, the
+    tag with their group may be gone too, so Auto Scaling is asked whether they are in a group. A service that cannot be
+    read is noted, and the pass goes on with the members about which EC2 alone decides.
     """
     holders = situation.owner.instances(record.identifier for _, record in situation.own_records())
     members = [
@@ -37,7 +38,7 @@ def add_states(situation: Situation, aws: Aws) -> Situation:
         for instance in situation.instances.values()
         if instance.state == "running" and (instance.id in holders or is_member(instance, situation))
     ]
-    in_groups = [instance.id for instance in members if instance.group is not None]
+    in_groups = [each.id for each in members if each.group is not None or not is_member(each, situation)]
     by_spot = [instance.id for instance in members if instance.spot]
     try:
         with aws.retrier.within(DISPENSABLE):
