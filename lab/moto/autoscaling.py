@@ -179,9 +179,7 @@ def launch_into(of: Any) -> tuple[str, Any]:
     """Launch a pending instance by a group's own configuration; return its id and its membership."""
     if of.launch_config is not None and of.launch_config.spot_price:
         instance_id = ec2.request_spot_instance(of.image_id, of.instance_type, of.launch_config.spot_price)
-        for key, value in of.get_propagated_tags().items():
-            ec2.instance(instance_id).add_tag(key, value)
-        member = join_group(instance_id, of.name)
+        member = join_group(instance_id, of.name, tags=True)
     else:
         of.replace_autoscaling_group_instances(1, of.get_propagated_tags())
         member = of.instance_states[-1]
@@ -190,9 +188,14 @@ def launch_into(of: Any) -> tuple[str, Any]:
     return instance_id, member
 
 
-def join_group(instance_id: str, name: str) -> Any:
-    """Make an instance a member of a group, tagged as such; return its membership."""
+def join_group(instance_id: str, name: str, *, tags: bool) -> Any:
+    """Make an instance a member of a group, tagged as such, with `tags` also as the group propagates its own tags.
+
+    Return its membership.
+    """
     of, joining = group(name), ec2.instance(instance_id)
+    for key, value in (of.get_propagated_tags() if tags else {}).items():
+        joining.add_tag(key, value)
     joining.add_tag(GROUP_TAG, name)
     joining.autoscaling_group = of
     member = InstanceState(joining, autoscaling_group=of)

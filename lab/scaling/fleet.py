@@ -91,7 +91,7 @@ class Fleet:
         if ipv6 is not None:
             ec2.add_ipv6_address(instance_id, ipv6)
         if group is not None:
-            self._autoscaling.attach_instances(AutoScalingGroupName=group, InstanceIds=[instance_id])
+            self.scaling.attach(group, [instance_id], tags=False)
             self.set_lifecycle_state(instance_id, lifecycle_state)
         if state != "running":
             ec2.put_state(instance_id, state)

@@ -202,11 +202,15 @@ class AutoScaling:
             self.hooks.release(instance_id)
             autoscaling.leave_group(instance_id)
 
-    def attach(self, group: str, instance_ids: Sequence[str]) -> None:
-        """Attach running instances to a group, and raise its desired capacity by their number."""
+    def attach(self, group: str, instance_ids: Sequence[str], *, tags: bool = True) -> None:
+        """Attach running instances to a group, and raise its desired capacity by their number.
+
+        With `tags`, they get the tags that the group propagates (user guide, Tagging lifecycle).
+        """
         with self.lock:
             for instance_id in instance_ids:
-                member = autoscaling.join_group(instance_id, group)
+                member = autoscaling.join_group(instance_id, group, tags=tags)
+                self._touched.add(instance_id)
                 life = Life(instance_id, group, member, self.now())
                 self._lives[instance_id] = life
                 self._send(life, Journeys.attach, "an instance was attached in response to a user request")

@@ -1,11 +1,12 @@
-"""A member that its group takes out of service for a while leaves DNS, and comes back with it."""
+"""A member that its group takes out of service for a while leaves DNS, and comes back with it; one that joins comes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.scaling.hooks import launch_hook, terminate_hook
 from tests.functional.groups import GROUP, completions, in_service, lose, pass_time, state_of
-from tests.functional.views import audit, checks_of, in_dns, log_lines
+from tests.functional.views import admitted, audit, checks_of, in_dns, log_lines
 
 if TYPE_CHECKING:
     import pytest
@@ -110,6 +111,39 @@ def test_a_detachment_of_which_no_event_tells_costs_no_answer(lab: Lab, monkeypa
 
     assert in_dns(lab) == {goes, stays}
     assert audit(lab)["in_sync"] is True
+
+
+# -- attach
+
+
+def attach(lab: Lab, instance_id: str) -> None:
+    lab.client("autoscaling").attach_instances(AutoScalingGroupName=GROUP, InstanceIds=[instance_id])
+
+
+def test_an_instance_that_is_attached_gets_the_groups_pool_tag_and_is_admitted(lab: Lab) -> None:
+    (member,) = in_service(lab, 1)
+    alone = lab.fleet.launch(pools=())
+    lab.settle()
+
+    attach(lab, alone)
+    pass_time(lab, 90)
+
+    assert in_dns(lab) == {alone, member}
+    assert audit(lab)["in_sync"] is True
+
+
+def test_a_member_of_no_group_that_is_attached_to_one_is_in_dns_all_the_time(lab: Lab) -> None:
+    (alone,) = admitted(lab, 1)
+    lab.fleet.create_group(GROUP, 0, hooks=(launch_hook(), terminate_hook()))
+
+    attach(lab, alone)
+    states = {state_of(lab, alone)}
+    for _ in range(60):
+        pass_time(lab, 1, step=1)
+        states.add(state_of(lab, alone))
+        assert in_dns(lab) == {alone}
+
+    assert states == {"Pending", "InService"}
 
 
 # -- a new root volume

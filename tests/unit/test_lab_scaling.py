@@ -432,6 +432,18 @@ def test_a_detached_instance_runs_on_in_no_group(lab: Lab) -> None:
     )
 
 
+def test_an_attached_instance_gets_the_tags_that_its_group_propagates_and_an_event_tells_of_them(lab: Lab) -> None:
+    in_service(lab, 1)
+    alone = lab.fleet.launch(("api",), tags={"Name": "one"})
+    lab.client("autoscaling").attach_instances(AutoScalingGroupName="web", InstanceIds=[alone])
+    lab.run(2)
+    assert lab.fleet.members("web")[alone] == "InService"
+    tags = {"Name": "one", "fleet53:pool": "web", "aws:autoscaling:groupName": "web"}
+    assert {each["Key"]: each["Value"] for each in lab.fleet.describe(alone)["Tags"]} == tags
+    (event,) = [each for each in lab.bus.sent if each["detail-type"] == "Tag Change on Resource"]
+    assert event["detail"]["changed-tag-keys"] == ["aws:autoscaling:groupName", "fleet53:pool"]
+
+
 # -- describing
 
 
