@@ -89,6 +89,13 @@ def test_an_ipv6_address_that_only_the_instance_shows_is_taken() -> None:
     assert read(Ipv6Address="2600:1f18::4") == IPv6Address("2600:1f18::4")
 
 
+@pytest.mark.parametrize("private", [[], [{"Primary": True}], [{"Primary": True, "PrivateIpAddress": ""}]])
+def test_an_instance_with_ipv6_addresses_only_has_no_private_address(private: list[dict[str, Any]]) -> None:
+    only = interface(("2001:db8::1", True)) | {"PrivateIpAddresses": private}
+    found = shown(NetworkInterfaces=[only], PrivateIpAddress="", PublicIpAddress="")
+    assert (found.ipv6, found.private_ipv4, found.public_ipv4) == (IPv6Address("2001:db8::1"), None, None)
+
+
 def test_an_instance_without_ipv6_has_none() -> None:
     assert read() is None
 

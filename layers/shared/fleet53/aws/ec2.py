@@ -131,7 +131,7 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
     """Read an interface. In a Wavelength Zone the instance's public address is a carrier's (DescribeInstances)."""
     private = sorted(
         described.get("PrivateIpAddresses", []),
-        key=lambda each: (not each.get("Primary", False), _ipv4(each.get("PrivateIpAddress", 0))),
+        key=lambda each: (not each.get("Primary", False), _ipv4(each.get("PrivateIpAddress") or 0)),
     )
     ipv6 = sorted(
         described.get("Ipv6Addresses", []),
@@ -145,7 +145,7 @@ def _read_interface(described: InstanceNetworkInterfaceTypeDef) -> Interface:
         id=InterfaceId(described.get("NetworkInterfaceId", "")),
         addresses=tuple(_address(address) for address in addresses),
         security_groups=_read_groups(described.get("Groups", [])),
-        private=tuple(_ipv4(each["PrivateIpAddress"]) for each in private if "PrivateIpAddress" in each),
+        private=tuple(_ipv4(shown) for each in private if (shown := each.get("PrivateIpAddress"))),
         card=card,
         index=index,
     )
