@@ -96,7 +96,7 @@ def test_a_member_that_is_detached_goes_and_comes_back_as_an_instance_of_no_grou
     lab.settle()
     assert state_of(lab, goes) == "Detaching"
     assert in_dns(lab) == {stays}
-    pass_time(lab, 1200, step=10)
+    pass_time(lab, 90)
 
     assert state_of(lab, goes) is None
     assert in_dns(lab) == {goes, stays}

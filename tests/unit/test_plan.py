@@ -464,6 +464,18 @@ def test_a_member_that_goes_loses_its_record_and_then_its_check(what: dict[str, 
     assert (made.waiting, made.findings) == ((), (EMPTY,))
 
 
+def test_a_member_that_is_detached_goes_and_is_looked_at_until_it_is_in_no_group() -> None:
+    made = plan(instances=[IN_GROUP], records=[record()], checks=[check()], lifecycle_states={A: "Detaching"})
+    because = "Auto Scaling says Detaching"
+    assert made.changes == (delete(record(), because), delete_check("c-1", because))
+    assert made.waiting == (waiting(because),)
+
+
+def test_an_instance_that_is_detached_and_has_lost_its_tag_is_not_looked_at() -> None:
+    detached = instance(group="web-fleet", pools=frozenset())
+    assert plan(instances=[detached], records=[record()], lifecycle_states={A: "Detaching"}).waiting == ()
+
+
 def test_a_member_that_went_loses_the_check_that_is_left() -> None:
     made = plan(instances=[instance(state="terminated")], checks=[check()])
     assert made.changes == (delete_check("c-1", "EC2 says terminated"),)

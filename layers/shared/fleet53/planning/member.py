@@ -69,6 +69,8 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: Hold | N
     elif member.verdict.membership is Membership.WITHDRAW or member.instance is None:
         for record in records:
             yield _withdraw(member, record, pool, hold)
+        if member.verdict.passes and member.instance is not None:
+            yield Decision(waiting=waiting(pool, member.instance, member.verdict.because))
     else:
         for record_type in RecordType:
             has = member.records.get(record_type)

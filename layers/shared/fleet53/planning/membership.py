@@ -90,6 +90,9 @@ AUTO_SCALING: Final[Mapping[str, Membership]] = {
 A detached instance is in no group any more, so it is treated as any running instance.
 """
 
+_DETACHING: Final = "Detaching"
+"""The state in which a group's load balancers drain an instance that is then in no group. No event tells of its end."""
+
 ENDED: Final = frozenset({"shutting-down", "terminated"})
 """The EC2 states after which an instance never runs again (EC2 User Guide, Instance lifecycle)."""
 
@@ -106,13 +109,15 @@ class Verdict:
     """A membership and its reason.
 
     `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on absence,
-    and the guard may hold it. `unread` is whether a source that decides could not be read.
+    and the guard may hold it. `unread` is whether a source that decides could not be read. `passes` is whether a
+    WITHDRAW ends without an event.
     """
 
     membership: Membership
     because: str
     evidence: bool = True
     unread: bool = False
+    passes: bool = False
 
 
 def judge(
@@ -137,7 +142,7 @@ def judge(
         return Verdict(by_ec2, f"EC2 says {instance.state}")
     going = why_going(lifecycle_state, spot) if by_ec2 is Membership.ADMIT else None
     if going is not None:
-        return Verdict(Membership.WITHDRAW, going)
+        return Verdict(Membership.WITHDRAW, going, passes=lifecycle_state == _DETACHING and pool in instance.pools)
     if pool not in instance.pools:
         return Verdict(Membership.WITHDRAW, f"its tag does not name pool {pool}", evidence=False)
     if by_ec2 is Membership.WAIT:
