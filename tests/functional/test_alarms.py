@@ -331,6 +331,22 @@ def test_a_pool_that_is_answered_again_does_not_end_the_alarm_while_another_one_
     assert lab.alarms.ringing() == set()
 
 
+@pytest.mark.parametrize(("others", "read"), [(10, 10), (11, 0)])
+def test_a_run_that_fills_a_pool_reads_the_records_of_ten_other_pools_and_not_of_more(others: int, read: int) -> None:
+    with Lab({"AllowedRecordNames": ",".join(f"p{n}.example.com" for n in range(11))}) as lab:
+        pools = [f"p{number}" for number in range(others)]
+        for pool in pools:
+            lab.put_pool(pool, health_check=None, admit_when="running")
+        lab.fleet.launch(pools)
+        (web,) = launched(lab, 1)
+        lab.route53.reset_calls()
+        see_healthy(lab, [web])
+
+        names = [call.parameters.get("StartRecordName", "") for call in lab.route53.calls]
+        assert in_dns(lab) == {web}
+        assert len([name for name in names if name.startswith("p")]) == read
+
+
 def test_a_pool_that_nobody_answers_for_stays_an_alarm_when_ec2_has_forgotten_its_instances(lab: Lab) -> None:
     lab.put_pool("api")
     lab.settle()

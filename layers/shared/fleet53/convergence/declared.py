@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def read_declared(
     scope: Scope, settings: Settings, aws: Aws
-) -> tuple[Declared, Mapping[PoolName, ZoneUnansweredError]]:
+) -> tuple[Declared, Mapping[PoolName | None, ZoneUnansweredError]]:
     """Read the declared pools, and for each contested place the records there and their instances.
 
     If only a wrong parameter makes a place contested, the place is read only for a pass about its pools. If a place
@@ -32,7 +32,7 @@ def read_declared(
     declared = read_pools(aws.parameters.read(), settings.allowed)
     about_all = scope.sweep or any(scope.covers(name) for name in declared.unplaced)
     holders: dict[Place, frozenset[InstanceId]] = {}
-    unanswered: dict[PoolName, ZoneUnansweredError] = {}
+    unanswered: dict[PoolName | None, ZoneUnansweredError] = {}
     for place, claimants in declared.contested.items():
         if about_all or len(claimants) > 1 or any(scope.covers(pool.name) for pool in claimants.values()):
             try:

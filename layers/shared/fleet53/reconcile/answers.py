@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.domain.errors import ZoneUnreadableError
@@ -13,18 +13,23 @@ if TYPE_CHECKING:
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
 
+_MOST: Final = 10
+"""How many pools a run reads at most, so that a hundred pools that are filled do not each read all others."""
+
 
 def look_at_others(outcome: Outcome, run: Run) -> None:
     """Add a pool that the run has not passed to the unanswered ones, if no record is at its name.
 
-    It reads only where the run has filled a pool, and until it finds one. A pool that cannot be read may be unanswered.
-    A pool without instances is left out: it keeps no alarm, because it may never have had any.
+    It reads only where the run has filled a pool, and until it finds one. A pool that cannot be read, or that is one of
+    too many, may be unanswered, so the alarm lasts until the next audit. A pool without instances is left out: it keeps
+    no alarm, because it may never have had any.
     """
     if not outcome.filled:
         return
     tagged = {name for instance in outcome.instances.values() for name in instance.pools}
-    others = (pool for pool in outcome.valid if pool.name in tagged - outcome.statuses.keys())
-    if (found := next((pool for pool in others if not _is_answered(pool, run)), None)) is not None:
+    others = [pool for pool in outcome.valid if pool.name in tagged - outcome.statuses.keys()]
+    found = others[0] if len(others) > _MOST else next((each for each in others if not _is_answered(each, run)), None)
+    if found is not None:
         outcome.unanswered.add(found.name)
 
 
