@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from fleet53.aws.clients import Aws, Connection
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
-    from fleet53.reconcile.outcome import MessageId
-    from fleet53.reconcile.run import Signals
+    from fleet53.signals.model import MessageId, Signals
 
 _FIRST_RETRY: Final = 5
 _LONGEST_RETRY: Final = 300

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from fleet53.aws.queue import Queue
     from fleet53.domain.ids import InstanceId
     from fleet53.domain.log import Log
-    from fleet53.reconcile.outcome import MessageId, Outcome
+    from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
-    from fleet53.signals.model import PoolSignal
+    from fleet53.signals.model import MessageId, PoolSignal, Signals
 
 
-def find_behind(
-    signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
-) -> dict[MessageId, timedelta]:
+def find_behind(signals: Signals, run: Run, outcome: Outcome) -> dict[MessageId, timedelta]:
     """Return how long to wait before the next look at each signal that EC2 does not yet show: Note [EC2 is behind]."""
     again: dict[MessageId, timedelta] = {}
     spot = _spot_statuses(signals, run, outcome)
@@ -38,9 +36,7 @@ def find_behind(
     return again
 
 
-def _spot_statuses(
-    signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome
-) -> Mapping[InstanceId, str]:
+def _spot_statuses(signals: Signals, run: Run, outcome: Outcome) -> Mapping[InstanceId, str]:
     """Return the status of the Spot request of each of our instances that an event says is interrupted.
 
     Without an answer there are none: the passes do not depend on them, and the messages are queued again.

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.lifecycle import Action
-    from fleet53.reconcile.outcome import MessageId, Outcome
+    from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
-    from fleet53.signals.model import InstanceSignal
+    from fleet53.signals.model import InstanceSignal, MessageId, Signals
 
 _AGAIN: Final = timedelta(seconds=5)
 """When a message that replaces another one comes."""
@@ -43,7 +43,7 @@ type _Waits = dict[Hashable, tuple[Action, MessageId | None]]
 type _Starts = dict[str, Mapping[InstanceId, datetime]]
 
 
-def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
+def complete_hooks(signals: Signals, run: Run, outcome: Outcome) -> None:
     """Complete each lifecycle action at a hook of ours, or keep it waiting and set a timer.
 
     The actions come from the signals and from a sweep. After an AWS error, the signal's message is returned; the next
@@ -88,7 +88,7 @@ def complete_hooks(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run
     _set_timers(holds, run)
 
 
-def _hand_on(signals: Mapping[MessageId, InstanceSignal | PoolSignal], run: Run, outcome: Outcome) -> None:
+def _hand_on(signals: Signals, run: Run, outcome: Outcome) -> None:
     """Replace each message that is to come again, if the run has read records at names of no pool of its instance.
 
     The run may have deleted these records, and nothing else tells the next run that the instance had them. So the
@@ -185,7 +185,7 @@ def member_status(
     )
 
 
-def _actions(signals: Mapping[MessageId, InstanceSignal | PoolSignal], outcome: Outcome) -> _Waits:
+def _actions(signals: Signals, outcome: Outcome) -> _Waits:
     """Return each action once, without those of messages that are returned, which come again.
 
     If several signals have the same action, the one that found the record gone first counts, otherwise the earliest. An

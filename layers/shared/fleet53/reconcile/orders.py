@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Final
 from fleet53.signals.model import PoolSignal
 
 if TYPE_CHECKING:
-    from fleet53.reconcile.outcome import MessageId
     from fleet53.reconcile.passes import Run
-    from fleet53.reconcile.run import Signals
-    from fleet53.signals.model import InstanceSignal
+    from fleet53.signals.model import InstanceSignal, MessageId, Signals
 
 VALID: Final = timedelta(hours=1)
 """How long an order counts: Note [Old orders]."""

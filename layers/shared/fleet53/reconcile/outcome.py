@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from fleet53.planning.guard import Absent
     from fleet53.planning.hooks import Complete
     from fleet53.planning.situation import Situation
-
-type MessageId = str
+    from fleet53.signals.model import MessageId
 
 
 @dataclass(slots=True)

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     from fleet53.planning.changes import Plan, PoolStatus
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation
-    from fleet53.reconcile.outcome import MessageId, Outcome
+    from fleet53.reconcile.outcome import Outcome
+    from fleet53.signals.model import MessageId
 
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or a change was overtaken."""

@@ -8,7 +8,6 @@ waits, and the next look at it creates the check.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -30,23 +29,21 @@ from fleet53.reconcile.answers import look_at_others
 from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
 from fleet53.reconcile.orders import orders, without_old_orders
-from fleet53.reconcile.outcome import MessageId
 from fleet53.reconcile.passes import run_pass
 from fleet53.reconcile.requeue import requeue_waiting
 from fleet53.signals.model import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from fleet53.domain.instance import Instance
     from fleet53.planning.changes import Change
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
+    from fleet53.signals.model import MessageId, Signals
 
 RECEIVES_IF_DENIED: Final = 4
 """How often a message is received until a call that AWS denies is final: Note [Denied at first]."""
-
-type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
 
 
 def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:

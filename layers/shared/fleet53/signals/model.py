@@ -102,6 +102,9 @@ class Ignored:
 
 
 type Signal = InstanceSignal | PoolSignal | Ignored
+type MessageId = str
+type Signals = Mapping[MessageId, InstanceSignal | PoolSignal]
+"""The signals of a run, each by the id of its message in SQS."""
 
 
 def first_heard(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[InstanceId, datetime]:
