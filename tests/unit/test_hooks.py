@@ -13,9 +13,9 @@ from fleet53.aws.queue import MAX_DELAY
 from fleet53.domain.lifecycle import Action, Result, Transition
 from fleet53.planning.hooks import (
     Complete,
-    Hold,
     Leave,
     MemberStatus,
+    Wait,
     decide,
     drain_of,
     follow_record,
@@ -43,7 +43,7 @@ def seconds(count: float) -> timedelta:
 
 def look(
     waits: Action, member: MemberStatus, *, after: float = 0, unhealthy_result: Result = CONTINUE
-) -> Complete | Hold | Leave:
+) -> Complete | Wait | Leave:
     """Decide so many seconds after the action, with an AdmitTimeout of 900 s."""
     return decide(
         waits,
@@ -94,7 +94,7 @@ def test_an_instance_of_no_pool_goes_on_after_two_minutes(waits: Action, after: 
 @pytest.mark.parametrize("waits", EVERY_WAIT)
 @pytest.mark.parametrize(("after", "left"), [(0, 120), (119, 1)])
 def test_ec2_has_two_minutes_to_show_a_pool_tag(waits: Action, after: float, left: float) -> None:
-    assert look(waits, NOWHERE, after=after) == Hold(waits, seconds(left), "EC2 does not show a pool tag")
+    assert look(waits, NOWHERE, after=after) == Wait(waits, seconds(left), "EC2 does not show a pool tag")
 
 
 @pytest.mark.parametrize("waits", EVERY_WAIT)
@@ -146,7 +146,7 @@ def test_an_instance_of_the_warm_pool_that_has_ended_goes_on_as_any_other(transi
 
 def test_a_termination_of_an_instance_that_has_ended_waits_for_the_drain() -> None:
     step = look(END, replace(GONE, state="terminated"), after=20)
-    assert step == Hold(END, seconds(100), "resolvers may still cache its address")
+    assert step == Wait(END, seconds(100), "resolvers may still cache its address")
 
 
 def test_a_launch_that_is_ready_late_still_goes_on_as_a_good_one() -> None:
@@ -155,13 +155,13 @@ def test_a_launch_that_is_ready_late_still_goes_on_as_a_good_one() -> None:
 
 
 def test_a_launch_that_is_not_ready_is_looked_at_every_half_minute() -> None:
-    held = Hold(LAUNCH, seconds(30), "Route 53 does not see it healthy yet")
+    held = Wait(LAUNCH, seconds(30), "Route 53 does not see it healthy yet")
     assert look(LAUNCH, NOT_READY) == held
     assert look(LAUNCH, NOT_READY, after=870) == held
 
 
 def test_the_last_look_at_a_launch_is_when_admit_timeout_is_over() -> None:
-    assert look(LAUNCH, NOT_READY, after=899) == Hold(LAUNCH, seconds(1), "Route 53 does not see it healthy yet")
+    assert look(LAUNCH, NOT_READY, after=899) == Wait(LAUNCH, seconds(1), "Route 53 does not see it healthy yet")
 
 
 @pytest.mark.parametrize("result", Result)
@@ -191,18 +191,18 @@ def test_an_end_waits_as_long_as_its_record_may_be_in_dns_and_leaves_it_to_the_h
     after: float, delay: float, gives_up: bool
 ) -> None:
     because = "its record may still be in DNS"
-    assert look(END, IN_DNS, after=after) == Hold(END, seconds(delay), because, gives_up=gives_up)
+    assert look(END, IN_DNS, after=after) == Wait(END, seconds(delay), because, gives_up=gives_up)
 
 
 def test_who_gave_up_records_no_heartbeat() -> None:
-    given_up = Hold(END, seconds(600), "a test", gives_up=True)
+    given_up = Wait(END, seconds(600), "a test", gives_up=True)
     assert keep_alive(given_up, seconds(300), now=NOW) == given_up
 
 
 def test_an_end_waits_for_the_rest_of_its_drain() -> None:
     because = "resolvers may still cache its address"
-    assert look(END, GONE) == Hold(END, seconds(120), because)
-    assert look(END, GONE, after=119) == Hold(END, seconds(1), because)
+    assert look(END, GONE) == Wait(END, seconds(120), because)
+    assert look(END, GONE, after=119) == Wait(END, seconds(1), because)
 
 
 @pytest.mark.parametrize("after", [120, 121, 100_000])
@@ -212,7 +212,7 @@ def test_an_end_goes_on_when_its_drain_has_passed(after: float) -> None:
 
 
 def test_an_end_is_not_hurried_by_being_ready() -> None:
-    assert isinstance(look(END, replace(GONE, ready=True), after=119), Hold)
+    assert isinstance(look(END, replace(GONE, ready=True), after=119), Wait)
 
 
 def test_the_drain_counts_from_the_event_and_not_from_the_last_heartbeat() -> None:
@@ -221,7 +221,7 @@ def test_the_drain_counts_from_the_event_and_not_from_the_last_heartbeat() -> No
 
 @pytest.mark.parametrize("waits", [LAUNCH, END])
 def test_an_action_from_the_future_is_held(waits: Action) -> None:
-    assert isinstance(look(waits, replace(GONE, ready=False), after=-5), Hold)
+    assert isinstance(look(waits, replace(GONE, ready=False), after=-5), Wait)
 
 
 @pytest.mark.parametrize("waits", [LAUNCH, END])
@@ -229,17 +229,17 @@ def test_an_action_from_the_end_of_the_calendar_breaks_nothing(waits: Action) ->
     last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     never = replace(waits, at=last, heartbeat_at=last)
     step = decide(never, GONE, now=NOW, admit_timeout=seconds(900), unhealthy_result=CONTINUE)
-    assert isinstance(step, Hold)
+    assert isinstance(step, Wait)
     assert not keep_alive(step, seconds(3600), now=NOW).heartbeat
 
 
 # Keeping the hook alive ------------------------------------------------------------------------------
 
 
-def kept(delay: float, timeout: float, *, since_beat: float) -> Hold:
+def kept(delay: float, timeout: float, *, since_beat: float) -> Wait:
     """Keep alive an action whose heartbeat timeout began so many seconds ago."""
     waits = replace(END, heartbeat_at=NOW - seconds(since_beat))
-    return keep_alive(Hold(waits, seconds(delay), "a test"), seconds(timeout), now=NOW)
+    return keep_alive(Wait(waits, seconds(delay), "a test"), seconds(timeout), now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_there_is_no_heartbeat_while_the_next_look_is_ten_seconds_before_the_hoo
     delay: float, timeout: float, since_beat: float
 ) -> None:
     waits = replace(END, heartbeat_at=NOW - seconds(since_beat))
-    assert kept(delay, timeout, since_beat=since_beat) == Hold(waits, seconds(delay), "a test")
+    assert kept(delay, timeout, since_beat=since_beat) == Wait(waits, seconds(delay), "a test")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_there_is_no_heartbeat_while_the_next_look_is_ten_seconds_before_the_hoo
 def test_there_is_a_heartbeat_where_the_next_look_could_come_too_late(
     delay: float, timeout: float, since_beat: float
 ) -> None:
-    expected = Hold(replace(END, heartbeat_at=NOW), seconds(delay), "a test", heartbeat=True)
+    expected = Wait(replace(END, heartbeat_at=NOW), seconds(delay), "a test", heartbeat=True)
     assert kept(delay, timeout, since_beat=since_beat) == expected
 
 

@@ -101,7 +101,7 @@ class Leave:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Wait:
     """Keep the instance waiting, and look again after `delay`.
 
     `heartbeat` is whether to restart the hook's heartbeat timeout, which would end before that
@@ -117,14 +117,14 @@ class Hold:
 
 def decide(
     action: Action, member: MemberStatus, *, now: datetime, admit_timeout: timedelta, unhealthy_result: Result
-) -> Complete | Hold | Leave:
+) -> Complete | Wait | Leave:
     """Return what to do about an instance that waits at a hook."""
     waited = now - action.at
     if not member.pooled:
         if member.foreign is not None:
             return Leave(action, member.foreign)
         if waited < LONGEST_BEHIND:
-            return Hold(action, LONGEST_BEHIND - waited, "EC2 does not show a pool tag")
+            return Wait(action, LONGEST_BEHIND - waited, "EC2 does not show a pool tag")
         return Complete(action, Result.CONTINUE, "the instance is in no pool")
     if action.warm:
         return Complete(action, Result.CONTINUE, "an instance of the warm pool is never registered")
@@ -134,12 +134,12 @@ def decide(
         return _launch(action, member, admit_timeout - waited, admit_timeout, unhealthy_result)
     if member.in_dns:
         delay = _SOON if waited < LOOK else LOOK if waited < _LONG else _LONG
-        return Hold(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
+        return Wait(action, delay, "its record may still be in DNS", gives_up=waited >= _LONG)
     left = member.drain - (now - max(action.at, action.gone_at or action.at))
     if left <= timedelta():
         because = f"its record is gone, and the drain of {member.drain.total_seconds():.0f} s has passed"
         return Complete(action, Result.CONTINUE, because)
-    return Hold(action, left, "resolvers may still cache its address")
+    return Wait(action, left, "resolvers may still cache its address")
 
 
 def _has_ended(member: MemberStatus, waited: timedelta) -> bool:
@@ -152,11 +152,11 @@ def _has_ended(member: MemberStatus, waited: timedelta) -> bool:
 
 def _launch(
     action: Action, member: MemberStatus, left: timedelta, admit_timeout: timedelta, unhealthy_result: Result
-) -> Complete | Hold:
+) -> Complete | Wait:
     if member.ready:
         return Complete(action, Result.CONTINUE, "it is ready to be admitted")
     if left > timedelta():
-        return Hold(action, min(left, LOOK), "Route 53 does not see it healthy yet")
+        return Wait(action, min(left, LOOK), "Route 53 does not see it healthy yet")
     timeout = f"AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
     if member.unhealthy:
         return Complete(action, unhealthy_result, f"it was not healthy within {timeout}")
@@ -177,11 +177,11 @@ def follow_record(action: Action, member: MemberStatus, *, withdrawn: bool, now:
     return replace(action, gone_at=now) if withdrawn or action.gone_at is None else action
 
 
-def keep_alive(hold: Hold, timeout: timedelta, *, now: datetime) -> Hold:
-    """Return `hold` so that the hook's heartbeat `timeout` does not end before the next look at the instance."""
-    if hold.gives_up:
-        return hold
-    delay = min(hold.delay, LONGEST_LOOK, max(timeout - 2 * _MARGIN, _MARGIN))
-    heartbeat = now - hold.action.heartbeat_at + delay + _MARGIN > timeout
-    action = replace(hold.action, heartbeat_at=now) if heartbeat else hold.action
-    return replace(hold, action=action, delay=delay, heartbeat=heartbeat)
+def keep_alive(wait: Wait, timeout: timedelta, *, now: datetime) -> Wait:
+    """Return `wait` so that the hook's heartbeat `timeout` does not end before the next look at the instance."""
+    if wait.gives_up:
+        return wait
+    delay = min(wait.delay, LONGEST_LOOK, max(timeout - 2 * _MARGIN, _MARGIN))
+    heartbeat = now - wait.action.heartbeat_at + delay + _MARGIN > timeout
+    action = replace(wait.action, heartbeat_at=now) if heartbeat else wait.action
+    return replace(wait, action=action, delay=delay, heartbeat=heartbeat)

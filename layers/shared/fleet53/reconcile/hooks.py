@@ -13,9 +13,9 @@ from fleet53.planning.changes import DeleteRecord
 from fleet53.planning.hooks import (
     LOOK,
     Complete,
-    Hold,
     Leave,
     MemberStatus,
+    Wait,
     decide,
     drain_of,
     follow_record,
@@ -51,7 +51,7 @@ def complete_hooks(signals: Signals, run: Run, outcome: Outcome) -> None:
     """
     _hand_on(signals, run, outcome)
     withdrawn = {change.instance_id for change in outcome.made if isinstance(change, DeleteRecord)}
-    holds: list[tuple[Hold, frozenset[PoolName] | None]] = []
+    kept_waiting: list[tuple[Wait, frozenset[PoolName] | None]] = []
     starts: _Starts = {}
     for found, message in _actions(signals, outcome).values():
         if not run.aws.autoscaling.is_ours(found):
@@ -78,14 +78,14 @@ def complete_hooks(signals: Signals, run: Run, outcome: Outcome) -> None:
                     _complete(step, pools, run, outcome)
                 elif pools or isinstance(signal, PoolSignal) or action.ttl is not None:
                     if (kept := _keep(step, run)) is not None:
-                        holds.append((kept, _pools_to_look_at(action, pools, signal, outcome)))
+                        kept_waiting.append((kept, _pools_to_look_at(action, pools, signal, outcome)))
                 elif message is not None:
-                    _hold_message(step, message, run, outcome)
+                    _wait_for_message(step, message, run, outcome)
         except AWS_ERRORS as error:
             run.log.warning("lifecycle action not completed", extra=_describe(action) | {"because": str(error)})
             if message is not None:
                 outcome.retry[message] = str(error)
-    _set_timers(holds, run)
+    _set_timers(kept_waiting, run)
 
 
 def _hand_on(signals: Signals, run: Run, outcome: Outcome) -> None:
@@ -234,16 +234,16 @@ def _complete(step: Complete, pools: Iterable[PoolName], run: Run, outcome: Outc
         run.log.info("lifecycle action already completed", extra=fields | {"because": over})
 
 
-def _keep(hold: Hold, run: Run) -> Hold | None:
+def _keep(wait: Wait, run: Run) -> Wait | None:
     """Keep an instance waiting, and return None if its hook or its action no longer exists."""
-    action = hold.action
+    action = wait.action
     timeout = run.aws.autoscaling.hooks(action.group).get((action.hook, action.transition))
     if timeout is None:
         run.log.info(
             "lifecycle hook not found", extra=_describe(action) | {"because": "the group has no such hook of ours"}
         )
         return None
-    kept = keep_alive(hold, timeout, now=run.now())
+    kept = keep_alive(wait, timeout, now=run.now())
     if kept.heartbeat and (over := run.aws.autoscaling.heartbeat(action)) is not None:
         _log_over(action, over, run)
         return None
@@ -254,31 +254,31 @@ def _log_over(action: Action, because: str, run: Run) -> None:
     run.log.info("lifecycle action already completed", extra=_describe(action) | {"because": because})
 
 
-def _hold_message(hold: Hold, message: MessageId, run: Run, outcome: Outcome) -> None:
+def _wait_for_message(wait: Wait, message: MessageId, run: Run, outcome: Outcome) -> None:
     """Keep an instance of no known pool waiting until its message comes again, because EC2 may not show its tag yet."""
-    kept = _keep(replace(hold, delay=min(hold.delay, outcome.again.get(message, hold.delay))), run)
+    kept = _keep(replace(wait, delay=min(wait.delay, outcome.again.get(message, wait.delay))), run)
     if kept is not None:
         outcome.again[message] = kept.delay
 
 
-def _set_timers(holds: Iterable[tuple[Hold, frozenset[PoolName] | None]], run: Run) -> None:
+def _set_timers(kept_waiting: Iterable[tuple[Wait, frozenset[PoolName] | None]], run: Run) -> None:
     """Queue one delayed signal for all actions in the same pools. It is due when the first of them is.
 
     If such a signal is already queued for an action, it needs no second one. The look at a launch is due together with
     the look at the member, because both wait for the same health: Note [Looks merge].
     """
     looks, now = run.aws.queue.looks, run.now()
-    by_pools: dict[frozenset[PoolName] | None, list[Hold]] = {}
-    for hold, in_pools in holds:
-        if not looks.covers(_key(hold.action), now + hold.delay, now=now):
-            by_pools.setdefault(in_pools, []).append(hold)
+    by_pools: dict[frozenset[PoolName] | None, list[Wait]] = {}
+    for wait, in_pools in kept_waiting:
+        if not looks.covers(_key(wait.action), now + wait.delay, now=now):
+            by_pools.setdefault(in_pools, []).append(wait)
     for pools, waits in by_pools.items():
-        message = reconcile_message(pools, waits[0].because, attempt=1, actions=[hold.action for hold in waits])
-        due = now + min(hold.delay for hold in waits)
-        if any(hold.action.transition is Transition.LAUNCHING and hold.delay == LOOK for hold in waits):
+        message = reconcile_message(pools, waits[0].because, attempt=1, actions=[wait.action for wait in waits])
+        due = now + min(wait.delay for wait in waits)
+        if any(wait.action.transition is Transition.LAUNCHING and wait.delay == LOOK for wait in waits):
             due = min(due, next_look(run.settings.owner, 0, admit_timeout=run.settings.admit_timeout, now=now))
         run.aws.queue.send(message, delay=due - now)
-        looks.note((key for hold in waits for key in _noted(hold.action)), due, now=now)
+        looks.note((key for wait in waits for key in _noted(wait.action)), due, now=now)
 
 
 def _key(action: Action) -> Hashable:
