@@ -96,7 +96,8 @@ class Faults:
         """Let a fault happen to the next `calls` requests, to all if it is None, after `after` others have succeeded.
 
         `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
-        `about` is a text in the request's URL or body, such as the name of a group or the id of a hosted zone.
+        `about` is a text in the request's URL or body, such as the name of a group or the id of a hosted zone. Route 53
+        can be busy with one zone while it answers about others (ChangeResourceRecordSets, PriorRequestNotComplete).
         """
         self._orders.append(_Order(fault, asked, calls, about, after))
 

@@ -211,3 +211,17 @@ def test_a_zone_that_does_not_answer_a_withdrawal_delays_the_withdrawals_of_anot
     lab.faults.end()
     lab.run(10, step=5)
     assert in_dns(lab) | in_dns(lab, API) == set()
+
+
+def test_a_withdrawal_at_the_place_of_an_invalid_pool_is_tried_again_if_route_53_does_not_answer(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    lab.put_pool_text("web", "{}")
+    lab.settle()
+    lab.faults.order(Fault.SERVER_ERROR, "route53:ChangeResourceRecordSets", calls=8)
+    lab.fleet.terminate(web)
+    returned, _ = one_run(lab)
+
+    assert in_dns(lab) == {web}
+    assert {web in each["body"] for each in returned} == {True}
+    lab.run(10, step=5)
+    assert in_dns(lab) == set()

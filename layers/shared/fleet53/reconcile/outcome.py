@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
+    from fleet53.convergence.apply import Refusal
     from fleet53.convergence.records import UnreadError
     from fleet53.domain.finding import Finding
     from fleet53.domain.health_check import Check
@@ -131,6 +132,16 @@ class Outcome:
                 self.denied[pool] = str(error)
             if isinstance(error, ZoneUnansweredError):
                 self.unread[pool] = str(error)
+
+    def note_unanswered(self, unanswered: Iterable[Refusal], situation: Situation) -> None:
+        """Add the pools for which Route 53 did not answer a change.
+
+        In a pass that is no sweep, records of no pool are at the places of pools that cannot be used, so the messages
+        about these pools come again.
+        """
+        for each in unanswered:
+            unusable = {fault.name for fault in situation.faults} if None in each.pools and not situation.swept else ()
+            self.unread |= dict.fromkeys((*each.pools, *unusable), each.reason)
 
     def leave(self, creations: Iterable[CreateCheck], situation: Situation) -> None:
         """Add the members to those that wait, because their health checks are created later."""

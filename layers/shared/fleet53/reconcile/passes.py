@@ -158,7 +158,7 @@ class _Pass:
                 self.plan = self.plan.without(refused)
                 again = Scope(_named(refused), checks=True, sweep=None in refused, about=self.scope.about)
                 run_pass(again, self.guard, self.run, self.outcome, self.attempt + 1)
-        self.outcome.unread |= {pool: batch.reason for batch in self.applied.unanswered for pool in batch.pools}
+        self.outcome.note_unanswered(self.applied.unanswered, self.situation)
 
     def look_again(self) -> None:
         """Pass the pools again where what decided a change differs now: Note [Look again]."""
@@ -181,7 +181,9 @@ class _Pass:
         """Delete checks and alarms, if need be after a sweep: Note [Sweep before deletions]."""
         unneeded = self.plan.without(self.applied.unchanged)
         if _names_are_known(unneeded, self.situation, self.run):
+            unanswered = len(self.applied.unanswered)
             _delete_checks(unneeded, self.scope, self.run, self.outcome, self.applied)
+            self.outcome.note_unanswered(self.applied.unanswered[unanswered:], self.situation)
             _delete_alarms(unneeded, self.run, self.applied)
             deleted = [change for change in self.applied.made[self.before :] if isinstance(change, DeleteCheck)]
             dangling = find_dangling(deleted, self.situation, self.run.settings, self.run.aws)
@@ -234,7 +236,7 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
     If AWS denies it, the checks that are left are findings, and the next sweep tries again. If it does not answer, the
     messages about their pools come again. Everything else is done.
     """
-    left, before = plan.delete_checks, len(applied.unanswered)
+    left = plan.delete_checks
     if not left or _deferred(left, scope, run):
         return
     try:
@@ -249,7 +251,6 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
             outcome.denied[pool] = because
             applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
         return
-    outcome.unread |= {pool: each.reason for each in applied.unanswered[before:] for pool in each.pools}
     if left:
         _defer(left, scope, run)
 
