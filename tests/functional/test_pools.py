@@ -134,6 +134,30 @@ def test_all_faults_of_a_pool_are_named_at_once(lab: Lab) -> None:
     )
 
 
+def test_a_pool_in_a_secure_string_is_reported_with_what_to_do(lab: Lab) -> None:
+    settings = lab.pools.settings("web") | {"record_name": "api.example.com"}
+    lab.client("ssm").put_parameter(Name=f"{PATH}/api", Value=json.dumps(settings), Type="SecureString")
+    lab.pools.emit_changes()
+    lab.settle()
+
+    (finding,) = findings(audit(lab), "invalid-pool")
+    assert (finding["pool"], finding["because"]) == (
+        "api",
+        f"{PATH}/api is a SecureString, and fleet53 decrypts none: delete it, and create it as a String",
+    )
+
+
+@pytest.mark.parametrize("type_", ["String", "StringList"])
+def test_a_pool_with_a_byte_order_mark_and_a_last_line_end_is_served(lab: Lab, type_: str) -> None:
+    text = json.dumps(lab.pools.settings("web") | {"record_name": "api.example.com"})
+    lab.client("ssm").put_parameter(Name=f"{PATH}/api", Value=f"\ufeff{text}\n", Type=type_)
+    lab.pools.emit_changes()
+    lab.settle()
+
+    admitted(lab, 1, "api.example.com", pools=("api",))
+    assert audit(lab)["in_sync"]
+
+
 def test_a_name_outside_its_zone_is_reported_with_the_zones_name(lab: Lab) -> None:
     lab.update_stack({"AllowedRecordNames": "app.example.org"})
     lab.put_pool("web", record_name="app.example.org")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 
 class PoolParameters:
@@ -15,10 +16,15 @@ class PoolParameters:
         self._client = client
         self._path = path
 
-    def read(self) -> dict[str, str]:
-        """Return every parameter below the path, name to text.
+    def read(self) -> dict[str, str | None]:
+        """Return every parameter below the path, name to text; None for a SecureString, whose text is encrypted.
 
         A pass reads the parameters every time, so a warm function never applies an old setting.
         """
         pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path)
-        return {found["Name"]: found["Value"] for page in pages for found in page["Parameters"]}
+        return {found["Name"]: _text(found) for page in pages for found in page["Parameters"]}
+
+
+def _text(found: ParameterTypeDef) -> str | None:
+    """Return the text of a parameter (GetParametersByPath, WithDecryption)."""
+    return None if found["Type"] == "SecureString" else found["Value"]

@@ -83,8 +83,8 @@ class Declared:
         return f"{has}; give this pool another one"
 
 
-def read_pools(parameters: Mapping[str, str], allowed: Allowed) -> Declared:
-    """Return the pools that `parameters` (parameter name to text) declare.
+def read_pools(parameters: Mapping[str, str | None], allowed: Allowed) -> Declared:
+    """Return the pools that `parameters` (parameter name to text, None where it is encrypted) declare.
 
     A pool at a place that is not `allowed` is a fault: IAM would deny every change of its records. So is a first pool
     without a parameter. Of several pools at one place at most one is served: Note [One place, one pool].

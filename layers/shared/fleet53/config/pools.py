@@ -29,6 +29,7 @@ _PORTS: Final = range(1, 65536)
 _MAX_ALARM: Final = 255  # PutMetricAlarm, AlarmName
 _LONGEST_ID: Final = "i-0123456789abcdef0"
 _LONGEST_SHOWN: Final = 64
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _NEVER_SHOWN: Final = frozenset({"url", "search_string"})
 """Keys whose wrong value may be a secret: a URL with a password, or a token that a page contains."""
 
@@ -206,14 +207,21 @@ class _Declaration(BaseModel):
         )
 
 
-def read_pool(parameter: str, text: str) -> Pool | PoolFault:
-    """Return the pool that one parameter declares, or a PoolFault that names every fault of it."""
+def read_pool(parameter: str, text: str | None) -> Pool | PoolFault:
+    """Return the pool that one parameter declares, or a PoolFault that names every fault of it.
+
+    `text` is None where it is encrypted. A byte order mark before it, which some editors write, is ignored (RFC 8259,
+    8.1).
+    """
     name = PoolName(parameter.rpartition("/")[2])
     if POOL_NAME.fullmatch(name) is None:
         because = f"{parameter}: a pool's name is 1 to 32 of a-z, 0-9 and '-', not {name!r}"
         return PoolFault(name, because)
+    if text is None:
+        because = f"{parameter} is a SecureString, and fleet53 decrypts none: delete it, and create it as a String"
+        return PoolFault(name, because)
     try:
-        return _Declaration.model_validate_json(text).pool(name)
+        return _Declaration.model_validate_json(text.removeprefix(_BYTE_ORDER_MARK)).pool(name)
     except ValidationError as error:
         because = "; ".join(_explain(fault) for fault in error.errors(include_url=False))
         return PoolFault(name, f"{parameter}: {because}")
