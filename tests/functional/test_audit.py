@@ -428,7 +428,7 @@ def test_a_foreign_simple_record_at_the_pools_name_is_in_the_way(lab: Lab) -> No
 
     (finding,) = findings(audit(lab), "foreign-record-in-the-way")
     assert (finding["pool"], finding["record_name"]) == ("web", "app.example.com")
-    assert finding["because"].startswith("app.example.com has a A record that is not ours and not multivalue")
+    assert finding["because"].startswith("app.example.com has a record of type A that is not ours and not multivalue")
 
 
 def test_an_instance_whose_tag_names_no_pool_is_reported_with_the_names_there_are(lab: Lab) -> None:

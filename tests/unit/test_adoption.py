@@ -151,7 +151,8 @@ def test_of_two_members_with_one_address_the_one_that_is_healthy_takes_the_recor
 def test_without_the_order_a_simple_record_keeps_members_out_and_says_that_it_can_be_taken_over() -> None:
     made = planned([simple("192.0.2.1", "192.0.2.2")], guard=ASK)
     blocked = (
-        "app.example.com has a A record that is not ours and not multivalue; remove it or give the pool another name"
+        "app.example.com has a record of type A that is not ours and not multivalue; "
+        "remove it or give the pool another name"
     )
     assert made.changes == ()
     assert because(made, FindingKind.FOREIGN_RECORD_IN_THE_WAY) == [f"{blocked}; it can be taken over: {ORDER}"]

@@ -66,7 +66,7 @@ def decide_seats(
     if blocker is not None:
         whose = f" {blocker.identifier!r}" if blocker.identifier else ""
         because = (
-            f"{blocker.name} has a {blocker.type} record{whose} that is not ours and not multivalue; "
+            f"{blocker.name} has a record of type {blocker.type}{whose} that is not ours and not multivalue; "
             "remove it or give the pool another name"
         )
         outlook = f"{because}; {adoption.outlook(blocker, pool)}"
