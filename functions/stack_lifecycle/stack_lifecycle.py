@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from fleet53.aws.clients import StackClients
 from fleet53.aws.cloudformation import send_answer
-from fleet53.stack.request import Answer, read_request, serve, write_answer
+from fleet53.stack.request import NOTHING_TO_DO, Answer, asks_for_nothing, read_request, serve, write_answer
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,7 +29,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """
     request = read_request(event)
     try:
-        answer = serve(request, clients.connect(os.environ, context, to_answer=_TO_ANSWER), logger)
+        if asks_for_nothing(request):
+            answer = NOTHING_TO_DO
+        else:
+            answer = serve(request, clients.connect(os.environ, context, to_answer=_TO_ANSWER), logger)
     except Exception as error:  # whatever it is, CloudFormation gets an answer
         logger.exception("request failed", extra={"request": request.kind})
         answer = Answer(succeeded=False, because=f"{type(error).__name__}: {error}")

@@ -68,6 +68,8 @@ class CustomResource:
         self.functions.invoke(self.properties["ServiceToken"], event | more)
         answer = self.urls.answer(request_id)
         self.answers.append(answer)
+        if request_type == "Create":
+            self.physical_id = answer["PhysicalResourceId"]  # also of one that failed, which is deleted by it
         if answer["Status"] == "SUCCESS" and request_type != "Delete":
             self.physical_id, self.data = answer["PhysicalResourceId"], answer.get("Data", {})
         return answer

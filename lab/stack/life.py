@@ -68,7 +68,10 @@ class Stack:
             yield
 
     def complete(self) -> None:
-        """Ask for the creation of the custom resources, and create what depends on them."""
+        """Ask for the creation of the custom resources, and create what depends on them.
+
+        If one fails, a TemplateError says why, and whether what was created could be deleted again.
+        """
         for logical_id, properties in self.deployment.custom.items():
             created = self.custom_resources[logical_id] = CustomResource(
                 logical_id=logical_id,
@@ -80,8 +83,22 @@ class Stack:
             )
             answer = created.create()
             if answer["Status"] != "SUCCESS":
-                raise TemplateError(f"the creation of {logical_id} failed: {answer['Reason']}")
+                raise TemplateError(f"the creation of {logical_id} failed: {answer['Reason']}{self._undo_creation()}")
         self._follow(complete(self._template, self.deployment, self._data()))
+
+    def _undo_creation(self) -> str:
+        """Delete the custom resources of a stack whose creation has failed, and return what of it failed as well.
+
+        CloudFormation asks for the deletion of the one that failed, too (aws/aws-cdk pull request 5525).
+        """
+        cloudformation.put_stack_status(self.name, "ROLLBACK_IN_PROGRESS")
+        for logical_id, created in reversed(self.custom_resources.items()):
+            answer = created.delete()
+            if answer["Status"] != "SUCCESS":
+                cloudformation.put_stack_status(self.name, "ROLLBACK_FAILED")
+                return f"; ROLLBACK_FAILED: the deletion of {logical_id} failed: {answer['Reason']}"
+        cloudformation.put_stack_status(self.name, "ROLLBACK_COMPLETE")
+        return ""
 
     def update(self, parameters: Mapping[str, str], *, pause: float = 0, template: Path | None = None) -> str:
         """Change some parameters, or the template, and return the stack's status.

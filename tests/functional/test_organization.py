@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import pytest
+
+from lab.stack.template import TemplateError
 from lab.world import Lab
 from tests.functional.views import admitted, in_dns, launched, see_healthy
 
@@ -23,6 +26,16 @@ def test_a_nested_stack_with_a_prefix_admits_withdraws_and_is_deleted() -> None:
         lab.settle()
         assert not lab.route53.records("app.example.com", "A")
         assert lab.delete_stack() == "DELETE_COMPLETE"
+
+
+def test_a_stack_whose_name_is_too_long_is_not_created_and_its_creation_is_undone() -> None:
+    name = "platform-network-production-Fleet53NestedStackFleet53NestedStackResource-1ABCDEFGHIJKL"
+    with pytest.raises(TemplateError) as error, Lab({"NamePrefix": "dns"}, stack_name=name):
+        pass
+    assert str(error.value).endswith(
+        "the stack's name has 86 characters, and 85 fit into the SetIdentifiers of its records in this Region: create "
+        "the stack under a shorter name"
+    )
 
 
 def test_roles_with_a_path_and_a_boundary_are_those_that_the_functions_have() -> None:

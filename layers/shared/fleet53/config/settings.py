@@ -28,6 +28,17 @@ def _read_as(form: Any, make: Callable[[Any], Any]) -> GetPydanticSchema:
     return GetPydanticSchema(lambda _, schema_of: no_info_after_validator_function(make, schema_of(form)))
 
 
+def _owner(text: str) -> Owner:
+    if len(text) > _LONGEST_OWNER:
+        name = text.rsplit(".", 2)[0]
+        fit = len(name) - (len(text) - _LONGEST_OWNER)
+        raise ValueError(
+            f"the stack's name has {len(name)} characters, and {fit} fit into the SetIdentifiers of its records in "
+            "this Region: create the stack under a shorter name"
+        )
+    return Owner(text)
+
+
 def _zone_ids(text: str) -> tuple[ZoneId, ...]:
     return tuple(ZoneId(zone_id) for zone_id in text.split(",") if zone_id)
 
@@ -57,7 +68,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    owner: Annotated[Owner, _read_as(Annotated[str, Field(pattern=r"^[^/]+$", max_length=_LONGEST_OWNER)], Owner)]
+    owner: Annotated[Owner, _read_as(Annotated[str, Field(pattern=r"^[^/]+$")], _owner)]
     pools_path: Annotated[str, Field(pattern=r"^/.*[^/]$")]
     pool_tag_key: Annotated[str, Field(min_length=1)]
     queue_url: Annotated[str, Field(min_length=1)]
@@ -103,7 +114,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         return Settings.model_validate(named)
     except ValidationError as error:
         problems = (
-            f"{_PREFIX}{str(fault['loc'][0]).upper()}={named.get(str(fault['loc'][0]))!r}: {fault['msg']}"
+            f"{_PREFIX}{str(fault['loc'][0]).upper()}={named.get(str(fault['loc'][0]))!r}: "
+            f"{fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         )
         raise SettingsError("; ".join(problems)) from None

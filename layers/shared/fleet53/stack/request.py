@@ -76,6 +76,10 @@ class Answer:
     because: str
 
 
+NOTHING_TO_DO: Final = Answer(succeeded=True, because="there is nothing to do")
+"""The answer to a request that `asks_for_nothing`."""
+
+
 def read_request(event: dict[str, Any]) -> Request:
     """Return the request in a custom resource's event.
 
@@ -99,6 +103,15 @@ def read_request(event: dict[str, Any]) -> Request:
         audit_schedule=properties.get("AuditSchedule", ""),
         audit_function=properties.get("AuditFunction", ""),
     )
+
+
+def asks_for_nothing(request: Request) -> bool:
+    """Whether there is nothing to do for a request: a precondition or a handover is deleted, which has made nothing.
+
+    CloudFormation also asks for that where the creation of a stack has failed because its settings are wrong. The
+    deletion must not fail for the same reason, because such a stack could not be deleted.
+    """
+    return request.kind == "Delete" and request.resource_type in {_PRECONDITION, _HANDOVER}
 
 
 def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
