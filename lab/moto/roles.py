@@ -1,4 +1,4 @@
-"""Roles of other accounts: who may assume them, and the permissions of a session.
+"""Roles: their names in a stack, who may assume those of other accounts, and the permissions of a session.
 
 moto lets everybody assume every role, also one that does not exist, and its services ask no policy. Sources: IAM User
 Guide, "Cross-account policy evaluation logic" (the policy of the caller and the trust policy both have to allow it),
@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from moto.cloudformation import parsing
+from moto.cloudformation.utils import random_suffix
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import Role, iam_backends
 from moto.sts.models import STSBackend, sts_backends
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _PARTITION: Final = "aws"
 _KEY: Final = "AKIALAB"
 """The beginning of the access keys of people in other accounts. The account follows."""
+_LONGEST_NAMES: Final = {"AWS::IAM::Role": 64, "AWS::Lambda::Function": 64}
+"""Characters of a name (IAM API Reference, CreateRole; Lambda API Reference, CreateFunction)."""
 
 
 class EndedError(Exception):
@@ -34,8 +38,29 @@ class EndedError(Exception):
 
 
 def gaps() -> tuple[Gap, ...]:
-    """Return how moto's sessions are corrected."""
-    return _keep_the_roles_id(), _keep_policies_as_text()
+    """Return how moto's roles and sessions are corrected."""
+    return _shorten_names(), _keep_the_roles_id(), _keep_policies_as_text()
+
+
+def _shorten_names() -> Gap:
+    """Let the names of a stack's roles and functions be as long as their services allow; moto makes longer ones.
+
+    A logical id that does not fit beside the stack's name and the random end keeps half of the room. The stack's name
+    has what is left, so it is shortened differently for each logical id. AWS does not document this; its users found it
+    (KensioSoftware/yulin 1113, convox/rack 2297 and 2698 on GitHub).
+    """
+    name_as_moto = parsing.generate_resource_name
+
+    def name(resource_type: str, stack_name: str, logical_id: str) -> str:
+        if resource_type not in _LONGEST_NAMES:
+            return str(name_as_moto(resource_type, stack_name, logical_id))
+        end = f"-{random_suffix()}"
+        room = _LONGEST_NAMES[resource_type] - len(end)
+        if len(stack_name) + 1 + len(logical_id) > room:
+            logical_id = logical_id[: (room - 1) // 2]
+        return f"{stack_name[: room - 1 - len(logical_id)]}-{logical_id}{end}"
+
+    return Gap(parsing, "generate_resource_name", name)
 
 
 def _keep_policies_as_text() -> Gap:

@@ -40,9 +40,11 @@ from tests.functional.views import (
     findings,
     in_dns,
     kinds,
+    launched,
     log_lines,
     record_of,
     records,
+    see_healthy,
     signal,
 )
 
@@ -491,6 +493,44 @@ def test_a_deletion_without_the_role_fails_with_its_name_and_goes_on_when_it_is_
 
 
 def update_refusal(lab: Lab) -> str:
+LONG = "platform-network-production-Fleet53Stack-1ABCDEFGHIJKLMNOPQR"
+"""A nested stack's name, of which CloudFormation takes another beginning into the name of each role."""
+
+
+def for_a_long_name(monkeypatch: pytest.MonkeyPatch, *, given: str) -> Lab:
+    """Return a lab whose stack has a long name, and a role for stacks of the name that is given."""
+
+    def prepare(lab: Lab) -> Mapping[str, str]:
+        wait_in_lab_time(lab, monkeypatch)
+        zone_id = create_zone(lab)
+        arn = create_role(lab, zone_id, StackName=given)
+        role = {"Route53RoleArn": arn, "Route53RoleExternalId": EXTERNAL_ID}
+        return {"HostedZoneId": zone_id, "RecordName": NAME, "AllowedRecordNames": "", "NamePrefix": "dns"} | role
+
+    return Lab(start=MONDAY_NOON, stack_name=LONG, prepare=prepare)
+
+
+def test_the_role_for_a_stack_with_a_long_name_is_given_the_beginning_and_a_star(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with for_a_long_name(monkeypatch, given="platform-network-producti*") as lab:
+        (one,) = launched(lab, 1)
+        see_healthy(lab, [one])
+        assert lab.answers(NAME) == {lab.fleet.address(one)}
+        assert lab.audit()["in_sync"]
+        lab.fleet.terminate(one)
+        lab.settle()
+        assert lab.answers(NAME) == set()
+
+
+@pytest.mark.parametrize("given", [LONG, "platform-network-producti"])
+def test_neither_a_long_name_of_a_stack_nor_its_beginning_alone_is_that_of_its_roles(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    with pytest.raises(TemplateError, match="cannot be assumed"), for_a_long_name(monkeypatch, given=given):
+        pass
+
+
     """Return the newest answer of the precondition that is a failure."""
     answers = lab.custom_resources["StackPrecondition"].answers
     return str([answer["Reason"] for answer in answers if answer["Status"] == "FAILED"][-1])

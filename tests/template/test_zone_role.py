@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from tests.template.constraints import accepts
 from tests.template.iam import iam_actions, statements
 from tests.template.intrinsics import Scope
 from tests.template.stack import ROOT, stack
@@ -73,6 +74,16 @@ def test_each_function_gets_sessions_of_its_own_name_and_only_with_the_external_
             "aws:PrincipalArn": [f"arn:aws:iam::123456789012:role/teams/dns-{each}Role-*" for each in functions]
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [("fleet53", True), ("platform-network-producti*", True), ("*", False), ("fleet*53", False)]
+)
+def test_the_stacks_name_may_end_with_a_star_because_cloudformation_shortens_long_ones(
+    given: str, *, taken: bool
+) -> None:
+    template = yaml_parse((ROOT / "examples/zone-role.yaml").read_text(encoding="utf-8"))
+    assert accepts(template["Parameters"]["StackName"], given) is taken
 
 
 def test_the_names_of_the_sessions_are_those_that_the_functions_ask_for() -> None:
