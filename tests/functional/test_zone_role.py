@@ -406,12 +406,44 @@ def test_sts_that_does_not_answer_returns_the_messages_and_loses_nothing(lab: La
 
 
 def test_without_a_role_a_zone_of_another_account_is_a_finding_and_its_records_are_not_taken_for_gone() -> None:
-    def without_a_role(lab: Lab) -> Mapping[str, str]:
-        return {"HostedZoneId": create_zone(lab), "RecordName": NAME}
-
     with Lab(start=MONDAY_NOON, prepare=without_a_role) as lab:
         (finding,) = findings(lab.audit(), "zone-unreadable")
         assert finding["because"].endswith("AccessDenied: User is not authorized to access this resource")
+
+
+def without_a_role(lab: Lab) -> Mapping[str, str]:
+    """Return the parameters of a stack that names the other account's zone by mistake."""
+    return {"HostedZoneId": create_zone(lab), "RecordName": NAME, "AllowedRecordNames": ""}
+
+
+def test_a_stack_with_a_zone_of_another_account_by_mistake_is_updated_to_its_own_zone() -> None:
+    with Lab(start=MONDAY_NOON, prepare=without_a_role) as lab:
+        (web,) = launched(lab, 1)
+        own = {"HostedZoneId": lab.zone_id, "RecordName": "app.example.com"}
+        assert lab.update_stack(own) == "UPDATE_COMPLETE"
+        lab.settle()
+        see_healthy(lab, [web])
+        assert in_dns(lab) == {web}
+
+
+def test_a_stack_with_a_zone_of_another_account_by_mistake_is_deleted() -> None:
+    with Lab(start=MONDAY_NOON, prepare=without_a_role) as lab:
+        launched(lab, 1)
+        assert lab.delete_stack() == "DELETE_COMPLETE"
+        assert checks(lab) == {}
+
+
+def test_health_checks_that_records_in_another_accounts_zone_may_name_are_not_deleted_with_the_stack(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = admitted(lab, 1, NAME)
+    without = {"FLEET53_ROUTE53_ROLE_ARN": "", "FLEET53_ROUTE53_ROLE_EXTERNAL_ID": ""}
+    for name, value in without.items():
+        monkeypatch.setitem(lab.deployment.functions[LIFECYCLE].environment, name, value)
+
+    assert lab.delete_stack() == "DELETE_FAILED"
+    assert "not authorized to access this resource" in lab.custom_resources["StackLifecycle"].answers[-1]["Reason"]
+    assert len(checks_of(lab, one)) == 1
 
 
 def created(prepare: Any, monkeypatch: pytest.MonkeyPatch, **parameters: str) -> None:
@@ -461,38 +493,6 @@ def test_a_role_of_another_stack_name_is_refused(monkeypatch: pytest.MonkeyPatch
         created(of_another_stack, monkeypatch)
 
 
-def test_a_role_that_is_denied_at_first_delays_the_creation_and_does_not_fail_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def late(lab: Lab) -> Mapping[str, str]:
-        lab.faults.order(Fault.DENIED, "sts:AssumeRole", calls=3)
-        return through_a_role(lab)
-
-    created(late, monkeypatch)
-
-
-def test_a_stack_that_is_deleted_leaves_no_record_in_the_other_account_and_no_check_in_its_own(lab: Lab) -> None:
-    admitted(lab, 2, NAME)
-    assert lab.delete_stack() == "DELETE_COMPLETE"
-    assert (records(lab, NAME), checks(lab)) == ({}, {})
-    assert refusals(lab) == {}
-
-
-def test_a_deletion_without_the_role_fails_with_its_name_and_goes_on_when_it_is_allowed_again(lab: Lab) -> None:
-    members = admitted(lab, 2, NAME)
-    trusted, resource = trust(lab), lab.custom_resources["StackLifecycle"]
-    set_trust(lab, NOT_US)
-    lab.functions.cold_start()
-    assert lab.delete_stack() == "DELETE_FAILED"
-    assert f"the role {role_of(lab)} cannot be assumed" in resource.answers[-1]["Reason"]
-    assert (in_dns(lab, NAME), len(checks(lab))) == (set(members), 2)
-
-    set_trust(lab, trusted)
-    assert lab.delete_stack() == "DELETE_COMPLETE"
-    assert (records(lab, NAME), checks(lab)) == ({}, {})
-
-
-def update_refusal(lab: Lab) -> str:
 LONG = "platform-network-production-Fleet53Stack-1ABCDEFGHIJKLMNOPQR"
 """A nested stack's name, of which CloudFormation takes another beginning into the name of each role."""
 
@@ -531,6 +531,38 @@ def test_neither_a_long_name_of_a_stack_nor_its_beginning_alone_is_that_of_its_r
         pass
 
 
+def test_a_role_that_is_denied_at_first_delays_the_creation_and_does_not_fail_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(lab: Lab) -> Mapping[str, str]:
+        lab.faults.order(Fault.DENIED, "sts:AssumeRole", calls=3)
+        return through_a_role(lab)
+
+    created(late, monkeypatch)
+
+
+def test_a_stack_that_is_deleted_leaves_no_record_in_the_other_account_and_no_check_in_its_own(lab: Lab) -> None:
+    admitted(lab, 2, NAME)
+    assert lab.delete_stack() == "DELETE_COMPLETE"
+    assert (records(lab, NAME), checks(lab)) == ({}, {})
+    assert refusals(lab) == {}
+
+
+def test_a_deletion_without_the_role_fails_with_its_name_and_goes_on_when_it_is_allowed_again(lab: Lab) -> None:
+    members = admitted(lab, 2, NAME)
+    trusted, resource = trust(lab), lab.custom_resources["StackLifecycle"]
+    set_trust(lab, NOT_US)
+    lab.functions.cold_start()
+    assert lab.delete_stack() == "DELETE_FAILED"
+    assert f"the role {role_of(lab)} cannot be assumed" in resource.answers[-1]["Reason"]
+    assert (in_dns(lab, NAME), len(checks(lab))) == (set(members), 2)
+
+    set_trust(lab, trusted)
+    assert lab.delete_stack() == "DELETE_COMPLETE"
+    assert (records(lab, NAME), checks(lab)) == ({}, {})
+
+
+def update_refusal(lab: Lab) -> str:
     """Return the newest answer of the precondition that is a failure."""
     answers = lab.custom_resources["StackPrecondition"].answers
     return str([answer["Reason"] for answer in answers if answer["Status"] == "FAILED"][-1])

@@ -22,6 +22,7 @@ from fleet53.domain.errors import (
     ReferenceBurnedError,
     RoleRefusedError,
     TryLaterError,
+    ZoneElsewhereError,
     ZoneGoneError,
     ZoneUnansweredError,
     ZoneUnreadableError,
@@ -52,6 +53,9 @@ _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
 _ABOUT_THE_ZONE: Final = frozenset({"AccessDenied", "InvalidInput", "NoSuchHostedZone"})
 """Codes with which Route 53 refuses every request about a zone (Route 53 API Reference, Common Errors)."""
+_OF_ANOTHER_ACCOUNT: Final = "is not authorized to access this resource"
+"""How the message of AccessDenied ends where another account has the zone. IAM's own refusals name the action (not
+documented; aws/aws-sdk-php issue 2141)."""
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
 
 FEWEST_OBSERVATIONS: Final = 3
@@ -260,8 +264,13 @@ def write_listed(record: Record) -> ResourceRecordSetTypeDef:
 
 
 def _unreadable(zone_id: ZoneId, error: ClientError) -> ZoneUnreadableError:
-    gone = error.response["Error"]["Code"] == "NoSuchHostedZone"
-    return (ZoneGoneError if gone else ZoneUnreadableError)(zone_id, reason_of(error))
+    reason = reason_of(error)
+    match error.response["Error"]["Code"]:
+        case "NoSuchHostedZone":
+            return ZoneGoneError(zone_id, reason)
+        case "AccessDenied" if reason.endswith(_OF_ANOTHER_ACCOUNT):
+            return ZoneElsewhereError(zone_id, reason)
+    return ZoneUnreadableError(zone_id, reason)
 
 
 def _unknown_operation(error: BaseException | None) -> bool:

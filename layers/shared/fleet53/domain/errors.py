@@ -32,6 +32,10 @@ class ZoneGoneError(ZoneUnreadableError):
     """A hosted zone does not exist, so its records do not exist either."""
 
 
+class ZoneElsewhereError(ZoneUnreadableError):
+    """A hosted zone is another account's, so this stack cannot have put a record there: none is to be withdrawn."""
+
+
 class ZoneUnansweredError(TryLaterError):
     """AWS does not answer about a hosted zone at the moment: go on with the others, and try this one again later."""
 

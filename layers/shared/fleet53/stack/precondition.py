@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.config.pools import normal_name
 from fleet53.config.settings import read_role
-from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
+from fleet53.domain.errors import ZoneElsewhereError, ZoneGoneError, ZoneUnreadableError
 from fleet53.domain.ids import InstanceId, ZoneId
 from fleet53.domain.words import some
 from fleet53.planning.membership import EC2, Membership
@@ -216,10 +216,10 @@ class Update:
             yield instance_id
 
     def _ours(self, zone_id: ZoneId) -> Sequence[Record]:
-        """Return our records in a hosted zone. A zone that does not exist has none."""
+        """Return our records in a hosted zone. A zone that does not exist, or that is another account's, has none."""
         try:
             records = self.route53.records_in(zone_id)
-        except ZoneGoneError:
+        except (ZoneGoneError, ZoneElsewhereError):
             return ()
         return [record for record in records if self.owner.holder(record.identifier) is not None]
 

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Final
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.claims import read_pools
 from fleet53.convergence.apply import Applied, apply, describe
-from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneGoneError, ZoneUnreadableError
-from fleet53.planning.changes import Plan
+from fleet53.domain.errors import (
+    OutOfTimeError,
+    TryLaterError,
+    ZoneElsewhereError,
+    ZoneGoneError,
+    ZoneUnreadableError,
+)
+from fleet53.planning.changes import DeleteCheck, Plan
 from fleet53.stack.withdrawal import (
     Withdrawal,
     alarm_deletions,
@@ -101,14 +107,21 @@ def _round(
     *,
     names_apart: bool,
 ) -> None:
-    """Delete all that is found now. With `names_apart`, a refused name does not stop the others."""
+    """Delete all that is found now. With `names_apart`, a refused name does not stop the others.
+
+    In a hosted zone of another account this stack has no records. A former one of its name may have left some there,
+    which name its health checks. So health checks that no record here named stay, and are a reason.
+    """
     records: dict[ZoneId, Sequence[Record]] = {}
     unread: list[str] = []
+    elsewhere: list[str] = []
     for zone_id, ours in zone_ids.items():
         try:
             records[zone_id] = aws.route53.records_in(zone_id)
         except ZoneGoneError:
             continue
+        except ZoneElsewhereError as error:
+            elsewhere += [str(error)] if ours else []
         except ZoneUnreadableError as error:
             log.warning("zone not read", extra={"because": str(error)})
             if ours:
@@ -120,7 +133,10 @@ def _round(
     found = aws.route53.checks()
     checks = check_deletions(settings.owner, found)
     withdrawal.left += checks
-    _apply(Plan(delete_checks=safe_deletions(checks, withdrawal, all_read=not unread)), aws, log, withdrawal)
+    all_read = not unread and not elsewhere
+    _apply(Plan(delete_checks=safe_deletions(checks, withdrawal, all_read=all_read)), aws, log, withdrawal)
+    if any(isinstance(each, DeleteCheck) for each in withdrawal.left):
+        withdrawal.reasons += elsewhere
     alarms = alarm_deletions(settings.owner, aws.alarms.starting_with(settings.owner.alarm_prefix))
     withdrawal.left += alarms
     followed = followed_alarms(found, withdrawal)
