@@ -25,6 +25,10 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/byte-code
 unexport PYTHONDONTWRITEBYTECODE
 # These targets do not call AWS, but boto3 requires a region. The others use the region of your environment.
 demo lab test artifact coverage compare compat soak mutants screenshots recording check build bench: export AWS_DEFAULT_REGION ?= eu-west-1
+# botocore, and so SAM, does not read AWS_REGION, which tools/audit.py and version 2 of the AWS CLI read first.
+ifdef AWS_REGION
+deploy live package: export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
 
 .PHONY: help demo lab audit status test artifact coverage compare compat soak mutants screenshots recording fix check build bench plots live deploy package
 .DEFAULT_GOAL := help
@@ -144,10 +148,10 @@ endif
 live: build  ## what AWS does on a real account, and what differs; ZONE=Z0123456789ABC
 	@PYTHONPATH=layers/shared $(BIN)/python -m tests.live --zone-id "$$ZONE"
 
-# make passes PARAMETERS and TAGS to the shell as environment variables, so SAM reads spaces, quotes and & in them as they
-# are.
-deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml; TAGS="team=dns"
-	@$(BIN)/sam deploy $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"} $${TAGS:+--tags "$$TAGS"}
+# make passes STACK, PARAMETERS and TAGS to the shell as environment variables, so SAM reads spaces, quotes and & in them as
+# they are. samconfig.toml has the name of the stack if STACK is not given.
+deploy: build  ## sam build and sam deploy; PARAMETERS="HostedZoneId=Z… RecordName=…" or PARAMETERS=file://….yaml; TAGS="team=dns"; STACK=fleet53
+	@$(BIN)/sam deploy $${STACK:+--stack-name "$$STACK"} $${PARAMETERS:+--parameter-overrides "$$PARAMETERS"} $${TAGS:+--tags "$$TAGS"}
 
 # One build serves arm64 and x86_64. A function's code must be in a bucket of the stack's own region.
 package: build  ## sam build, then .aws-sam/fleet53.zip; with BUCKET=… also upload it and write .aws-sam/fleet53.yaml

@@ -34,7 +34,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 def deploy(lab: Lab, words: list[str]) -> str:
     """Update the stack by a `make deploy`. Parameters that it does not give keep their values, as with SAM."""
-    given = tuple(each.removeprefix("PARAMETERS=") for each in words[2:])
+    given = tuple(each.removeprefix("PARAMETERS=") for each in words[2:] if each != "STACK=$STACK")
     parameters: dict[str, Any] = CfnParameterOverridesType().convert(given, None, None) if given else {}
     return lab.update_stack(parameters, pause=1)
 
