@@ -308,6 +308,40 @@ def test_without_the_list_of_health_checks_records_are_withdrawn_and_the_message
         assert checks_of(lab, gone) == []
 
 
+BESIDE_RECORDS: Final = (
+    "ChangeTagsForResource",
+    "CreateHealthCheck",
+    "DeleteHealthCheck",
+    "GetHealthCheckStatus",
+    "GetHostedZone",
+    "ListHealthChecks",
+)
+"""What the reconciler asks Route 53 beside listings and changes of records."""
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_while_route_53_takes_nothing_but_records_a_member_that_ends_leaves_dns_and_the_rest_follows_later(
+    monkeypatch: pytest.MonkeyPatch, *, cold: bool
+) -> None:
+    with Lab(start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        one, two = admitted(lab, 2)
+        if cold:
+            lab.functions.cold_start()
+        for operation in BESIDE_RECORDS:
+            lab.faults.order(Fault.UNREACHABLE, f"route53:{operation}")
+        lab.faults.order(Fault.UNREACHABLE, "cloudwatch:*")
+        lab.fleet.terminate(one)
+        lab.run(20)
+        assert in_dns(lab) == {two}
+
+        lab.run(1_800, step=15)
+        assert (in_dns(lab), len(checks_of(lab, one))) == ({two}, 1)
+        lab.faults.end()
+        lab.run(900, step=15)
+        assert (in_dns(lab), checks_of(lab, one)) == ({two}, [])
+
+
 def test_spot_warnings_of_many_members_are_one_request_before_they_leave_dns() -> None:
     with Lab(start=MONDAY_NOON) as lab:
         warned = admitted(lab, 5, spot=True)

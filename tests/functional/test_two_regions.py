@@ -128,6 +128,21 @@ def test_the_deletion_of_one_stack_leaves_what_the_other_has(lab: Lab, there: St
     assert (len(checks_of(lab, web)), checks_of(lab, other)) == (1, [])
 
 
+def test_a_stack_of_another_name_takes_a_fleet_over_and_the_name_is_answered_all_the_time(lab: Lab) -> None:
+    members = admitted(lab, 2)
+    clients = lab.visitors(10)
+    new = lab.add_stack("dns", {})
+    see_healthy(lab, members)
+    assert kinds(audit_there(new)) == {"duplicate-address": 2}
+
+    assert lab.delete_stack() == "DELETE_COMPLETE"
+    wait(lab)
+    assert records(lab).keys() == {f"dns.eu-west-1.123456789012/{each}" for each in members}
+    assert kinds(audit_there(new)) == {}
+    assert clients.connections > 0
+    assert (clients.unanswered, clients.failures) == (0, [])
+
+
 def test_two_empty_stacks_with_the_same_fallback_are_in_sync(lab: Lab, falling_back: Stack) -> None:
     assert set(records(lab)) == {f"{OWNER}/fallback", f"{OTHER}/fallback"}
     assert lab.answers() == {FALLBACK}
