@@ -201,8 +201,9 @@ def test_a_reconcile_message_for_one_pool_serves_that_pool_only(lab: Lab) -> Non
 
     assert in_dns(lab, "api.example.com") == {api}
     assert in_dns(lab) == set()
-    names = {call.parameters.get("StartRecordName") for call in lab.route53.calls}
-    assert names == {"api.example.com", None}
+    names = [call.parameters.get("StartRecordName") for call in lab.route53.calls]
+    assert set(names) == {"api.example.com", "app.example.com", None}
+    assert names.count("app.example.com") == 1, "only a look whether the pool is answered, for PoolUnansweredAlarm"
 
 
 def test_a_reconcile_message_for_a_pool_that_does_not_exist_changes_nothing_and_is_done(lab: Lab) -> None:
