@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _MOTO: Final = "aws.invalid"
 _ROUTE53: Final = "route53.invalid"
-"""Hosts that no DNS knows (RFC 2606): a request that misses the lab fails, and reaches nobody."""
+"""Hosts that no DNS knows (RFC 2606): a request that misses the lab fails, and reaches no host."""
 
 _ANSWERED: Final = "answered by the lab"
 """The key in a request's context under which its answer waits for botocore."""

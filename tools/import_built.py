@@ -53,7 +53,7 @@ NEVER_IMPORTED: Final = {
     "pydantic.v1": "only a class that declares __get_validators__, as Pydantic 1 wanted, needs it",
     "tabulate.version": "tabulate's wheel does not have it either",
 }
-"""What loaded modules name, in functions that nobody here calls, and the layer does not hold."""
+"""What loaded modules name, in functions that nothing here calls, and the layer does not hold."""
 
 _PARTS: Final = slice(0, 4), slice(4, 8), slice(8, 16), slice(16, None)
 """The parts of a .pyc file (PEP 552): magic number, flags, hash of the source, code."""

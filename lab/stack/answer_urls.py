@@ -30,7 +30,7 @@ _MAX_BODY: Final = 4096  # CloudFormation User Guide, custom resource response o
 _REQUIRED: Final = frozenset({"Status", "PhysicalResourceId", "StackId", "RequestId", "LogicalResourceId"})
 
 _NOWHERE: Final = "cloudformation.invalid"
-"""A host that no DNS knows (RFC 2606): an answer that misses the lab fails, and reaches nobody."""
+"""A host that no DNS knows (RFC 2606): an answer that misses the lab fails, and reaches no host."""
 
 _ENTERED: Final[dict[str, AnswerUrls]] = {}
 """The present labs by the first part of the paths of their URLs."""

@@ -149,6 +149,6 @@ def default_values(path: Path) -> dict[str, str]:
 def read_template(path: Path) -> Template:
     """Return the template at `path`, translated; an unchanged file is translated once in a process.
 
-    Nobody may change what is returned: every lab of the process gets the same.
+    Callers must not change what is returned: every lab of the process gets the same.
     """
     return _translated(path.resolve(), path.stat().st_mtime_ns)

@@ -138,8 +138,8 @@ def _unread(situation: Situation) -> Iterator[Finding]:
 
 def _read_actions(situation: Situation, aws: Aws, informing: InformingReads) -> Iterator[Action]:
     """Yield the lifecycle actions that wait. A group that cannot be read does not hide the others."""
-    nobody: dict[InstanceId, str] = {}
-    ended = informing.read("states of ended instances not read", partial(read_ended, situation, aws), nobody)
+    none: dict[InstanceId, str] = {}
+    ended = informing.read("states of ended instances not read", partial(read_ended, situation, aws), none)
     waits = find_waits(situation, ended)
     for group in waiting_groups(situation, waits):
         failed = f"lifecycle actions of group {group} not read"

@@ -170,8 +170,8 @@ class PoolStatus:
     `members` are the instances whose tag names the pool. `pending` wait and are not in DNS. `standby` have no place,
     because the name is full. `ready` may continue at a launch hook: only Auto Scaling keeps them out of DNS, or waiting
     would not bring them into DNS. `unhealthy` have no record, and Route 53 sees their health check unhealthy; members
-    of unknown health are not among them. `answered` is whether any record will be at the pool's name, whoever made it,
-    when the plan is applied. `shared` is whether the pool's fallback or a place depends on the records of another
+    of unknown health are not among them. `answered` is whether any record, of fleet53 or not, will be at the pool's
+    name when the plan is applied. `shared` is whether the pool's fallback or a place depends on the records of another
     stack: Note [Shared names] in convergence/pool_looks.py.
     """
 

@@ -1,7 +1,7 @@
-"""Orders: what a person asks of the reconciler that the guard allows nobody else (Guard.force, Guard.adopt).
+"""Orders: what a person asks of the reconciler that the guard does not allow otherwise (Guard.force, Guard.adopt).
 
 Note [Old orders]: a person looks at a report and then orders. The message may fail and come back from the dead-letter
-queue days later, when other members are held. Nobody has looked at those, so by then it is a repair like any other.
+queue days later, when other members are held. The person did not look at those, so then it is a repair like any other.
 """
 
 from __future__ import annotations

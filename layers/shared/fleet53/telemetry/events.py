@@ -89,7 +89,7 @@ class WithdrawalHeld(EventDetail):
 
 
 class PoolUnanswered(EventDetail):
-    """Nobody answers for a pool: no record is at its name, so DNS queries for it get a negative answer."""
+    """Nothing answers for a pool: no record is at its name, so DNS queries for it get a negative answer."""
 
     detail_type: ClassVar[str] = "Pool Unanswered"
 
