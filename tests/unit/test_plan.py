@@ -778,10 +778,10 @@ CNAME = "it is a CNAME record; give the pool a name of its own, and let this rec
 @pytest.mark.parametrize(
     ("theirs", "whose", "why"),
     [
-        (record(address="198.51.100.7", identifier=None, multivalue=False), "A record", NO_MEMBER),
-        (record(identifier="blue", multivalue=False), "A record 'blue'", OTHER_POLICY),
-        (Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60), "CNAME record", CNAME),
-        (Record(NAME, "CNAME", ("elsewhere.example.com",), "blue", 60), "CNAME record 'blue'", CNAME),
+        (record(address="198.51.100.7", identifier=None, multivalue=False), "record of type A", NO_MEMBER),
+        (record(identifier="blue", multivalue=False), "record of type A 'blue'", OTHER_POLICY),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), ttl=60), "record of type CNAME", CNAME),
+        (Record(NAME, "CNAME", ("elsewhere.example.com",), "blue", 60), "record of type CNAME 'blue'", CNAME),
     ],
 )
 def test_a_foreign_record_that_no_multivalue_record_can_stand_beside_is_reported_and_left(
