@@ -17,7 +17,11 @@ from tests.live.telling import StepEndedError, Telling
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.live.place import Place
+
 POOL: Final = "web"
+MOVED: Final = "moved"
+"""The label of the first pool's name after it has moved. Before, its name has the label `POOL`."""
 PLAIN: Final = "plain"
 """A pool without health checks, which a parameter declares."""
 MEMBERS: Final = 3
@@ -30,9 +34,11 @@ _LACKING: Final = ("GetAccountLimit", "GetHostedZoneLimit", "ListResourceRecordS
 
 @dataclass(slots=True)
 class Story(Telling):
-    """Tells the steps in an account of the emulator."""
+    """Tells the steps in an account of the emulator. `older` deploys an older template to the same stack."""
 
+    older: Place = field(kw_only=True)
     _aws: Observer = field(init=False)
+    _label: str = POOL
     _fleet: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -47,11 +53,10 @@ class Story(Telling):
     # -- the steps
 
     def deploy(self) -> None:
-        """Deploy what `make build` has built, with `sam deploy`."""
-        self._deploy(ttl=60)
+        """Deploy the older template with `sam deploy`."""
+        self.older.deploy(self._parameters())
         self._stack_is("CREATE_COMPLETE")
-        described = self.place.client("cloudformation").describe_stacks(StackName=self.place.stack)["Stacks"][0]
-        outputs = sorted(each["OutputKey"] for each in described["Outputs"])
+        outputs = self._outputs()
         self._note("it has ten outputs", f"{len(outputs)}", differs=len(outputs) != 10)
         self._change("CREATE", FOREIGN)
 
@@ -115,12 +120,46 @@ class Story(Telling):
         self._note("the audit reports the missing record", str(report["summary"]), differs=missing != 1)
         self._soon("the repair puts it back", lambda: self._record(self._fleet[0]) == record)
 
+    def upgrade(self) -> None:
+        """Deploy what `make build` has built: it adds a custom resource, and changes nothing in DNS."""
+        records, before = self._aws.records(), self._outputs()["Version"]
+        self.place.deploy(self._parameters())
+        self._stack_is("UPDATE_COMPLETE")
+        seen = f"{before}, then {self._outputs()['Version']}"
+        self._note("it has another version", seen, differs=self._outputs()["Version"] == before)
+        handover = self._resource("StackHandover")["ResourceStatus"]
+        self._note("it has the custom resource StackHandover", handover, differs=handover != "CREATE_COMPLETE")
+        self._same(records, self._aws.records(), "no record has changed")
+        self._in_sync(self._audit({}))
+
+    def move(self) -> None:
+        """Deploy with another name of the first pool, and allow the former one too: the records move."""
+        before = self._records()
+        self._label = MOVED
+        self.place.deploy(self._parameters(AllowedRecordNames=",".join(map(self._aws.name, (PLAIN, POOL)))))
+        self._stack_is("UPDATE_COMPLETE")
+        self._soon("each member gets a record at the new name", lambda: all(map(self._record, self._fleet)))
+        self._soon("and then loses that at the former name", lambda: not self._named(POOL))
+        wanted = [each | {"Name": f"{self._aws.name(MOVED)}."} for each in before]
+        self._same(wanted, self._records(), "the records are otherwise the same")
+        self._in_sync(self._audit({}))
+
     def update(self) -> None:
-        """Deploy with another TTL: the update starts a pass, which changes the records."""
-        self._deploy(ttl=30)
+        """Deploy with another TTL, with other settings of the alarms, and without the former name."""
+        self.place.deploy(
+            self._parameters(RecordTTL="30", AuditSchedule="rate(30 minutes)", UnhealthyAlarmPercent="75")
+        )
         self._stack_is("UPDATE_COMPLETE")
         self._soon("each record gets the new TTL", lambda: {each["TTL"] for each in self._records()} == {30})
         self._in_dns(self._fleet, "the records are otherwise the same")
+        name = self._resource("UnhealthyMembersAlarm")["PhysicalResourceId"]
+        (alarm,) = self.place.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        seen = f"{alarm['Threshold']:.0f} %, {alarm['Period']} s"
+        self._note(
+            "an alarm has the new threshold, and the period that the custom resource answers",
+            seen,
+            differs=seen != "75 %, 1800 s",
+        )
         self._in_sync(self._audit({}))
 
     def remove(self) -> None:
@@ -156,20 +195,31 @@ class Story(Telling):
 
     # -- what the story asks and does as a person
 
-    def _deploy(self, *, ttl: int) -> None:
-        self.place.deploy(
-            {
-                "HostedZoneId": self.place.zone_id,
-                "RecordName": self._aws.name(POOL),
-                "AllowedRecordNames": self._aws.name(PLAIN),
-                "RecordTTL": str(ttl),
-                "HealthCheckUrl": "http://:80/",
-                "AuditMode": "report",
-            }
-        )
+    def _parameters(self, **others: str) -> dict[str, str]:
+        """Return the stack's parameters, of which some have other values than usual."""
+        return {
+            "HostedZoneId": self.place.zone_id,
+            "RecordName": self._aws.name(self._label),
+            "AllowedRecordNames": self._aws.name(PLAIN),
+            "RecordTTL": "60",
+            "HealthCheckUrl": "http://:80/",
+            "AuditMode": "report",
+        } | others
+
+    def _stack(self) -> dict[str, Any]:
+        (stack,) = self.place.client("cloudformation").describe_stacks(StackName=self.place.stack)["Stacks"]
+        return dict(stack)
+
+    def _outputs(self) -> dict[str, str]:
+        return {each["OutputKey"]: each["OutputValue"] for each in self._stack()["Outputs"]}
+
+    def _resource(self, logical_id: str) -> dict[str, Any]:
+        client = self.place.client("cloudformation")
+        described = client.describe_stack_resource(StackName=self.place.stack, LogicalResourceId=logical_id)
+        return dict(described["StackResourceDetail"])
 
     def _stack_is(self, expected: str) -> None:
-        (stack,) = self.place.client("cloudformation").describe_stacks(StackName=self.place.stack)["Stacks"]
+        stack = self._stack()
         status = str(stack["StackStatus"])
         self._note(f"the stack is {expected}", status, differs=status != expected)
         if status != expected:
@@ -196,9 +246,7 @@ class Story(Telling):
         return str(group["GroupId"])
 
     def _invoke(self, logical_id: str, event: dict[str, Any]) -> Any:
-        stack = self.place.client("cloudformation")
-        described = stack.describe_stack_resource(StackName=self.place.stack, LogicalResourceId=logical_id)
-        function = described["StackResourceDetail"]["PhysicalResourceId"]
+        function = self._resource(logical_id)["PhysicalResourceId"]
         answer = self.place.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         result = json.load(answer["Payload"])
         if "FunctionError" in answer:
@@ -214,7 +262,7 @@ class Story(Telling):
         self._note("the audit is in sync", seen, differs=report["in_sync"] is not True)
 
     def _record(self, instance_id: str) -> dict[str, Any] | None:
-        return self._aws.record(POOL, instance_id)
+        return self._aws.record(self._label, instance_id)
 
     def _in_dns(self, fleet: Sequence[str], expected: str) -> None:
         """Note whether the records are exactly those of these members."""
@@ -223,9 +271,17 @@ class Story(Telling):
         differs = seen != wanted
         self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)
 
+    def _same(self, wanted: list[dict[str, Any]], seen: list[dict[str, Any]], expected: str) -> None:
+        """Note whether these records are the ones that are wanted."""
+        differs = seen != wanted
+        self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)
+
     def _records(self) -> list[dict[str, Any]]:
         """Return the records of the first pool."""
-        return [each for each in self._aws.records() if each["Name"] == f"{self._aws.name(POOL)}."]
+        return self._named(self._label)
+
+    def _named(self, label: str) -> list[dict[str, Any]]:
+        return [each for each in self._aws.records() if each["Name"] == f"{self._aws.name(label)}."]
 
     @property
     def _parameter(self) -> str:
@@ -265,9 +321,11 @@ STEPS: Final[dict[str, Callable[[Story], None]]] = {
     "admit": Story.admit,
     "audit": Story.audit,
     "widget": Story.widget,
+    "upgrade": Story.upgrade,
     "pool": Story.pool,
     "withdraw": Story.withdraw,
     "repair": Story.repair,
+    "move": Story.move,
     "update": Story.update,
     "remove": Story.remove,
 }

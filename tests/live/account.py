@@ -38,7 +38,10 @@ def contract(zone_id: str) -> Outcome:
 
 
 class Account:
-    """A Region of an account, with one of its public hosted zones; `run` runs a program."""
+    """A Region of an account, with one of its public hosted zones; `run` runs a program.
+
+    `template` is the template to deploy, None for the one that `make build` has built.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,14 @@ class Account:
         stack: str,
         *,
         run: Callable[[Sequence[str | Path]], None] = run,
+        template: Path | None = None,
     ) -> None:
         self.stack = stack
         self.region = str(session.region_name)
         self.zone_id = zone_id
         self._session = session
         self._run = run
+        self._template = template
         self._clients: dict[tuple[str, str], Any] = {}
         zone = self.client("route53").get_hosted_zone(Id=zone_id)
         self.zone_name = str(zone["HostedZone"]["Name"]).removesuffix(".")
@@ -78,10 +83,14 @@ class Account:
         return self._clients[key]
 
     def deploy(self, parameters: Mapping[str, str]) -> None:
-        """Deploy what `make build` has built."""
+        """Deploy the template, which creates the stack or updates it."""
         values = [f"{name}={value}" for name, value in parameters.items()]
         options = ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *values]
-        self._run([_SAM, "deploy", *self._where(), *options])
+        template: list[str | Path] = []
+        if self._template is not None:
+            # Without --config-file, SAM looks for its settings beside the template.
+            template = ["--template-file", self._template, "--config-file", ROOT / "samconfig.toml"]
+        self._run([_SAM, "deploy", *self._where(), *template, *options])
 
     def delete(self) -> None:
         """Delete the stack and what SAM uploaded for it."""

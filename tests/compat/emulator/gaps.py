@@ -6,9 +6,12 @@ Each function closes one gap. Its docstring says what is lacking and why that ma
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from localstack.services.cloudformation.engine.v2.change_set_model import is_nothing
 from localstack.services.cloudformation.engine.v2.change_set_model_describer import ChangeSetModelDescriber
+from localstack.services.cloudformation.engine.v2.change_set_model_executor import ChangeSetModelExecutor
 from localstack.services.cloudformation.engine.v2.change_set_model_preproc import (
     ChangeSetModelPreproc,
     PreprocEntityDelta,
@@ -16,7 +19,9 @@ from localstack.services.cloudformation.engine.v2.change_set_model_preproc impor
 from localstack.services.cloudformation.engine.v2.change_set_model_transform import ChangeSetModelTransform
 from localstack.services.cloudformation.resource_provider import ResourceProviderExecutor
 from localstack.services.cloudformation.v2.entities import Stack
+from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm import CloudWatchAlarmProvider
 from localstack.services.lambda_.invocation.plugins import DockerRuntimeExecutorPlugin
+from localstack.services.lambda_.resource_providers.aws_lambda_function import LambdaFunctionProvider
 from moto.route53.models import Route53Backend
 
 from tests.compat.emulator.custom_resource import CustomResource
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
 _DELETING: Final = "DELETE_IN_PROGRESS"
 _LIST: Final = "CommaDelimitedList"
+_LAST_POLL: Final = 3.0
+"""Seconds after the update of a function in which its former poller ends. It waits two seconds for invocations."""
 _DELETED: Final = frozenset({"DELETE_COMPLETE", "DELETE_FAILED"})
 
 
@@ -49,6 +56,53 @@ def custom_resources() -> None:
         return CustomResource() if resource_type.startswith("Custom::") else load(resource_type)
 
     ResourceProviderExecutor.try_load_resource_provider = staticmethod(load_custom_too)
+
+
+def invocations_after_updates() -> None:
+    """Wait after the update of a function: LocalStack loses an asynchronous invocation of the next two seconds.
+
+    The poller of the function's former version still takes it, and drops it. An update that changes a function and its
+    custom resource would wait for the answer until it times out.
+    """
+    update = LambdaFunctionProvider.update
+
+    def update_and_wait(provider: Any, request: Any) -> Any:
+        progress = update(provider, request)
+        time.sleep(_LAST_POLL)
+        return progress
+
+    LambdaFunctionProvider.update = update_and_wait
+
+
+def replacements() -> None:
+    """Replace a resource only if its values need that: LocalStack does it wherever an expression might have changed.
+
+    The widget's function has the same name after every update, so a second one with that name cannot be created.
+    """
+    execute = ChangeSetModelExecutor._execute_resource_change
+
+    def execute_as_values_need(executor: Any, name: str, before: Any, after: Any) -> None:
+        if not is_nothing(before) and not is_nothing(after) and after.requires_replacement:
+            schema = ResourceProviderExecutor.try_load_resource_provider(after.resource_type).SCHEMA
+            fixed = [each.removeprefix("/properties/") for each in schema["createOnlyProperties"]]
+            was, will_be = before.properties.properties, after.properties.properties
+            after.requires_replacement = any(was.get(each) != will_be.get(each) for each in fixed)
+        execute(executor, name, before, after)
+
+    ChangeSetModelExecutor._execute_resource_change = execute_as_values_need
+
+
+def alarms() -> None:
+    """Update an alarm: LocalStack says that it is updated, and leaves it as it was created.
+
+    An alarm's period is what the function of StackLifecycle answers.
+    """
+
+    def update(provider: Any, request: Any) -> Any:
+        request.desired_state["AlarmName"] = request.previous_state["AlarmName"]
+        return provider.create(request)  # PutMetricAlarm overwrites an alarm of the same name
+
+    CloudWatchAlarmProvider.update = update
 
 
 def status_while_deleting() -> None:
@@ -151,6 +205,9 @@ def records_again() -> None:
 GAPS: Final[tuple[Callable[[], None], ...]] = (
     functions_as_processes,
     custom_resources,
+    invocations_after_updates,
+    replacements,
+    alarms,
     status_while_deleting,
     literals_in_sub,
     lists_for_sam,
