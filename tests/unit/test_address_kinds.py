@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
 
+from fleet53.domain.finding import FindingKind
 from fleet53.domain.pool import AddressType
 from fleet53.planning.changes import DeleteRecord, PutRecord
 from fleet53.planning.plan import make_plan
@@ -18,6 +19,20 @@ def test_a_record_of_the_former_type_stays_until_the_new_one_stands_and_is_looke
     made = make_plan(situation(pools=[IPV6], instances=[MEMBER], records=[record()], checks=[check()]), GUARD)
     assert (made.change_records, made.delete_checks) == ((), ())
     assert "its A record stays until its new records are in DNS" in {each.because for each in made.waiting}
+
+
+def test_a_record_of_the_former_type_whose_check_is_gone_stays_and_is_reported() -> None:
+    dead = record(check_id="c-gone")
+    made = make_plan(situation(pools=[IPV6], instances=[MEMBER], records=[dead], checks=CHECKS), GUARD)
+    assert made.change_records == ()
+    assert [(each.kind, each.instance_id, each.check_id, each.because) for each in made.findings] == [
+        (
+            FindingKind.DEAD_CHECK_REFERENCE,
+            "i-0a",
+            "c-gone",
+            "its record names check c-gone, which is gone; its A record stays until its new records are in DNS",
+        )
+    ]
 
 
 def test_it_is_deleted_with_its_check_when_the_new_one_stands() -> None:

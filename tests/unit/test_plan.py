@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fleet53.domain.alarm import status_rule
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.health_check import Check, CheckConfig
 from fleet53.domain.ids import CheckId, InstanceId, PoolName
@@ -15,10 +16,12 @@ from fleet53.domain.source import Source
 from fleet53.planning.changes import (
     CheckKey,
     CreateCheck,
+    DeleteAlarm,
     DeleteCheck,
     DeleteRecord,
     Plan,
     PoolStatus,
+    PutAlarm,
     PutRecord,
     Waiting,
 )
@@ -26,6 +29,7 @@ from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
 from tests.unit.build import (
     GUARD,
+    HTTP,
     LAUNCHED,
     NAME,
     NOW,
@@ -1091,6 +1095,28 @@ def test_changes_come_in_the_order_of_their_making() -> None:
         checks=[check()],
     )
     assert [type(change) for change in made.changes] == [DeleteRecord, CreateCheck, CreateCheck, PutRecord, DeleteCheck]
+
+
+def test_a_plan_without_a_pool_keeps_only_the_changes_of_the_others() -> None:
+    def of(name: PoolName) -> Plan:
+        key, config = CheckKey(name, A, RecordType.A), CheckConfig.of(HTTP, IPv4Address("192.0.2.1"))
+        return Plan(
+            create_checks=(CreateCheck(key, config, ("reference",), MISSING_CHECK, RUNNING),),
+            change_records=(DeleteRecord(name, ZONE, A, record(), ORPHAN, "EC2 says stopping"),),
+            delete_checks=(DeleteCheck(name, A, CheckId("c-1"), None, ORPHAN_CHECK, "EC2 says stopping"),),
+            put_alarms=(PutAlarm(name, A, "alarm", status_rule(A), MISSING_CHECK, RUNNING),),
+            delete_alarms=(DeleteAlarm(name, A, "alarm", frozenset(), ORPHAN_CHECK, "EC2 says stopping"),),
+        )
+
+    web, api = of(WEB), of(PoolName("api"))
+    both = Plan(
+        create_checks=web.create_checks + api.create_checks,
+        change_records=web.change_records + api.change_records,
+        delete_checks=web.delete_checks + api.delete_checks,
+        put_alarms=web.put_alarms + api.put_alarms,
+        delete_alarms=web.delete_alarms + api.delete_alarms,
+    )
+    assert both.without({WEB}) == api
 
 
 def test_the_check_that_is_asked_for_has_sni_where_there_is_a_host() -> None:

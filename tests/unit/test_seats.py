@@ -111,6 +111,13 @@ def test_who_has_had_its_turn_keeps_its_check_waits_and_is_reported_with_the_rea
     assert "i-099" in plan.statuses[0].unhealthy
 
 
+def test_who_has_a_check_and_no_place_before_its_turn_is_ready_and_not_unhealthy() -> None:
+    (status,) = planned(pool_of(110, serving=SERVING, checked=range(60, 101))).statuses
+    assert status.standby == {name(n) for n in range(100, 110)}
+    assert "i-100" in status.ready
+    assert "i-100" not in status.unhealthy
+
+
 def test_who_becomes_healthy_after_its_turn_comes_before_all_that_are_not() -> None:
     plan = planned(pool_of(110, serving=SERVING, checked=WAITING, late=range(60, 99), healthy=[99]))
     assert admitted(plan) == ["i-099"]
