@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.functional.views import (
+    OWNER,
     admitted,
     audit,
     batches,
@@ -204,6 +205,19 @@ def test_the_check_of_an_instance_that_ec2_has_forgotten_is_an_orphan_and_delete
 
     assert kinds(report) == {"orphan-check": 1, "empty-pool": 1}
     assert checks(lab) == {}
+
+
+@pytest.mark.parametrize("holder", ["web-1", "i-0a1b2c3d4e5f60001-copy"])
+def test_a_record_by_hand_whose_identifier_names_no_instance_is_deleted_from_a_pool_of_four_too(
+    lab: Lab, holder: str
+) -> None:
+    members = admitted(lab, 4)
+    put_record(lab, record_of(lab, members[0]) | {"SetIdentifier": f"{OWNER}/{holder}"})
+
+    report = repair(lab)
+
+    assert [each["instance_id"] for each in findings(report, "orphan-record")] == [holder]
+    assert records(lab).keys() == {f"{OWNER}/{each}" for each in members}
 
 
 def test_a_record_put_back_by_hand_for_a_terminated_instance_is_an_orphan_and_deleted(lab: Lab) -> None:

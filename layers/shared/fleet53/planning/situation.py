@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.alarm import AlarmConfig, AlarmSettings
 from fleet53.domain.source import Source
-from fleet53.planning.membership import Verdict, judge
+from fleet53.planning.membership import Membership, Verdict, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
     from fleet53.domain.pool import Place, Pool, Zone
     from fleet53.domain.record import Record
+
+
+_LIKE_AN_ID: Final = re.compile(r"i-[0-9a-z]+")
+"""The form that instance ids have, or may have later: EC2 has made them longer before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,13 @@ class Situation:
         return {check.id: check.config.alarm for check in checks if isinstance(check.config, AlarmConfig)}
 
     def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
-        """Return the membership of the instance in `pool`, with its reason."""
+        """Return the membership of the instance in `pool`, with its reason.
+
+        A SetIdentifier that somebody wrote by hand may name no instance. No event tells of it, and EC2 cannot show it.
+        So that is evidence.
+        """
+        if instance_id not in self.instances and not _LIKE_AN_ID.fullmatch(instance_id):
+            return Verdict(Membership.WITHDRAW, f"{instance_id!r} in its SetIdentifier is no instance id")
         return judge(
             self.instances.get(instance_id),
             pool,
