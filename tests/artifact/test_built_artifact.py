@@ -140,6 +140,32 @@ def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "never"),
+    [
+        ("ReconcilerFunction", ("dns", "fleet53.report", "fleet53.telemetry.events", "jinja2", "tabulate")),
+        ("AuditFunction", ("dns", "fleet53.report.text", "jinja2", "tabulate")),
+        ("StackLifecycleFunction", ("dns", "fleet53.report", "fleet53.telemetry", "jinja2", "tabulate")),
+        ("WidgetFunction", ("dns", "fleet53.report.text", "tabulate")),
+    ],
+)
+def test_a_start_does_not_wait_for_what_few_invocations_need(
+    lab: Lab, environments: dict[str, dict[str, str]], name: str, never: tuple[str, ...]
+) -> None:
+    module = lab.deployment.functions[name].handler.partition(".")[0]
+    ran = subprocess.run(  # noqa: S603 - no shell, and our own command
+        [*python_command(), "-c", f"import sys, {module}; print(*sys.modules)"],
+        env=environments[name] | lab.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    loaded = ran.stdout.split()
+    assert "fleet53.aws.clients" in loaded
+    assert [each for each in loaded if each.startswith(never)] == []
+
+
 def test_a_running_instance_gets_a_health_check_and_no_record_yet(lab: Lab, poller: Poller) -> None:
     instance_id = lab.fleet.launch(events=False)
     lab.send(running(instance_id, lab.clock.now()))

@@ -14,7 +14,6 @@ from fleet53.reconcile.passes import Run
 from fleet53.reconcile.run import find_not_final, reconcile
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
-from fleet53.telemetry.events import run_events, send_events
 from fleet53.telemetry.metrics import Measurement, emit, measure_requests
 
 if TYPE_CHECKING:
@@ -59,15 +58,7 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
         log.warning("message returned", extra={"message_id": message_id, "because": because})
         with connection.retrier.within(_LAST):
             _retry_soon(records[message_id], connection.aws.queue, log)
-    events = run_events(
-        outcome.made,
-        outcome.newly_held,
-        connection.settings.owner,
-        now=connection.now(),
-        emptied=outcome.emptied,
-        filled=outcome.filled,
-    )
-    send_events(events, connection.aws.bus, log)
+    _send_events(outcome, connection, log)
     name_checks(signals.values(), run, outcome)
     emit(measure_requests(connection.retrier), connection.settings.owner)
     return {"batchItemFailures": [{"itemIdentifier": each} for each in records if each in returned]}
@@ -94,6 +85,19 @@ def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
                 return not outcome.denied_at_first >= signals.keys()
         return True
     return False
+
+
+def _send_events(outcome: Outcome, connection: Connection[Aws], log: Log) -> None:
+    """Send the events of what the run has changed and held. A pool is emptied or filled by a change only."""
+    held = outcome.newly_held
+    if not outcome.made and not held:
+        return
+    # Few runs send events, and DNS is as it should be by then. So no start of the function waits for their models.
+    from fleet53.telemetry.events import run_events, send_events  # noqa: PLC0415
+
+    owner, now = connection.settings.owner, connection.now()
+    events = run_events(outcome.made, held, owner, now=now, emptied=outcome.emptied, filled=outcome.filled)
+    send_events(events, connection.aws.bus, log)
 
 
 def _read_signals(
