@@ -37,7 +37,7 @@ def _holders(situation: Situation, plan: Plan, pool: Pool) -> dict[str, set[str]
     """Return the holders of each address: the records after the plan is applied, and the members that wait."""
     holders: defaultdict[str, set[str]] = defaultdict(set)
     for record in _left_by(plan, pool.name, situation.records[pool.name]):
-        if record.multivalue and record.type in set(RecordType):
+        if record.multivalue and record.type in RecordType:
             for value in record.values:
                 holders[normal_address(value)].add(_whose(situation.owner, record))
     for instance_id in {waiting.instance_id for waiting in plan.waiting if waiting.pool == pool.name}:

@@ -206,7 +206,7 @@ def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> De
     if checks.gone(record.check_id) and record.values == (holds,):
         return _replace_gone_check(member, record, check, pool, checks)
     if check is not None and (check.id == record.check_id or checks.healthy.get(check.id)):
-        return replace(_keep(instance.id, record, check.id, pool, checks, holds=holds), keeps_check=check.id)
+        return _keep(instance.id, record, check.id, pool, checks, holds=holds)
     return _change_check(member, record, check, pool, checks)
 
 
