@@ -161,7 +161,9 @@ def test_a_call_that_hangs_and_that_no_withdrawal_needs_delays_the_next_messages
         leaving = admitted(lab, 3)
         for pool in ("idle", "new"):
             lab.fleet.create_group(pool, 3, hooks=(launch_hook(heartbeat=30),), pools=(pool,))
-        lab.put_pool("new")
+        lab.put_pool(
+            "new", **lab.pools.settings("web") | {"record_name": "new.example.com"}
+        )  # its members have to wait
         lab.settle()
         for _ in range(10):  # until the instances of both groups wait at their hooks
             lab.clock.advance(5)
