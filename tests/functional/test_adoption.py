@@ -384,14 +384,19 @@ def test_only_the_named_pools_records_are_taken_over(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
-    [{"adopt": True}, {"adopt": True, "force": True}, {"dry_run": True}, {"repair": True, "adopt": "yes"}],
+    ("event", "right"),
+    [
+        ({"adopt": True}, 'add "repair": true or "dry_run": true'),
+        ({"adopt": True, "force": True}, 'add "repair": true'),
+        ({"dry_run": True}, 'add "repair": true or "adopt": true'),
+        ({"repair": True, "adopt": "yes"}, 'use {}, or "pools": [...], "repair": true'),
+    ],
 )
-def test_an_order_that_is_none_is_refused(lab: Lab, event: dict[str, Any]) -> None:
+def test_an_order_that_is_none_is_refused(lab: Lab, event: dict[str, Any], right: str) -> None:
     error = lab.invoke("AuditFunction", event).error
 
     assert type(error).__name__ == "NotUnderstoodError"
-    assert "use {}, or" in str(error)
+    assert f"; {right}" in str(error)
 
 
 @pytest.mark.parametrize("order", [{}, {"adopt": "true"}, {"adopt": 1}, {"force": True, "repair": True}])
