@@ -14,12 +14,13 @@ from base64 import b64decode
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from unittest.mock import patch
 
 from botocore.parsers import parse_timestamp
 from moto.core.responses import ActionResult
-from moto.core.serialize import AttributePickerContext, XFormedAttributePicker
+from moto.core.serialize import AttributePickerContext, TimestampSerializer, XFormedAttributePicker
 from moto.core.utils import MISSING, get_value
 from moto.utilities import aws_headers
 
@@ -34,7 +35,6 @@ parses."""
 OMITTED: Final = object()
 """The marker for a value that moto does not write."""
 
-_timestamp: Final = functools.lru_cache(maxsize=4096)(parse_timestamp)
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -131,8 +131,8 @@ def _reader(shape: Any, key: str, kind: Kind) -> Read:
 
 # -- structures
 
-type _Member = tuple[str, tuple[str, ...], Read]
-"""Its name, the names under which moto may find it, and what reads it."""
+type _Member = tuple[str, Callable[[Any], Any], Read]
+"""Its name, what finds it in a value, and what reads it."""
 
 
 def _structure(shape: Any, key: str, kind: Kind) -> Read:
@@ -152,8 +152,8 @@ def _structure(shape: Any, key: str, kind: Kind) -> Read:
             members = by_form[form] = tuple(_members(shape, kind, picker, value, transformed))
         serializer.path.append(key or shape.name)  # moto knows by it what it transforms
         parsed: dict[str, Any] = {}
-        for name, names, reader in members:
-            found = _found(value, names)
+        for name, find, reader in members:
+            found = find(value)
             if name in transformed:
                 found = _transform(picker, [*serializer.path, name], found)
             result = OMITTED if found is None else reader(serializer, found)
@@ -166,7 +166,7 @@ def _structure(shape: Any, key: str, kind: Kind) -> Read:
 
 
 def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: frozenset[str]) -> Iterator[_Member]:
-    """Yield each member of a structure that values of this form may have, and the names under which moto may find it.
+    """Yield each member of a structure that values of this form may have.
 
     A member that is not found may get a value by a transformation.
     """
@@ -179,7 +179,7 @@ def _members(shape: Any, kind: Kind, picker: Any, value: Any, transformed: froze
         if own is not None:
             names = tuple(each for each in names if each in own or _is_of_class(value, each))
         if names or name in transformed:
-            yield name, names, _member(member, name, kind)
+            yield name, _finder(value, names, own), _member(member, name, kind)
 
 
 def _own_names(value: Any) -> tuple[str, ...] | None:
@@ -196,6 +196,13 @@ def _is_plain(owner: type) -> bool:
 
 def _is_of_class(value: Any, name: str) -> bool:
     return type(value) is not dict and hasattr(type(value), name)
+
+
+def _finder(value: Any, names: tuple[str, ...], own: tuple[str, ...] | None) -> Callable[[Any], Any]:
+    """Return what finds a member in values of one form: all of them have the same `own` names."""
+    if own is None or not names or (len(names) > 1 and names[0] not in own):
+        return lambda each: _found(each, names)
+    return itemgetter(names[0]) if type(value) is dict else lambda each: getattr(each, names[0], None)
 
 
 def _found(value: Any, names: tuple[str, ...]) -> Any:
@@ -306,9 +313,14 @@ def _map(shape: Any, kind: Kind) -> Read:
 
 
 def _time(serializer: Any, value: Any, shape: Any) -> Any:
-    written: dict[str, Any] = {}
-    serializer._timestamp_serializer.serialize(written, value, shape, "time")  # noqa: SLF001 - moto's own format
-    return _timestamp(written["time"])
+    usual = serializer.DEFAULT_TIMESTAMP_FORMAT
+    # Times are equal in whatever zones they are, and moto writes the hour of their zone.
+    return _read_time(value, getattr(value, "tzinfo", None), shape.serialization.get("timestampFormat", usual))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _read_time(value: Any, _zone: Any, form: str) -> Any:
+    return parse_timestamp(TimestampSerializer(form)._convert_timestamp_to_str(value, form))  # noqa: SLF001 - as `serialize` does
 
 
 def _text_of_xml(_serializer: Any, value: Any) -> str:
