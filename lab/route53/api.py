@@ -8,7 +8,6 @@ records per hosted zone is reported, not enforced.
 
 from __future__ import annotations
 
-import copy
 import threading
 import uuid
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from lab.route53.answers import Answer, Answers, tested
 from lab.route53.changes import Changes
 from lab.route53.checks import Checks
 from lab.route53.constraints import refuse_unmet
+from lab.route53.copies import copied
 from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.names import InvalidNameError, Name, parse_name
 from lab.route53.refusals import Refusals
@@ -136,12 +136,12 @@ class Route53:
                 code = error.code
                 raise
             finally:
-                self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), code))
+                self.calls.append(Call(operation, copied(dict(parameters)), code))
 
     def refuse(self, operation: str, parameters: Mapping[str, Any], because: str) -> NoReturn:
         """Refuse one request as IAM does, and record it."""
         with self._lock:
-            self.calls.append(Call(operation, copy.deepcopy(dict(parameters)), "AccessDenied"))
+            self.calls.append(Call(operation, copied(dict(parameters)), "AccessDenied"))
         raise Route53Error("AccessDenied", because, HTTPStatus.FORBIDDEN)
 
     def forget_calls(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lab.route53.copies import copied
 from lab.route53.error import Route53Error, invalid_change_batch, invalid_input
 from lab.route53.names import InvalidNameError, parse_name
 from lab.route53.policies import POLICIES, UNPLAYED, fields_of
@@ -37,7 +37,7 @@ def read_changes(batch: Mapping[str, Any]) -> list[Change]:
     changes = []
     faults = []
     for entry in entries:
-        record_set = copy.deepcopy(dict(entry["ResourceRecordSet"]))
+        record_set = copied(dict(entry["ResourceRecordSet"]))
         try:
             name = parse_name(record_set["Name"])
         except InvalidNameError as error:

@@ -6,11 +6,11 @@ quote them.
 
 from __future__ import annotations
 
-import copy
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from lab.route53.copies import copied
 from lab.route53.error import Route53Error, invalid_input
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
         https = config["Type"].startswith("HTTPS")
         # EnableSNI's default is not documented: hashicorp/terraform#9822 found it out.
         defaults |= {"Port": 443 if https else 80, "EnableSNI": https}
-    return {**defaults, **copy.deepcopy(dict(config))}
+    return {**defaults, **copied(dict(config))}
 
 
 def refuse_invalid(config: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.route53.alarms import any_alarm, copy_alarm
 from lab.route53.check_config import is_of_endpoint, refuse_invalid, with_defaults
+from lab.route53.copies import copied
 from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.page import page_by_id
 
@@ -70,13 +70,13 @@ class _Check:
     """Whether the metric has insufficient data now, None before it was looked at."""
 
     def described(self) -> dict[str, Any]:
-        copied = {} if self.copied is None else {"CloudWatchAlarmConfiguration": copy.deepcopy(self.copied)}
+        alarm = {} if self.copied is None else {"CloudWatchAlarmConfiguration": copied(self.copied)}
         return {
             "Id": self.id,
             "CallerReference": self.reference,
-            "HealthCheckConfig": copy.deepcopy(self.config),
+            "HealthCheckConfig": copied(self.config),
             "HealthCheckVersion": self.version,
-            **copied,
+            **alarm,
         }
 
     def current_observations(self) -> list[Observation]:
@@ -169,7 +169,7 @@ class Checks:
             )
         if "IPAddress" in parameters and "IPAddress" not in check.config:
             raise invalid_input("An IP address cannot be added to a health check that has none")
-        changed = copy.deepcopy({name: parameters[name] for name in _UPDATABLE if name in parameters})
+        changed = copied({name: parameters[name] for name in _UPDATABLE if name in parameters})
         config = {**check.config, **changed}
         for name in parameters.get("ResetElements") or ():
             if name not in _RESETTABLE:
@@ -302,7 +302,7 @@ class Checks:
 
 def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     lists = {name: sorted(config[name]) for name in ("Regions", "ChildHealthChecks") if config.get(name)}
-    return {**copy.deepcopy(dict(config)), **lists}
+    return {**copied(dict(config)), **lists}
 
 
 def _reported(observations: Iterable[Observation]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.route53 import policies, values
 from lab.route53.batch import deleted_twice, read_changes
+from lab.route53.copies import copied
 from lab.route53.error import invalid_change_batch, invalid_input, no_such_health_check
 from lab.route53.names import InvalidNameError, Name, parse_name
 from lab.route53.page import page_size
@@ -58,9 +58,7 @@ class Records:
     def at(self, name: Name, record_type: str) -> tuple[RecordSet, ...]:
         """Return copies of the record sets of one name and type."""
         return tuple(
-            copy.deepcopy(record_set)
-            for key, record_set in self._sets.items()
-            if (key.name, key.type) == (name, record_type)
+            copied(record_set) for key, record_set in self._sets.items() if (key.name, key.type) == (name, record_type)
         )
 
     def has_name(self, name: Name) -> bool:
@@ -88,7 +86,7 @@ class Records:
         )
         keys = [key for _, key in positions]
         answer: dict[str, Any] = {
-            "ResourceRecordSets": [copy.deepcopy(self._sets[key]) for key in keys[:size]],
+            "ResourceRecordSets": [copied(self._sets[key]) for key in keys[:size]],
             "IsTruncated": len(keys) > size,
             "MaxItems": str(size),
         }
