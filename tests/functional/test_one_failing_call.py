@@ -12,7 +12,7 @@ from lab.scaling.hooks import launch_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, in_dns
+from tests.functional.views import in_dns, see_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +55,9 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
         lab.put_pool("changed")
         lab.put_pool("idle", health_check=None, admit_when="running")
         lab.fleet.create_group("new", pools=("new",))
-        admitted(lab, 1)
-        admitted(lab, 1, "changed.example.com", pools=("changed",))
-        admitted(lab, 1, "changed.example.com", pools=("changed",), spot=True)
+        members = lab.fleet.launch(), lab.fleet.launch(("changed",)), lab.fleet.launch(("changed",), spot=True)
+        lab.settle()
+        see_healthy(lab, members)
         yield lab
 
 
