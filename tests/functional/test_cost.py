@@ -25,6 +25,8 @@ from tests.functional.views import (
 if TYPE_CHECKING:
     from lab.world import Lab
 
+TEN = ",".join(f"p{number}.example.com" for number in range(10))
+
 
 @pytest.mark.parametrize("tags", [{}, {"Name": "database"}, {"fleet53": "web", "pool": "web"}])
 def test_an_event_about_an_unrelated_instance_costs_no_call(lab: Lab, tags: dict[str, str]) -> None:
@@ -68,6 +70,24 @@ def test_a_burst_of_events_of_a_steady_pool_costs_one_call(lab: Lab) -> None:
 
     for instance_id in web * 4:
         lab.send(state_change(lab, instance_id, "running"))
+    lab.settle()
+
+    assert calls(lab) == {"ListResourceRecordSets": 1}
+
+
+@pytest.mark.parametrize("parameters", [{"AllowedRecordNames": TEN}], ids=["ten names"])
+def test_a_pass_about_ten_pools_in_one_zone_reads_their_names_with_one_call(lab: Lab) -> None:
+    pools = [f"p{number}" for number in range(10)]
+    for pool in pools:
+        lab.put_pool(pool)
+    lab.settle()
+    launched = [lab.fleet.launch((pool,)) for pool in pools]
+    lab.settle()
+    see_healthy(lab, launched)
+    lab.route53.reset_calls()
+
+    for each in launched:
+        lab.send(state_change(lab, each, "running"))
     lab.settle()
 
     assert calls(lab) == {"ListResourceRecordSets": 1}

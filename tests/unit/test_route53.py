@@ -151,3 +151,83 @@ def test_the_added_operation_names_no_shape_that_botocore_lacks(adapter: Adapter
         assert set(operation.input_shape.members) >= {"HostedZoneId", "MaxResults", "NextToken"}
     for name in added["shapes"]:
         client.meta.service_model.shape_for(name)
+
+
+NAMES = [f"{label}.example.com" for label in ("a", "b-c", "b", "a.b", "c", "d", "*", "p1")]
+
+
+def put_records(fake: Route53, zone_id: ZoneId, at_names: dict[str, int]) -> None:
+    """Create so many multivalue records at each name."""
+    changes = [
+        {
+            "Action": "CREATE",
+            "ResourceRecordSet": {
+                "Name": name,
+                "Type": "A",
+                "SetIdentifier": str(number),
+                "MultiValueAnswer": True,
+                "TTL": 60,
+                "ResourceRecords": [{"Value": f"192.0.2.{number}"}],
+            },
+        }
+        for name, count in at_names.items()
+        for number in range(count)
+    ]
+    fake.call("ChangeResourceRecordSets", {"HostedZoneId": zone_id, "ChangeBatch": {"Changes": changes}})
+    fake.reset_calls()
+
+
+def test_pools_whose_records_are_on_one_page_take_one_request(adapter: Adapter, fake: Route53, zone_id: ZoneId) -> None:
+    put_records(fake, zone_id, {"p1.example.com": 20, "p2.example.com": 3, "p4.example.com": 100})
+
+    found = adapter.records_at_names(zone_id, [f"p{number}.example.com" for number in (5, 4, 3, 2, 1)])
+
+    assert {name: len(records) for name, records in found.items()} == {
+        "p1.example.com": 20,
+        "p2.example.com": 3,
+        "p3.example.com": 0,
+        "p4.example.com": 100,
+        "p5.example.com": 0,
+    }
+    assert len(fake.calls) == 1
+
+
+def test_a_name_at_the_end_of_a_page_is_read_to_its_last_record(
+    adapter: Adapter, fake: Route53, zone_id: ZoneId
+) -> None:
+    names = [f"p{number}.example.com" for number in range(5)]
+    put_records(fake, zone_id, dict.fromkeys(names, 90))
+
+    found = adapter.records_at_names(zone_id, names)
+
+    assert {name: len(set(records)) for name, records in found.items()} == dict.fromkeys(names, 90)
+    assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize("page", ["1", "2", "3", "300"])
+def test_names_that_are_read_together_have_the_records_that_each_has_alone(
+    adapter: Adapter, fake: Route53, zone_id: ZoneId, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {name: number % 3 for number, name in enumerate(NAMES)}
+    put_records(fake, zone_id, there)
+    monkeypatch.setattr("fleet53.aws.route53._RECORDS_PER_PAGE", page)
+
+    found = adapter.records_at_names(zone_id, NAMES)
+
+    assert {name: len(records) for name, records in found.items()} == there
+    assert found == {name: adapter.records_at(zone_id, name) for name in NAMES}
+
+
+def test_a_wildcard_is_read_alone_because_its_place_in_a_listing_is_not_documented(
+    adapter: Adapter, fake: Route53, zone_id: ZoneId
+) -> None:
+    put_records(fake, zone_id, {"*.example.com": 1, "a.example.com": 2})
+
+    found = adapter.records_at_names(zone_id, ["*.example.com", "a.example.com", "b.example.com"])
+
+    assert {name: len(records) for name, records in found.items()} == {
+        "*.example.com": 1,
+        "a.example.com": 2,
+        "b.example.com": 0,
+    }
+    assert len(fake.calls) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from http import HTTPStatus
 from ipaddress import ip_network
 from operator import methodcaller
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
+_PLAIN: Final = re.compile(r"[a-z0-9._-]*")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
 _ABOUT_THE_ZONE: Final = frozenset({"AccessDenied", "InvalidInput", "NoSuchHostedZone"})
@@ -91,25 +93,44 @@ class Route53:
 
     def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
         """Return every record set of any type at `name`. Reads only that name's pages."""
-        records: list[Record] = []
-        for record in self._records(zone_id, name):
-            if record.name != name:
-                break
-            records.append(record)
-        return tuple(records)
+        return self.records_at_names(zone_id, [name])[name]
+
+    def records_at_names(self, zone_id: ZoneId, names: Iterable[str]) -> dict[str, tuple[Record, ...]]:
+        """Return every record set of any type at each of these names. Reads only these names' pages.
+
+        A page that begins at one name also has the names after it, which then take no request of their own.
+        """
+        found: dict[str, tuple[Record, ...]] = {}
+        wanted = sorted(set(names), key=_order)
+        for first in wanted:
+            if first in found:
+                continue
+            records: list[Record] = []
+            end: str | None = None
+            for page, goes_on in self._pages(zone_id, first):
+                records += page
+                end = records[-1].name if records and goes_on else None
+                if end != first:
+                    break
+            at_names: defaultdict[str, list[Record]] = defaultdict(list)
+            for record in records:
+                at_names[record.name].append(record)
+            found |= {name: tuple(at_names[name]) for name in wanted if name == first or _is_between(first, name, end)}
+        return found
 
     def records_in(self, zone_id: ZoneId) -> tuple[Record, ...]:
         """Return every record set of a zone."""
-        return tuple(self._records(zone_id, None))
+        return tuple(record for page, _ in self._pages(zone_id, None) for record in page)
 
-    def _records(self, zone_id: ZoneId, start: str | None) -> Iterator[Record]:
+    def _pages(self, zone_id: ZoneId, start: str | None) -> Iterator[tuple[list[Record], bool]]:
+        """Yield the pages of a zone from a name on, or all of them, each with whether another one follows."""
         request: dict[str, Any] = {"HostedZoneId": zone_id, "MaxItems": _RECORDS_PER_PAGE}
         if start is not None:
             request["StartRecordName"] = start
         while True:
             ask = methodcaller("list_resource_record_sets", **request)
             page = self._read_zone("ListResourceRecordSets", zone_id, ask)
-            yield from (_read_record(listed) for listed in page["ResourceRecordSets"])
+            yield [_read_record(listed) for listed in page["ResourceRecordSets"]], page["IsTruncated"]
             if not page["IsTruncated"]:
                 return
             request = {"HostedZoneId": zone_id, "MaxItems": _RECORDS_PER_PAGE} | {
@@ -279,6 +300,21 @@ def _unknown_operation(error: BaseException | None) -> bool:
         return False
     not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
+
+
+def _order(name: str) -> str:
+    """Return what ListResourceRecordSets sorts by: the labels from right to left, each with a dot after it."""
+    return "".join(f"{label}." for label in reversed(name.split(".")))
+
+
+def _is_between(first: str, name: str, end: str | None) -> bool:
+    """Whether a listing from one name up to another, or to the end of the zone, has all record sets at `name`.
+
+    Only of plain names is it known where they are: Route 53 writes other characters in octal.
+    """
+    if not all(map(_PLAIN.fullmatch, (first, name, end or ""))):
+        return False
+    return _order(first) <= _order(name) and (end is None or _order(name) < _order(end))
 
 
 def _read_name(listed: str) -> str:

@@ -53,50 +53,38 @@ class FoundRecords:
         return owner.instances(record.identifier for record in records)
 
 
-@dataclass(frozen=True, slots=True)
-class _Zones:
-    """Reads records in several hosted zones, `ids`. A zone that did not answer is not asked again."""
-
-    aws: Aws
-    ids: frozenset[ZoneId]
-    silent: dict[ZoneId, ZoneUnansweredError] = field(default_factory=dict)
-
-    def records_at(self, zone_id: ZoneId, name: str) -> tuple[Record, ...]:
-        """Return the record sets at a name, or raise ZoneUnreadableError or ZoneUnansweredError."""
-        if zone_id in self.silent:
-            raise self.silent[zone_id]
-        try:
-            with self.aws.retrier.within(limits_among(zone_id, self.ids)):
-                return self.aws.route53.records_at(zone_id, name)
-        except ZoneUnansweredError as error:
-            self.silent[zone_id] = error
-            raise
-
-
 def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
     """Read the records at the name of each usable pool, and ours at the places of pools that cannot be used.
 
     These are orphans: nobody is admitted there, and only evidence withdraws (planning/orphans.py).
     """
+    names: defaultdict[ZoneId, set[str]] = defaultdict(set)
+    for zone_id, name in (*(pool.place for pool in usable.pools), *usable.unserved):
+        names[zone_id].add(name)
+    read: dict[ZoneId, Mapping[str, tuple[Record, ...]]] = {}
+    failed: dict[ZoneId, UnreadError] = {}
+    for zone_id, here in names.items():
+        try:
+            with aws.retrier.within(limits_among(zone_id, frozenset(names))):
+                read[zone_id] = aws.route53.records_at_names(zone_id, here)
+        except (ZoneUnreadableError, ZoneUnansweredError) as error:
+            failed[zone_id] = error
     found: dict[PoolName, tuple[Record, ...]] = {}
     faults: list[PoolFault] = []
     unreadable: dict[PoolName | None, UnreadError] = {}
-    zones = _Zones(aws, frozenset([pool.zone_id for pool in usable.pools] + [place[0] for place in usable.unserved]))
     for pool in usable.pools:
-        try:
-            found[pool.name] = zones.records_at(*pool.place)
-        except (ZoneUnreadableError, ZoneUnansweredError) as error:
-            faults.append(unreadable_zone(pool, error))
-            unreadable[pool.name] = error
+        if pool.zone_id in read:
+            found[pool.name] = read[pool.zone_id][pool.record_name]
+        else:
+            unreadable[pool.name] = failed[pool.zone_id]
+            faults.append(unreadable_zone(pool, failed[pool.zone_id]))
     orphans: list[OrphanRecord] = []
     for (zone_id, name), pool_name in sorted(usable.unserved.items()):
-        try:
-            records = zones.records_at(zone_id, name)
-        except (ZoneUnreadableError, ZoneUnansweredError) as error:  # the pool has a fault already
-            unreadable[pool_name] = error
-            continue
-        ours = (record for record in records if settings.owner.holder(record.identifier) is not None)
-        orphans += (OrphanRecord(zone_id, record) for record in ours)
+        if zone_id in read:
+            ours = (each for each in read[zone_id][name] if settings.owner.holder(each.identifier) is not None)
+            orphans += (OrphanRecord(zone_id, record) for record in ours)
+        else:  # the pool has a fault already
+            unreadable[pool_name] = failed[zone_id]
     return FoundRecords(found, tuple(faults), tuple(orphans), unreadable=unreadable)
 
 
