@@ -190,3 +190,44 @@ def test_a_pass_that_withdraws_asks_for_no_status(lab: Lab) -> None:
     assert "GetHealthCheckStatus" not in operations[: operations.index("ChangeResourceRecordSets")]
     see_healthy(lab, waiting)
     assert in_dns(lab) == set(waiting)
+
+
+def test_a_launch_asks_for_no_status_of_members_that_have_a_look_of_their_own(lab: Lab) -> None:
+    waiting = [lab.fleet.launch() for _ in range(3)]
+    lab.settle()
+    lab.route53.reset_calls()
+
+    lab.fleet.launch()
+    lab.settle()
+
+    assert (calls(lab)["CreateHealthCheck"], calls(lab)["GetHealthCheckStatus"]) == (1, 0)
+    wait(lab, 30)
+    assert calls(lab)["GetHealthCheckStatus"] >= 4
+    see_healthy(lab, waiting)
+    assert in_dns(lab) == set(waiting)
+
+
+def test_a_withdrawal_while_a_look_waits_to_ask_for_statuses_is_made_within_seconds(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = admitted(lab, 1)
+    waiting = [lab.fleet.launch() for _ in range(10)]
+    lab.settle()
+    asked: list[str] = []
+    ended: list[datetime] = []
+    gone: list[datetime] = []
+
+    def end_one(parameters: Mapping[str, Any]) -> None:
+        asked.append(parameters["HealthCheckId"])
+        if len(asked) == 5:
+            ended.append(lab.clock.now())
+            lab.fleet.terminate(old)
+
+    before_each(lab, monkeypatch, "GetHealthCheckStatus", end_one)
+    before_each(lab, monkeypatch, "ChangeResourceRecordSets", lambda _: gone.append(lab.clock.now()))
+    wait(lab, 20)
+
+    assert in_dns(lab) == set()
+    assert (gone[0] - ended[0]).total_seconds() < 3
+    see_healthy(lab, waiting)
+    assert in_dns(lab) == set(waiting)

@@ -59,10 +59,10 @@ _ROUNDING: Final = 0.01
 """The part of a slot by which a time may be late because of how numbers are stored."""
 CREATE: Final = "CreateHealthCheck"
 _DELETE: Final = "DeleteHealthCheck"
-_STATUS: Final = "GetHealthCheckStatus"
+STATUS: Final = "GetHealthCheckStatus"
 _SHARED: Final = frozenset({CREATE, _DELETE})
 """The operations that all functions of a stack send at the same time, in a burst."""
-MANY: Final = frozenset({"ChangeTagsForResource", _STATUS, *_SHARED})
+MANY: Final = frozenset({"ChangeTagsForResource", STATUS, *_SHARED})
 """The operations of which a run sends many, and for which no withdrawal waits."""
 
 
@@ -141,7 +141,7 @@ class Pacer:
 
     def __post_init__(self) -> None:
         status = _Bucket(4, 1.0, sure=True)  # a look at waiting members needs it each time, and can wait for it
-        self._buckets = {CREATE: _Bucket(50, 0.5), _DELETE: _Bucket(15, 3.0), _STATUS: status}
+        self._buckets = {CREATE: _Bucket(50, 0.5), _DELETE: _Bucket(15, 3.0), STATUS: status}
 
     @property
     def interval(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.health import LEAST_COVERED
+from fleet53.aws.pacer import STATUS
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied
 from fleet53.aws.statuses import MOST_A_LOOK
 from fleet53.convergence.instances import add_instances
@@ -16,13 +17,15 @@ from fleet53.planning.looks import STEP
 from fleet53.planning.pool_checks import owned_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
     from fleet53.domain.ids import CheckId
     from fleet53.planning.situation import Situation
 
+_AT_ONCE: Final = 4
+"""How many statuses Route 53 answers without a pause."""
 _TURN: Final = STEP
 """Seconds after which other checks have their turn: the time between two looks at a waiting member."""
 
@@ -69,14 +72,20 @@ def _add_alarms(situation: Situation, aws: Aws) -> Situation:
 
 
 def add_health(
-    situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, withdraws: bool, now: datetime
+    situation: Situation,
+    check_ids: Iterable[CheckId],
+    aws: Aws,
+    *,
+    ask: Collection[CheckId],
+    goes_on: Callable[[], bool],
+    now: datetime,
 ) -> Situation:
     """Return the situation with what Route 53 sees of `check_ids`. A check without data is missing.
 
-    The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for the
-    checks that are not healthy there, if they are few. Where CloudWatch cannot be read, Route 53 is asked for
-    MOST_A_LOOK of the checks, for others in each pass. If the pass `withdraws` a record, Route 53 is not asked, because
-    the withdrawal would wait for the answers. Route 53 has no status of checks of alarms.
+    The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for
+    those of the checks to `ask` for that are not healthy there, if they are few. Where CloudWatch cannot be read, Route
+    53 is asked for MOST_A_LOOK of the checks, for others in each pass. Before each request that has to wait, `goes_on`
+    says whether it is sent. Route 53 has no status of checks of alarms.
     """
     wanted, by_alarm = frozenset(check_ids), situation.by_alarm
     if not wanted:
@@ -87,13 +96,14 @@ def add_health(
             seen = aws.health.seen(wanted, by_alarm, now=now)
     except AWS_ERRORS as error:
         situation = situation.without(Source.HEALTH, error)
-    unseen = set() if withdraws else {each for each in wanted if not seen.get(each)}
-    asked = sorted(unseen - by_alarm.keys())
-    if Source.HEALTH in situation.unread:
+    asked = sorted(each for each in ask if not seen.get(each) and each not in by_alarm)
+    if Source.HEALTH in situation.unread or len(asked) <= MOST_A_LOOK:
         asked = _turn(asked, now)
     if not aws.statuses.take(len(asked), now=now):
         asked = []
     for check_id in asked:
+        if aws.pacer.delay(STATUS) > 0 and not goes_on():
+            break
         try:
             with aws.retrier.within(DISPENSABLE):
                 if (percent := aws.route53.percent_healthy(check_id)) is not None:
@@ -125,8 +135,10 @@ def add_late(
 
 
 def _turn(check_ids: list[CheckId], now: datetime) -> list[CheckId]:
-    """Return the checks whose turn it is now, so that checks that never become healthy do not keep others waiting."""
-    if len(check_ids) <= MOST_A_LOOK:
-        return check_ids
-    first = int(now.timestamp()) // _TURN * MOST_A_LOOK % len(check_ids)
-    return [*check_ids, *check_ids][first : first + MOST_A_LOOK]
+    """Return the checks whose turn it is now, so that checks that never become healthy do not keep others waiting.
+
+    Where all are asked for, others come first in each turn, because a signal may end the look after _AT_ONCE of them.
+    """
+    count, turn = len(check_ids), int(now.timestamp()) // _TURN
+    first = turn * (MOST_A_LOOK if count > MOST_A_LOOK else _AT_ONCE) % max(count, 1)
+    return [*check_ids, *check_ids][first : first + min(count, MOST_A_LOOK)]

@@ -10,21 +10,32 @@ from fleet53.planning.changes import DeleteRecord
 from fleet53.planning.plan import make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from datetime import datetime, timedelta
 
     from fleet53.aws.clients import Aws
+    from fleet53.domain.ids import InstanceId
     from fleet53.planning.changes import Plan
     from fleet53.planning.guard import Guard
     from fleet53.planning.situation import Situation
 
 
 def decide(
-    situation: Situation, guard: Guard, aws: Aws, *, admit_timeout: timedelta, now: datetime
+    situation: Situation,
+    guard: Guard,
+    aws: Aws,
+    *,
+    about: Collection[InstanceId] | None,
+    goes_on: Callable[[], bool],
+    admit_timeout: timedelta,
+    now: datetime,
 ) -> tuple[Situation, Plan]:
     """Return the plan, and the situation with all that was read for it.
 
     Health checks and their state are read only if the plan depends on them. If the checks cannot be read, the plan has
-    the withdrawals, which do not depend on them.
+    the withdrawals, which do not depend on them. Route 53 is asked for the status of the members that the pass is
+    `about`, because each other member has a look of its own (Note [Each its own] in planning/own.py). If the plan
+    withdraws a record, Route 53 is not asked, because the withdrawal would wait for the answers.
     """
     plan = make_plan(situation, guard)
     if situation.checks is None:
@@ -37,7 +48,9 @@ def decide(
     if not awaited:
         return situation, plan
     withdraws = any(isinstance(change, DeleteRecord) for change in plan.records_at_once)
-    situation = add_health(situation, awaited, aws, withdraws=withdraws, now=now)
+    asked = () if withdraws else (each for each in plan.waiting if about is None or each.instance_id in about)
+    own = awaited & {each.check_id for each in asked}
+    situation = add_health(situation, awaited, aws, ask=own, goes_on=goes_on, now=now)
     plan = make_plan(situation, guard)
     if plan.full_names:
         situation = add_late(situation, awaited, aws, timeout=admit_timeout, now=now)

@@ -105,7 +105,15 @@ def _plan(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> tuple[Situa
     """Return the situation of the pools and the plan for them, and note both."""
     gathered = gather(scope, run.settings, run.aws)
     before = replace(gathered.situation, freed=outcome.freed)
-    situation, plan = decide(before, guard, run.aws, admit_timeout=run.settings.admit_timeout, now=run.now())
+    situation, plan = decide(
+        before,
+        guard,
+        run.aws,
+        about=scope.about,
+        goes_on=Watch(run.aws, run.log, run.now, len(run.received)).goes_on,
+        admit_timeout=run.settings.admit_timeout,
+        now=run.now(),
+    )
     plan = own_checks(plan, scope.about, situation.instances, now=run.now())
     outcome.note(situation, plan, gathered.findings)
     outcome.note_unreadable(gathered.unreadable)

@@ -2,7 +2,8 @@
 
 Note [Signals first]: a hundred creations take twenty seconds, and a signal that waits meanwhile may be about an address
 that has to leave DNS. So once a second the run asks the queue whether signals wait. If they do, it leaves the rest to a
-later run. It always goes on for a second, so that a queue that is never empty stops nobody.
+later run. It always goes on for a second, so that a queue that is never empty stops nobody. The same holds for the
+statuses of health checks, of which Route 53 answers one a second: the next look asks for the others.
 
 Note [Gradual creations]: where Route 53's bucket of creations is empty, all functions together can create one health
 check every two seconds (Note [Buckets] in aws/pacer.py). A run waits for that only if it makes all its creations within
