@@ -24,6 +24,7 @@ SLOWEST: Final = 1000
 """A number of looks after which they are as rare as they become, whatever AdmitTimeout is."""
 _ABSENT_STEP: Final = 60
 _SHARED_STEP: Final = 60
+_DELETIONS_STEP: Final = 60
 HELD_STEP: Final = 180
 """The most seconds between two looks at a member that the guard holds."""
 _DENIED_STEP: Final = 300
@@ -65,6 +66,14 @@ def next_look_at_absent(owner: Owner, attempt: int, *, waits: bool, now: datetim
 def next_look_at_denied(owner: Owner, *, now: datetime) -> datetime:
     """Return when to look again at pools whose hosted zone another account denies."""
     return _next_multiple(owner, _DENIED_STEP, now)
+
+
+def next_deletions(owner: Owner, *, now: datetime) -> datetime:
+    """Return when the health checks are deleted that runs have left because signals waited: within a minute.
+
+    What several runs have left is due in the same second, so that one pass deletes it (Note [Looks merge]).
+    """
+    return _next_multiple(owner, _DELETIONS_STEP, now)
 
 
 def next_look_at_shared(owner: Owner, *, now: datetime) -> datetime:

@@ -25,7 +25,6 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -40,8 +39,8 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.own import own_checks
+from fleet53.reconcile.deletions import leave_deletions, signals_wait
 from fleet53.reconcile.watch import Watch
-from fleet53.signals.messages import reconcile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -62,8 +61,6 @@ _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or a change was overtaken."""
 _FEW_CHECKS: Final = 25
 """How many checks are deleted at once even while signals wait, if a pass has no more than these."""
-_LATER: Final = timedelta(seconds=60)
-"""The time after which the deletions that were left are made."""
 
 
 @dataclass(slots=True)
@@ -277,27 +274,14 @@ def _delete_alarms(plan: Plan, run: Run, applied: Applied) -> None:
 
 def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:
     """Whether the deletions are left to a later pass, because there are many and more signals wait."""
-    if len(left) <= _FEW_CHECKS or not _signals_wait(run):
+    if len(left) <= _FEW_CHECKS or not signals_wait(run.aws.queue, run.log):
         return False
     _defer(left, scope, run)
     return True
 
 
 def _defer(left: Collection[DeleteCheck], scope: Scope, run: Run) -> None:
-    """Leave deletions to a later pass: Note [Signals first]. A check that exists for a minute longer does no harm."""
-    because = f"{len(left)} checks are to be deleted when the queue is empty"
-    run.log.info("deletion of checks deferred", extra={"because": because})
-    pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
-    since = dict.fromkeys((change.instance_id for change in left), run.now())
-    run.aws.queue.send(reconcile_message(pools, because, sweep=scope.sweep, attempt=1, since=since), delay=_LATER)
-
-
-def _signals_wait(run: Run) -> bool:
-    try:
-        return run.aws.queue.load().waiting > 0
-    except AWS_ERRORS as error:
-        run.log.warning("queue not read", extra={"because": str(error)})
-        return False
+    leave_deletions(left, scope, run.settings.owner, run.aws.queue, run.log, now=run.now())
 
 
 def _follow_up_groups(scope: Scope, situation: Situation, plan: Plan, run: Run, outcome: Outcome) -> None:
