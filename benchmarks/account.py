@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import sys
 import traceback
 import uuid
@@ -102,6 +103,7 @@ class Account:
 
     def __enter__(self) -> Self:
         enter = self._exit.enter_context
+        random.seed(1)  # functions choose slots and pauses by chance, and two runs of a benchmark are to be the same
         enter(patch.object(in_process._Account, "_answer", self._slow(in_process._Account._answer)))
         enter(contextlib.redirect_stdout(io.StringIO()))
         self.lab = lab = enter(Lab(self._parameters, start=START, limits=self._limits))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from functools import partial
 from itertools import cycle
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.account import Account
@@ -21,6 +23,8 @@ BOOT: Final = 30.0
 """Seconds from a launch until the server is fit."""
 SHUTDOWN: Final = 45.0
 """Seconds from the state shutting-down to terminated. EC2 tells of both."""
+MOMENTS: Final = (2, 5, 8, 12, 16, 25, 40, 60, 90, 120)
+"""Seconds after the launches of a burst."""
 TEN: Final = tuple(f"p{number}" for number in range(10))
 _LONG: Final = 7200.0
 _HEALTH: Final = "CreateHealthCheck", "DeleteHealthCheck"
@@ -101,6 +105,30 @@ def burst(
         _print(limits, title, least, began, account.out_of_dns_at, members=[*members, *new], account=account)
 
 
+def withdrawals(limits: str, count: int, pools: Sequence[str], *, stacks: int = 1) -> None:
+    """Launch many, end others at MOMENTS after that, and print how long they stay in DNS."""
+    names = ",".join(f"{pool}.example.com" for pool in TEN)
+    with Account({"AllowedRecordNames": names}, stacks=stacks, limits=LIMITS[limits]) as account:
+        account.lab.route53.health_check_quota = 2000
+        for pool in pools:
+            if pool in TEN:
+                account.lab.put_pool(pool)
+        account.settle()
+        began = account.now
+        ends = dict(zip(launch(account, len(MOMENTS), pools), MOMENTS, strict=True))
+        account.wait(lambda: account.in_dns_at.keys() >= ends.keys() and account.now > began + 600, longest=_LONG)
+        account.forget()
+        began = account.now
+        launch(account, count, pools)
+        for each, moment in ends.items():
+            account.turns.at(began + moment, partial(account.lab.fleet.set_state, each, "shutting-down"))
+        account.wait(lambda: account.out_of_dns_at.keys() >= ends.keys(), longest=_LONG)
+        lasted = sorted(account.out_of_dns_at[each] - began - moment for each, moment in ends.items())
+    title = f"{count} launched" + (f" in {len(pools)} pools" if len(pools) > 1 else "")
+    title += f", {stacks} stacks" if stacks > 1 else ""
+    say(f"{title}, others withdrawn: after {median(lasted):.1f} s, the longest after {lasted[-1]:.1f} s")
+
+
 def _print(
     limits: str,
     title: str,
@@ -146,6 +174,9 @@ RUNS: Final[dict[str, Callable[[str], None]]] = {
     "mixed": lambda limits: burst(limits, 50, ["web"], mixed=True),
     "500": lambda limits: burst(limits, 500, TEN),
     "stacks": lambda limits: burst(limits, 200, ["web", "second"], stacks=2),
+    "withdrawn": lambda limits: withdrawals(limits, 90, ["web"]),
+    "withdrawn 500": lambda limits: withdrawals(limits, 500, TEN),
+    "withdrawn stacks": lambda limits: withdrawals(limits, 180, ["web", "second"], stacks=2),
 }
 
 
