@@ -147,7 +147,7 @@ class Story(Telling):
     def update(self) -> None:
         """Deploy with another TTL, with other settings of the alarms, and without the former name."""
         self.place.deploy(
-            self._parameters(RecordTTL="30", AuditSchedule="rate(30 minutes)", UnhealthyAlarmPercent="75")
+            self._parameters(RecordTTL="30", AuditSchedule='"rate(30 minutes)"', UnhealthyAlarmPercent="75")
         )
         self._stack_is("UPDATE_COMPLETE")
         self._soon("each record gets the new TTL", lambda: {each["TTL"] for each in self._records()} == {30})
@@ -272,8 +272,9 @@ class Story(Telling):
         self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)
 
     def _same(self, wanted: list[dict[str, Any]], seen: list[dict[str, Any]], expected: str) -> None:
-        """Note whether these records are the ones that are wanted."""
-        differs = seen != wanted
+        """Note whether these records are the ones that are wanted, in whatever order LocalStack lists them."""
+        by_id = [sorted(each, key=lambda one: (one["Name"], one["SetIdentifier"])) for each in (wanted, seen)]
+        differs = by_id[0] != by_id[1]
         self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)
 
     def _records(self) -> list[dict[str, Any]]:

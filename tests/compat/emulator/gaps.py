@@ -99,7 +99,9 @@ def alarms() -> None:
     """
 
     def update(provider: Any, request: Any) -> Any:
-        request.desired_state["AlarmName"] = request.previous_state["AlarmName"]
+        wanted = request.desired_state
+        wanted["AlarmName"] = request.previous_state["AlarmName"]
+        wanted["Threshold"] = float(wanted["Threshold"])  # a parameter's value is a text
         return provider.create(request)  # PutMetricAlarm overwrites an alarm of the same name
 
     CloudWatchAlarmProvider.update = update
@@ -202,6 +204,23 @@ def records_again() -> None:
     Route53Backend.change_resource_record_sets = change_what_stands
 
 
+def records_at_one_name() -> None:
+    """Delete a record at its name only: LocalStack deletes every record with its SetIdentifier, at whatever name.
+
+    While a pool moves, a member has a record at both names, with the same SetIdentifier.
+    """
+    change = Route53Backend.change_resource_record_sets
+
+    def change_at_names(backend: Any, zone_id: str, changes: Any) -> None:
+        zone = backend.get_hosted_zone(zone_id)
+        before = list(zone.rrsets)
+        change(backend, zone_id, changes)
+        named = {each["ResourceRecordSet"]["Name"].strip(".") for each in changes}
+        zone.rrsets += [each for each in before if each.name.strip(".") not in named and each not in zone.rrsets]
+
+    Route53Backend.change_resource_record_sets = change_at_names
+
+
 GAPS: Final[tuple[Callable[[], None], ...]] = (
     functions_as_processes,
     custom_resources,
@@ -213,6 +232,7 @@ GAPS: Final[tuple[Callable[[], None], ...]] = (
     lists_for_sam,
     former_lists,
     records_again,
+    records_at_one_name,
 )
 
 
