@@ -13,6 +13,7 @@ from tests.functional.incidents import meanwhile
 from tests.functional.views import (
     admitted,
     batches,
+    calls,
     in_dns,
     log_lines,
     record_of,
@@ -235,6 +236,17 @@ def test_a_member_that_is_tagged_again_while_an_older_run_withdraws_it_is_back_a
 
     assert batches(lab) == [[("DELETE", web)], [("CREATE", web)]]
     assert in_dns(lab) == {stays, web}
+
+
+def test_a_run_whose_batch_deletes_the_fallback_does_not_read_the_records_again(lab: Lab) -> None:
+    lab.put_pool("web", fallback=FALLBACK, admit_when="running", health_check=None)
+    lab.settle()
+    lab.route53.reset_calls()
+    web = lab.fleet.launch()
+    lab.settle()
+
+    assert batches(lab) == [[("DELETE", "fallback"), ("CREATE", web)]]
+    assert calls(lab)["ListResourceRecordSets"] == 1
 
 
 def test_a_pool_without_fallback_that_two_runs_empty_at_once_is_told_by_the_next_audit(
