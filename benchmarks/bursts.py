@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections import Counter
 from functools import partial
@@ -15,7 +16,7 @@ from benchmarks.table import keep, row, say
 from lab.route53.limits import OWN, Buckets, FiveASecond
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from lab.route53.limits import Limits
 
@@ -60,6 +61,25 @@ def floor(limits: str, created: int, deleted: int) -> float:
     return max(0.0, *((count - OWN[operation][0]) / OWN[operation][1] for operation, count in counts))
 
 
+@contextlib.contextmanager
+def _account(limits: str, pools: Sequence[str], stacks: int, functions: int | None = None) -> Iterator[Account]:
+    """Return an account with these pools, whose quota of health checks no burst reaches."""
+    names = ",".join(f"{pool}.example.com" for pool in TEN)
+    with Account({"AllowedRecordNames": names}, stacks=stacks, functions=functions, limits=LIMITS[limits]) as account:
+        account.lab.route53.health_check_quota = 2000
+        for pool in pools:
+            if pool in TEN:
+                account.lab.put_pool(pool)
+        account.settle()
+        yield account
+
+
+def _where(pools: Sequence[str], stacks: int) -> str:
+    """Return the part of a title that says how many pools and stacks a burst is in, empty for one."""
+    in_pools = f" in {len(pools)} pools" if len(pools) > 1 else ""
+    return in_pools + (f", {stacks} stacks" if stacks > 1 else "")
+
+
 def burst(
     limits: str,
     count: int,
@@ -70,16 +90,9 @@ def burst(
     mixed: bool = False,
 ) -> None:
     """Launch many, and terminate them later; if `mixed`, others are launched at that moment."""
-    names = ",".join(f"{pool}.example.com" for pool in TEN)
-    title = f"{count}" + (f" in {len(pools)} pools" if len(pools) > 1 else "")
-    title += f", {stacks} stacks" if stacks > 1 else ""
+    title = f"{count}{_where(pools, stacks)}"
     title += ", one function" if functions == 1 else ""
-    with Account({"AllowedRecordNames": names}, stacks=stacks, functions=functions, limits=LIMITS[limits]) as account:
-        account.lab.route53.health_check_quota = 2000
-        for pool in pools:
-            if pool in TEN:
-                account.lab.put_pool(pool)
-        account.settle()
+    with _account(limits, pools, stacks, functions) as account:
         began = account.now
         members = launch(account, count, pools)
         account.wait(lambda: account.in_dns_at.keys() >= set(members) and account.idle, longest=_LONG)
@@ -107,13 +120,7 @@ def burst(
 
 def withdrawals(limits: str, count: int, pools: Sequence[str], *, stacks: int = 1) -> None:
     """Launch many, end others at MOMENTS after that, and print how long they stay in DNS."""
-    names = ",".join(f"{pool}.example.com" for pool in TEN)
-    with Account({"AllowedRecordNames": names}, stacks=stacks, limits=LIMITS[limits]) as account:
-        account.lab.route53.health_check_quota = 2000
-        for pool in pools:
-            if pool in TEN:
-                account.lab.put_pool(pool)
-        account.settle()
+    with _account(limits, pools, stacks) as account:
         began = account.now
         ends = dict(zip(launch(account, len(MOMENTS), pools), MOMENTS, strict=True))
         account.wait(lambda: account.in_dns_at.keys() >= ends.keys() and account.now > began + 600, longest=_LONG)
@@ -124,8 +131,7 @@ def withdrawals(limits: str, count: int, pools: Sequence[str], *, stacks: int = 
             account.turns.at(began + moment, partial(account.lab.fleet.set_state, each, "shutting-down"))
         account.wait(lambda: account.out_of_dns_at.keys() >= ends.keys(), longest=_LONG)
         lasted = sorted(account.out_of_dns_at[each] - began - moment for each, moment in ends.items())
-    title = f"{count} launched" + (f" in {len(pools)} pools" if len(pools) > 1 else "")
-    title += f", {stacks} stacks" if stacks > 1 else ""
+    title = f"{count} launched{_where(pools, stacks)}"
     say(f"{title}, others withdrawn: after {median(lasted):.1f} s, the longest after {lasted[-1]:.1f} s")
 
 
