@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fleet53.aws.check_config import read_config, write_config
+from fleet53.aws.record_order import is_between, order
 from fleet53.aws.retrier import reason_of
 from fleet53.aws.zone_account import OwnAccount
 from fleet53.config.pools import normal_name
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from fleet53.domain.ingress import IPNetwork
 
 _OCTAL: Final = re.compile(r"\\([0-7]{3})")
-_PLAIN: Final = re.compile(r"[a-z0-9._-]*")
 _RECORDS_PER_PAGE: Final = "300"  # ListResourceRecordSets, MaxItems
 _PROTECTIONS_PER_PAGE: Final = "300"  # ListResourceRecordSetProtections, MaxResults
 _ABOUT_THE_ZONE: Final = frozenset({"AccessDenied", "InvalidInput", "NoSuchHostedZone"})
@@ -101,7 +101,7 @@ class Route53:
         A page that begins at one name also has the names after it, which then take no request of their own.
         """
         found: dict[str, tuple[Record, ...]] = {}
-        wanted = sorted(set(names), key=_order)
+        wanted = sorted(set(names), key=order)
         for first in wanted:
             if first in found:
                 continue
@@ -115,7 +115,7 @@ class Route53:
             at_names: defaultdict[str, list[Record]] = defaultdict(list)
             for record in records:
                 at_names[record.name].append(record)
-            found |= {name: tuple(at_names[name]) for name in wanted if name == first or _is_between(first, name, end)}
+            found |= {name: tuple(at_names[name]) for name in wanted if name == first or is_between(first, name, end)}
         return found
 
     def records_in(self, zone_id: ZoneId) -> tuple[Record, ...]:
@@ -300,21 +300,6 @@ def _unknown_operation(error: BaseException | None) -> bool:
         return False
     not_found = error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND
     return not_found and error.response["Error"]["Code"] != "NoSuchHostedZone"
-
-
-def _order(name: str) -> str:
-    """Return what ListResourceRecordSets sorts by: the labels from right to left, each with a dot after it."""
-    return "".join(f"{label}." for label in reversed(name.split(".")))
-
-
-def _is_between(first: str, name: str, end: str | None) -> bool:
-    """Whether a listing from one name up to another, or to the end of the zone, has all record sets at `name`.
-
-    Only of plain names is it known where they are: Route 53 writes other characters in octal.
-    """
-    if not all(map(_PLAIN.fullmatch, (first, name, end or ""))):
-        return False
-    return _order(first) <= _order(name) and (end is None or _order(name) < _order(end))
 
 
 def _read_name(listed: str) -> str:
