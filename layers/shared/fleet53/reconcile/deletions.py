@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.planning.looks import next_deletions
 from fleet53.signals.messages import reconcile_message
 
@@ -17,15 +16,6 @@ if TYPE_CHECKING:
     from fleet53.domain.log import Log
     from fleet53.domain.scope import Scope
     from fleet53.planning.changes import DeleteCheck
-
-
-def signals_wait(queue: Queue, log: Log) -> bool:
-    """Return whether messages can be received now; not so if the queue cannot be read."""
-    try:
-        return queue.load().waiting > 0
-    except AWS_ERRORS as error:
-        log.warning("queue not read", extra={"because": str(error)})
-        return False
 
 
 def leave_deletions(

@@ -39,8 +39,8 @@ from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.scope import Scope
 from fleet53.planning.changes import DeleteCheck, DeleteRecord, PutRecord
 from fleet53.planning.own import own_checks
-from fleet53.reconcile.deletions import leave_deletions, signals_wait
-from fleet53.reconcile.watch import Watch
+from fleet53.reconcile.deletions import leave_deletions
+from fleet53.reconcile.watch import Watch, read_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -107,7 +107,7 @@ def _plan(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> tuple[Situa
         guard,
         run.aws,
         about=scope.about,
-        goes_on=Watch(run.aws, run.log, run.now, len(run.received)).goes_on,
+        goes_on=Watch(run.aws, run.log, run.now, len(run.received)).goes_on,  # the changes have a second of their own
         admit_timeout=run.settings.admit_timeout,
         now=run.now(),
     )
@@ -274,7 +274,10 @@ def _delete_alarms(plan: Plan, run: Run, applied: Applied) -> None:
 
 def _deferred(left: Collection[DeleteCheck], scope: Scope, run: Run) -> bool:
     """Whether the deletions are left to a later pass, because there are many and more signals wait."""
-    if len(left) <= _FEW_CHECKS or not signals_wait(run.aws.queue, run.log):
+    if len(left) <= _FEW_CHECKS:
+        return False
+    load = read_load(run.aws.queue, run.log)
+    if load is None or load.waiting == 0:
         return False
     _defer(left, scope, run)
     return True

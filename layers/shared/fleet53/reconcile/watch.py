@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fleet53.aws.clients import Aws
+    from fleet53.aws.queue import Load, Queue
     from fleet53.domain.log import Log
 
 EVERY: Final = timedelta(seconds=1)
@@ -32,6 +33,15 @@ LONGEST_WAIT: Final = 30.0
 """The longest time in seconds that a run waits for Route 53 to take its last creations: until the next look, about."""
 FUNCTIONS: Final = 2
 """How many reconcilers run at once at most: MaximumConcurrency in template.yaml."""
+
+
+def read_load(queue: Queue, log: Log) -> Load | None:
+    """Return how many messages wait and are in flight, None if the queue cannot be read."""
+    try:
+        return queue.load()
+    except AWS_ERRORS as error:
+        log.warning("queue not read", extra={"because": str(error)})
+        return None
 
 
 @dataclass(slots=True)
@@ -53,11 +63,9 @@ class Watch:
         if self._looked is not None and now - self._looked < EVERY:
             return True
         first, self._looked = self._looked is None, now
-        try:
-            with self.aws.retrier.within(DISPENSABLE):
-                load = self.aws.queue.load()
-        except AWS_ERRORS as error:
-            self.log.warning("queue not read", extra={"because": str(error)})
+        with self.aws.retrier.within(DISPENSABLE):
+            load = read_load(self.aws.queue, self.log)
+        if load is None:
             return True
         self.aws.pacer.share(FUNCTIONS if load.in_flight > self.received else 1)
         return first or load.waiting == 0
