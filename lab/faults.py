@@ -20,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError, ConnectTimeoutError, Read
 from lab.iam import Permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 class Fault(StrEnum):
@@ -63,6 +63,7 @@ class _Order:
     asked: str
     calls: int | None
     about: str
+    without: str
     after: int
 
 
@@ -91,15 +92,33 @@ class Faults:
     _kills: bool = False
 
     def order(
-        self, fault: Fault | Kill, asked: str, *, calls: int | None = None, about: str = "", after: int = 0
+        self,
+        fault: Fault | Kill,
+        asked: str,
+        *,
+        calls: int | None = None,
+        about: str = "",
+        without: str = "",
+        after: int = 0,
     ) -> None:
         """Let a fault happen to the next `calls` requests, to all if it is None, after `after` others have succeeded.
 
         `asked` is `<service>:<operation>`, `<service>:*` for every operation of a service, or `*` for every one.
         `about` is a text in the request's URL or body, such as the name of a group or the id of a hosted zone. Route 53
         can be busy with one zone while it answers about others (ChangeResourceRecordSets, PriorRequestNotComplete).
+        `without` is a text that is not in it.
         """
-        self._orders.append(_Order(fault, asked, calls, about, after))
+        self._orders.append(_Order(fault, asked, calls, about, without, after))
+
+    def disrupt_zone(self, instance_ids: Iterable[str], fault: Fault = Fault.SERVER_ERROR) -> None:
+        """Let EC2 fail as while the Availability Zone of these instances is disrupted.
+
+        A request to describe instances fails if it names one of them, and if it names none at all (EC2 API Reference,
+        DescribeInstances). AWS does not document with which error.
+        """
+        self.order(fault, "ec2:DescribeInstances", without="InstanceId.1=")
+        for instance_id in instance_ids:
+            self.order(fault, "ec2:DescribeInstances", about=instance_id)
 
     def interrupt(self, act: Callable[[], object], asked: str = "*", *, after: int = 0) -> None:
         """Let somebody else act once in an invocation, before its next request for `asked` after `after` others.
@@ -196,7 +215,7 @@ class Faults:
 
     def _next_order(self, client: Any, operation: str, request: bytes) -> _Order | None:
         for each in self._ordered(client, operation):
-            if each.about.encode() not in request:
+            if each.about.encode() not in request or (each.without and each.without.encode() in request):
                 continue
             if each.after > 0:
                 each.after -= 1

@@ -1,7 +1,7 @@
 """EC2 is eventually consistent: for some seconds DescribeInstances may show an instance as it was, or not at all.
 
 Source: EC2 API Reference, "Eventual consistency". moto shows everything at once. A request that names instance ids is
-answered with what is true, so that a test can read it; fleet53 filters instead.
+answered with what is true, so that a test can read it. fleet53 makes one only while an Availability Zone is disrupted.
 """
 
 from __future__ import annotations

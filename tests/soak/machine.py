@@ -62,7 +62,7 @@ def _step[F: Callable[..., None]](**arguments: st.SearchStrategy[Any]) -> Callab
     return register
 
 
-DISTURBING = frozenset({"pose", "edit_record", "lose_events", "delay_events", "fail", "kill"})
+DISTURBING = frozenset({"pose", "edit_record", "lose_events", "delay_events", "fail", "kill", "disrupt_zone"})
 """The steps after which fleet53 may need an audit."""
 
 
@@ -293,9 +293,15 @@ class Machine:
         self.lab.faults.order(fault, asked, calls=1, after=after)
         self.world.disturb()
 
+    @_step(number=NUMBERS)
+    def disrupt_zone(self, number: int) -> None:
+        there = self._ids("pending", "running", "stopping", "stopped", "shutting-down", "terminated")[number % 2 :: 2]
+        COVERED["zone disrupted"] += bool(there)
+        self.world.disrupt_zone(there)
+
     @_step()
     def end_faults(self) -> None:
-        self.lab.faults.end()
+        self.world.end_faults()
 
     @_step()
     def cold_start(self) -> None:

@@ -19,7 +19,7 @@ from tests.functional.incidents import other_environments
 from tests.functional.views import OWNER, checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 WEB, API, RIVAL = "web", "api", "z"
 SOON: Final = timedelta(seconds=180)
@@ -62,6 +62,7 @@ class World:
     _lost: int = 0
     _delayed: int = 0
     _disturbed: datetime | None = None
+    _disrupted: bool = False
 
     def __enter__(self) -> Self:
         """Create the stack, its pools and its groups."""
@@ -85,6 +86,16 @@ class World:
     def disturb(self) -> None:
         """Note that from now on something is not as it should be, so that only an audit may repair it."""
         self._disturbed = self.lab.clock.now()
+
+    def disrupt_zone(self, instance_ids: Collection[str]) -> None:
+        """Disrupt the Availability Zone of these instances, until the faults end."""
+        self._disrupted = self._disrupted or bool(instance_ids)
+        self.lab.faults.disrupt_zone(instance_ids)
+
+    def end_faults(self) -> None:
+        """End all faults of AWS."""
+        self._disrupted = False
+        self.lab.faults.end()
 
     def lose_events(self, count: int) -> None:
         """Lose the next events."""
@@ -146,7 +157,7 @@ class World:
     def calm(self) -> None:
         """End everything that disturbs, and let fleet53 and two audits work."""
         fleet = self.lab.fleet
-        self.lab.faults.end()
+        self.end_faults()
         self._lost = self._delayed = 0
         self.deliver_delayed(reverse=False)
         fleet.late.instances = fleet.late.tags = fleet.late.states = 0
@@ -159,6 +170,8 @@ class World:
 
     def turn(self) -> None:
         """Let the checkers see the instances, and check what has to hold at every moment."""
+        if self._disrupted:
+            self.disturb()
         self.lab.report_serving()
         self._healthy |= {each for each in checks(self.lab) if (self.lab.route53.percent_healthy(each) or 0) > 18}
         now = self.lab.clock.now()

@@ -120,6 +120,14 @@ def test_a_group_that_auto_scaling_does_not_confirm_is_waited_for() -> None:
     assert judge(instance(group="web-fleet"), WEB, None, None) == expected
 
 
+def test_an_instance_that_ec2_does_not_show_is_left_while_ec2_lists_none() -> None:
+    unread = {Source.EC2: "InternalError"}
+    because = "left as it is, because EC2 could not be read: InternalError"
+    assert judge(None, WEB, None, None, unread) == Verdict(Membership.LEAVE, because, unread=True)
+    assert judge(instance(), WEB, None, None, unread) == Verdict(Membership.ADMIT, "EC2 says running")
+    assert judge(instance(state="stopping"), WEB, None, None, unread).membership is Membership.WITHDRAW
+
+
 def test_a_member_of_a_group_is_left_as_it_is_while_auto_scaling_cannot_be_read() -> None:
     unread = {Source.AUTO_SCALING: "AccessDenied"}
     because = "left as it is, because Auto Scaling could not be read: AccessDenied"

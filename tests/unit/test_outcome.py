@@ -2,16 +2,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import Finding, FindingKind
 from fleet53.domain.health_check import CheckConfig
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.record import RecordType
+from fleet53.domain.source import Source
 from fleet53.planning.changes import CheckKey, CreateCheck, DeleteRecord, PutRecord
 from fleet53.planning.plan import make_plan
 from fleet53.planning.situation import OrphanRecord
 from fleet53.reconcile.outcome import Outcome
 from tests.unit.build import GUARD, HTTP, ZONE, check, fallback, instance, pool, record, situation
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fleet53.planning.situation import Situation
 
 WEB, API = PoolName("web"), PoolName("api")
 A, B = InstanceId("i-0a"), InstanceId("i-0b")
@@ -99,3 +106,43 @@ def test_changes_of_other_pools_of_checks_and_of_the_fallback_are_no_members_com
         DeleteRecord(None, ZONE, A, record(), ORPHAN, "a test"),
     ]
     assert outcome.in_dns(WEB) == {A}
+
+
+# -- while EC2 lists no instances
+
+UNLISTED = replace(
+    situation(instances=[instance("i-0b")], records=[record()], checks=[check()]), unread={Source.EC2: "a test"}
+)
+"""Only i-0b is read, and the record is of i-0a."""
+HELD = situation(records=[record(f"i-0{each}", f"192.0.2.{each}", None) for each in range(1, 5)])
+"""EC2 knows none of the four instances that have records, so the guard holds their withdrawals."""
+
+
+def note(outcome: Outcome, read: Situation, about: Collection[InstanceId] = ()) -> None:
+    outcome.note_unlisted(read, about)
+    outcome.note(read, make_plan(read, GUARD), ())
+
+
+def test_the_absent_members_of_a_pool_are_not_seen_without_a_list() -> None:
+    outcome = Outcome()
+    note(outcome, UNLISTED, {A, B})
+    assert outcome.looked_at == frozenset()
+    assert outcome.unlisted == {WEB: "a test"}
+    assert outcome.unshown == {A: "a test"}
+
+
+def test_what_a_plan_with_a_list_says_is_not_replaced_by_one_without() -> None:
+    outcome = Outcome()
+    note(outcome, HELD)
+    note(outcome, UNLISTED, {B})
+    assert outcome.looked_at == {WEB}
+    assert outcome.unlisted == {}
+    assert len(outcome.remembered) == len(outcome.held[WEB]) == 4
+
+
+def test_a_plan_with_a_list_says_who_is_absent_and_whom_ec2_shows_after_all() -> None:
+    outcome = Outcome()
+    note(outcome, UNLISTED, {A, B})
+    note(outcome, WAITS)
+    assert outcome.looked_at == {WEB}
+    assert (outcome.unlisted, outcome.unshown) == ({}, {})

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
+from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.ids import INSTANCE_ID, INTERFACE_ID, InstanceId, InterfaceId, PoolName, SecurityGroupId
 from fleet53.domain.instance import Instance, Interface
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import (
+        DescribeInstancesResultTypeDef,
         FilterTypeDef,
         GroupIdentifierTypeDef,
         InstanceNetworkInterfaceTypeDef,
@@ -61,6 +63,29 @@ class Ec2:
             found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
         return found
 
+    def by_id_only(
+        self, instance_ids: Iterable[InstanceId]
+    ) -> tuple[dict[InstanceId, Instance], dict[InstanceId, Exception]]:
+        """Return those of `instance_ids` that EC2 shows, and the error of the request for each of the others.
+
+        Uses InstanceIds and no filter. A request that fails is made again for each half of its ids, because one unknown
+        id or one instance in a disrupted Availability Zone fails the whole call (DescribeInstances).
+        """
+        found: dict[InstanceId, Instance] = {}
+        unread: dict[InstanceId, Exception] = {}
+        pages = self._client.get_paginator("describe_instances")
+        parts = list(_batches(instance_ids, INSTANCE_ID))
+        while parts:
+            ids = parts.pop()
+            try:
+                found |= self._read_all(pages.paginate(InstanceIds=list(ids)))
+            except AWS_ERRORS as error:
+                if len(ids) > 1:
+                    parts += batched(ids, (len(ids) + 1) // 2, strict=False)
+                else:
+                    unread[InstanceId(ids[0])] = error
+        return found, unread
+
     def holding(self, interface_ids: Iterable[InterfaceId]) -> dict[InstanceId, Instance]:
         """Return the instances to which these network interfaces are attached. For other texts see by_id."""
         found: dict[InstanceId, Instance] = {}
@@ -80,9 +105,12 @@ class Ec2:
 
     def _describe(self, filters: list[FilterTypeDef]) -> dict[InstanceId, Instance]:
         pages = self._client.get_paginator("describe_instances")
+        return self._read_all(pages.paginate(Filters=filters, PaginationConfig={"PageSize": 1000}))
+
+    def _read_all(self, pages: Iterable[DescribeInstancesResultTypeDef]) -> dict[InstanceId, Instance]:
         return {
             InstanceId(described["InstanceId"]): self._read(described)
-            for page in pages.paginate(Filters=filters, PaginationConfig={"PageSize": 1000})
+            for page in pages
             for reservation in page["Reservations"]
             for described in reservation["Instances"]
         }

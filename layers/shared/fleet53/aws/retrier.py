@@ -62,6 +62,13 @@ def is_denied(error: BaseException) -> bool:
     return error.__cause__ is not None and is_denied(error.__cause__)
 
 
+def is_throttled(error: BaseException) -> bool:
+    """Whether this error, or the one that it was raised from, says that AWS throttles the account."""
+    if isinstance(error, ClientError):
+        return error.response["Error"]["Code"] in _THROTTLED
+    return error.__cause__ is not None and is_throttled(error.__cause__)
+
+
 def reason_of(error: ClientError) -> str:
     """Return the code and the message with which AWS refused a request."""
     return f"{error.response['Error']['Code']}: {error.response['Error'].get('Message', '')}"
@@ -129,7 +136,8 @@ class Retrier:
         OutOfTimeError when another try does not fit into the time left, and TryLaterError after the last try, or if the
         pacer would delay the next one for long.
         """
-        limits, reason, pacer = self._limits, "", self.pacers.get(service)
+        limits, pacer = self._limits, self.pacers.get(service)
+        reason: Exception | None = None
         asked = service, region, limits.about
         if limits.hurried and asked in self._silent:
             raise TryLaterError(f"{service} in {region} did not answer a request before")
@@ -151,19 +159,19 @@ class Retrier:
             except (ClientError, *UNREACHED) as error:
                 if not self._is_temporary(service, error):
                     raise
-                if pacer is not None and _is_throttled(error):
+                if pacer is not None and is_throttled(error):
                     pacer.throttled(operation)
-                reason = str(error)
+                reason = error
                 if limits.hurried and isinstance(error, _TIMED_OUT):
                     self._silent.add(asked)
-                    raise TryLaterError(reason) from error
+                    raise TryLaterError(str(error)) from error
             else:
                 if pacer is not None:
                     pacer.succeeded(operation)
                 return answer
         if limits.hurried:
             self._busy.add(asked)
-        raise TryLaterError(f"tried {tries} times: {reason}")
+        raise TryLaterError(f"tried {tries} times: {reason}") from reason
 
     def wait(self, seconds: float, purpose: str, *, then: float = 0.0) -> None:
         """Wait for `seconds`, or raise OutOfTimeError with the purpose if less than the reserve would be left.
@@ -186,12 +194,8 @@ class Retrier:
         """Whether the same call may succeed later."""
         if not isinstance(error, ClientError):
             return True
-        if _is_throttled(error):
+        if is_throttled(error):
             self.throttled[service] += 1
             return True
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in _BUSY or status >= _SERVER_ERROR
-
-
-def _is_throttled(error: Exception) -> bool:
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _THROTTLED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.convergence.checks import add_checks
 from fleet53.convergence.declared import read_declared
-from fleet53.convergence.instances import add_instances, add_states
+from fleet53.convergence.instances import add_instances, add_states, list_instances
 from fleet53.convergence.pools import read_usable_pools
 from fleet53.convergence.records import read_records, sweep_records
 from fleet53.domain.finding import Finding
@@ -49,13 +49,14 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
     found = sweep_records(usable, settings, aws) if scope.sweep else read_records(usable, settings, aws)
     faults = (*usable.faults, *found.faults)
     pools = tuple(pool for pool in usable.pools if pool.name in found.at_pools)
+    instances, unread = list_instances(scope.about, aws)
     situation = Situation(
         owner=settings.owner,
         pools=pools,
         declared=usable.declared_names,
         faults=faults,
         zones={pool.zone_id: usable.zones[pool.zone_id] for pool in pools if pool.zone_id in usable.zones},
-        instances=aws.ec2.tagged(),
+        instances=instances,
         records=found.at_pools,
         orphans=found.orphans,
         others=found.others,
@@ -63,6 +64,7 @@ def gather(scope: Scope, settings: Settings, aws: Aws) -> Gathered:
         swept=scope.sweep,
         blind=found.blind,
         whole=scope.pools is None,
+        unread=unread,
     )
     situation = add_states(add_instances(situation, found.holders(settings.owner), aws), aws)
     if scope.sweep or (scope.checks and situation.pools):

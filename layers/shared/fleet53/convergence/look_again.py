@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.config.claims import read_pools
-from fleet53.convergence.instances import add_states
+from fleet53.convergence.instances import add_states, read_named
 from fleet53.domain.errors import ZoneUnansweredError, ZoneUnreadableError
 from fleet53.domain.record import RecordType
 from fleet53.domain.scope import Scope
@@ -38,7 +38,8 @@ def find_overtaken(
     ids = {change.instance_id for change in changed if change.instance_id is not None}
     if not ids:
         return None
-    now = add_states(replace(situation, instances=aws.ec2.by_id(ids)), aws)
+    instances, _ = read_named(ids, aws)
+    now = add_states(replace(situation, instances=instances), aws)
     back = {change.pool for change in withdrawals if _membership(change, now) is Membership.ADMIT}
     looks = _find_overtaken_admissions(admissions, situation, now, settings, aws), Scope(frozenset(filter(None, back)))
     found = Scope.union(looks)

@@ -8,8 +8,8 @@ stack withdraws one. So as long as another stack has records at the name, such a
 
 Note [Denied by another account]: the role that leads to the hosted zones belongs to another account. Its owner may
 change the role and change it back at any time, and no event reports that. A withdrawal that is denied meanwhile must
-not be lost. So if AWS finally denies a run the zone of a pool (Note [Denied at first] in run.py), the pool is looked at
-again every five minutes until AWS allows it.
+not be lost. So if AWS finally denies a run the zone of a pool (Note [Denied at first] in returned.py), the pool is
+looked at again every five minutes until AWS allows it.
 """
 
 from __future__ import annotations

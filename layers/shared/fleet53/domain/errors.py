@@ -21,6 +21,10 @@ class OutOfTimeError(TryLaterError):
     """The function's time is nearly over: stop, and return the messages that are left to the queue."""
 
 
+class UnlistedError(TryLaterError):
+    """EC2 does not list the instances: go on for those whose ids are known, and try the others again later."""
+
+
 class ZoneUnreadableError(Fleet53Error):
     """A hosted zone does not exist or may not be read: report its pools, and go on with the others."""
 

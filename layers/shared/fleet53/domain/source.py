@@ -8,6 +8,7 @@ from enum import StrEnum
 class Source(StrEnum):
     """Something that a pass could not read. A withdrawal that EC2 alone decides needs none of it."""
 
+    EC2 = "EC2"
     AUTO_SCALING = "Auto Scaling"
     SPOT = "Spot requests"
     CHECKS = "health checks"

@@ -3,6 +3,7 @@
 | situation                                                        | membership |
 | ---------------------------------------------------------------- | ---------- |
 | a state that this version does not know                           | LEAVE      |
+| EC2 lists no instances now, and was not asked for this one       | LEAVE      |
 | the id is unknown to EC2                                           | WITHDRAW (absence) |
 | EC2 stopping, stopped, shutting-down, terminated                   | WITHDRAW   |
 | Spot has marked it, while EC2 still says running                   | WITHDRAW   |
@@ -133,6 +134,8 @@ def judge(
     not know the instance. `spot` is the status code of the instance's Spot request, None without one. `unread` has the
     sources that could not be read, with the reason.
     """
+    if instance is None and Source.EC2 in unread:
+        return _left(Source.EC2, unread)
     if instance is None:
         return Verdict(Membership.WITHDRAW, "EC2 does not know the instance", evidence=False)
     by_ec2 = EC2.get(instance.state)

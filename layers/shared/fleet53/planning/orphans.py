@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
+from fleet53.domain.source import Source
 from fleet53.domain.words import some
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership, why_going
@@ -45,7 +46,7 @@ def plan_orphans(situation: Situation, guard: Guard) -> Plan:
 
 def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard) -> Plan:
     """Decide about the records at one name. The guard counts them as it counts the members of a pool."""
-    decided = [_deletion(orphan, situation) for orphan in orphans]
+    decided = [_deletion(orphan, situation) for orphan in orphans if not _is_hidden(orphan, situation)]
     certain = tuple(deletion for deletion, why in decided if why is _Why.EVIDENCE)
     moving = tuple(deletion for deletion, why in decided if why is _Why.MOVES)
     absent = tuple(deletion for deletion, why in decided if why is _Why.ABSENT)
@@ -60,6 +61,12 @@ def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Gua
     # A fault of a pool holds records only while it lasts.
     remembered = guarded & guard.held if situation.faults else guarded
     return Plan(change_records=certain + passing, held=held, absent=moving, remembered=remembered)
+
+
+def _is_hidden(orphan: OrphanRecord, situation: Situation) -> bool:
+    """Whether EC2 did not show the instance of a record, because it lists no instances now."""
+    instance_id = situation.owner.instance(orphan.record.identifier)
+    return Source.EC2 in situation.unread and instance_id is not None and instance_id not in situation.instances
 
 
 class _Why(Enum):

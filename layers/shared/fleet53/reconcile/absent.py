@@ -44,7 +44,11 @@ def absent_since(signals: Iterable[InstanceSignal | PoolSignal]) -> dict[Absent,
 def requeue_absent(
     signals: Collection[InstanceSignal | PoolSignal], outcome: Outcome, *, owner: Owner, now: datetime, queue: Queue
 ) -> None:
-    """Queue the next look at the absent members that the run has seen in DNS, for each pool."""
+    """Queue the next look at the absent members that the run has seen in DNS, for each pool.
+
+    In a pool whose instances EC2 did not list, they are those of the message: Note [Disrupted zone] in
+    convergence/instances.py.
+    """
     since = absent_since(signals)
     for pool in sorted(outcome.looked_at, key=str):
         held = {instance_id for where, instance_id in outcome.remembered if where == pool}
@@ -52,6 +56,9 @@ def requeue_absent(
         looked = [signal.attempt for signal, where in _chains(signals) if where == pool]
         absent = {each: since.get((pool, each), now) for each in waits}
         queue_look(pool, held, absent, min(looked, default=0), owner=owner, now=now, queue=queue)
+    for signal, pool in _chains(signals):
+        if pool in outcome.unlisted:
+            queue_look(pool, signal.held, signal.absent, signal.attempt, owner=owner, now=now, queue=queue)
 
 
 def queue_look(

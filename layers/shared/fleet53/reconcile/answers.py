@@ -21,13 +21,14 @@ def look_at_others(outcome: Outcome, run: Run) -> None:
     """Add a pool that the run has not passed to the unanswered ones, if no record is at its name.
 
     It reads only where the run has filled a pool, and until it finds one. A pool that cannot be read, or that is one of
-    too many, may be unanswered, so the alarm lasts until the next audit. A pool without instances is left out: it keeps
-    no alarm, because it may never have had any.
+    too many, may be unanswered, so the alarm lasts until the next audit. A pool without instances is left out, if EC2
+    lists the instances: it keeps no alarm, because it may never have had any.
     """
     if not outcome.filled:
         return
     tagged = {name for instance in outcome.instances.values() for name in instance.pools}
-    others = [pool for pool in outcome.valid if pool.name in tagged - outcome.statuses.keys()]
+    passed = outcome.statuses.keys()
+    others = [each for each in outcome.valid if each.name not in passed and (outcome.unlisted or each.name in tagged)]
     found = others[0] if len(others) > _MOST else next((each for each in others if not _is_answered(each, run)), None)
     if found is not None:
         outcome.unanswered.add(found.name)

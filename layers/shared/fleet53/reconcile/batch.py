@@ -11,7 +11,8 @@ from fleet53.reconcile.metrics import measure_run
 from fleet53.reconcile.names import name_checks
 from fleet53.reconcile.outcome import Outcome
 from fleet53.reconcile.passes import Run
-from fleet53.reconcile.run import find_not_final, reconcile
+from fleet53.reconcile.returned import find_not_final
+from fleet53.reconcile.run import reconcile
 from fleet53.signals.model import Ignored, InstanceSignal, PoolSignal
 from fleet53.signals.read import read_signal
 from fleet53.telemetry.metrics import Measurement, emit, measure_requests

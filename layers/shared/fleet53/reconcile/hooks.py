@@ -122,9 +122,12 @@ def pools_of(action: Action, signal: InstanceSignal | PoolSignal | None, outcome
 
     They are the pools that the instance's tag names. An instance that terminates may have lost its tag. So for a
     termination they are also the pools in which this run found its record, and those of the timer's message: an earlier
-    run found its record there, and the drain is not over.
+    run found its record there, and the drain is not over. If EC2 did not show the instance, the timer's message names
+    its pools.
     """
     pools = _tagged_pools(action.instance_id, outcome)
+    if action.instance_id in outcome.unshown and isinstance(signal, PoolSignal):
+        pools |= (signal.pools or frozenset()) & outcome.declared
     if action.transition is Transition.TERMINATING:
         held = {pool for pool, status in outcome.statuses.items() if action.instance_id in status.in_dns}
         pools |= held | {pool for pool in outcome.statuses if action.instance_id in outcome.in_dns(pool)}

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 def measure_run(
     outcome: Outcome, signals: Collection[InstanceSignal | PoolSignal], *, now: datetime
 ) -> list[Measurement]:
-    """Return what a run measured. A duration counts from the first event about the instance, if there was one."""
+    """Return what a run measured. A duration counts from the first event about the instance, if there was one.
+
+    The members of a pool are counted only if EC2 listed them.
+    """
     measured = [
         measurement
         for pool, status in outcome.statuses.items()
+        if pool not in outcome.unlisted
         for measurement in (
             Measurement("Members", len(status.members), pool),
             Measurement("InDns", len(outcome.in_dns(pool)), pool),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.retrier import is_denied
 from fleet53.domain.errors import ZoneUnansweredError
+from fleet53.domain.source import Source
 from fleet53.planning.changes import DeleteRecord, PutRecord, Waiting
 from fleet53.planning.situation import OrphanRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
     from fleet53.convergence.apply import Refusal
@@ -59,6 +61,11 @@ class Outcome:
     waiting: dict[PoolName, list[Waiting]] = field(default_factory=dict)
     held: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
     absent: dict[PoolName | None, list[DeleteRecord]] = field(default_factory=dict)
+    unlisted: dict[PoolName | None, str] = field(default_factory=dict)
+    """The pools for which no plan of the run was made with a list of the instances, with the reason: Note [Disrupted
+    zone] in convergence/instances.py."""
+    unshown: dict[InstanceId, str] = field(default_factory=dict)
+    """The instances that a pass was asked for and that EC2 did not show, because it listed none, with the reason."""
     remembered: frozenset[Absent] = frozenset()
     """The instances that later runs have to hold too."""
     held_before: frozenset[Absent] = frozenset()
@@ -78,7 +85,7 @@ class Outcome:
     """The messages to return, with the reason."""
     denied_at_first: set[MessageId] = field(default_factory=set)
     """The messages of `retry` that are returned because of a denial that is not final: Note [Denied at first] in
-    run.py."""
+    returned.py."""
     again: dict[MessageId, timedelta] = field(default_factory=dict)
     """The messages to queue again because EC2 does not yet show what their event says, and the delay."""
     left: set[InstanceId] = field(default_factory=set)
@@ -106,8 +113,6 @@ class Outcome:
         if situation.swept:
             planned.add(None)
         for place in planned:
-            self.held.pop(place, None)
-            self.absent.pop(place, None)
             self.findings.pop(place, None)
             self.unread.pop(place, None)
         for pool in situation.pools:
@@ -115,15 +120,36 @@ class Outcome:
                 self.unread[pool.name] = because
                 if situation.denied:
                     self.denied[pool.name] = because
-        self.remembered = plan.remembered.union(who for who in self.remembered if who[0] not in planned)
         for waiting in plan.waiting:
             self.waiting.setdefault(waiting.pool, []).append(waiting)
+        for finding in (*plan.findings, *findings):
+            self.findings.setdefault(finding.pool, []).append(finding)
+        # Without a list of the instances, what is absent is not known.
+        self._note_absent(plan, planned if Source.EC2 not in situation.unread else frozenset())
+
+    def _note_absent(self, plan: Plan, listed: AbstractSet[PoolName | None]) -> None:
+        """Add which members are absent. What an earlier plan says of the places that are `listed` is over."""
+        for place in listed:
+            self.held.pop(place, None)
+            self.absent.pop(place, None)
+            self.unlisted.pop(place, None)
+        self.remembered = plan.remembered.union(who for who in self.remembered if who[0] not in listed)
         for held in plan.held:
             self.held.setdefault(held.pool, []).append(held)
         for absent in plan.absent:
             self.absent.setdefault(absent.pool, []).append(absent)
-        for finding in (*plan.findings, *findings):
-            self.findings.setdefault(finding.pool, []).append(finding)
+
+    def note_unlisted(self, situation: Situation, about: Collection[InstanceId]) -> None:
+        """Add the pools of a pass in which EC2 listed no instances, and those of `about` that it did not show.
+
+        It is called before the plan of the pass is noted.
+        """
+        self.unshown = {each: because for each, because in self.unshown.items() if each not in situation.instances}
+        if (because := situation.unread.get(Source.EC2)) is not None:
+            self.unlisted |= {pool.name: because for pool in situation.pools if pool.name not in self.statuses}
+            if situation.swept and not self.swept:
+                self.unlisted[None] = because
+            self.unshown |= dict.fromkeys(set(about) - situation.instances.keys(), because)
 
     def note_unreadable(self, unreadable: Mapping[PoolName | None, UnreadError]) -> None:
         """Add the pools whose hosted zone could not be read. One that did not answer is to be read again."""
@@ -156,7 +182,7 @@ class Outcome:
     @property
     def looked_at(self) -> frozenset[PoolName | None]:
         """The pools whose absent members the run has seen, and None if it has seen the records of no pool."""
-        return frozenset((*self.statuses, None) if self.swept else self.statuses)
+        return frozenset((*self.statuses, None) if self.swept else self.statuses) - self.unlisted.keys()
 
     @property
     def newly_held(self) -> dict[PoolName | None, list[DeleteRecord]]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
+from fleet53.planning.changes import Waiting
 from fleet53.planning.looks import SOON, next_look
 from fleet53.signals.messages import in_parts, reconcile_message
-from fleet53.signals.model import InstanceSignal, first_heard
+from fleet53.signals.model import InstanceSignal, PoolSignal, first_heard
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from fleet53.aws.queue import Queue
     from fleet53.domain.identity import Owner
     from fleet53.domain.ids import InstanceId, PoolName
-    from fleet53.planning.changes import Waiting
-    from fleet53.signals.model import PoolSignal
 
 
 def requeue_waiting(
@@ -69,6 +68,27 @@ def requeue_waiting(
                 )
                 queue.send(message, delay=due - now)
             queue.looks.note(((pool, member) for member in missing), due, now=now)
+
+
+def with_unshown(
+    waiting: Mapping[PoolName, Collection[Waiting]],
+    signals: Collection[InstanceSignal | PoolSignal],
+    unshown: Mapping[InstanceId, str],
+) -> dict[PoolName, list[Waiting]]:
+    """Return the waiting members with those that waited before and that EC2 did not show, with the reason.
+
+    They may still wait, and only their timer looks at them again: Note [Disrupted zone] in convergence/instances.py.
+    """
+    found = {pool: list(waits) for pool, waits in waiting.items()}
+    for signal in signals:
+        if not isinstance(signal, PoolSignal):
+            continue
+        for pool in signal.pools or ():
+            hidden = (each for each in signal.since if each in unshown)
+            found.setdefault(pool, []).extend(
+                Waiting(pool, each, unshown[each], launched=signal.since[each]) for each in hidden
+            )
+    return found
 
 
 def _tells_nobody(wait: Waiting) -> bool:

@@ -1,23 +1,17 @@
-"""Run: from signals to changes in Route 53, completed lifecycle actions and timers.
-
-Note [Denied at first]: IAM is eventually consistent, so right after a deployment AWS may deny what the stack's policies
-allow. The message of a denied call is returned and received again after 5, 10 and 20 seconds. A denial is final only at
-the fourth receive. Until then the run does not count as failed. Creations of health checks are excepted: the member
-waits, and the next look at it creates the check.
-"""
+"""Run: from signals to changes in Route 53, completed lifecycle actions and timers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fleet53.aws.pacer import CREATE
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
 from fleet53.convergence.apply import describe
 from fleet53.convergence.pool_looks import queue_looks_at_denied, queue_looks_at_shared
 from fleet53.domain.claim import LEAVING, Claim
-from fleet53.domain.errors import TryLaterError
+from fleet53.domain.errors import TryLaterError, UnlistedError
 from fleet53.domain.ids import InstanceId, PoolName
 from fleet53.domain.lifecycle import Transition
 from fleet53.domain.scope import Scope
@@ -28,9 +22,17 @@ from fleet53.reconcile.absent import absent_since, known_as_held, requeue_absent
 from fleet53.reconcile.answers import look_at_others
 from fleet53.reconcile.behind import find_behind
 from fleet53.reconcile.hooks import complete_hooks
+from fleet53.reconcile.named import name_instances
 from fleet53.reconcile.orders import orders, without_old_orders
 from fleet53.reconcile.passes import run_pass
-from fleet53.reconcile.requeue import requeue_waiting
+from fleet53.reconcile.requeue import requeue_waiting, with_unshown
+from fleet53.reconcile.returned import (
+    find_denied,
+    find_denied_for_good,
+    find_not_final,
+    find_undecided,
+    find_unshown,
+)
 from fleet53.signals.model import InstanceSignal, PoolSignal
 
 if TYPE_CHECKING:
@@ -42,9 +44,6 @@ if TYPE_CHECKING:
     from fleet53.reconcile.passes import Run
     from fleet53.signals.model import MessageId, Signals
 
-RECEIVES_IF_DENIED: Final = 4
-"""How often a message is received until a call that AWS denies is final: Note [Denied at first]."""
-
 
 def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     """Bring the pools that `signals` concern to the desired state, and note in `outcome` what was done.
@@ -52,7 +51,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     Raises an AWS error if the signals' instances could not be read, or if a timer could not be queued. `outcome` then
     has what was done before the error.
     """
-    signals = _name_instances(without_old_orders(signals, run), run, outcome)
+    signals = name_instances(without_old_orders(signals, run), run, outcome)
     outcome.again |= find_behind(signals, run, outcome)
     terminating = _terminating(signals, run)
     found = find_scopes(signals, outcome.instances, terminating=terminating, again=outcome.again.keys())
@@ -69,7 +68,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     again = Scope.union(scopes[message] for message in scopes.keys() & outcome.retry.keys())
     requeue_waiting(
         [signals[message] for message in scopes if message not in outcome.retry.keys() | outcome.again.keys()],
-        waiting=outcome.waiting,
+        waiting=with_unshown(outcome.waiting, signals.values(), outcome.unshown),
         fresh=set(_changed(outcome.made, again)),
         left=outcome.left,
         soon=run.aws.pacer.delay(CREATE) == 0,
@@ -80,7 +79,7 @@ def reconcile(signals: Signals, run: Run, outcome: Outcome) -> None:
     )
     run.aws.absences.note(outcome.remembered, outcome.looked_at, now=run.now())
     if run.settings.zone_role is not None:
-        denied = _denied_for_good(scopes, outcome)
+        denied = find_denied_for_good(scopes, outcome)
         queue_looks_at_denied(denied, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     requeue_absent(signals.values(), outcome, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
     queue_looks_at_shared(outcome.shared, owner=run.settings.owner, now=run.now(), queue=run.aws.queue)
@@ -105,7 +104,7 @@ def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, out
                 since=absent_since(signals.values()),
                 now=run.now(),
             )
-            _run_passes(chosen, guard, run, outcome)
+            _run_passes(chosen, guard, signals, run, outcome)
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
@@ -233,74 +232,24 @@ def _terminating(signals: Signals, run: Run) -> frozenset[InstanceId]:
     )
 
 
-def _name_instances(signals: Signals, run: Run, outcome: Outcome) -> Signals:
-    """Read the instances that the signals are about. Return signals that name them in place of network interfaces."""
-    about = [signal for signal in signals.values() if isinstance(signal, InstanceSignal)]
-    tagged = [signal for signal in signals.values() if isinstance(signal, PoolSignal) and signal.tagged is not None]
-    ids = {each for signal in about for each in signal.instance_ids}
-    outcome.instances |= run.aws.ec2.by_id(ids.union(*(signal.instance_ids for signal in tagged)))
-    interfaces = {each for signal in about for each in signal.interface_ids}
-    if not interfaces:
-        return signals
-    attached = run.aws.ec2.holding(interfaces)
-    outcome.instances |= attached
-    return {message: _with_instances(signal, attached) for message, signal in signals.items()}
+def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, signals: Signals, run: Run, outcome: Outcome) -> None:
+    """Run one pass for all scopes. If an unexpected error stops it, run one pass for each message.
 
-
-def _with_instances[AnySignal: InstanceSignal | PoolSignal](
-    signal: AnySignal, attached: Mapping[InstanceId, Instance]
-) -> AnySignal:
-    """Return a signal that names instances in place of their network interfaces."""
-    if not isinstance(signal, InstanceSignal):
-        return signal
-    ids = {each.id for each in attached.values() if signal.interface_ids & {nic.id for nic in each.interfaces}}
-    return replace(signal, instance_ids=signal.instance_ids | ids, interface_ids=frozenset())
-
-
-def _undecided(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[MessageId, str]:
-    """Return the messages about pools for which something could not be read, each with the reason."""
-    return {
-        message: because
-        for message, scope in scopes.items()
-        if (because := next((why for pool, why in outcome.unread.items() if _concerns(scope, pool)), None))
-    }
-
-
-def _denied(scopes: Mapping[MessageId, Scope], run: Run, outcome: Outcome) -> dict[MessageId, str]:
-    """Return the messages about pools for which AWS denied a call, each with the reason: Note [Denied at first]."""
-    return {
-        message: because
-        for message in find_not_final(scopes, run)
-        if (because := next((why for pool, why in outcome.denied.items() if _concerns(scopes[message], pool)), None))
-    }
-
-
-def _denied_for_good(scopes: Mapping[MessageId, Scope], outcome: Outcome) -> dict[PoolName, str]:
-    """Return the pools for which AWS denied a call, each with the reason, without those whose message is returned."""
-    comes_again = Scope.union(scopes[message] for message in scopes.keys() & outcome.denied_at_first)
-    return {
-        pool: because for pool, because in outcome.denied.items() if pool is not None and not comes_again.covers(pool)
-    }
-
-
-def _concerns(scope: Scope, pool: PoolName | None) -> bool:
-    return scope.sweep if pool is None else scope.covers(pool)
-
-
-def find_not_final(messages: Iterable[MessageId], run: Run) -> set[MessageId]:
-    """Return the messages for which a denied call is not final yet: Note [Denied at first]."""
-    most = RECEIVES_IF_DENIED
-    return {message for message in messages if run.received.get(message, most) < most}
-
-
-def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outcome: Outcome) -> None:
-    """Run one pass for all scopes. If an unexpected error stops it, run one pass for each message."""
+    If EC2 does not list the instances, run one for the messages that name theirs: Note [Disrupted zone] in
+    convergence/instances.py.
+    """
     try:
         run_pass(Scope.union(scopes.values()), guard, run, outcome)
-        outcome.retry |= _undecided(scopes, outcome)
-        denied = _denied(scopes, run, outcome)
+        outcome.retry |= find_undecided(scopes, outcome) | find_unshown(scopes, signals, outcome)
+        denied = find_denied(scopes, run, outcome)
         outcome.retry |= denied
         outcome.denied_at_first |= denied.keys()
+    except UnlistedError as error:
+        naming = {message: scope for message, scope in scopes.items() if scope.about}
+        goes_on = 0 < len(naming) < len(scopes)
+        outcome.retry |= dict.fromkeys(scopes.keys() - naming.keys() if goes_on else scopes, str(error))
+        if goes_on:
+            _run_passes(naming, guard, signals, run, outcome)
     except (TryLaterError, *AWS_ERRORS) as error:
         outcome.retry |= dict.fromkeys(scopes, str(error))
         if is_denied(error):
@@ -311,4 +260,4 @@ def _run_passes(scopes: Mapping[MessageId, Scope], guard: Guard, run: Run, outco
             outcome.retry |= dict.fromkeys(scopes, f"{type(error).__name__}: {error}")
             return
         for message, scope in scopes.items():
-            _run_passes({message: scope}, guard, run, outcome)
+            _run_passes({message: scope}, guard, signals, run, outcome)
