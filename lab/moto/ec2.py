@@ -57,6 +57,19 @@ def forget_instance(instance_id: str) -> None:
         reservation.instances[:] = [each for each in reservation.instances if each.id != instance_id]
 
 
+def put_operator(instance_id: str, service: str) -> None:
+    """Let a service of AWS manage an instance, which hides it from answers that do not ask for managed resources.
+
+    `service` is a principal, for example eks.amazonaws.com (EC2 API Reference, OperatorResponse).
+    """
+    instance(instance_id).operator = {"Managed": True, "Principal": service, "HiddenByDefault": True}
+
+
+def is_hidden(each: Any) -> bool:
+    """Tell whether DescribeInstances leaves an instance out by default."""
+    return bool(getattr(each, "operator", {}).get("HiddenByDefault"))
+
+
 # -- tags
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2 import utils
 from moto.ec2.exceptions import EC2ClientError
@@ -13,8 +14,9 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddressBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.spot_requests import SpotInstanceRequest
+from moto.ec2.responses.instances import InstanceResponse
 
-from lab.moto.ec2 import INTERRUPTED_BY_STOP, elastic_address_at, spot_status_of
+from lab.moto.ec2 import INTERRUPTED_BY_STOP, elastic_address_at, is_hidden, spot_status_of
 from lab.moto.gap import Gap
 
 
@@ -31,6 +33,7 @@ def gaps() -> tuple[Gap, ...]:
         _filter_by_interface(),
         *_list_in_any_order(),
         _name_default_group(),
+        _hide_managed_instances(),
     )
 
 
@@ -214,6 +217,28 @@ def _name_default_group() -> Gap:
         return reservation
 
     return Gap(EC2Backend, "run_instances", run_instances)
+
+
+def _hide_managed_instances() -> Gap:
+    """Leave out the instances that a service of AWS manages, unless a request asks for them; moto shows all.
+
+    Since April 2026 they are hidden by default (EC2 API Reference, DescribeInstances, IncludeManagedResources, and
+    ManagedResourceVisibilitySettings). A request that names instance ids is answered with what is true, as in late.py.
+    """
+    describe_as_moto = InstanceResponse.describe_instances
+
+    def describe_instances(response: Any) -> Any:
+        answer = describe_as_moto(response)
+        if response._get_bool_param("IncludeManagedResources") or response._get_param("InstanceIds"):  # noqa: SLF001
+            return answer
+        shown = []
+        for reservation in answer.result["Reservations"]:
+            visible = copy.copy(reservation)
+            visible.instances = [each for each in reservation.instances if not is_hidden(each)]
+            shown += [visible] if visible.instances else []
+        return ActionResult({**answer.result, "Reservations": shown})
+
+    return Gap(InstanceResponse, "describe_instances", describe_instances)
 
 
 class AddressPlan:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import permutations
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
+from botocore.loaders import ExtrasProcessor, Loader
+from botocore.model import ServiceModel
+from botocore.serialize import create_serializer
 from botocore.stub import Stubber
 
+from fleet53.aws import ec2
 from fleet53.aws.ec2 import Ec2
 from fleet53.domain.ids import InstanceId
 from fleet53.domain.pool import AddressType
@@ -17,6 +23,8 @@ from tests.unit.build import pool
 
 if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
+
+MODELS: Final = Path(ec2.__file__).parent / "models"
 
 
 def shown(**described: Any) -> Instance:
@@ -154,3 +162,15 @@ def test_a_carriers_address_is_an_interfaces_too() -> None:
 def test_an_address_that_no_interface_shows_has_the_instances_own_security_groups() -> None:
     read = shown(NetworkInterfaces=[{"Groups": groups("sg-0a")}], SecurityGroups=groups("sg-own"))
     assert read.security_groups_at(IPv4Address("198.51.100.1")) == {"sg-own"}
+
+
+def test_a_botocore_that_does_not_know_managed_resources_is_taught_to_ask_for_them() -> None:
+    model = Loader().load_service_model("ec2", "service-2")
+    del model["shapes"]["DescribeInstancesRequest"]["members"]["IncludeManagedResources"]
+    extras = (MODELS / "ec2/2016-11-15/service-2.sdk-extras.json").read_text(encoding="utf-8")
+
+    ExtrasProcessor().process(model, [json.loads(extras)])
+
+    operation = ServiceModel(model).operation_model("DescribeInstances")
+    sent = create_serializer("ec2").serialize_to_request({"IncludeManagedResources": True}, operation)
+    assert sent["body"]["IncludeManagedResources"] == "true"

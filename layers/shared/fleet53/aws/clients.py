@@ -75,7 +75,7 @@ _METRICS: Final = _config(connect=2, read=5)
 _BRIEF: Final = _config(connect=1, read=2)
 """For the last requests, within the reserve of Retrier: those that return messages and send events."""
 _MODELS: Final = Path(__file__).parent / "models"
-"""Operations that the botocore of Lambda's runtime may lack, in the form of botocore's model extras.
+"""Operations and parameters that the botocore of Lambda's runtime may lack, in the form of botocore's model extras.
 
 They change nothing in a botocore that has them already.
 """

@@ -78,7 +78,7 @@ class Ec2:
         while parts:
             ids = parts.pop()
             try:
-                found |= self._read_all(pages.paginate(InstanceIds=list(ids)))
+                found |= self._read_all(pages.paginate(InstanceIds=list(ids), IncludeManagedResources=True))
             except AWS_ERRORS as error:
                 if len(ids) > 1:
                     parts += batched(ids, (len(ids) + 1) // 2, strict=False)
@@ -104,8 +104,13 @@ class Ec2:
         return found
 
     def _describe(self, filters: list[FilterTypeDef]) -> dict[InstanceId, Instance]:
+        """Return the instances that match, also those that a service of AWS manages.
+
+        EC2 hides them by default (ManagedResourceVisibilitySettings), but sends their events all the same.
+        """
         pages = self._client.get_paginator("describe_instances")
-        return self._read_all(pages.paginate(Filters=filters, PaginationConfig={"PageSize": 1000}))
+        asked = pages.paginate(Filters=filters, IncludeManagedResources=True, PaginationConfig={"PageSize": 1000})
+        return self._read_all(asked)
 
     def _read_all(self, pages: Iterable[DescribeInstancesResultTypeDef]) -> dict[InstanceId, Instance]:
         return {
