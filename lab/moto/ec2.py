@@ -87,11 +87,17 @@ def remove_tag(instance_id: str, key: str) -> None:
 
 
 def elastic_address_at(interface: Any) -> str | None:
-    """Return the Elastic IP associated with a network interface, if there is one."""
+    """Return the Elastic IP associated with the primary private address of a network interface, if there is one."""
     for address in interface.ec2_backend.addresses:
-        if address.eni is interface:
+        if address.eni is interface and not hasattr(address, "secondary"):
             return str(address.public_ip)
     return None
+
+
+def at_secondary_addresses(interface: Any) -> dict[str, Any]:
+    """Return moto's Elastic IPs that are associated with secondary private addresses of an interface, by these."""
+    addresses = interface.ec2_backend.addresses
+    return {each.secondary: each for each in addresses if each.eni is interface and hasattr(each, "secondary")}
 
 
 def elastic_address_of(each: Any) -> str | None:
@@ -107,8 +113,9 @@ def is_associated(address: str) -> bool:
 def addresses_of(each: Any) -> tuple[list[str], list[str]]:
     """Return every public IPv4 address and every IPv6 address of an instance."""
     interfaces = each.network_interfaces
+    secondary = [address for nic in interfaces for address in at_secondary_addresses(nic).values()]
     return (
-        [str(nic.public_ip) for nic in interfaces if nic.public_ip],
+        [str(place.public_ip) for place in (*interfaces, *secondary) if place.public_ip],
         [str(address["Ipv6Address"]) for nic in interfaces for address in nic.instance_ipv6_address_list],
     )
 

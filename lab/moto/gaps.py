@@ -22,6 +22,7 @@ from lab.moto import (
     refusals,
     roles,
     scaling_stack,
+    secondary,
     sqs,
     ssm,
 )
@@ -48,6 +49,7 @@ def filled(
     """
     corrections = (
         *ec2_gaps.gaps(),
+        *secondary.gaps(),
         *ec2_stack.gaps(),
         *scaling_stack.gaps(),
         *late.gaps(),

@@ -12,6 +12,7 @@ from lab.moto import autoscaling, cloud, ec2
 from lab.moto.late import Late
 from lab.scaling.changes import INSTANCE_ARN, Changes
 from lab.scaling.groups import AutoScaling
+from lab.scaling.secondary import SecondaryAddresses
 from lab.scaling.security_groups import SecurityGroups
 from lab.scaling.spot import Interruptions
 
@@ -44,6 +45,7 @@ class Fleet:
     scaling: AutoScaling = field(init=False)
     security_groups: SecurityGroups = field(init=False)
     spot: Interruptions = field(init=False)
+    secondary: SecondaryAddresses = field(init=False)
     late: Late = field(init=False)
     _changes: Changes = field(init=False)
     _ec2: Any = field(init=False)
@@ -56,6 +58,7 @@ class Fleet:
         self._ec2 = cloud.client("ec2")
         self._autoscaling = cloud.client("autoscaling")
         self.spot = Interruptions(self.bus, self._ec2)
+        self.secondary = SecondaryAddresses(self._ec2, self._changes)
         self.security_groups = SecurityGroups(self._ec2)
         self.security_groups.open_default()
         self.security_groups.publish_checkers()

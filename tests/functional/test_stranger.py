@@ -9,6 +9,7 @@ import pytest
 from tests.functional.views import (
     admitted,
     audit,
+    calls,
     check_of,
     checks,
     checks_of,
@@ -197,3 +198,33 @@ def test_an_elastic_address_moved_to_a_stranger_is_withdrawn_though_the_call_nam
     assert event["detail"]["requestParameters"] == {"instanceId": stranger, "publicIp": elastic}
     assert values(lab) == {lab.fleet.address(stays)}
     assert (lab.fleet.address(stranger), in_dns(lab)) == (elastic, {stays})
+
+
+def test_an_elastic_address_that_moves_with_its_private_address_is_withdrawn_from_the_former_holder(lab: Lab) -> None:
+    (stays,) = admitted(lab, 1)
+    active = lab.fleet.launch(public=False)
+    private, elastic = lab.fleet.secondary.give(active)
+    lab.settle()
+    see_healthy(lab, [elastic])
+    assert values(lab) == {lab.fleet.address(stays), elastic}
+    stranger = lab.fleet.launch(pools=())
+    lab.settle()
+
+    lab.fleet.secondary.move(private, stranger)
+    lab.settle()
+
+    assert elastic in lab.fleet.addresses(stranger)
+    assert values(lab) == {lab.fleet.address(stays)}
+
+
+def test_a_secondary_private_address_that_is_taken_from_nobody_costs_no_call(lab: Lab) -> None:
+    (web,) = admitted(lab, 1)
+    interface = lab.fleet.describe(web)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    lab.route53.reset_calls()
+
+    said = {"networkInterfaceId": interface, "secondaryPrivateIpAddressCount": 1, "allowReassignment": False}
+    detail = {"eventSource": "ec2.amazonaws.com", "eventName": "AssignPrivateIpAddresses", "requestParameters": said}
+    lab.bus.deliver(lab.bus.event("aws.ec2", "AWS API Call via CloudTrail", detail))
+    wait(lab, 150)
+
+    assert (calls(lab), in_dns(lab)) == ({}, {web})

@@ -44,6 +44,7 @@ RULES = {
         "cloudtrail-modify-network-interface-attribute",
         "cloudtrail-assign-ipv6-addresses",
         "cloudtrail-unassign-ipv6-addresses",
+        "cloudtrail-assign-private-ip-addresses",
         "cloudtrail-unassign-private-ip-addresses",
         "cloudtrail-attach-network-interface",
         "cloudtrail-detach-network-interface",

@@ -660,6 +660,28 @@ def test_another_elastic_address_takes_the_place_of_the_first_and_ec2_tells_of_i
     assert [each["publicIp"] for each in told] == [first, second]
 
 
+def test_a_secondary_private_address_moves_with_its_elastic_address_if_the_request_allows_it(lab: Lab) -> None:
+    holder, other = lab.fleet.launch(public=False), lab.fleet.launch(public=False)
+    private, elastic = lab.fleet.secondary.give(holder)
+    interface = lab.fleet.describe(other)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2 = lab.client("ec2")
+
+    with pytest.raises(ClientError, match=rf"InvalidParameterValue.*\[{private}\] assigned, but move is not allowed\."):
+        ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, PrivateIpAddresses=[private])
+    assert shown_at(lab, holder, private) == elastic
+
+    lab.fleet.secondary.move(private, other)
+    assert (shown_at(lab, holder, private), shown_at(lab, other, private)) == (None, elastic)
+    assert (lab.fleet.addresses(holder), lab.fleet.addresses(other)) == ((), (elastic,))
+
+
+def shown_at(lab: Lab, instance_id: str, private: str) -> str | None:
+    """Return the public address that DescribeInstances shows beside a private one."""
+    (interface,) = lab.fleet.describe(instance_id)["NetworkInterfaces"]
+    found = (each for each in interface["PrivateIpAddresses"] if each["PrivateIpAddress"] == private)
+    return next((str(each["Association"]["PublicIp"]) for each in found), None)
+
+
 def test_a_terminated_instance_has_no_address_until_ec2_forgets_it(lab: Lab) -> None:
     instance = lab.fleet.launch()
     elastic = lab.fleet.associate_address(instance)

@@ -112,6 +112,7 @@ READ: dict[str, Signal] = {
     "cloudtrail-assign-ipv6-addresses": about_interface("AssignIpv6Addresses"),
     "cloudtrail-unassign-ipv6-addresses": about_interface("UnassignIpv6Addresses"),
     "cloudtrail-unassign-private-ip-addresses": about_interface("UnassignPrivateIpAddresses"),
+    "cloudtrail-assign-private-ip-addresses": about_address("AssignPrivateIpAddresses"),
     "cloudtrail-enter-standby": about_it("CloudTrail recorded EnterStandby", Claim.LEAVES),
     "cloudtrail-exit-standby": about_it("CloudTrail recorded ExitStandby"),
     "cloudtrail-detach-instances": about_it("CloudTrail recorded DetachInstances", Claim.LEAVES),
@@ -304,6 +305,22 @@ def test_a_call_that_failed_changed_nothing() -> None:
 def test_another_call_is_no_signal() -> None:
     assert read_signal(call("RunInstances", {}), TAG) == Ignored(
         "aws.ec2 'AWS API Call via CloudTrail': RunInstances is not an event that fleet53 acts on"
+    )
+
+
+@pytest.mark.parametrize("parameters", [None, {"secondaryPrivateIpAddressCount": 1}, {"allowReassignment": False}])
+def test_a_private_address_that_is_taken_from_nobody_is_no_signal(parameters: dict[str, Any] | None) -> None:
+    assert read_signal(call("AssignPrivateIpAddresses", parameters), TAG) == Ignored(
+        "CloudTrail recorded AssignPrivateIpAddresses, which takes no address from anybody"
+    )
+
+
+def test_a_reassignment_is_found_where_cloudtrail_nests_the_request() -> None:
+    nested = {"AssignPrivateIpAddressesRequest": {"AllowReassignment": True, "PrivateIpAddress": ["10.0.0.11"]}}
+    assert read_signal(call("AssignPrivateIpAddresses", nested), TAG) == PoolSignal(
+        None,
+        "CloudTrail recorded AssignPrivateIpAddresses, which does not name the instance that lost the address",
+        claim=Claim.ADDRESSED,
     )
 
 

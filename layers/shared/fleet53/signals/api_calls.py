@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+_CALLS_THAT_TAKE: Final = frozenset(
+    {
+        "AssignPrivateIpAddresses",
+        "AssociateAddress",
+        "DetachNetworkInterface",
+        "DisassociateAddress",
+        "ReleaseAddress",
+    }
+)
+"""Calls that may take an address from an instance that they do not name."""
 _INTERFACE_CALLS: Final = frozenset(
     {
         "AttachNetworkInterface",
@@ -29,7 +39,8 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
     """Read an API call that CloudTrail recorded; one that failed changed nothing.
 
     An Elastic IP that is associated with another instance than before leaves its former holder in the same call, which
-    names only the new one (AssociateAddress). So all pools are looked at.
+    names only the new one (AssociateAddress). So does a secondary private address that is reassigned, with its Elastic
+    IP (AssignPrivateIpAddresses). So all pools are looked at.
     """
     name = read_text(detail, "eventName", what)
     if detail.get("errorCode"):
@@ -37,7 +48,9 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
     parameters = detail.get("requestParameters")
     because = f"CloudTrail recorded {shown(name)}"
     match name, parameters:
-        case (("AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" | "DetachNetworkInterface"), _):
+        case "AssignPrivateIpAddresses", _ if not _find(parameters, "allowreassignment", bool):
+            return Ignored(f"{because}, which takes no address from anybody")
+        case name, _ if name in _CALLS_THAT_TAKE:
             because = f"{because}, which does not name the instance that lost the address"
             return PoolSignal(None, because, at, claim=Claim.ADDRESSED)
         case "AttachNetworkInterface", {"instanceId": str(instance_id)}:
@@ -57,24 +70,24 @@ def read_api_call(detail: Mapping[str, Any], at: datetime | None, what: str) -> 
 
 def _about_interface(parameters: object, because: str, at: datetime | None, what: str) -> InstanceSignal | PoolSignal:
     """Read a call that names a network interface, whose addresses may have changed."""
-    interface_id = _find_text(parameters, "networkinterfaceid")
+    interface_id = _find(parameters, "networkinterfaceid", str)
     if interface_id is None:
         return PoolSignal(None, f"{because}, which names no network interface", at, claim=Claim.ADDRESSED)
     named = read_interface_id(interface_id, "networkInterfaceId", what)
     return InstanceSignal(frozenset(), because, at, interface_ids=frozenset({named}), claim=Claim.ADDRESSED)
 
 
-def _find_text(parameters: object, key: str) -> str | None:
-    """Return the text that has `key`, at any depth and in any case.
+def _find[Value: (str, bool)](parameters: object, key: str, kind: type[Value]) -> Value | None:
+    """Return the text, or the true value, that has `key`, at any depth and in any case.
 
     CloudTrail writes the parameters of some EC2 calls as camelCase, and of others as an object `<call>Request` with
     keys in the API's own case.
     """
     if isinstance(parameters, dict):
         for name, value in parameters.items():
-            if isinstance(value, str) and value and str(name).lower() == key:
+            if isinstance(value, kind) and value and str(name).lower() == key:
                 return value
         parameters = list(parameters.values())
     if isinstance(parameters, list):
-        return next((found for each in parameters if (found := _find_text(each, key)) is not None), None)
+        return next((found for each in parameters if (found := _find(each, key, kind)) is not None), None)
     return None
