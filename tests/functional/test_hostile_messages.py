@@ -103,6 +103,21 @@ def test_an_event_of_another_account_reaches_no_queue_and_costs_no_call(lab: Lab
     assert lab.bus.deliver(foreign) != ()
 
 
+def test_an_event_of_another_region_reaches_no_queue_and_costs_no_call(lab: Lab) -> None:
+    # A bus may take the events of other Regions, and each keeps its own Region (EventBridge User Guide, "Sending and
+    # receiving events between AWS Regions"). EC2 knows none of their instances here.
+    lab.put_pool("api")
+    lab.settle()
+    lab.route53.reset_calls()
+    detail = {"instance-id": "i-0a1b2c3d4e5f60001", "state": "terminated"}
+    here = lab.bus.event("aws.ec2", "EC2 Instance State-change Notification", detail)
+    lab.bus.deliver(here | {"region": "us-east-1"})
+    lab.settle()
+
+    assert lab.route53.calls == []
+    assert lab.bus.deliver(here) != ()
+
+
 @contextlib.contextmanager
 def asked_of_ec2() -> Iterator[list[str]]:
     """Collect the values of each filter with which the warm reconciler asks EC2."""

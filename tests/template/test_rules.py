@@ -103,6 +103,12 @@ def test_a_rule_matches_no_event_of_another_account(rule: str) -> None:
     assert not any(matches(pattern, event | {"account": "999999999999"}) for event in EVENTS.values())
 
 
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_rule_matches_no_event_of_another_region(rule: str) -> None:
+    pattern = stack().properties(rule)["EventPattern"]
+    assert not any(matches(pattern, event | {"region": "us-east-1"}) for event in EVENTS.values())
+
+
 def test_the_tag_rule_follows_the_pool_tag_key() -> None:
     pattern = stack(PoolTagKey="Name").properties("PoolTagRule")["EventPattern"]
     assert {name for name, event in EVENTS.items() if matches(pattern, event)} == {"tag-change-other-key"}
