@@ -53,7 +53,13 @@ class Scaling(Protocol):
 
 def gaps(scaling: Scaling) -> tuple[Gap, ...]:
     """Return how moto's Auto Scaling is corrected; `scaling` sees the requests that moto alone would get wrong."""
-    return (*_scale_later(), _bound_capacity(), _leave_out_warm_instances(), *_hand_over_requests(scaling))
+    return (
+        *_scale_later(),
+        _bound_capacity(),
+        _leave_out_warm_instances(),
+        _show_weights(),
+        *_hand_over_requests(scaling),
+    )
 
 
 def _scale_later() -> tuple[Gap, Gap]:
@@ -102,6 +108,21 @@ def _leave_out_warm_instances() -> Gap:
         return [each for each in group.instance_states if not each.lifecycle_state.startswith("Warmed:")]
 
     return Gap(FakeAutoScalingGroup, "instances", property(in_service))
+
+
+def _show_weights() -> Gap:
+    """Show the weight that a group's policy gives an instance by its type; moto shows none.
+
+    Source: Auto Scaling API Reference, Instance and LaunchTemplateOverrides, WeightedCapacity.
+    """
+
+    def weight(member: Any) -> str | None:
+        policy = member.auto_scaling_group.mixed_instances_policy or {}
+        overrides = policy.get("LaunchTemplate", {}).get("Overrides", [])
+        found = (each.get("WeightedCapacity") for each in overrides if each["InstanceType"] == member.instance_type)
+        return next(found, None)
+
+    return Gap(InstanceState, "weighted_capacity", property(weight))
 
 
 def _hand_over_requests(scaling: Scaling) -> list[Gap]:

@@ -220,6 +220,8 @@ class ScalingApi:
     def start_instance_refresh(self, request: Parameters) -> Parameters:
         """Start an instance refresh."""
         known_group(request[_GROUP])
+        if any(life.weight > 1 for life in self._scaling.lives(request[_GROUP])):
+            raise ScalingError("The lab does not refresh groups whose instances have weights.")
         preferences = {
             key: value for key, value in (request.get("Preferences") or {}).items() if value not in (None, "")
         }
@@ -291,6 +293,7 @@ def _member(member: Any) -> Parameters:
         "LifecycleState": member.lifecycle_state,
         "HealthStatus": member.health_status,
         "ProtectedFromScaleIn": bool(member.protected_from_scale_in),
+        **({} if member.weighted_capacity is None else {"WeightedCapacity": member.weighted_capacity}),
     }
 
 

@@ -85,12 +85,16 @@ def _refresh(refresh: Refresh, desired: int, lives: Sequence[Life], now: datetim
 
 def _scale(group: Any, lives: Sequence[Life], suspended: set[str], wanted: int) -> Step | None:
     counted = [life for life in lives if life.counts]
-    if len(counted) < wanted and "Launch" not in suspended:
+    units = sum(life.weight for life in counted)
+    if units < wanted and "Launch" not in suspended:
         cause = f"an instance was started in response to {_DIFFERENCE}"
         warm = [life for life in lives if _rests(life)]
         return Send(warm[0], Journeys.leave_pool, cause) if warm else Launch(Journeys.launch, cause)
-    if len(counted) > wanted and "Terminate" not in suspended:
-        free = [each for each in counted if each.state == "InService" and not each.member.protected_from_scale_in]
+    if units > wanted and "Terminate" not in suspended:
+        unprotected = (
+            each for each in counted if each.state == "InService" and not each.member.protected_from_scale_in
+        )
+        free = [each for each in unprotected if units - each.weight >= wanted]
         if free:
             reused = group.warm_pool is not None and autoscaling.reuses(group.warm_pool)
             journey = Journeys.return_to_pool if reused else Journeys.terminate

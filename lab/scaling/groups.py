@@ -214,7 +214,7 @@ class AutoScaling:
                 life = Life(instance_id, group, member, self.now())
                 self._lives[instance_id] = life
                 self._send(life, Journeys.attach, "an instance was attached in response to a user request")
-            autoscaling.group(group).desired_capacity += len(instance_ids)
+            autoscaling.group(group).desired_capacity += sum(self._lives[each].weight for each in instance_ids)
 
     def leave(self, group: str, journey: Journey, instance_ids: Sequence[str], *, decrement: bool) -> list[Activity]:
         """Move instances in service to standby, or detach them; with `decrement` the desired capacity falls, too."""
@@ -225,7 +225,7 @@ class AutoScaling:
                 if life.state not in allowed:
                     raise ScalingError(f"The instance {life.instance_id} is not in {' or '.join(allowed)}.")
             cause = "an instance was taken out of service in response to a user request"
-            counted = sum(life.counts for life in lives)
+            counted = sum(life.weight for life in lives if life.counts)
             for life in lives:
                 self._send(life, journey, cause)
             if decrement:
@@ -242,7 +242,7 @@ class AutoScaling:
             for life in lives:
                 cause = "an instance was moved out of standby in response to a user request"
                 self._send(life, Journeys.exit_standby, cause)
-            autoscaling.group(group).desired_capacity += len(lives)
+            autoscaling.group(group).desired_capacity += sum(life.weight for life in lives)
             return [life.doing for life in lives]
 
     def terminate(self, instance_id: str, *, decrement: bool) -> Activity:
@@ -250,7 +250,7 @@ class AutoScaling:
         with self.lock:
             life = self.life(instance_id)
             if decrement and life.counts:
-                autoscaling.group(life.group).desired_capacity -= 1
+                autoscaling.group(life.group).desired_capacity -= life.weight
             if life.state.endswith(":Retained"):
                 life.at = self.now()
                 life.script = self._journeys.end(life)

@@ -73,6 +73,11 @@ class Life:
         return self.activity
 
     @property
+    def weight(self) -> int:
+        """The units that it contributes to its group's capacity (Auto Scaling API Reference, WeightedCapacity)."""
+        return int(self.member.weighted_capacity or 1)
+
+    @property
     def warm(self) -> bool:
         """Whether it is in the warm pool."""
         return self.state.startswith("Warmed:")

@@ -8,7 +8,9 @@ import pytest
 
 from lab.faults import Fault
 from lab.moto.autoscaling import ScalingError
+from lab.moto.cloud import IMAGE
 from lab.scaling.groups import AutoScaling
+from lab.scaling.hooks import launch_hook, terminate_hook
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.groups import GROUP, in_service, may_deny, observe, pass_time, state_of
@@ -249,6 +251,57 @@ def test_within_its_groups_grace_period_a_member_is_not_replaced(replacing: Lab)
     pass_time(replacing, 10)
 
     assert state_of(replacing, bad) == "Terminating:Wait"
+
+
+def test_a_member_of_a_group_whose_instances_have_weights_is_replaced(replacing: Lab) -> None:
+    bad, *good = in_service_of_weight_4(replacing, 4)
+    broken(replacing, [bad])
+
+    repaired(replacing)
+    assert marked(replacing) == [bad]
+    pass_time(replacing, 300)
+
+    members = replacing.fleet.members(GROUP)
+    assert list(members.values()) == ["InService"] * 4
+    assert in_dns(replacing) == set(members)
+    assert set(good) < set(members)
+
+
+def test_of_a_group_whose_instances_have_weights_no_more_than_a_third_goes_at_once(replacing: Lab) -> None:
+    members = in_service_of_weight_4(replacing, 6)
+    broken(replacing, members[:4])
+
+    repaired(replacing)
+    report = repaired(replacing)
+
+    assert marked(replacing) == sorted(members[:4])[:2]
+    stopped = {each["because"].rpartition(": ")[2] for each in findings(report, "unhealthy-for-long")}
+    assert stopped == {"2 of 6 members are away, and never more than a third is at the same time"}
+
+
+def in_service_of_weight_4(lab: Lab, count: int) -> list[str]:
+    """Create a group whose instances count as four units of its capacity each, and return them when all are in DNS."""
+    data = {"InstanceType": "t3.micro", "ImageId": IMAGE}
+    lab.client("ec2").create_launch_template(LaunchTemplateName=GROUP, LaunchTemplateData=data)
+    lab.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=GROUP,
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateName": GROUP, "Version": "$Latest"},
+                "Overrides": [{"InstanceType": "t3.micro", "WeightedCapacity": "4"}],
+            }
+        },
+        MinSize=0,
+        MaxSize=100,
+        DesiredCapacity=4 * count,
+        AvailabilityZones=["eu-west-1a"],
+        Tags=[{"Key": "fleet53:pool", "Value": "web", "PropagateAtLaunch": True}],
+        LifecycleHookSpecificationList=[launch_hook().specification(), terminate_hook().specification()],
+    )
+    pass_time(lab, 120)
+    members = list(lab.fleet.members(GROUP))
+    assert (len(members), in_dns(lab)) == (count, set(members))
+    return members
 
 
 def test_a_member_outside_any_group_is_left_alone(replacing: Lab) -> None:

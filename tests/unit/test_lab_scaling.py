@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from lab.moto.cloud import IMAGE
 from lab.scaling.hooks import Hook, launch_hook, terminate_hook
 from tests.unit.bare_lab import bare_lab
 
@@ -70,6 +71,32 @@ def test_a_group_launches_its_desired_capacity_with_the_pool_tag(lab: Lab) -> No
     for instance_id in (first, second):
         tags = {each["Key"]: each["Value"] for each in lab.fleet.describe(instance_id)["Tags"]}
         assert tags == {"aws:autoscaling:groupName": "web", "fleet53:pool": "web api"}
+
+
+def test_instances_with_weights_fill_a_capacity_by_their_units(lab: Lab) -> None:
+    lab.client("ec2").create_launch_template(
+        LaunchTemplateName="web", LaunchTemplateData={"InstanceType": "t3.micro", "ImageId": IMAGE}
+    )
+    template = {"LaunchTemplateName": "web", "Version": "$Latest"}
+    overrides = [{"InstanceType": "t3.micro", "WeightedCapacity": "3"}]
+    scaling = lab.client("autoscaling")
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        MixedInstancesPolicy={"LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": overrides}},
+        MinSize=0,
+        MaxSize=100,
+        DesiredCapacity=7,
+        AvailabilityZones=["eu-west-1a"],
+    )
+    lab.run(8)
+    described = scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+    assert [each["WeightedCapacity"] for each in described] == ["3", "3", "3"]
+
+    scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=6)
+    lab.run(60, step=5)
+    assert states(lab) == ["InService"] * 2
+    _, text, _ = refusal(lab, "start_instance_refresh", AutoScalingGroupName="web")
+    assert text == "The lab does not refresh groups whose instances have weights."
 
 
 def test_a_launch_without_hooks_sends_its_event_when_the_instance_is_in_service(lab: Lab) -> None:

@@ -158,6 +158,7 @@ class Cloud:
     long_unhealthy: Collection[str] = ()
     marked: Collection[str] = ()
     desired: int = 0
+    weight: int = 1
     asked: int = 0
 
     @property
@@ -188,8 +189,8 @@ class Cloud:
         return frozenset(each for each in check_ids if each in self.long_unhealthy)
 
     def capacities(self, groups: Iterable[str]) -> dict[str, Capacity]:
-        instances = frozenset(InstanceId(f"i-{n}") for n in range(6))
-        return {each: Capacity(self.desired, instances) for each in groups}
+        units = dict.fromkeys((InstanceId(f"i-{n}") for n in range(6)), self.weight)
+        return {each: Capacity(self.desired, units) for each in groups}
 
     def marked_unhealthy(self, instance_ids: Iterable[InstanceId]) -> frozenset[InstanceId]:
         return frozenset(each for each in instance_ids if each in self.marked)
@@ -234,6 +235,21 @@ AWAY = "2 of 8 members are away, and never more than a third is at the same time
 def test_members_that_their_group_lacks_are_away() -> None:
     assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=7, **ONE))] == [None]
     assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=8, **ONE))] == [AWAY]
+
+
+def test_members_that_a_group_with_weights_lacks_are_counted_by_their_weight() -> None:
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=28, weight=4, **ONE))] == [None]
+    assert [each.stopped for each in found(Cloud(healthy=["c-0"], desired=29, weight=4, **ONE))] == [AWAY]
+
+
+@pytest.mark.parametrize(
+    ("there", "lacks"), [((1, 2, 3), 0), ((1, 2), 1), ((2, 3), 2), ((3,), 3), ((), 4), ((3, 9), 2)]
+)
+def test_a_group_may_lack_as_many_instances_of_its_smallest_weight_as_fill_its_capacity(
+    there: tuple[int, ...], lacks: int
+) -> None:
+    weights = {InstanceId("i-01"): 8, InstanceId("i-02"): 4, InstanceId("i-03"): 4}
+    assert Capacity(16, weights).lacks(ids(*there)) == lacks
 
 
 def test_a_member_that_had_its_time_and_is_not_in_dns_stops_replacement() -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
+from math import ceil
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from botocore.exceptions import ClientError
@@ -14,7 +15,7 @@ from fleet53.domain.ids import InstanceId
 from fleet53.domain.lifecycle import Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -31,10 +32,20 @@ _INSTANCE: Final = re.compile(r"\bi-[0-9a-f]+\b")
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many instances a group should have (DesiredCapacity), and which it has, without those that are leaving it."""
+    """The capacity that a group should have (DesiredCapacity), and its instances, without those that are leaving it.
+
+    `desired` counts units, and `units` are those that each instance contributes (WeightedCapacity): one, unless the
+    group has weights or counts vCPUs or memory (EC2 Auto Scaling User Guide, instance weights).
+    """
 
     desired: int
-    instances: frozenset[InstanceId]
+    units: Mapping[InstanceId, int]
+
+    def lacks(self, instance_ids: Iterable[InstanceId]) -> int:
+        """Return how many instances the group lacks beside these, at the most: all that come may be of its smallest."""
+        smallest = min(self.units.values(), default=1)
+        missing = self.desired - sum(self.units.get(each, smallest) for each in instance_ids)
+        return max(0, ceil(missing / smallest))
 
 
 class AutoScaling:
@@ -69,11 +80,12 @@ class AutoScaling:
                 AutoScalingGroupNames=list(names), MaxRecords=_GROUPS_PER_CALL
             )
             for group in described["AutoScalingGroups"]:
-                members = group.get("Instances", [])
-                stay = (each["InstanceId"] for each in members if not each["LifecycleState"].startswith(_LEAVING))
-                found[group["AutoScalingGroupName"]] = Capacity(
-                    group["DesiredCapacity"], frozenset(map(InstanceId, stay))
-                )
+                units = {
+                    InstanceId(each["InstanceId"]): int(each.get("WeightedCapacity", 1))
+                    for each in group.get("Instances", [])
+                    if not each["LifecycleState"].startswith(_LEAVING)
+                }
+                found[group["AutoScalingGroupName"]] = Capacity(group["DesiredCapacity"], units)
         return found
 
     def mark_unhealthy(self, instance_id: InstanceId) -> None:

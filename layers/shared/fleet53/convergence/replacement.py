@@ -9,7 +9,6 @@ replacing others would not help. Then replacement stops until a newer member is 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -134,12 +133,13 @@ def _wanted(status: PoolStatus, situation: Situation, aws: Aws) -> int:
 
     The instances that a group lacks count only if most of its instances are members of the pool.
     """
-    staying = Counter(member.group for member in _staying(status, situation))
+    staying = _staying(status, situation)
     groups = {group for member in status.members if (group := situation.instances[member].group) is not None}
-    wanted = staying.total()
+    wanted = len(staying)
     for name, capacity in aws.autoscaling.capacities(groups).items():
-        if 2 * len(capacity.instances & status.members) > len(capacity.instances):
-            wanted += max(0, capacity.desired - staying[name] - len(capacity.instances & status.standby))
+        if 2 * len(capacity.units.keys() & status.members) > len(capacity.units):
+            there = {member.id for member in staying if member.group == name}
+            wanted += capacity.lacks(there | (capacity.units.keys() & status.standby))
     return wanted
 
 
