@@ -305,6 +305,18 @@ def test_a_check_that_a_record_names_can_be_deleted(account: Account) -> None:
     assert [record["HealthCheckId"] for record in account.records()] == [check["Id"]]
 
 
+def test_a_check_that_a_calculated_check_has_as_a_child_cannot_be_deleted(account: Account) -> None:
+    child = account.create_check("web")
+    calculated = {"Type": "CALCULATED", "IPAddress": None, "HealthThreshold": 1, "ChildHealthChecks": [child["Id"]]}
+    parent = account.create_check("any is up", **calculated)
+
+    with refused("InvalidInput", f"still referenced from parent health check(s): {parent['Id']}"):
+        account.delete_check(child)
+
+    account.delete_check(parent)
+    account.delete_check(child)
+
+
 def test_listing_shows_checks_with_their_references(account: Account) -> None:
     account.create_check("a")
     account.create_check("b")

@@ -242,6 +242,16 @@ def test_a_record_of_a_pool_that_has_no_check_any_more_loses_it() -> None:
     )
 
 
+def test_a_check_that_a_calculated_check_counts_is_not_deleted_but_reported() -> None:
+    sums = [Check(CheckId(f"c-sum-{number}"), "theirs", None, frozenset({CheckId("c-1")})) for number in (2, 1)]
+    made = plan(instances=[instance(state="stopped")], checks=[check(), check("c-2", attempt=1), *sums])
+    assert made.changes == (delete_check("c-2", "EC2 says stopped"),)
+    because = (
+        "EC2 says stopped; Route 53 does not delete it, because calculated health checks count it: c-sum-1, c-sum-2"
+    )
+    assert Finding(ORPHAN_CHECK, because, WEB, A, check_id=CheckId("c-1")) in made.findings
+
+
 # A check that is renewed ----------------------------------------------------------------------------
 
 MOVES = "; the record moves when its new check is healthy"

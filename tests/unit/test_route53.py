@@ -120,11 +120,14 @@ def test_a_flag_that_somebody_edited_shows(
     assert adapter.checks()[check_id].config == replace(config, **flag)
 
 
-def test_a_check_that_asks_no_endpoint_has_no_configuration_of_ours(adapter: Adapter, fake: Route53) -> None:
-    calculated = {"Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": []}
+def test_a_check_that_asks_no_endpoint_has_no_configuration_of_ours_but_its_children(
+    adapter: Adapter, fake: Route53
+) -> None:
+    child = adapter.create_check("r", CheckConfig.of(CheckSettings("http", 80), IPv4Address("52.95.0.1")))
+    calculated = {"Type": "CALCULATED", "HealthThreshold": 1, "ChildHealthChecks": [child]}
     made = fake.call("CreateHealthCheck", {"CallerReference": "theirs", "HealthCheckConfig": calculated})
     check_id = CheckId(made["HealthCheck"]["Id"])
-    assert adapter.checks() == {check_id: Check(check_id, "theirs", None)}
+    assert adapter.checks()[check_id] == Check(check_id, "theirs", None, frozenset({child}))
     assert adapter.checks()[check_id].address is None
 
 

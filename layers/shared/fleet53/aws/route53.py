@@ -59,6 +59,7 @@ _OF_ANOTHER_ACCOUNT: Final = "is not authorized to access this resource"
 """How the message of AccessDenied ends where another account has the zone. IAM's own refusals name the action (not
 documented; aws/aws-sdk-php issue 2141)."""
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
+_NOT_DELETED: Final = frozenset({"HealthCheckInUse", "InvalidInput"})  # DeleteHealthCheck, Errors
 
 FEWEST_OBSERVATIONS: Final = 3
 """Checkers that must have reported before their result counts: the fewest regions a health check can have."""
@@ -203,9 +204,9 @@ class Route53:
         while True:
             page = self._client.list_health_checks(**request)
             for listed in page["HealthChecks"]:
-                check_id = CheckId(listed["Id"])
-                config = read_config(listed["HealthCheckConfig"])
-                found[check_id] = Check(check_id, listed["CallerReference"], config)
+                check_id, config = CheckId(listed["Id"]), listed["HealthCheckConfig"]
+                children = frozenset(map(CheckId, config.get("ChildHealthChecks", ())))
+                found[check_id] = Check(check_id, listed["CallerReference"], read_config(config), children)
             if not page["IsTruncated"]:
                 return found
             request["Marker"] = page["NextMarker"]
@@ -233,11 +234,15 @@ class Route53:
         return CheckId(created["Id"])
 
     def delete_check(self, check_id: CheckId) -> None:
-        """Delete a health check. A check that is already deleted is no error."""
+        """Delete a health check. A check that is already deleted is no error. Raises CheckRefusedError."""
         try:
             self._client.delete_health_check(HealthCheckId=check_id)
         except self._client.exceptions.NoSuchHealthCheck:
             return
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOT_DELETED:
+                raise CheckRefusedError(reason_of(error)) from error
+            raise
 
     def percent_healthy(self, check_id: CheckId) -> float | None:
         """Return the percentage of checkers that succeed now, or None if too few have reported."""

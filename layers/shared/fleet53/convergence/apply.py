@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fleet53.aws.retrier import is_denied
 from fleet53.convergence.batches import batches, created_by, deleted_by, undo_batches
+from fleet53.convergence.describe import describe
 from fleet53.domain.alarm import AlarmConfig
 from fleet53.domain.errors import (
     BatchRefusedError,
@@ -18,15 +19,7 @@ from fleet53.domain.errors import (
     TryLaterError,
 )
 from fleet53.domain.finding import Finding, FindingKind
-from fleet53.planning.changes import (
-    AdoptRecord,
-    CreateCheck,
-    DeleteAlarm,
-    DeleteCheck,
-    DeleteRecord,
-    PutAlarm,
-    PutRecord,
-)
+from fleet53.planning.changes import DeleteCheck, DeleteRecord, PutRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +29,7 @@ if TYPE_CHECKING:
     from fleet53.aws.route53 import Route53
     from fleet53.domain.ids import CheckId, InstanceId, PoolName, ZoneId
     from fleet53.domain.log import Log
-    from fleet53.planning.changes import Change, CheckKey, Plan, RecordChange
+    from fleet53.planning.changes import Change, CheckKey, CreateCheck, Plan, PutAlarm, RecordChange
 
 
 class Writable(Protocol):
@@ -152,7 +145,8 @@ def delete_checks(
 ) -> tuple[DeleteCheck, ...]:
     """Delete the plan's checks while `goes_on` returns true, and return those that are left.
 
-    A deletion that Route 53 does not answer stops no other one. Raises TryLaterError at the second one.
+    A deletion that Route 53 refuses or does not answer stops no other one. Raises TryLaterError at the second one that
+    it does not answer.
     """
     failed = False
     for number, change in enumerate(plan.delete_checks):
@@ -160,6 +154,8 @@ def delete_checks(
             return plan.delete_checks[number:]
         try:
             aws.route53.delete_check(change.check_id)
+        except CheckRefusedError as error:
+            _not_deleted(change, error, log, applied)
         except TryLaterError as error:
             if failed or isinstance(error, OutOfTimeError):
                 raise
@@ -247,6 +243,16 @@ def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: 
     log.warning("check not created", extra=fields)
 
 
+def _not_deleted(change: DeleteCheck, error: CheckRefusedError, log: Log, applied: Applied) -> None:
+    """Report a check that Route 53 refuses to delete."""
+    because = f"{change.because}; Route 53 does not delete it: {error}"
+    kind, check_id = FindingKind.ORPHAN_CHECK, change.check_id
+    applied.findings.append(Finding(kind, because, change.pool, change.instance_id, check_id=check_id))
+    fields = describe(change) | {"because": because}
+    fields.pop("change")
+    log.warning("check not deleted", extra=fields)
+
+
 def _resolve(changes: Iterable[RecordChange], created: Mapping[CheckKey, CheckId]) -> Iterator[RecordChange]:
     """Give each record the id of its new check.
 
@@ -295,54 +301,3 @@ def _record(change: Change, log: Log, applied: Applied, *, check_id: CheckId | N
         fields["check_id"] = check_id
     log.info(fields.pop("change"), extra=fields)
     applied.made.append(change)
-
-
-def describe(change: Change) -> dict[str, Any]:
-    """Return a change as the fields of a log line."""
-    match change:
-        case CreateCheck():
-            return {
-                "change": "check created",
-                "pool": change.key.pool,
-                "instance_id": change.key.instance_id,
-                "address": str(change.config.address),
-                "because": change.because,
-            }
-        case DeleteCheck():
-            return {
-                "change": "check deleted",
-                "pool": change.pool,
-                "instance_id": change.instance_id,
-                "address": str(change.address) if change.address is not None else None,
-                "check_id": change.check_id,
-                "because": change.because,
-            }
-        case PutAlarm() | DeleteAlarm():
-            return {
-                "change": "alarm put" if isinstance(change, PutAlarm) else "alarm deleted",
-                "pool": change.pool,
-                "instance_id": change.instance_id,
-                "alarm": change.name,
-                "because": change.because,
-            }
-        case AdoptRecord():
-            return {
-                "change": "record adopted",
-                "pool": change.pool,
-                "record_name": change.record.name,
-                "set_identifier": change.record.identifier,
-                "address": ", ".join(change.record.values),
-                "check_id": change.record.check_id,
-                "because": change.because,
-            }
-        case PutRecord() | DeleteRecord():
-            put = isinstance(change, PutRecord)
-            return {
-                "change": "record put" if put else "record deleted",
-                "pool": change.pool,
-                "instance_id": change.instance_id,
-                "record_name": change.record.name,
-                "address": ", ".join(change.record.values),
-                "check_id": change.record.check_id,
-                "because": change.because,
-            }

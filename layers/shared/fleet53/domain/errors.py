@@ -70,7 +70,7 @@ class CheckQuotaError(Fleet53Error):
 
 
 class CheckRefusedError(Fleet53Error):
-    """Route 53 refuses this health check (CreateHealthCheck): report it, and go on with the others."""
+    """Route 53 refuses to create or to delete this health check: report it, and go on with the others."""
 
 
 class AnswerNotSentError(Fleet53Error):

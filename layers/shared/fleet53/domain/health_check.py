@@ -106,12 +106,14 @@ class CheckConfig:
 class Check:
     """A Route 53 health check. `reference` is its CallerReference.
 
-    `config` is None for a check of another kind, such as a calculated one, which fleet53 never makes.
+    `config` is None for a check of another kind, such as a calculated one, which fleet53 never makes. `children` are
+    the health checks that a calculated one counts.
     """
 
     id: CheckId
     reference: str
     config: CheckConfig | AlarmConfig | None
+    children: frozenset[CheckId] = frozenset()
 
     @property
     def address(self) -> IPAddress | None:

@@ -38,15 +38,21 @@ keeps the check of every record that was read and stays. A pass that is not a sw
 have now. Before it deletes checks, it must know all other names from an earlier sweep, or sweep itself (passes.py).
 After a sweep that could not read a hosted zone, only the checks of the records that the plan deletes or moves are
 deleted.
+
+Note [Children]: somebody may count health checks of ours in a calculated health check of their own. Route 53 refuses to
+delete the child of a calculated health check, and only its owner can take it out. So such a check is not deleted, but
+reported.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleet53.domain.alarm import AlarmSettings
-from fleet53.domain.finding import FindingKind
+from fleet53.domain.finding import Finding, FindingKind
+from fleet53.domain.words import some
 from fleet53.planning.alarms import alarms_to_delete, alarms_to_put
 from fleet53.planning.changes import DeleteCheck, Plan, PutRecord
 from fleet53.planning.membership import Membership
@@ -55,7 +61,7 @@ from fleet53.planning.pool import plan_pool
 from fleet53.planning.pool_checks import PoolChecks, checks_by_pool, owned_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from fleet53.domain.identity import Reference
     from fleet53.domain.ids import CheckId
@@ -84,7 +90,7 @@ def make_plan(situation: Situation, guard: Guard) -> Plan:
     unneeded = _unneeded_checks(situation, owned, needed, freed)
     if situation.blind:
         unneeded = _named(unneeded, freed)
-    plan = replace(merged, delete_checks=tuple(unneeded))
+    plan = _without_children(replace(merged, delete_checks=tuple(unneeded)), situation)
     put, deleted = alarms_to_put(situation, owned, plan), alarms_to_delete(situation, owned, plan)
     return replace(plan, put_alarms=tuple(put), delete_alarms=tuple(deleted))
 
@@ -97,6 +103,24 @@ def _left(change: RecordChange) -> Record | None:
 def _named(unneeded: Iterable[DeleteCheck], named: Collection[CheckId | None]) -> Iterator[DeleteCheck]:
     """Yield the deletions of those checks that a record named: Note [Named checks]."""
     return (change for change in unneeded if change.check_id in named)
+
+
+def _without_children(plan: Plan, situation: Situation) -> Plan:
+    """Return the plan with a finding for each check that Route 53 would not delete: Note [Children]."""
+    parents: defaultdict[CheckId, list[CheckId]] = defaultdict(list)
+    for check in (situation.checks or {}).values():
+        for child in check.children:
+            parents[child].append(check.id)
+    deleted = tuple(change for change in plan.delete_checks if change.check_id not in parents)
+    kept = (change for change in plan.delete_checks if change.check_id in parents)
+    findings = (_kept(change, sorted(parents[change.check_id])) for change in kept)
+    return replace(plan, delete_checks=deleted, findings=(*plan.findings, *findings))
+
+
+def _kept(change: DeleteCheck, parents: Sequence[CheckId]) -> Finding:
+    because = f"{change.because}; Route 53 does not delete it, because calculated health checks count it"
+    check_id = change.check_id
+    return Finding(change.drift, f"{because}: {some(parents)}", change.pool, change.instance_id, check_id=check_id)
 
 
 def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Pool, PoolChecks]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fleet53.aws.pacer import CREATE
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
-from fleet53.convergence.apply import describe
+from fleet53.convergence.describe import describe
 from fleet53.convergence.pool_looks import queue_looks_at_denied, queue_looks_at_shared
 from fleet53.domain.claim import LEAVING, Claim
 from fleet53.domain.errors import TryLaterError, UnlistedError

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.config.claims import read_pools
-from fleet53.convergence.apply import Applied, apply, describe
+from fleet53.convergence.apply import Applied, apply
+from fleet53.convergence.describe import describe
 from fleet53.domain.errors import (
     OutOfTimeError,
     TryLaterError,
@@ -144,7 +145,10 @@ def _round(
 
 
 def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names_apart: bool = False) -> list[Refusal]:
-    """Make the deletions of a plan and return the refusals. The deletions made are noted even after an error."""
+    """Make the deletions of a plan and return the refused batches.
+
+    The deletions made, and the reasons of the checks that Route 53 refuses to delete, are noted even after an error.
+    """
     applied = Applied()
     try:
         apply(plan, aws, log, one_pool_a_batch=names_apart, applied=applied)
@@ -152,6 +156,7 @@ def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names
         made = frozenset(applied.made)
         withdrawal.made += applied.made
         withdrawal.left = [deletion for deletion in withdrawal.left if deletion not in made]
+        withdrawal.reasons += [finding.because for finding in applied.findings]
     return applied.refused
 
 
