@@ -24,6 +24,7 @@ from lab.route53.constraints import refuse_unmet
 from lab.route53.copies import copied
 from lab.route53.error import Route53Error, invalid_input, no_such_health_check
 from lab.route53.names import InvalidNameError, Name, parse_name
+from lab.route53.recovery import Recovery
 from lab.route53.refusals import Refusals
 from lab.route53.tags import Tags
 from lab.route53.zones import Zones
@@ -80,12 +81,14 @@ class Route53:
         self._checks: Checks = Checks(now, new_id, find_alarm, checks)
         self._changes = Changes(now, lambda: self._resource_id("C"))
         self._tags = Tags(self._refuse_unknown)
+        self._recovery = Recovery(now)
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "CreateHostedZone": self._create_hosted_zone,
-            "GetHostedZone": self._zones.get,
+            "GetHostedZone": self._get_hosted_zone,
             "DeleteHostedZone": self._delete_hosted_zone,
             "GetHostedZoneCount": self._zones.count,
             "ListHostedZones": self._zones.page,
+            "UpdateHostedZoneFeatures": self._update_hosted_zone_features,
             "ListHostedZonesByName": self._zones.page_by_name,
             "ListResourceRecordSets": self._list_resource_record_sets,
             "ChangeResourceRecordSets": self._change_resource_record_sets,
@@ -267,7 +270,16 @@ class Route53:
             "Location": f"https://route53.amazonaws.com/2013-04-01/hostedzone/{zone.id}",
         } | zone.location()
 
+    def _get_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._zones.get(parameters)
+        answer["HostedZone"] |= self._recovery.features(parameters["Id"])
+        return answer
+
+    def _update_hosted_zone_features(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return self._recovery.update(self._zones.find(parameters["HostedZoneId"]), parameters)
+
     def _delete_hosted_zone(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        self._recovery.refuse_locked(parameters["Id"])
         self._zones.delete(parameters["Id"])
         return {"ChangeInfo": self._changes.submit()}
 
@@ -276,6 +288,7 @@ class Route53:
 
     def _change_resource_record_sets(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         zone = self._zones.find(parameters["HostedZoneId"])
+        self._recovery.refuse_locked(zone.id)
         zone.records.change(parameters["ChangeBatch"], self._checks.can_be_named)
         return {"ChangeInfo": self._changes.submit()}
 

@@ -54,6 +54,45 @@ def test_a_zone_needs_a_valid_name(client: Any) -> None:
         _zone(client, "example..org")
 
 
+def _change(client: Any, zone_id: str, action: str = "UPSERT") -> None:
+    record = {"Name": "a.example.org", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    batch = {"Changes": [{"Action": action, "ResourceRecordSet": record}]}
+    client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
+
+
+@making_zones
+@pytest.mark.parametrize(
+    ("enable", "turning", "turned"), [(True, "ENABLING", "ENABLED"), (False, "DISABLING", "DISABLED")]
+)
+def test_a_zone_takes_no_changes_while_accelerated_recovery_is_turned_on_or_off(
+    client: Any, clock: Clock, *, enable: bool, turning: str, turned: str
+) -> None:
+    zone_id = _zone(client, "example.org")["HostedZone"]["Id"].removeprefix("/hostedzone/")
+
+    client.update_hosted_zone_features(HostedZoneId=zone_id, EnableAcceleratedRecovery=enable)
+    assert client.get_hosted_zone(Id=zone_id)["HostedZone"]["Features"] == {"AcceleratedRecoveryStatus": turning}
+    with refused("InvalidInput", f"HostedZone {zone_id} is marked disabled for mutation"):
+        _change(client, zone_id)
+    with refused("InvalidInput", "marked disabled for mutation"):
+        client.delete_hosted_zone(Id=zone_id)
+
+    clock.advance(minutes=5)
+    assert client.get_hosted_zone(Id=zone_id)["HostedZone"]["Features"] == {"AcceleratedRecoveryStatus": turned}
+    _change(client, zone_id)
+
+
+@making_zones
+def test_a_zone_that_is_being_turned_takes_no_other_feature_and_a_private_one_takes_none(client: Any) -> None:
+    public = _zone(client, "example.org")["HostedZone"]["Id"]
+    private = _zone(client, "example.net", VPC={"VPCRegion": "eu-west-1", "VPCId": "vpc-1"})["HostedZone"]["Id"]
+    client.update_hosted_zone_features(HostedZoneId=public, EnableAcceleratedRecovery=True)
+
+    with refused("PriorRequestNotComplete"):
+        client.update_hosted_zone_features(HostedZoneId=public, EnableAcceleratedRecovery=False)
+    with refused("InvalidInput"):
+        client.update_hosted_zone_features(HostedZoneId=private, EnableAcceleratedRecovery=True)
+
+
 @making_zones
 def test_zones_are_listed_in_pages(client: Any) -> None:
     ids = {_zone(client, f"example{number}.org")["HostedZone"]["Id"] for number in range(3)}

@@ -14,11 +14,12 @@ import fleet53.aws.clients
 from fleet53.aws.clients import Clients
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53 as Adapter
-from fleet53.domain.errors import ZoneGoneError, ZoneUnreadableError
+from fleet53.domain.errors import ZoneGoneError, ZoneUnansweredError, ZoneUnreadableError
 from fleet53.domain.health_check import Check, CheckConfig, CheckSettings
 from fleet53.domain.ids import CheckId, ZoneId
 from lab.route53.api import Route53, Route53Error
 from lab.route53.http import serve
+from tests.unit.build import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +130,16 @@ def test_a_check_that_asks_no_endpoint_has_no_configuration_of_ours_but_its_chil
     check_id = CheckId(made["HealthCheck"]["Id"])
     assert adapter.checks()[check_id] == Check(check_id, "theirs", None, frozenset({child}))
     assert adapter.checks()[check_id].address is None
+
+
+@pytest.mark.parametrize("code", ["InvalidInput", "InvalidChangeBatch", "ConcurrentModification"])
+def test_a_locked_zone_is_known_by_its_message_whatever_the_code(
+    adapter: Adapter, fake: Route53, zone_id: ZoneId, code: str
+) -> None:
+    refusal = Route53Error(code, f"HostedZone {zone_id} is marked disabled for mutation")
+    fake.fail("ChangeResourceRecordSets", refusal, calls=1)
+    with pytest.raises(ZoneUnansweredError, match=f"hosted zone {zone_id}: {code}: HostedZone"):
+        adapter.change_records(zone_id, deletions=(), creations=[record()])
 
 
 @pytest.mark.parametrize("status", [400, 403])

@@ -59,6 +59,9 @@ _OF_ANOTHER_ACCOUNT: Final = "is not authorized to access this resource"
 """How the message of AccessDenied ends where another account has the zone. IAM's own refusals name the action (not
 documented; aws/aws-sdk-php issue 2141)."""
 _CHECKS_PER_PAGE: Final = "1000"  # ListHealthChecks, MaxItems
+_LOCKED: Final = "is marked disabled for mutation"
+"""What the message says while accelerated recovery of a hosted zone is turned on or off, which takes some minutes. Its
+code is not documented (go-to-k/cdkd issue 1467)."""
 _NOT_DELETED: Final = frozenset({"HealthCheckInUse", "InvalidInput"})  # DeleteHealthCheck, Errors
 
 FEWEST_OBSERVATIONS: Final = 3
@@ -165,6 +168,7 @@ class Route53:
         """Make all these changes in one atomic batch, deletions first, or raise BatchRefusedError and make none.
 
         Route 53 refuses the deletion of a record that is not exactly as given, and the creation of one that exists.
+        Raises ZoneUnansweredError while the hosted zone is locked.
         """
         batch: ChangeBatchTypeDef = {"Changes": write_changes(deletions=deletions, creations=creations)}
         try:
@@ -172,7 +176,8 @@ class Route53:
         except RoleRefusedError as error:
             raise BatchRefusedError(zone_id, str(error)) from error
         except ClientError as error:
-            raise BatchRefusedError(zone_id, reason_of(error)) from error
+            refusal = ZoneUnansweredError if _LOCKED in reason_of(error) else BatchRefusedError
+            raise refusal(zone_id, reason_of(error)) from error
 
     def protections(self, zone_id: ZoneId) -> tuple[Protection, ...]:
         """Return every record set protection of a zone, or raise ZoneUnreadableError.
