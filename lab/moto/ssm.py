@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import TYPE_CHECKING, Any
 
-from moto.ssm.models import Parameter, ssm_backends
+from moto.ssm.models import Parameter, SimpleSystemManagerBackend, ssm_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def gaps() -> tuple[Gap, ...]:
     """Return how moto's Parameter Store is corrected."""
-    return _answer_get_att(), _overwrite()
+    return _answer_get_att(), _overwrite(), _show_late()
 
 
 def _answer_get_att() -> Gap:
@@ -41,6 +45,27 @@ def _overwrite() -> Gap:
         )
 
     return Gap(Parameter, "update_from_cloudformation_json", classmethod(update))
+
+
+def _show_late() -> Gap:
+    """Show parameters as they were, for as long as a test asks for it; moto shows every change at once.
+
+    Source: CloudFormation Template Reference, AWS::SSM::Parameter, "Return values": because the API is eventually
+    consistent, a parameter that was just created may not be found.
+    """
+    read_as_moto = SimpleSystemManagerBackend.get_parameters_by_path
+
+    def get_parameters_by_path(backend: Any, path: str, *args: Any, **given: Any) -> Any:
+        shown, is_late = getattr(backend, "former", (None, lambda: False))
+        return (shown, None) if is_late() else read_as_moto(backend, path, *args, **given)
+
+    return Gap(SimpleSystemManagerBackend, "get_parameters_by_path", get_parameters_by_path)
+
+
+def keep_shown(path: str, while_: Callable[[], bool]) -> None:
+    """Show the parameters directly below a path as they are now, whatever becomes of them, while `while_` is true."""
+    former = [copy.copy(each) for each in parameters_below(path).values()]
+    ssm_backends[ACCOUNT][REGION].former = former, while_
 
 
 def parameters_below(path: str) -> dict[str, Any]:

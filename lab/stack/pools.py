@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.moto import cloud, ssm
@@ -45,6 +46,11 @@ class Pools:
         """Delete a pool's parameter."""
         self._ssm.delete_parameter(Name=f"{self.path}/{name}")
         self.emit_changes()
+
+    def show_late(self, seconds: float) -> None:
+        """Let Parameter Store show the pools as they are now for so many seconds, whatever becomes of them."""
+        until = self.bus.now() + timedelta(seconds=seconds)
+        ssm.keep_shown(self.path, lambda: self.bus.now() < until)
 
     def settings(self, name: str) -> dict[str, Any]:
         """Return a pool's current settings."""

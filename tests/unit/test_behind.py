@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from fleet53.domain.claim import Claim
 from fleet53.domain.ids import PoolName
-from fleet53.planning.behind import next_look, why_behind, why_tag_is_behind
+from fleet53.planning.behind import next_look, why_behind, why_parameter_is_behind, why_tag_is_behind
 from tests.unit.build import LAUNCHED, NOW, instance
 
 WEB = frozenset({PoolName("web")})
@@ -90,6 +90,34 @@ def test_a_tag_is_behind_until_ec2_shows_its_pools() -> None:
 def test_the_tag_of_an_instance_that_ec2_does_not_show_is_awaited_where_it_names_a_pool() -> None:
     assert why_tag_is_behind(WEB, None) == "EC2 does not show the instance yet"
     assert why_tag_is_behind(NONE, None) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "behind"), [(-3600, True), (-5.001, True), (-5, False), (0, False), (0.9, False), (60, False)]
+)
+def test_a_parameter_that_was_changed_well_before_its_event_has_a_former_value(seconds: float, *, behind: bool) -> None:
+    because = "Parameter Store shows a former value" if behind else None
+    changed = NOW + timedelta(seconds=seconds)
+    assert why_parameter_is_behind(Claim.DECLARED, changed, at=NOW) == because
+
+
+def test_a_new_parameter_is_awaited_until_it_is_shown() -> None:
+    because = "Parameter Store does not show the parameter yet"
+    assert why_parameter_is_behind(Claim.DECLARED, None, at=NOW) == because
+
+
+@pytest.mark.parametrize(("seconds", "behind"), [(-3600, True), (0, True), (0.9, True), (1, False), (60, False)])
+def test_a_deleted_parameter_is_awaited_until_it_is_not_shown_or_was_created_again(
+    seconds: float, *, behind: bool
+) -> None:
+    because = "Parameter Store still shows the parameter" if behind else None
+    assert why_parameter_is_behind(Claim.UNDECLARED, NOW + timedelta(seconds=seconds), at=NOW) == because
+    assert why_parameter_is_behind(Claim.UNDECLARED, None, at=NOW) is None
+
+
+@pytest.mark.parametrize("changed", [None, NOW - timedelta(days=1)])
+def test_any_other_event_about_a_parameter_is_awaited_by_nobody(changed: datetime | None) -> None:
+    assert why_parameter_is_behind(None, changed, at=NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ def about_action(transition: Transition, token: str, *, warm: bool = False) -> I
 
 def about_settings(pool: str, operation: str) -> PoolSignal:
     because = f"parameter of pool {pool}: {operation}"
-    return PoolSignal(None, because, AT, sweep=True, changed=frozenset({PoolName(pool)}))
+    claim = Claim.UNDECLARED if operation == "Delete" else Claim.DECLARED
+    return PoolSignal(None, because, AT, sweep=True, changed=frozenset({PoolName(pool)}), claim=claim)
 
 
 def about_all(because: str) -> PoolSignal:
@@ -178,6 +179,17 @@ def test_every_event_has_its_row() -> None:
 @pytest.mark.parametrize("name", READ)
 def test_an_event_reads_as_what_it_is_about(name: str) -> None:
     assert read_signal((EVENTS / f"{name}.json").read_text(), TAG) == READ[name]
+
+
+@pytest.mark.parametrize("operation", ["LabelParameterVersion", None, ["Create"]])
+def test_an_event_about_a_parameter_whose_value_did_not_change_says_nothing_that_parameter_store_will_show(
+    operation: object,
+) -> None:
+    detail = {"operation": operation, "name": "/fleet53/fleet53/pools/web"}
+    signal = read_signal(event("aws.ssm", "Parameter Store Change", detail), TAG)
+    assert isinstance(signal, PoolSignal)
+    assert signal.changed == {PoolName("web")}
+    assert signal.claim is None
 
 
 # Origin and Destination stand only in events of groups with a warm pool (Auto Scaling User Guide, event reference).

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fleet53.domain.ids import PoolName
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
@@ -21,8 +26,15 @@ class PoolParameters:
 
         A pass reads the parameters every time, so a warm function never applies an old setting.
         """
+        return {found["Name"]: _text(found) for found in self._found()}
+
+    def changed(self) -> dict[PoolName, datetime]:
+        """Return when each pool's parameter was created or changed last (Parameter, LastModifiedDate)."""
+        return {PoolName(found["Name"].rpartition("/")[2]): found["LastModifiedDate"] for found in self._found()}
+
+    def _found(self) -> Iterator[ParameterTypeDef]:
         pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=self._path)
-        return {found["Name"]: _text(found) for page in pages for found in page["Parameters"]}
+        return (found for page in pages for found in page["Parameters"])
 
 
 def _text(found: ParameterTypeDef) -> str | None:

@@ -1,11 +1,11 @@
-"""Claims: what an event says about its instances. EC2 may show it some seconds later."""
+"""Claims: what an event says about its instances or its pool. AWS may show it some seconds later."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Claim(StrEnum):
-    """What EC2 will show when it has caught up with an event."""
+    """What EC2 or Parameter Store will show when it has caught up with an event."""
 
     LAUNCHED = "it was launched"
     """The instance exists, with the tags of its launch."""
@@ -17,6 +17,9 @@ class Claim(StrEnum):
     """EC2 shows nothing of it: the instance may run on."""
     ADDRESSED = "addresses were given or taken"
     """The event does not say which addresses the instances have now, or not even which instances it is about."""
+    DECLARED = "its parameter was created or changed"
+    UNDECLARED = "its parameter was deleted"
+    """Both are about a pool."""
 
 
 LEAVING: Final = frozenset({Claim.ENDS, Claim.INTERRUPTED, Claim.LEAVES})

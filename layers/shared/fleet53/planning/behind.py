@@ -1,4 +1,4 @@
-"""Behind: whether EC2 still shows an instance as it was before an event. Pure.
+"""Behind: whether EC2 or Parameter Store still shows something as it was before an event. Pure.
 
 Note [EC2 is behind]: EC2 is eventually consistent. For some seconds after an event, DescribeInstances may not show the
 instance, its tags or its state, and a Spot request may keep its former status (EC2 API Reference, Eventual
@@ -6,6 +6,10 @@ consistency). What EC2 shows decides, because a signal is only a hint, so the ev
 message is queued again for some seconds later, until EC2 agrees with the event or two minutes have passed since it. An
 event about an address does not say what EC2 will show. So its message is queued again for each of the ages in
 ADDRESS_LOOKS.
+
+Note [Parameters are late]: Parameter Store is eventually consistent, too (CloudFormation Template Reference,
+AWS::SSM::Parameter, Return values). No other event tells of a new or changed pool, so its event is queued again in the
+same way until Parameter Store shows it.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ LONGEST: Final = timedelta(minutes=2)
 FORMER_ADDRESSES: Final = "EC2 may show former addresses"
 ADDRESS_LOOKS: Final = tuple(timedelta(seconds=age) for age in (10, 30, 60, 120))
 """The ages of an event about an address at which to look again. Each look costs a request to Route 53 for each pool."""
+_AT_ONCE: Final = timedelta(seconds=5)
+"""How much later than the change of a parameter its event may say that it was."""
+_SECOND: Final = timedelta(seconds=1)
+"""What an event's time may lack, because it has whole seconds only."""
 _SOONEST: Final = timedelta(seconds=5)
 _LATEST: Final = timedelta(seconds=30)
 _BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})
@@ -72,6 +80,22 @@ def why_tag_is_behind(tagged: AbstractSet[PoolName], instance: Instance | None) 
     if instance.pools == tagged or EC2.get(instance.state) is Membership.WITHDRAW:
         return None
     return "EC2 shows another pool tag"
+
+
+def why_parameter_is_behind(claim: Claim | None, changed: datetime | None, *, at: datetime) -> str | None:
+    """Return how Parameter Store does not yet show what an event at `at` said about a parameter; None if it does.
+
+    `changed` is when the parameter that is shown was changed last, None if none is shown.
+    """
+    if changed is None:
+        return "Parameter Store does not show the parameter yet" if claim is Claim.DECLARED else None
+    match claim:
+        case Claim.DECLARED if changed < at - _AT_ONCE:
+            return "Parameter Store shows a former value"
+        case Claim.UNDECLARED if changed < at + _SECOND:
+            return "Parameter Store still shows the parameter"
+        case _:
+            return None
 
 
 def next_look(age: timedelta, claim: Claim | None = None) -> timedelta | None:

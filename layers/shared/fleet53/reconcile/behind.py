@@ -1,4 +1,4 @@
-"""Behind: messages that are queued again because EC2 does not yet show what their event says."""
+"""Behind: messages that are queued again because AWS does not yet show what their event says."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
 from fleet53.domain.claim import Claim
 from fleet53.domain.source import Source
-from fleet53.planning.behind import FORMER_ADDRESSES, next_look, why_behind, why_tag_is_behind
+from fleet53.planning.behind import (
+    FORMER_ADDRESSES,
+    next_look,
+    why_behind,
+    why_parameter_is_behind,
+    why_tag_is_behind,
+)
 from fleet53.signals.model import InstanceSignal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from fleet53.aws.queue import Queue
-    from fleet53.domain.ids import InstanceId
+    from fleet53.domain.ids import InstanceId, PoolName
     from fleet53.domain.log import Log
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
@@ -24,12 +30,16 @@ if TYPE_CHECKING:
 
 
 def find_behind(signals: Signals, run: Run, outcome: Outcome) -> dict[MessageId, timedelta]:
-    """Return how long to wait before the next look at each signal that EC2 does not yet show: Note [EC2 is behind]."""
+    """Return how long to wait before the next look at each signal that AWS does not yet show.
+
+    Note [EC2 is behind] and Note [Parameters are late] in planning/behind.py.
+    """
     again: dict[MessageId, timedelta] = {}
     spot = _spot_statuses(signals, run, outcome)
+    changed = _changed_parameters(signals, run)
     for message, signal in signals.items():
         delay = next_look(run.now() - signal.at, signal.claim) if signal.at is not None else None
-        because = _why_behind(signal, spot, run, outcome) if delay is not None else None
+        because = _why_behind(signal, spot, changed, run, outcome) if delay is not None else None
         if delay is not None and because is not None:
             again[message] = delay
             run.log.info("event looked at again", extra={"message_id": message, "because": because})
@@ -51,6 +61,18 @@ def _spot_statuses(signals: Signals, run: Run, outcome: Outcome) -> Mapping[Inst
         return {}
 
 
+def _changed_parameters(signals: Signals, run: Run) -> Mapping[PoolName, datetime] | None:
+    """Return when each pool's parameter was changed last, if an event is about one; None if that is not known."""
+    if not any(signal.claim in {Claim.DECLARED, Claim.UNDECLARED} for signal in signals.values()):
+        return None
+    try:
+        with run.aws.retrier.within(DISPENSABLE):
+            return run.aws.parameters.changed()
+    except AWS_ERRORS as error:
+        run.log.warning("not read", extra={"source": "parameters", "because": str(error)})
+        return None
+
+
 def _is_ours(instance_id: InstanceId, run: Run, outcome: Outcome) -> bool:
     instance = outcome.instances.get(instance_id)
     return instance is not None and bool(instance.pools or _is_in_dns(instance_id, run))
@@ -62,12 +84,19 @@ def _is_in_dns(instance_id: InstanceId, run: Run) -> bool:
 
 
 def _why_behind(
-    signal: InstanceSignal | PoolSignal, spot: Mapping[InstanceId, str], run: Run, outcome: Outcome
+    signal: InstanceSignal | PoolSignal,
+    spot: Mapping[InstanceId, str],
+    changed: Mapping[PoolName, datetime] | None,
+    run: Run,
+    outcome: Outcome,
 ) -> str | None:
     if isinstance(signal, InstanceSignal):
         return _why_claim_is_behind(signal, spot, run, outcome)
     if signal.claim is Claim.ADDRESSED:
         return FORMER_ADDRESSES
+    if signal.changed and signal.at is not None and changed is not None:
+        (pool,) = signal.changed
+        return why_parameter_is_behind(signal.claim, changed.get(pool), at=signal.at)
     if signal.tagged is None:
         return None
     (instance_id,) = signal.instance_ids

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _CLAIMS: Final = {"running": Claim.RUNNING} | dict.fromkeys(
     ("stopping", "stopped", "shutting-down", "terminated"), Claim.ENDS
 )
+_OPERATIONS: Final = {"Create": Claim.DECLARED, "Update": Claim.DECLARED, "Delete": Claim.UNDECLARED}
 
 
 def read_signal(body: str, pool_tag_key: str) -> Signal:
@@ -77,8 +78,10 @@ def _read_event(event: Mapping[str, Any], pool_tag_key: str) -> Signal:
             return _about_tags(detail, event.get("resources"), pool_tag_key, at, what)
         case "aws.ssm", "Parameter Store Change":
             name = PoolName(read_text(detail, "name", what).rpartition("/")[2])
-            because = f"parameter of pool {shown(name)}: {shown(detail.get('operation'))}"
-            return PoolSignal(None, because, at, sweep=True, changed=frozenset({name}))
+            operation = detail.get("operation")
+            claim = _OPERATIONS.get(operation) if isinstance(operation, str) else None
+            because = f"parameter of pool {shown(name)}: {shown(operation)}"
+            return PoolSignal(None, because, at, sweep=True, changed=frozenset({name}), claim=claim)
         case _, "AWS API Call via CloudTrail":
             return read_api_call(detail, at, what)
         case "fleet53", "Reconcile":
