@@ -156,3 +156,27 @@ def test_a_record_that_a_run_in_progress_puts_during_the_rollback_is_taken_back_
     assert (late, records(lab, NEW)) == ([], {})
     lab.run(60)
     assert (in_dns(lab), queries.wrong) == (set(members), [])
+
+
+@pytest.mark.parametrize("refuse", ["locked", "busy"])
+def test_records_are_taken_back_when_route_53_takes_changes_again_during_the_rollback(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, refuse: str
+) -> None:
+    members = admitted(lab, 2)
+    lab.run(25)
+    fail_lifecycle(lab, monkeypatch)
+
+    def refuse_changes() -> None:
+        lab.run(130)
+        assert in_dns(lab, NEW) == set(members)
+        if refuse == "busy":
+            lab.route53.busy(20)
+        else:
+            features = {"HostedZoneId": lab.zone_id, "EnableAcceleratedRecovery": True}
+            lab.route53.call("UpdateHostedZoneFeatures", features)
+
+    after_answer(lab, monkeypatch, "StackLifecycle", refuse_changes)
+    assert lab.update_stack({"RecordName": NEW, "AllowedRecordNames": OLD}) == "UPDATE_ROLLBACK_COMPLETE"
+    lab.run(60)
+
+    assert (in_dns(lab), in_dns(lab, NEW)) == (set(members), set())

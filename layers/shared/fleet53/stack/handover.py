@@ -5,7 +5,8 @@ that IAM denies all changes of the records at the new place. So CloudFormation a
 first pool back, which ends admissions at the new place, and before it changes the policies back. The records of the
 first pool are created at its old place before they are deleted at the new one, so DNS answers with its members all the
 time. All others are deleted. Runs that began before may still put records, so it looks again until no message is in
-flight (Note [The last run] in withdraw.py). It never fails: a stack whose rollback fails needs an operator.
+flight (Note [The last run] in withdraw.py). While Route 53 does not take the changes, it tries again until its time is
+over: nobody can make them later. It never fails: a stack whose rollback fails needs an operator.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.convergence.apply import apply
-from fleet53.domain.errors import TryLaterError, ZoneUnreadableError
+from fleet53.domain.errors import OutOfTimeError, TryLaterError, ZoneUnreadableError
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import PoolName
 from fleet53.planning.changes import DeleteRecord, Plan, PutRecord
@@ -51,23 +52,39 @@ def take_back(update: Update, aws: StackAws, retrier: Retrier, log: Log) -> str:
 
 
 def _take_back(update: Update, aws: StackAws, retrier: Retrier, log: Log) -> str:
+    """Take back the records that are found until there are none. Raises an error if they cannot be taken back.
+
+    Route 53 may throttle requests, or be busy with the hosted zone or lock it. That is waited for.
+    """
     taken, attempt, no_run_left = 0, 0, retrier.remaining() - LONGEST_RUN
     while True:
-        found = tuple(update.dropped())
-        if not found and (retrier.remaining() < no_run_left or not may_be_running(aws, log)):
-            return f"{taken} records taken back"
-        if not found:
-            retrier.wait(_PAUSE, "to see a run of the reconciler end")
+        try:
+            found = tuple(update.dropped())
+            if found and attempt < 2 * _ATTEMPTS:
+                taken += _move(found, update, aws, log, copies=attempt < _ATTEMPTS)
+                attempt += 1
+                continue
+        except OutOfTimeError:
+            raise
+        except TryLaterError as error:
+            retrier.wait(_PAUSE, f"to take records back: {error}")
             continue
-        attempt += 1
-        if attempt > 2 * _ATTEMPTS:
+        if found:
             raise TryLaterError(f"{len(found)} records of this stack are left")
-        copies = Plan(change_records=tuple(_copies(update, found)))
-        if attempt <= _ATTEMPTS and apply(copies, aws, log).refused:
-            continue
-        deletions = tuple(_deletion(update, zone_id, record) for zone_id, record in found)
-        refused = apply(Plan(change_records=deletions), aws, log).refused
-        taken += 0 if refused else len(found)
+        if retrier.remaining() < no_run_left or not may_be_running(aws, log):
+            return f"{taken} records taken back"
+        retrier.wait(_PAUSE, "to see a run of the reconciler end")
+
+
+def _move(found: Sequence[tuple[ZoneId, Record]], update: Update, aws: StackAws, log: Log, *, copies: bool) -> int:
+    """Delete records, after their copies were created if they are to be, and return how many were deleted.
+
+    If Route 53 refuses the copies, nothing is deleted. Raises TryLaterError if it does not answer.
+    """
+    if copies and apply(Plan(change_records=tuple(_copies(update, found))), aws, log).refused:
+        return 0
+    deletions = tuple(_deletion(update, zone_id, record) for zone_id, record in found)
+    return 0 if apply(Plan(change_records=deletions), aws, log).refused else len(found)
 
 
 def _copies(update: Update, found: Sequence[tuple[ZoneId, Record]]) -> Iterator[PutRecord]:
