@@ -174,3 +174,14 @@ def test_a_botocore_that_does_not_know_managed_resources_is_taught_to_ask_for_th
     operation = ServiceModel(model).operation_model("DescribeInstances")
     sent = create_serializer("ec2").serialize_to_request({"IncludeManagedResources": True}, operation)
     assert sent["body"]["IncludeManagedResources"] == "true"
+
+
+def test_where_ec2_does_not_know_managed_resources_it_is_asked_without_them() -> None:
+    client = boto3.client("ec2", region_name="eu-west-1", aws_access_key_id="none", aws_secret_access_key="none")
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_instances", "UnknownParameter")
+        filters = [{"Name": "tag-key", "Values": ["fleet53:pool"]}]
+        stub.add_response("describe_instances", {"Reservations": []}, {"Filters": filters, "MaxResults": 1000})
+        assert Ec2(client, "fleet53:pool").tagged() == {}
+        stub.assert_no_pending_responses()
+    client.close()

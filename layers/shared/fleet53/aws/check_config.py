@@ -36,12 +36,13 @@ _OF_ALARM: Final = "CLOUDWATCH_METRIC"
 def read_config(listed: Mapping[str, Any]) -> CheckConfig | AlarmConfig | None:
     """Return the configuration of a check of an endpoint or an alarm, None for any other.
 
-    All eight regions are read as None.
+    All eight regions are read as None. Route 53 need not name the alarm (HealthCheckConfig, AlarmIdentifier).
     """
     flags = {field: listed.get(key, False) for field, key in _FLAGS.items()}
     if listed["Type"] == _OF_ALARM:
-        alarm, assumed = listed["AlarmIdentifier"], listed.get("InsufficientDataHealthStatus", "")
-        return AlarmConfig(alarm["Name"], alarm["Region"], assumed, **flags)
+        if (alarm := listed.get("AlarmIdentifier")) is None:
+            return None
+        return AlarmConfig(alarm["Name"], alarm["Region"], listed.get("InsufficientDataHealthStatus", ""), **flags)
     protocol = _PROTOCOLS.get(listed["Type"].removesuffix("_STR_MATCH"))
     settings = {field: listed[key] for field, key in _SETTINGS.items() if key in listed}
     if protocol is None or "port" not in settings:

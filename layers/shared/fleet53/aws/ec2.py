@@ -13,7 +13,9 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import batched
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
 
 from fleet53.aws.retrier import AWS_ERRORS
 from fleet53.domain.ids import INSTANCE_ID, INTERFACE_ID, InstanceId, InterfaceId, PoolName, SecurityGroupId
@@ -49,7 +51,7 @@ class Ec2:
 
     def tagged(self) -> dict[InstanceId, Instance]:
         """Return every instance that has the pool tag, in any state. Reads all pages or raises an error."""
-        return self._describe([{"Name": "tag-key", "Values": [self._pool_tag_key]}])
+        return self._filter([{"Name": "tag-key", "Values": [self._pool_tag_key]}])
 
     def by_id(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, Instance]:
         """Return those of `instance_ids` that EC2 knows.
@@ -60,7 +62,7 @@ class Ec2:
         """
         found: dict[InstanceId, Instance] = {}
         for ids in _batches(instance_ids, INSTANCE_ID):
-            found |= self._describe([{"Name": "instance-id", "Values": list(ids)}])
+            found |= self._filter([{"Name": "instance-id", "Values": list(ids)}])
         return found
 
     def by_id_only(
@@ -73,12 +75,11 @@ class Ec2:
         """
         found: dict[InstanceId, Instance] = {}
         unread: dict[InstanceId, Exception] = {}
-        pages = self._client.get_paginator("describe_instances")
         parts = list(_batches(instance_ids, INSTANCE_ID))
         while parts:
             ids = parts.pop()
             try:
-                found |= self._read_all(pages.paginate(InstanceIds=list(ids), IncludeManagedResources=True))
+                found |= self._describe(InstanceIds=list(ids))
             except AWS_ERRORS as error:
                 if len(ids) > 1:
                     parts += batched(ids, (len(ids) + 1) // 2, strict=False)
@@ -90,7 +91,7 @@ class Ec2:
         """Return the instances to which these network interfaces are attached. For other texts see by_id."""
         found: dict[InstanceId, Instance] = {}
         for ids in _batches(interface_ids, INTERFACE_ID):
-            found |= self._describe([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])
+            found |= self._filter([{"Name": "network-interface.network-interface-id", "Values": list(ids)}])
         return found
 
     def spot_status(self, instance_ids: Iterable[InstanceId]) -> dict[InstanceId, str]:
@@ -103,14 +104,22 @@ class Ec2:
                     found[InstanceId(request["InstanceId"])] = request["Status"]["Code"]
         return found
 
-    def _describe(self, filters: list[FilterTypeDef]) -> dict[InstanceId, Instance]:
+    def _filter(self, filters: list[FilterTypeDef]) -> dict[InstanceId, Instance]:
+        return self._describe(Filters=filters, PaginationConfig={"PageSize": 1000})
+
+    def _describe(self, **asked: Any) -> dict[InstanceId, Instance]:
         """Return the instances that match, also those that a service of AWS manages.
 
-        EC2 hides them by default (ManagedResourceVisibilitySettings), but sends their events all the same.
+        EC2 hides them by default since April 2026 (ManagedResourceVisibilitySettings), but sends their events all the
+        same. Where EC2 does not know the parameter, it hides none.
         """
         pages = self._client.get_paginator("describe_instances")
-        asked = pages.paginate(Filters=filters, IncludeManagedResources=True, PaginationConfig={"PageSize": 1000})
-        return self._read_all(asked)
+        try:
+            return self._read_all(pages.paginate(IncludeManagedResources=True, **asked))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "UnknownParameter":
+                raise
+            return self._read_all(pages.paginate(**asked))
 
     def _read_all(self, pages: Iterable[DescribeInstancesResultTypeDef]) -> dict[InstanceId, Instance]:
         return {
