@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE
@@ -9,6 +10,9 @@ from fleet53.domain.errors import ZoneUnreadableError
 from fleet53.domain.record import ANSWERING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from fleet53.domain.ids import PoolName, ZoneId
     from fleet53.domain.pool import Pool
     from fleet53.reconcile.outcome import Outcome
     from fleet53.reconcile.passes import Run
@@ -29,15 +33,26 @@ def look_at_others(outcome: Outcome, run: Run) -> None:
     tagged = {name for instance in outcome.instances.values() for name in instance.pools}
     passed = outcome.statuses.keys()
     others = [each for each in outcome.valid if each.name not in passed and (outcome.unlisted or each.name in tagged)]
-    found = others[0] if len(others) > _MOST else next((each for each in others if not _is_answered(each, run)), None)
+    found = next(_unanswered(others, run), None)
     if found is not None:
-        outcome.unanswered.add(found.name)
+        outcome.unanswered.add(found)
 
 
-def _is_answered(pool: Pool, run: Run) -> bool:
-    try:
-        with run.aws.retrier.within(DISPENSABLE):
-            records = run.aws.route53.records_at(*pool.place)
-    except (ZoneUnreadableError, *AWS_ERRORS):
-        return False
-    return any(record.type in ANSWERING for record in records)
+def _unanswered(pools: Collection[Pool], run: Run) -> Iterator[PoolName]:
+    """Yield the pools that may have no record."""
+    if len(pools) > _MOST:
+        yield from (pool.name for pool in pools)
+        return
+    for zone_id, here in groupby(sorted(pools, key=_zone_of), key=_zone_of):
+        names = {pool.record_name: pool.name for pool in here}
+        try:
+            with run.aws.retrier.within(DISPENSABLE):
+                records = run.aws.route53.records_at_names(zone_id, names)
+        except (ZoneUnreadableError, *AWS_ERRORS):
+            yield from names.values()
+            continue
+        yield from (names[name] for name in names if not any(each.type in ANSWERING for each in records[name]))
+
+
+def _zone_of(pool: Pool) -> ZoneId:
+    return pool.zone_id
