@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from fleet53.report.model import Report
 
-gc.set_threshold(500_000)  # an audit makes millions of objects, and hardly any garbage of circular references
 logger = Logger()
 clients = Clients("audit")
 

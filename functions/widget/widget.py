@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,6 @@ from fleet53.widget import DESCRIPTION, is_describe, read_request, read_view
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-gc.set_threshold(500_000)  # an audit makes millions of objects, and hardly any garbage of circular references
 logger = Logger()
 clients = Clients("widget")
 

@@ -10,8 +10,9 @@ import contextlib
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -140,6 +141,40 @@ def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a start did: the modules in memory, and its collections of garbage from where fleet53 is imported.
+
+    AWS's runtime and Powertools come before it.
+    """
+
+    modules: list[str]
+    collections: int
+
+
+STARTING: Final = """
+import aws_lambda_powertools, gc, importlib, json, sys
+before = gc.get_stats()
+importlib.import_module(sys.argv[1])
+collections = sum(after["collections"] - each["collections"] for after, each in zip(gc.get_stats(), before))
+print(json.dumps({"modules": [*sys.modules], "collections": collections}))
+"""
+
+
+def started(lab: Lab, environment: dict[str, str], name: str) -> Start:
+    """Import a function's handler as a start does."""
+    module = lab.deployment.functions[name].handler.partition(".")[0]
+    ran = subprocess.run(  # noqa: S603 - no shell, and our own command
+        [*python_command(), "-c", STARTING, module],
+        env=environment | lab.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return Start(**json.loads(ran.stdout))
+
+
 @pytest.mark.parametrize(
     ("name", "never"),
     [
@@ -152,18 +187,19 @@ def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
 def test_a_start_does_not_wait_for_what_few_invocations_need(
     lab: Lab, environments: dict[str, dict[str, str]], name: str, never: tuple[str, ...]
 ) -> None:
-    module = lab.deployment.functions[name].handler.partition(".")[0]
-    ran = subprocess.run(  # noqa: S603 - no shell, and our own command
-        [*python_command(), "-c", f"import sys, {module}; print(*sys.modules)"],
-        env=environments[name] | lab.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    loaded = ran.stdout.split()
-    assert "fleet53.aws.clients" in loaded
-    assert [each for each in loaded if each.startswith(never)] == []
+    start = started(lab, environments[name], name)
+    assert "fleet53.aws.clients" in start.modules
+    assert [each for each in start.modules if each.startswith(never)] == []
+
+
+def test_a_start_collects_no_garbage(lab: Lab, environments: dict[str, dict[str, str]]) -> None:
+    collections = {name: started(lab, environments[name], name).collections for name in environments}
+    assert collections == {
+        "ReconcilerFunction": 0,
+        "AuditFunction": 0,
+        "StackLifecycleFunction": 0,
+        "WidgetFunction": 0,
+    }
 
 
 def test_a_running_instance_gets_a_health_check_and_no_record_yet(lab: Lab, poller: Poller) -> None:
