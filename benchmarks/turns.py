@@ -16,7 +16,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from fleet53.aws.clients import TRIES
+from fleet53.aws.session import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

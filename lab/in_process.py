@@ -1,4 +1,4 @@
-"""AWS inside this process: boto3's clients call moto and the lab's Route 53 directly, with no socket in between.
+"""AWS inside this process: botocore's clients call moto and the lab's Route 53 directly, with no socket in between.
 
 botocore validates and serializes each request, as it does with AWS. The signature and the HTTP connection are left out.
 A successful answer reaches the client as botocore would parse it (lab.moto.answers). Refusals, and requests to which a
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest.mock import patch
 from urllib.parse import urlencode, urlsplit
 
-import boto3
+import botocore.session
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -206,7 +206,7 @@ def _account() -> _Account:
     return _Account()
 
 
-_make = boto3.Session.client
+_make = botocore.session.Session.create_client
 _MAKING: Final = threading.Lock()
 """botocore makes one client at a time of a session (boto3's guide, multithreading)."""
 _QUOTAS: Final[list[quota.RetryQuota]] = []
@@ -221,9 +221,9 @@ class _Quota(quota.RetryQuota):
 
 
 @functools.cache
-def _made(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
+def _made(session: botocore.session.Session, *arguments: Any, **settings: Any) -> Any:
     with patch.object(quota, "RetryQuota", _Quota):
-        client = _make(session, *arguments, **settings)
+        client: Any = _make(session, *arguments, **settings)
     # botocore makes a class for each paginator.
     client.get_paginator = functools.cache(client.get_paginator)
     client.meta.events.register_first("choose-signer", _do_not_sign)
@@ -238,14 +238,14 @@ def _do_not_sign(**_: object) -> Any:
     return UNSIGNED
 
 
-def _client(session: boto3.Session, *arguments: Any, **settings: Any) -> Any:
+def _client(session: botocore.session.Session, *arguments: Any, **settings: Any) -> Any:
     with _MAKING:
         return _made(session, *arguments, **settings)
 
 
 @contextlib.contextmanager
 def answering(route53: Route53, faults: Faults) -> Iterator[None]:
-    """Let every client that boto3 makes meanwhile reach moto and this Route 53 at URLS, and meet these faults.
+    """Let every client that is made meanwhile reach moto and this Route 53 at URLS, and meet these faults.
 
     Requests that the policies of the calling function do not allow are refused.
     """
@@ -253,7 +253,7 @@ def answering(route53: Route53, faults: Faults) -> Iterator[None]:
         each.release(quota.RetryQuota.INITIAL_CAPACITY)
     account = _account()
     with (
-        patch.object(boto3.Session, "client", _client),
+        patch.object(botocore.session.Session, "create_client", _client),
         patch.object(account, "route53", route53),
         patch.object(account, "faults", faults),
     ):

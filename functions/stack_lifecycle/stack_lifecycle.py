@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from fleet53.aws.clients import StackClients
 from fleet53.aws.cloudformation import send_answer
+from fleet53.aws.stack_clients import StackClients
 from fleet53.stack.request import NOTHING_TO_DO, Answer, asks_for_nothing, read_request, serve, write_answer
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from fleet53.aws.clients import TRIES
+from fleet53.aws.session import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

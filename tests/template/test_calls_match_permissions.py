@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 from collections import defaultdict
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -60,11 +59,11 @@ def recorded(lab: Lab, actions: Mapping[str, set[str]]) -> Iterator[None]:
 
 
 def _clients(lab: Lab) -> Iterator[Any]:
-    """Yield the boto3 clients of the warm functions."""
+    """Yield the clients of the warm functions."""
     for function in lab.deployment.functions.values():
         module, _, _ = function.handler.rpartition(".")
         made = sys.modules[module].clients
-        yield from (client for each in fields(made) if hasattr(client := getattr(made, each.name), "meta"))
+        yield from (client for name in dir(made) if hasattr(client := getattr(made, name), "meta"))
 
 
 @pytest.fixture(scope="module")

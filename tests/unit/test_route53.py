@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import fleet53.aws.clients
+import fleet53.aws.session
 from fleet53.aws.clients import Clients
 from fleet53.aws.retrier import Retrier
 from fleet53.aws.route53 import Route53 as Adapter
@@ -38,7 +38,7 @@ def adapter(fake: Route53, monkeypatch: pytest.MonkeyPatch) -> Iterator[Adapter]
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "lab")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-        monkeypatch.setattr(fleet53.aws.clients.TRIES, "retrier", Retrier(lambda: 60, lambda _: None, lambda: 0))
+        monkeypatch.setattr(fleet53.aws.session.TRIES, "retrier", Retrier(lambda: 60, lambda _: None, lambda: 0))
         client = Clients("audit").route53
         yield Adapter(client, {})
         client.close()
@@ -152,7 +152,7 @@ def test_a_refusal_makes_protections_unreadable(adapter: Adapter, fake: Route53,
 def test_the_added_operation_names_no_shape_that_botocore_lacks(adapter: Adapter) -> None:
     """A merge over another version of botocore has to find all it refers to there or in the file."""
     client: Any = adapter._client
-    (path,) = Path(fleet53.aws.clients.__file__).parent.glob("models/route53/*/service-2.sdk-extras.json")
+    (path,) = Path(fleet53.aws.session.__file__).parent.glob("models/route53/*/service-2.sdk-extras.json")
     added = json.loads(path.read_text(encoding="utf-8"))["merge"]
 
     for name in added["operations"]:

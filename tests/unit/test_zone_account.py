@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from fleet53.aws.clients import TRIES, Clients
+from fleet53.aws.clients import Clients
 from fleet53.aws.retrier import Retrier
+from fleet53.aws.session import TRIES
 from fleet53.aws.zone_account import AssumedAccount, Sessions
 from fleet53.domain.errors import RoleRefusedError
 from fleet53.domain.role import Role

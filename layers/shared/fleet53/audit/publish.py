@@ -11,7 +11,8 @@ from fleet53.telemetry.events import report_events, send_events
 from fleet53.telemetry.metrics import emit, measure_requests
 
 if TYPE_CHECKING:
-    from fleet53.aws.clients import Aws, Connection
+    from fleet53.aws.clients import Aws
+    from fleet53.aws.connection import Connection
     from fleet53.domain.log import Log
     from fleet53.report.model import Report
 

@@ -1,1 +1,1 @@
-"""Adapters to AWS, one for each service. Only they use boto3, and they return fleet53's own values."""
+"""Adapters to AWS, one for each service. Only they use botocore, and they return fleet53's own values."""

@@ -86,6 +86,10 @@ class Sessions:
         session = self.by_role[role] = Session(self.make_route53(credentials), credentials["Expiration"])
         return session
 
+    def account_of(self, role: Role | None, now: Callable[[], datetime]) -> AssumedAccount | None:
+        """Return the account of a role for one invocation, or None without a role."""
+        return None if role is None else AssumedAccount(role, self, now)
+
 
 class AssumedAccount:
     """The account of a role, for one invocation: Note [Another account's zones]."""

@@ -20,7 +20,8 @@ from fleet53.telemetry.metrics import Measurement, emit, measure_requests
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fleet53.aws.clients import Aws, Connection
+    from fleet53.aws.clients import Aws
+    from fleet53.aws.connection import Connection
     from fleet53.aws.queue import Queue
     from fleet53.domain.log import Log
     from fleet53.signals.model import MessageId, Signals

@@ -25,8 +25,8 @@ from fleet53.stack.withdraw import LONGEST_RUN, may_be_running
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fleet53.aws.clients import StackAws
     from fleet53.aws.retrier import Retrier
+    from fleet53.aws.stack_clients import StackAws
     from fleet53.domain.ids import ZoneId
     from fleet53.domain.log import Log
     from fleet53.domain.record import Record

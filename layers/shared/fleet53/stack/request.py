@@ -17,8 +17,9 @@ from fleet53.stack.withdrawal import describe_left
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet53.aws.clients import Connection, StackAws
+    from fleet53.aws.connection import Connection
     from fleet53.aws.retrier import Retrier
+    from fleet53.aws.stack_clients import StackAws
     from fleet53.domain.log import Log
     from fleet53.stack.precondition import Declaration
 

@@ -33,8 +33,8 @@ from fleet53.stack.withdrawal import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet53.aws.clients import StackAws
     from fleet53.aws.retrier import Retrier
+    from fleet53.aws.stack_clients import StackAws
     from fleet53.config.settings import Settings
     from fleet53.convergence.apply import Refusal
     from fleet53.domain.ids import ZoneId
