@@ -143,21 +143,27 @@ def test_a_function_has_the_layer_and_the_runtime_and_nothing_else(
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a start did: the modules in memory, and its collections of garbage from where fleet53 is imported.
+    """What a start did: the modules in memory, the services whose models it read, and its collections of garbage.
 
-    AWS's runtime and Powertools come before it.
+    Those count from where fleet53 is imported: AWS's runtime and Powertools come before it.
     """
 
     modules: list[str]
+    services: list[str]
     collections: int
 
 
 STARTING: Final = """
-import aws_lambda_powertools, gc, importlib, json, sys
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+import aws_lambda_powertools, gc, importlib, json, pathlib
 before = gc.get_stats()
 importlib.import_module(sys.argv[1])
 collections = sum(after["collections"] - each["collections"] for after, each in zip(gc.get_stats(), before))
-print(json.dumps({"modules": [*sys.modules], "collections": collections}))
+models = [path.parts for path in map(pathlib.Path, opened) if path.name.startswith("service-2.json")]
+services = sorted({parts[-3] for parts in models if "botocore" in parts})
+print(json.dumps({"modules": [*sys.modules], "services": services, "collections": collections}))
 """
 
 
@@ -193,6 +199,24 @@ def test_a_start_does_not_wait_for_what_few_invocations_need(
     start = started(lab, environments[name], name)
     assert "fleet53.aws.session" in start.modules
     assert [each for each in start.modules if each.startswith((*NEVER, *never))] == []
+
+
+MANY: Final = ["autoscaling", "cloudwatch", "ec2", "route53", "sqs", "ssm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "services"),
+    [
+        ("ReconcilerFunction", MANY),
+        ("AuditFunction", MANY),
+        ("StackLifecycleFunction", ["cloudformation", "cloudwatch", "ec2", "lambda", "route53", "sqs", "ssm"]),
+        ("WidgetFunction", MANY),
+    ],
+)
+def test_a_start_makes_no_client_of_the_event_bus(
+    lab: Lab, environments: dict[str, dict[str, str]], name: str, services: list[str]
+) -> None:
+    assert started(lab, environments[name], name).services == services
 
 
 def test_a_start_collects_no_garbage(lab: Lab, environments: dict[str, dict[str, str]]) -> None:

@@ -42,7 +42,7 @@ def event(number: int, because: str = "-") -> Event:
 
 def put(events: Events, count: int, remaining: float = 60, because: str = "-") -> list[str]:
     retrier = Retrier(lambda: remaining, lambda _seconds: None, lambda: 0.5)
-    bus = EventBus(cast("EventBridgeClient", events), retrier)
+    bus = EventBus(lambda: cast("EventBridgeClient", events), retrier)
     return bus.put(event(number, because) for number in range(count))
 
 

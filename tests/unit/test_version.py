@@ -35,7 +35,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setattr(TRIES, "retrier", Retrier(lambda: 60.0, lambda _seconds: None, lambda: 0.5))
     own, stacks = Clients("audit"), StackClients("stack-lifecycle")
-    made = [*vars(own).values(), *vars(stacks).values()]
+    made = [*vars(own).values(), own.events, *vars(stacks).values()]
     return [each for each in made if isinstance(each, BaseClient)]
 
 

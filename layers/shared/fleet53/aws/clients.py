@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fleet53.aws.absences import Absences
@@ -81,7 +82,6 @@ class Clients:
         self.own_cloudwatch: CloudWatchClient = make_client("cloudwatch", METRICS)
         self.ssm: SSMClient = make_client("ssm", USUAL)
         self.sqs: SQSClient = make_client("sqs", BRIEF)
-        self.events: EventBridgeClient = make_client("events", BRIEF)
         self.pacer = make_pacer()
         self.zone_pacer = make_pacer()
         self.sessions = make_sessions(function)
@@ -91,6 +91,12 @@ class Clients:
         self.names = Names()
         self.absences = Absences()
         self.statuses = Statuses()
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        """The client of the event bus, which is made when the first event is sent: decision 11."""
+        client: EventBridgeClient = make_client("events", BRIEF)
+        return client
 
     def connect(self, environment: Mapping[str, str], context: LambdaContext) -> Connection[Aws]:
         """Return an invocation's settings and adapters, or raise SettingsError."""
@@ -109,7 +115,7 @@ class Clients:
             parameters=PoolParameters(self.ssm, settings.pools_path),
             queue=Queue(self.sqs, settings.queue_url, self.looks),
             usage=Usage(self.own_cloudwatch, settings.owner),
-            bus=EventBus(self.events, retrier),
+            bus=EventBus(lambda: self.events, retrier),
             retrier=retrier,
             pacer=self.pacer,
             holders=self.holders,

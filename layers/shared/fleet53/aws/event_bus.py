@@ -11,7 +11,7 @@ from fleet53.aws.retrier import UNREACHED, Limits
 from fleet53.domain.errors import OutOfTimeError, TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from mypy_boto3_events import EventBridgeClient
@@ -42,9 +42,9 @@ class Event:
 
 
 class EventBus:
-    """The default event bus."""
+    """The default event bus. `client` returns its client."""
 
-    def __init__(self, client: EventBridgeClient, retrier: Retrier) -> None:
+    def __init__(self, client: Callable[[], EventBridgeClient], retrier: Retrier) -> None:
         self._client = client
         self._retrier = retrier
 
@@ -74,7 +74,7 @@ class EventBus:
             elif self._retrier.remaining() < _ENOUGH:
                 raise OutOfTimeError("no time left")
             try:
-                answered = self._client.put_events(Entries=batch)["Entries"]
+                answered = self._client().put_events(Entries=batch)["Entries"]
             except ClientError as error:
                 return [_lost(entry, str(error)) for entry in batch]
             refused = [pair for pair in zip(batch, answered, strict=True) if pair[1].get("ErrorCode")]
