@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Final
 
 import boto3
 
-from tests.compat import host, older_template
+from tests.compat import first_release, host
 from tests.compat.story import Story
 from tests.live.account import Account
 from tests.live.report import table
@@ -40,15 +42,17 @@ _REFUSED: Final = re.compile(r"AWS (\S+) => (501 \(\w+\))")
 
 def main() -> int:
     """Tell the story, print the report, and return the exit code."""
-    with host.running() as emulator:
+    with tempfile.TemporaryDirectory(prefix="fleet53-compat-") as folder, host.running() as emulator:
+        older = first_release.build(Path(folder))
         for name in [each for each in os.environ if each.startswith("AWS_")]:
             del os.environ[name]  # nothing of the environment may lead to an account
         os.environ.update(emulator.aws)
         session = boto3.Session(region_name=host.REGION)
         zone = session.client("route53").create_hosted_zone(Name=ZONE, CallerReference=STACK)["HostedZone"]
         zone_id = zone["Id"].removeprefix("/hostedzone/")
-        older = Account(session, zone_id, STACK, template=older_template.write())
-        story = Story(Account(session, zone_id, STACK), say=_say, older=older)
+        story = Story(
+            Account(session, zone_id, STACK), say=_say, older=Account(session, zone_id, STACK, template=older)
+        )
         story.tell()
         gaps = emulator.lines("gap: ")
         refused = Counter(found.groups() for found in _REFUSED.finditer(emulator.child.printed()))

@@ -34,7 +34,7 @@ _LACKING: Final = ("GetAccountLimit", "GetHostedZoneLimit", "ListResourceRecordS
 
 @dataclass(slots=True)
 class Story(Telling):
-    """Tells the steps in an account of the emulator. `older` deploys an older template to the same stack."""
+    """Tells the steps in an account of the emulator. `older` deploys version 0.1.0 to the same stack."""
 
     older: Place = field(kw_only=True)
     _aws: Observer = field(init=False)
@@ -53,7 +53,7 @@ class Story(Telling):
     # -- the steps
 
     def deploy(self) -> None:
-        """Deploy the older template with `sam deploy`."""
+        """Deploy version 0.1.0 with `sam deploy`."""
         self.older.deploy(self._parameters())
         self._stack_is("CREATE_COMPLETE")
         outputs = self._outputs()
@@ -74,13 +74,38 @@ class Story(Telling):
         self._soon("each healthy member gets a record", lambda: all(map(self._record, self._fleet)))
         self._in_dns(self._fleet, "the records have the members' addresses, and name their health checks")
 
+    def upgrade(self) -> None:
+        """Deploy what `make build` has built: it replaces the queue and the rules, and changes nothing in Route 53."""
+        records, checks = self._aws.records(), list(map(self._aws.checks, self._fleet))
+        self.place.deploy(self._parameters())
+        self._stack_is("UPDATE_COMPLETE")
+        queue = self._outputs()["SignalsQueueUrl"].rpartition("/")[2]
+        self._note("it has another queue", queue, differs=queue != f"{self.place.stack}-signals")
+        added = {each: self._resource(each)["ResourceStatus"] for each in ("StackPrecondition", "StackHandover")}
+        seen = ", ".join(f"{name} {status}" for name, status in added.items())
+        self._note("it has two more custom resources", seen, differs=set(added.values()) != {"CREATE_COMPLETE"})
+        self._same(records, self._aws.records(), "no record has changed")
+        differs = list(map(self._aws.checks, self._fleet)) != checks
+        self._note("each health check has its id and its CallerReference", f"{len(checks)} members", differs=differs)
+        self._in_sync(self._audit({}))
+
+    def grow(self) -> None:
+        """Launch one more member, which gets a health check and then a record from the new version."""
+        (member,) = self._launch(POOL, 1)
+        self._fleet = [*self._fleet, member]
+        self._tell_of(member, "running")
+        self._soon("it gets a health check", lambda: self._aws.checks(member))
+        self._report_healthy([member])
+        self._soon("it gets a record when it is healthy", lambda: self._record(member))
+        self._in_dns(self._fleet, "the others keep theirs")
+
     def audit(self) -> None:
         """Ask the stack's audit, which sees the same."""
         report = self._audit({})
         self._in_sync(report)
         (pool,) = report["pools"]
-        seen = f"members {pool['members']}, in_dns {pool['in_dns']}"
-        self._note("it counts the fleet", seen, differs=seen != f"members {MEMBERS}, in_dns {MEMBERS}")
+        seen, count = f"members {pool['members']}, in_dns {pool['in_dns']}", len(self._fleet)
+        self._note("it counts the fleet", seen, differs=seen != f"members {count}, in_dns {count}")
         not_read = [each["because"] for each in report["findings"] if each["kind"] == "not-read"]
         lacking = [name for name in _LACKING if any(name in because for because in not_read)]
         seen = f"{len(not_read)} findings, of {', '.join(lacking)}"
@@ -91,7 +116,7 @@ class Story(Telling):
         """Ask the dashboard's widget for its page."""
         page = self._invoke("WidgetFunction", {"widgetContext": {"theme": "light"}})
         seen = [each for each in self._fleet if each in str(page)]
-        self._note("the page names each member", f"{len(seen)} of {MEMBERS}", differs=seen != self._fleet)
+        self._note("the page names each member", f"{len(seen)} of {len(self._fleet)}", differs=seen != self._fleet)
 
     def pool(self) -> None:
         """Declare another pool by a parameter: LocalStack's own event starts a pass, which finds its member."""
@@ -119,18 +144,6 @@ class Story(Telling):
         missing = report["summary"].get("missing-record", 0)
         self._note("the audit reports the missing record", str(report["summary"]), differs=missing != 1)
         self._soon("the repair puts it back", lambda: self._record(self._fleet[0]) == record)
-
-    def upgrade(self) -> None:
-        """Deploy what `make build` has built: it adds a custom resource, and changes nothing in DNS."""
-        records, before = self._aws.records(), self._outputs()["Version"]
-        self.place.deploy(self._parameters())
-        self._stack_is("UPDATE_COMPLETE")
-        seen = f"{before}, then {self._outputs()['Version']}"
-        self._note("it has another version", seen, differs=self._outputs()["Version"] == before)
-        handover = self._resource("StackHandover")["ResourceStatus"]
-        self._note("it has the custom resource StackHandover", handover, differs=handover != "CREATE_COMPLETE")
-        self._same(records, self._aws.records(), "no record has changed")
-        self._in_sync(self._audit({}))
 
     def move(self) -> None:
         """Deploy with another name of the first pool, and allow the former one too: the records move."""
@@ -320,9 +333,10 @@ STEPS: Final[dict[str, Callable[[Story], None]]] = {
     "deploy": Story.deploy,
     "launch": Story.launch,
     "admit": Story.admit,
+    "upgrade": Story.upgrade,
+    "grow": Story.grow,
     "audit": Story.audit,
     "widget": Story.widget,
-    "upgrade": Story.upgrade,
     "pool": Story.pool,
     "withdraw": Story.withdraw,
     "repair": Story.repair,

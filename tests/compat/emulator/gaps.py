@@ -22,6 +22,7 @@ from localstack.services.cloudformation.v2.entities import Stack
 from localstack.services.cloudwatch.resource_providers.aws_cloudwatch_alarm import CloudWatchAlarmProvider
 from localstack.services.lambda_.invocation.plugins import DockerRuntimeExecutorPlugin
 from localstack.services.lambda_.resource_providers.aws_lambda_function import LambdaFunctionProvider
+from moto.route53 import models as route53_models
 from moto.route53.models import Route53Backend
 
 from tests.compat.emulator.custom_resource import CustomResource
@@ -75,16 +76,19 @@ def invocations_after_updates() -> None:
 
 
 def replacements() -> None:
-    """Replace a resource only if its values need that: LocalStack does it wherever an expression might have changed.
+    """Replace a resource where a property that cannot be updated has another value: LocalStack looks at expressions.
 
-    The widget's function has the same name after every update, so a second one with that name cannot be created.
+    It replaces a resource wherever an expression in such a property might have changed, and the widget's function has
+    the same name after every update, so a second one with that name cannot be created. It does not replace one whose
+    property is new, such as the name that a queue did not have.
     """
     execute = ChangeSetModelExecutor._execute_resource_change
 
     def execute_as_values_need(executor: Any, name: str, before: Any, after: Any) -> None:
-        if not is_nothing(before) and not is_nothing(after) and after.requires_replacement:
-            schema = ResourceProviderExecutor.try_load_resource_provider(after.resource_type).SCHEMA
-            fixed = [each.removeprefix("/properties/") for each in schema["createOnlyProperties"]]
+        if not is_nothing(before) and not is_nothing(after):
+            provider = ResourceProviderExecutor.try_load_resource_provider(after.resource_type)
+            schema = {} if provider is None else provider.SCHEMA
+            fixed = [each.removeprefix("/properties/") for each in schema.get("createOnlyProperties", [])]
             was, will_be = before.properties.properties, after.properties.properties
             after.requires_replacement = any(was.get(each) != will_be.get(each) for each in fixed)
         execute(executor, name, before, after)
@@ -184,6 +188,39 @@ def former_lists() -> None:
     ChangeSetModelPreproc.visit_node_parameter = visit_former_too
 
 
+def attributes_without_property() -> None:
+    """Let an attribute have a value where only the other template has a property of its name: LocalStack knows none.
+
+    A queue also has a name where a template gives it none, and the dashboard has that name.
+    """
+    resolve = ChangeSetModelPreproc._resolve_attribute
+
+    def resolve_deployed_too(model: Any, arguments: Any, select_before: bool) -> Any:
+        value = resolve(model, arguments, select_before)
+        name, attribute = arguments.split(".") if isinstance(arguments, str) else arguments
+        if is_nothing(value) and name in model._before_resolved_resources:
+            deployed = (
+                model._before_deployed_property_value_of if select_before else model._after_deployed_property_value_of
+            )
+            value = deployed(resource_logical_id=name, property_name=attribute)
+        return value
+
+    ChangeSetModelPreproc._resolve_attribute = resolve_deployed_too
+
+
+def hosted_zone_ids() -> None:
+    """Let the id of a hosted zone begin with Z: LocalStack's begin with any letter or digit.
+
+    Version 0.1.0 takes only those of the first kind, which are what Route 53 makes.
+    """
+    create = route53_models.create_route53_zone_id
+
+    def create_with_z(*arguments: Any, **more: Any) -> str:
+        return f"Z{create(*arguments, **more)[1:]}"
+
+    route53_models.create_route53_zone_id = create_with_z
+
+
 def records_again() -> None:
     """Let a deleted record be created again: LocalStack refuses that while other records have its name.
 
@@ -231,6 +268,8 @@ GAPS: Final[tuple[Callable[[], None], ...]] = (
     literals_in_sub,
     lists_for_sam,
     former_lists,
+    attributes_without_property,
+    hosted_zone_ids,
     records_again,
     records_at_one_name,
 )
