@@ -280,6 +280,12 @@ class StackChange:
         """Delete a resource that was replaced."""
         self._map._delete_resource(replaced, self._map._resource_json_map[logical_id])  # noqa: SLF001 - as above
 
+    def drop(self, logical_id: str, properties: Mapping[str, Any]) -> None:
+        """Delete a resource that the template does not have, unless moto did not make it."""
+        made = self._map._parsed_resources.pop(logical_id, None)  # noqa: SLF001 - as above
+        if made is not None:
+            self._map._delete_resource(made, {"Type": made.type, "Properties": dict(properties)})  # noqa: SLF001 - as above
+
     def end(self) -> None:
         """Compute the stack's outputs again."""
         self._stack.output_map = self._stack._create_output_map()  # noqa: SLF001 - as above

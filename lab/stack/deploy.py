@@ -12,13 +12,13 @@ from lab.moto import awslambda, cloudformation, sqs
 from lab.moto.cloudformation import StackValues
 from lab.stack.recursion import TERMINATE
 from lab.stack.resources import put_resource
-from lab.stack.template import BY_LAB, TemplateError, is_custom, read_template
+from lab.stack.template import BY_LAB, TemplateError, is_custom, read_code, read_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from lab.stack.template import Code, Template
+    from lab.stack.template import Template
 
 STACK: Final = "fleet53"
 
@@ -159,8 +159,8 @@ def describe(template: Template, stack_name: str, properties: Mapping[str, dict[
     resources = stack.resources()
     kinds = {name: template.resource(name)["Type"] for name in template.deletion_order}
     functions = {
-        logical_id: _function(logical_id, resources[logical_id], code, properties.get(logical_id, {}))
-        for logical_id, code in template.code.items()
+        logical_id: _function(logical_id, resources[logical_id], properties[logical_id])
+        for logical_id in template.code
         if logical_id in resources
     }
     return Deployment(
@@ -202,8 +202,8 @@ def with_attributes(node: Any, data: Mapping[str, Mapping[str, str]]) -> Any:
             return node
 
 
-def _function(logical_id: str, name: str, code: Code, properties: Mapping[str, Any]) -> Function:
-    settings = awslambda.configuration(name)
+def _function(logical_id: str, name: str, properties: Mapping[str, Any]) -> Function:
+    settings, code = awslambda.configuration(name), read_code(properties)
     return Function(
         logical_id=logical_id,
         name=name,

@@ -98,6 +98,7 @@ class Functions:
     invocations: list[Invocation] = field(default_factory=list)
     _warm: dict[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
     _started: list[_Started] = field(default_factory=list)
+    _mismatched: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         for folder in (
@@ -124,6 +125,15 @@ class Functions:
             self._warm.clear()
         else:
             self._warm.pop(self.logical_id(name), None)
+
+    @contextlib.contextmanager
+    def mismatched(self, name: str) -> Iterator[None]:
+        """Let a function have its new layers and its former code meanwhile, so that no invocation of it succeeds."""
+        self._mismatched.add(self.logical_id(name))
+        try:
+            yield
+        finally:
+            self._mismatched.clear()
 
     def invoke(self, name: str, event: Any, *, chain: int = 1) -> Invocation:
         """Call a function with an event; what it raises is in the answer, not raised.
@@ -167,6 +177,14 @@ class Functions:
             "stackTrace": traceback.format_tb(invocation.error.__traceback__),
         }, True
 
+    def _handler(self, function: Function) -> Callable[[Any, Any], Any]:
+        """Return the handler of a function, which a cold start imports, or raise ImportError."""
+        if function.logical_id in self._mismatched:
+            raise ImportError(f"{function.logical_id}: the layers are not those that the code is for")
+        if function.logical_id not in self._warm:
+            self._warm[function.logical_id] = imported(function)
+        return self._warm[function.logical_id]
+
     def _run(self, function: Function, event: Any, chain: int) -> Invocation:
         at = datetime.now(UTC)
         result: Any = None
@@ -188,9 +206,7 @@ class Functions:
             self.during(function.logical_id),
         ):
             try:
-                if cold:
-                    self._warm[function.logical_id] = imported(function)
-                result = returned(self._warm[function.logical_id](event, context))
+                result = returned(self._handler(function)(event, context))
             except Killed:
                 self._warm.pop(function.logical_id, None)
                 result, error = None, RuntimeError("Runtime exited with error: signal: killed")

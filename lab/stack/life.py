@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.moto import cloudformation, cloudwatch
 from lab.stack.custom_resource import CustomResource
 from lab.stack.deploy import complete, deploy
 from lab.stack.functions import Functions
 from lab.stack.sources import Poller, Timer
-from lab.stack.template import TemplateError, default_values, read_template
+from lab.stack.template import TemplateError, default_values, is_custom, read_template
 from lab.stack.update import StackUpdate
 
 if TYPE_CHECKING:
@@ -73,18 +73,22 @@ class Stack:
         If one fails, a TemplateError says why, and whether what was created could be deleted again.
         """
         for logical_id, properties in self.deployment.custom.items():
-            created = self.custom_resources[logical_id] = CustomResource(
-                logical_id=logical_id,
-                kind=self.deployment.kinds[logical_id],
-                properties=properties,
-                stack_id=self.deployment.stack_id,
-                functions=self.functions,
-                urls=self._urls,
-            )
+            created = self._custom(logical_id, self.deployment.kinds[logical_id], properties)
             answer = created.create()
             if answer["Status"] != "SUCCESS":
                 raise TemplateError(f"the creation of {logical_id} failed: {answer['Reason']}{self._undo_creation()}")
         self._follow(complete(self._template, self.deployment, self._data()))
+
+    def _custom(self, logical_id: str, kind: str, properties: dict[str, Any]) -> CustomResource:
+        created = self.custom_resources[logical_id] = CustomResource(
+            logical_id=logical_id,
+            kind=kind,
+            properties=properties,
+            stack_id=self.deployment.stack_id,
+            functions=self.functions,
+            urls=self._urls,
+        )
+        return created
 
     def _undo_creation(self) -> str:
         """Delete the custom resources of a stack whose creation has failed, and return what of it failed as well.
@@ -129,18 +133,33 @@ class Stack:
                 properties = self.deployment.properties[logical_id]  # CloudFormation asks it again to roll back
             if properties is None:
                 continue
-            if custom is not None and custom.update(properties)["Status"] != "SUCCESS":
+            if is_custom(kind := update.kind(logical_id)) and not self._ask(logical_id, kind, properties):
                 cloudformation.put_stack_status(self.name, f"{action}_FAILED")
                 return False
+            if update.takes_two_requests(logical_id, properties):
+                with self.functions.mismatched(logical_id):
+                    self._go_on(pause)
             update.apply(logical_id, properties)
             self._follow(update.deployment)
             self._go_on(pause)
         cloudformation.put_stack_status(self.name, f"{action}_COMPLETE_CLEANUP_IN_PROGRESS")
+        for logical_id in update.dropped:
+            if logical_id in self.custom_resources:
+                self.custom_resources.pop(logical_id).delete()  # a failed deletion does not fail the update
+            cloudwatch.delete_alarm(f"{self.name}-{logical_id}")
         update.clean_up()
         self._follow(update.deployment)
         self._go_on(0)
         cloudformation.put_stack_status(self.name, f"{action}_COMPLETE")
         return True
+
+    def _ask(self, logical_id: str, kind: str, properties: dict[str, Any]) -> bool:
+        """Ask a custom resource for its update, or for its creation if it is new, and tell whether it succeeded."""
+        if (custom := self.custom_resources.get(logical_id)) is not None:
+            answer = custom.update(properties)
+        else:
+            answer = self._custom(logical_id, kind, properties).create()
+        return bool(answer["Status"] == "SUCCESS")
 
     def _follow(self, deployment: Deployment) -> None:
         """Let the functions, their permissions and what invokes them follow a change."""

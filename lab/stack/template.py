@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
+import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
+from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.cloudformation import creatable_types
 from lab.stack.dependencies import attributes_of, deletion_order
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 FUNCTION: Final = "AWS::Serverless::Function"
 LAYER: Final = "AWS::Serverless::LayerVersion"
@@ -39,10 +42,22 @@ class TemplateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Where a function's handler lives: a folder, and `module.function` in it."""
+    """What a function runs: the folder of its handler, `module.function` in it, and the folders of its layers."""
 
     folder: Path
     handler: str
+    layers: tuple[Path, ...]
+
+    @property
+    def inline(self) -> str:
+        """The inline code that stands for the folders in a function's properties."""
+        return json.dumps({"folder": str(self.folder), "layers": [str(each) for each in self.layers]})
+
+
+def read_code(properties: Mapping[str, Any]) -> Code:
+    """Return what a function runs, by its properties."""
+    folders = json.loads(properties["Code"]["ZipFile"])
+    return Code(Path(folders["folder"]), properties["Handler"], tuple(map(Path, folders["layers"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +98,45 @@ def _take_code(sam: dict[str, Any], folder: Path) -> tuple[dict[str, Code], tupl
     defaults = dict(sam.get("Globals", {}).get("Function", {}))
     sam.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     sam.get("Globals", {}).get("Function", {}).pop("Layers", None)
+    resources = sam.get("Resources", {})
+    layers = {
+        logical_id: (folder / _setting(resource, {}, "ContentUri", logical_id)).resolve()
+        for logical_id, resource in resources.items()
+        if resource["Type"] == LAYER
+    }
     code: dict[str, Code] = {}
-    layers: list[Path] = []
-    for logical_id, resource in list(sam.get("Resources", {}).items()):
+    for logical_id, resource in resources.items():
         if resource["Type"] == FUNCTION:
             uri = _setting(resource, defaults, "CodeUri", logical_id)
             resource["Properties"].pop("Layers", None)
             handler = resource["Properties"].get("Handler", defaults.get("Handler"))
-            code[logical_id] = Code((folder / uri).resolve(), handler)
-            resource["Properties"]["InlineCode"] = "# the lab runs the handler from its folder"
-        elif resource["Type"] == LAYER:
-            layers.append((folder / _setting(resource, {}, "ContentUri", logical_id)).resolve())
-            del sam["Resources"][logical_id]
-    return code, tuple(layers)
+            code[logical_id] = Code((folder / uri).resolve(), handler, tuple(layers.values()))
+            resource["Properties"]["InlineCode"] = code[logical_id].inline
+    versions = {logical_id: _version(logical_id, layer) for logical_id, layer in layers.items()}
+    sam["Resources"] = {
+        logical_id: _with_layers(resource, versions)
+        for logical_id, resource in resources.items()
+        if logical_id not in layers
+    }
+    return code, tuple(layers.values())
+
+
+def _version(layer: str, folder: Path) -> str:
+    """Return the ARN of a layer's version. Lambda counts versions; here each folder is one."""
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:{layer}:{zlib.crc32(bytes(folder))}"
+
+
+def _with_layers(node: Any, versions: Mapping[str, str]) -> Any:
+    """Return a piece of a template in which each reference to a layer is the ARN of its version."""
+    match node:
+        case {"Ref": str(name)} if name in versions:
+            return versions[name]
+        case dict():
+            return {key: _with_layers(value, versions) for key, value in node.items()}
+        case list():
+            return [_with_layers(value, versions) for value in node]
+        case _:
+            return node
 
 
 def _without_dependencies_on(resource: dict[str, Any], absent: set[str]) -> dict[str, Any]:

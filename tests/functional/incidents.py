@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from fleet53.aws.session import TRIES
+from lab.stack.functions import Functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,6 +124,20 @@ def after_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch, logical_id: str, act
         return answered
 
     monkeypatch.setattr(lab.answer_urls, "answer", heard)
+
+
+def while_replaced(monkeypatch: pytest.MonkeyPatch, function: str, act: Callable[[], object]) -> None:
+    """Call `act` once, when an update has given a function its new layers and not yet its new code."""
+    mismatched, acts = Functions.mismatched, [act]
+
+    @contextlib.contextmanager
+    def in_between(functions: Functions, name: str) -> Iterator[None]:
+        with mismatched(functions, name):
+            if name == function and acts:
+                acts.pop()()
+            yield
+
+    monkeypatch.setattr(Functions, "mismatched", in_between)
 
 
 def set_timeout(lab: Lab, function: str, seconds: int) -> None:

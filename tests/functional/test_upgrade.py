@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
 from fleet53 import __version__
 from lab.world import TEMPLATE, Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time
+from tests.functional.incidents import wait_in_lab_time, while_replaced
 from tests.functional.queries import asking
+from tests.functional.versions import write_older
 from tests.functional.views import READS, admitted, audit, calls, checks, in_dns, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OLDER: Final = {
-    f"    Value: {__version__} ": "    Value: 0.0.9 ",
-    "    MemorySize: 512\n": "    MemorySize: 256\n",
-    "    Default: 900\n": "    Default: 600\n",  # AdmitTimeout
-    "      MaximumBatchingWindowInSeconds: 1\n": "      MaximumBatchingWindowInSeconds: 5\n",
-    "      ScalingConfig: {MaximumConcurrency: 2}": "      ScalingConfig: {MaximumConcurrency: 3}",
-    "CodeUri: functions/": f"CodeUri: {TEMPLATE.parent}/functions/",
-    "ContentUri: layers/": f"ContentUri: {TEMPLATE.parent}/layers/",
-}
-"""What an older template had, by what is there today."""
-
 
 @pytest.fixture
-def older(tmp_path: Path) -> Path:
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for today, before in OLDER.items():
-        assert today in text
-        text = text.replace(today, before)
-    path = tmp_path / "template.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def lab(older: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab whose stack was created from the older template."""
-    with Lab(template=older, start=MONDAY_NOON) as lab:
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """Return a lab whose stack was created from an older template."""
+    with Lab(template=write_older(tmp_path), start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
         yield lab
 
@@ -61,6 +40,18 @@ def test_an_upgrade_of_a_running_fleet_changes_nothing_in_dns(lab: Lab) -> None:
     assert (records(lab), checks(lab)) == before
     assert (queries.wrong, audit(lab)["in_sync"]) == ([], True)
     assert queries.asked > 60
+
+
+def test_what_failed_while_the_reconciler_was_replaced_is_done_right_after_the_upgrade(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = admitted(lab, 2)
+    while_replaced(monkeypatch, "ReconcilerFunction", lambda: lab.fleet.terminate(one))
+
+    assert lab.update_stack({}, template=TEMPLATE, pause=3) == "UPDATE_COMPLETE"
+    assert [type(each.error) for each in lab.invocations if each.error is not None] == [ImportError]
+    lab.run(5)
+    assert in_dns(lab) == {two}
 
 
 def test_an_upgrade_deploys_the_new_version_and_settings(lab: Lab) -> None:

@@ -8,11 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.moto.cloudformation import put_stack_status
-from lab.world import Lab
-from tests.functional.incidents import fail_lifecycle
+from lab.world import TEMPLATE, Lab
+from tests.functional.incidents import fail_lifecycle, while_replaced
+from tests.functional.versions import write_first, write_older
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 PATH = "/fleet53/fleet53/pools"
 DENIED = "is not authorized to perform: route53:ChangeResourceRecordSets"
@@ -220,3 +222,56 @@ def test_what_the_lab_does_not_play_of_an_update_is_refused(lab: Lab) -> None:
         client.update_stack(StackName="fleet53", TemplateBody="{}")
     with pytest.raises(ClientError, match="no change set of its own stack"):
         client.create_change_set(StackName="fleet53", ChangeSetName="c", UsePreviousTemplate=True)
+
+
+def requests(lab: Lab) -> list[tuple[str, str]]:
+    """Return what CloudFormation has asked of the custom resources, in order."""
+    asked = [each.event for each in lab.invocations if each.function == "StackLifecycleFunction"]
+    return [(each["LogicalResourceId"], each["RequestType"]) for each in asked]
+
+
+def test_a_custom_resource_that_a_template_adds_is_asked_for_after_what_it_depends_on(tmp_path: Path) -> None:
+    with Lab(template=write_first(tmp_path)) as lab:
+        assert lab.update_stack({}, template=TEMPLATE) == "UPDATE_COMPLETE"
+        assert requests(lab) == [
+            ("StackPrecondition", "Create"),
+            ("StackHandover", "Create"),
+            ("StackLifecycle", "Update"),
+        ]
+        assert list(lab.custom_resources) == ["StackLifecycle", "StackPrecondition", "StackHandover"]
+
+
+def test_a_custom_resource_that_a_template_drops_is_deleted_in_the_clean_up(lab: Lab, tmp_path: Path) -> None:
+    assert lab.update_stack({}, template=write_first(tmp_path)) == "UPDATE_COMPLETE"
+    assert requests(lab) == [
+        ("StackLifecycle", "Update"),
+        ("StackHandover", "Delete"),
+        ("StackPrecondition", "Delete"),
+    ]
+    assert list(lab.custom_resources) == ["StackLifecycle"]
+
+
+def test_a_rollback_deletes_the_custom_resources_that_the_update_has_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(template=write_first(tmp_path)) as lab:
+        fail_lifecycle(lab, monkeypatch)
+        assert lab.update_stack({}, template=TEMPLATE) == "UPDATE_ROLLBACK_COMPLETE"
+        assert requests(lab)[2:] == [
+            ("StackLifecycle", "Update"),
+            ("StackLifecycle", "Update"),
+            ("StackHandover", "Delete"),
+            ("StackPrecondition", "Delete"),
+        ]
+        assert list(lab.custom_resources) == ["StackLifecycle"]
+
+
+@pytest.mark.parametrize(("write", "mismatched"), [(write_older, ["ReconcilerFunction"]), (write_first, [])])
+def test_a_function_fails_between_the_requests_that_give_it_new_layers_and_new_code(
+    tmp_path: Path, write: Callable[[Path], Path], mismatched: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(template=write(tmp_path)) as lab:
+        while_replaced(monkeypatch, "ReconcilerFunction", lambda: lab.invoke("ReconcilerFunction", {"Records": []}))
+        lab.update_stack({}, template=TEMPLATE)
+        assert [each.function for each in lab.invocations if isinstance(each.error, ImportError)] == mismatched
+        assert lab.invoke("ReconcilerFunction", {"Records": []}).error is None
