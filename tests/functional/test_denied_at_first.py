@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.faults import Fault
-from lab.world import Lab
+from lab.world import TEMPLATE, Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
+from tests.functional.versions import write_first
 from tests.functional.views import admitted, allowed_zone, audit, checks_of, in_dns, see_healthy, signal
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
 
@@ -139,6 +141,18 @@ def test_the_first_message_of_a_stack_may_be_denied_for_a_minute(monkeypatch: py
         assert resource.create()["Status"] == "FAILED"
         lab.faults.end()
         assert audit(lab)["in_sync"] is True
+
+
+@pytest.mark.parametrize("operation", ["cloudformation:DescribeStacks", "route53:ListResourceRecordSets"])
+def test_what_the_precondition_asks_in_an_upgrade_from_the_first_version_may_be_denied_for_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    with Lab(template=write_first(tmp_path), start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        lab.faults.order(Fault.DENIED, operation, calls=4)
+        began = lab.clock.now()
+        assert lab.update_stack({}, template=TEMPLATE) == "UPDATE_COMPLETE"
+        assert (lab.clock.now() - began).total_seconds() == pytest.approx(60, abs=5)
 
 
 def test_a_listing_that_is_denied_once_loses_no_withdrawal_where_another_pools_parameter_is_wrong(lab: Lab) -> None:

@@ -11,7 +11,7 @@ from lab.world import TEMPLATE, Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time, while_replaced
 from tests.functional.queries import asking
-from tests.functional.versions import write_older
+from tests.functional.versions import write_first, write_older
 from tests.functional.views import READS, admitted, audit, calls, checks, in_dns, records
 
 if TYPE_CHECKING:
@@ -86,3 +86,38 @@ def test_a_fleet_goes_on_after_an_upgrade(lab: Lab) -> None:
     assert in_dns(lab) == {two, three}
     assert lab.delete_stack() == "DELETE_COMPLETE"
     assert records(lab) == {}
+
+
+def test_an_upgrade_from_a_version_without_precondition_is_refused_if_it_drops_a_name_with_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab({"AllowedRecordNames": ""}, template=write_first(tmp_path), start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        one, two = admitted(lab, 2)
+        assert lab.update_stack({"RecordName": "www.example.com"}, template=TEMPLATE) == "UPDATE_ROLLBACK_COMPLETE"
+        answered = [line for each in lab.invocations for line in each.logs if line["message"] == "request answered"]
+        (because,) = (line["because"] for line in answered if not line["succeeded"])
+        assert because == (
+            "2 records of this stack remain where it could not change them any more: 2 at app.example.com in "
+            f"{lab.zone_id}. Keep app.example.com in AllowedRecordNames until they are withdrawn, then update the "
+            "stack again. Nothing was changed."
+        )
+        lab.run(60)
+        assert (in_dns(lab), in_dns(lab, "www.example.com"), audit(lab)["in_sync"]) == ({one, two}, set(), True)
+
+        kept = {"RecordName": "www.example.com", "AllowedRecordNames": "app.example.com"}
+        assert lab.update_stack(kept, template=TEMPLATE) == "UPDATE_COMPLETE"
+        lab.run(60)
+        assert (in_dns(lab), in_dns(lab, "www.example.com"), audit(lab)["in_sync"]) == (set(), {one, two}, True)
+
+
+def test_a_stack_that_is_created_again_is_not_refused_because_of_records_that_it_has_kept_at_another_name() -> None:
+    with Lab({"OnStackDelete": "keep", "AllowedRecordNames": ""}) as lab:
+        (kept,) = admitted(lab, 1)
+        assert lab.delete_stack() == "DELETE_COMPLETE"
+        lab.stack.parameters["RecordName"] = "www.example.com"
+        lab.create_stack()
+        assert (in_dns(lab), list(lab.custom_resources)) == (
+            {kept},
+            ["StackPrecondition", "StackHandover", "StackLifecycle"],
+        )

@@ -7,7 +7,9 @@ So CloudFormation asks for this before it changes a policy, a pool or a function
 may admit a member at a dropped place between this and the change of the policies. So `StackLifecycle`, which comes
 late, looks there again, and fails the update if it finds a record. The rollback allows the place again, and takes back
 the records that were put during the update (handover.py). A rollback is never refused, because a stack whose rollback
-fails needs an operator.
+fails needs an operator. Version 0.1.0 had no precondition, so an update from it asks for the creation of one and does
+not say what the parameters were. Then the names of the records show which places the stack had in the hosted zones that
+it keeps.
 
 Note [Through a role]: where the hosted zones are in another account, the role that leads there may be wrong or may not
 exist yet. So the zones are read through it before anything else exists or changes. An update that drops zones looks for
@@ -17,7 +19,7 @@ records there through the role that the stack had before it, which its old polic
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.config.pools import normal_name
@@ -113,6 +115,14 @@ class Update:
     owner: Owner
     route53: Route53
     tagged_by: Callable[[str], Ec2]
+
+    def why_not_from_first(self) -> str | None:
+        """Return why an update from a version without precondition must not be made; None if it may be made.
+
+        `before` is not known. Raises ZoneUnreadableError or an AWS error as `why_not` does.
+        """
+        names = {record.name for zone_id in self.after.zone_ids for record in self._ours(zone_id)}
+        return replace(self, before=replace(self.after, names=frozenset(names))).why_not()
 
     def why_not(self) -> str | None:
         """Return why the update must not be made, and what to do; None if it may be made.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fleet53.aws.retrier import AWS_ERRORS, is_denied
@@ -27,6 +27,7 @@ _GOING: Final = frozenset({"DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"})
 """The status of a stack that is being deleted, or whose creation is rolled back (DescribeStacks, StackStatus)."""
 _DENIED_PAUSES: Final = (5, 10, 20, 25)
 """Seconds between tries of a call that AWS denies."""
+_UPDATE: Final = "UPDATE_IN_PROGRESS"
 _ROLLBACK: Final = "UPDATE_ROLLBACK_IN_PROGRESS"
 _LIFECYCLE: Final = "Custom::StackLifecycle"
 _PRECONDITION: Final = "Custom::StackPrecondition"
@@ -139,32 +140,45 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
     return _withdraw(request, connection, log)
 
 
-def _once_allowed(call: Callable[[], None], retrier: Retrier, purpose: str) -> None:
-    """Make a call, and make it again for a minute while AWS denies it.
+def _once_allowed[Answered](call: Callable[[], Answered], retrier: Retrier, purpose: str) -> Answered:
+    """Make a call and return what it returns, and make it again for a minute while AWS denies it.
 
     IAM may know the policies of a new role only after some seconds, and CloudFormation would roll back the creation of
     the stack.
     """
     for pause in _DENIED_PAUSES:
         try:
-            call()
+            return call()
         except (ZoneUnreadableError, *AWS_ERRORS) as error:
             if not is_denied(error):
                 raise
             retrier.wait(pause, purpose)
-        else:
-            return
-    call()
+    return call()
 
 
 def _check(request: Request, connection: Connection[StackAws]) -> Answer:
     """Return whether the stack may be created or updated: Note [Nothing left behind] in precondition.py."""
     because = None
     if request.kind == "Create":
-        because = why_not_here(request.stack_id) or _why_not_through_its_role(request, connection)
+        because = (
+            why_not_here(request.stack_id)
+            or _why_not_through_its_role(request, connection)
+            or _once_allowed(
+                lambda: _why_not_from_first(request, connection), connection.retrier, "until IAM allows to list records"
+            )
+        )
     elif request.kind == "Update" and not _is_rolled_back(request, connection):
         because = _update(request, connection).why_not() or _why_not_through_its_role(request, connection)
     return Answer(succeeded=because is None, because=because or "nothing is in the way")
+
+
+def _why_not_from_first(request: Request, connection: Connection[StackAws]) -> str | None:
+    """Return why the stack may not be updated from a version without precondition; None if it is just being created."""
+    if connection.aws.cloudformation.status(request.stack_id) != _UPDATE:
+        return None
+    return replace(
+        _update(request, connection), route53=connection.aws.through(request.after.role)
+    ).why_not_from_first()
 
 
 def _hand_over(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
