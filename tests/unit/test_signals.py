@@ -181,6 +181,47 @@ def test_an_event_reads_as_what_it_is_about(name: str) -> None:
     assert read_signal((EVENTS / f"{name}.json").read_text(), TAG) == READ[name]
 
 
+FIRST_ACTION = {
+    "group": "web-fleet",
+    "hook": "fleet53-terminate",
+    "instance_id": "i-0a1b2c3d4e5f60001",
+    "transition": "autoscaling:EC2_INSTANCE_TERMINATING",
+    "at": "2026-11-20T10:00:00+00:00",
+    "beat": "2026-11-20T10:00:00+00:00",
+    "token": "87654321-4321-4321-4321-210987654321",
+    "warm": False,
+}
+
+
+# This is what version 0.1.0 wrote. An upgrade from it keeps the dead-letter queue.
+@pytest.mark.parametrize(
+    ("detail", "signal"),
+    [
+        ({"pools": "*"}, PoolSignal(None, "b", sweep=True)),
+        (
+            {"pools": ["web"], "attempt": 3, "since": {"i-0a1b2c3d4e5f60001": "2026-11-20T10:00:00+00:00"}},
+            PoolSignal(frozenset({WEB}), "b", attempt=3, since={ID: AT}),
+        ),
+        (
+            {"pools": ["web"], "attempt": 1, "actions": [FIRST_ACTION]},
+            PoolSignal(
+                frozenset({WEB}),
+                "b",
+                attempt=1,
+                actions=about_action(TERMINATING, "87654321-4321-4321-4321-210987654321").actions,
+            ),
+        ),
+        (
+            {"pools": ["web"], "sweep": True, "repair": True, "force": True},
+            PoolSignal(frozenset({WEB}), "b", sweep=True, repair=True, force=True),
+        ),
+    ],
+)
+def test_a_message_of_version_0_1_0_is_read(detail: dict[str, Any], signal: PoolSignal) -> None:
+    message = {"source": "fleet53", "detail-type": "Reconcile", "detail": {"because": "b"} | detail}
+    assert read_signal(json.dumps(message), TAG) == signal
+
+
 @pytest.mark.parametrize("operation", ["LabelParameterVersion", None, ["Create"]])
 def test_an_event_about_a_parameter_whose_value_did_not_change_says_nothing_that_parameter_store_will_show(
     operation: object,
