@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from lab.iam import Request, allows
 from lab.moto import awslambda, cloudformation, sqs
 from lab.moto.cloudformation import StackValues
 from lab.stack.recursion import TERMINATE
@@ -102,6 +103,18 @@ class Deployment:
     def queue_url(self, logical_id: str) -> str:
         """Return the URL of the stack's queue with this logical id."""
         return self.resources[logical_id]
+
+    @property
+    def polled(self) -> tuple[EventSource, ...]:
+        """The event sources whose function may receive from their queue.
+
+        Lambda polls with the function's role (Lambda Developer Guide, with-sqs, execution role permissions).
+        """
+        return tuple(each for each in self.event_sources if self._may_receive(each))
+
+    def _may_receive(self, source: EventSource) -> bool:
+        request = Request("sqs:ReceiveMessage", source.queue_arn)
+        return any(allows(each, request) for each in self.statements(source.function))
 
     def role(self, function: str) -> str:
         """Return the ARN of the role of the function with this logical id."""

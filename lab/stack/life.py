@@ -170,8 +170,8 @@ class Stack:
                 self.functions.cold_start(logical_id)
         if deployment.schedules != before.schedules:
             self.timers = tuple(Timer(each, self.functions, self._now) for each in deployment.schedules)
-        if deployment.event_sources != before.event_sources:
-            self.pollers = tuple(Poller(each, self.functions) for each in deployment.event_sources)
+        if (polled := deployment.polled) != before.polled:
+            self.pollers = tuple(Poller(each, self.functions) for each in polled)
 
     def _grant(self) -> None:
         for logical_id in self.deployment.functions:

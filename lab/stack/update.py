@@ -3,7 +3,7 @@
 A resource is updated if one of its properties has another value than before. One whose name changes is replaced: the
 new one is created, whatever refers to it is updated, and the old one is deleted at the end, in the clean-up. So is a
 resource that the new template does not have. Sources: CloudFormation User Guide, "Update behaviors of stack resources"
-and "Update stack resources"; Template Reference, AWS::SSM::Parameter (Name: Replacement) and DependsOn.
+and "Update stack resources"; Template Reference, DependsOn, and the types in `_FIXED`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
     from lab.stack.deploy import Deployment
 
-_NAMES: Final = {"AWS::SSM::Parameter": "Name"}
-"""The property of a type that a resource is replaced for."""
+_FIXED: Final = {
+    "AWS::Events::Rule": "Name",
+    "AWS::Lambda::EventSourceMapping": "EventSourceArn",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SSM::Parameter": "Name",
+}
+"""The property of a type that a resource is replaced for, also if it is new (Update requires: Replacement)."""
 
 
 class StackUpdate:
@@ -79,12 +84,12 @@ class StackUpdate:
         """Give a resource its new properties. A custom resource was asked before."""
         kind = self.kind(logical_id)
         before = self.deployment.properties.get(logical_id, {})
-        name = _NAMES.get(kind, "")
+        name = _FIXED.get(kind, "")
         if is_custom(kind):
             pass
         elif logical_id in self._template.for_lab:
             put_resource(f"{self.deployment.stack_name}-{logical_id}", kind, properties)
-        elif name in before and before[name] != properties[name]:
+        elif before and before.get(name) != properties.get(name):
             old = self._undoes._replaced[logical_id] if self._undoes is not None else None  # noqa: SLF001 - this class
             new = self._change.create(logical_id) if old is None else self._change.restore(logical_id, old)
             self._replaced[logical_id] = new

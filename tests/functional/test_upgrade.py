@@ -9,10 +9,11 @@ import pytest
 from fleet53 import __version__
 from lab.world import TEMPLATE, Lab
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.incidents import wait_in_lab_time, while_replaced
+from tests.functional.groups import GROUP, in_service, pass_time, state_of, terminate
+from tests.functional.incidents import after_answer, fail_lifecycle, wait_in_lab_time, while_replaced
 from tests.functional.queries import asking
 from tests.functional.versions import write_first, write_older
-from tests.functional.views import READS, admitted, audit, calls, checks, in_dns, records
+from tests.functional.views import READS, admitted, audit, calls, check_of, checks, in_dns, records, see_healthy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,68 @@ def test_a_fleet_goes_on_after_an_upgrade(lab: Lab) -> None:
     assert in_dns(lab) == {two, three}
     assert lab.delete_stack() == "DELETE_COMPLETE"
     assert records(lab) == {}
+
+
+def test_what_only_the_queue_of_the_first_version_got_is_done_right_after_the_upgrade_that_replaces_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(template=write_first(tmp_path), start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        one, two = admitted(lab, 2)
+        lab.run(25)
+        before, queue = check_of(lab, two), lab.deployment.queue_url("Signals")
+        new: list[str] = []
+
+        def change_fleet() -> None:
+            lab.fleet.terminate(one)
+            new.append(lab.fleet.launch())
+
+        after_answer(lab, monkeypatch, "StackLifecycle", change_fleet)
+        assert lab.update_stack({}, template=TEMPLATE, pause=3) == "UPDATE_COMPLETE"
+        assert queue != lab.deployment.queue_url("Signals")
+        lab.run(5)
+        assert in_dns(lab) == {two}
+        see_healthy(lab, new)
+        assert in_dns(lab) == {two, *new}
+        assert check_of(lab, two) == before
+
+
+def test_an_instance_that_drains_and_one_that_launches_go_on_after_the_upgrade_that_replaces_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(template=write_first(tmp_path), start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        goes, stays = in_service(lab, 2)
+        terminate(lab, goes, replace=True)
+        lab.run(30)
+        (comes,) = lab.fleet.members(GROUP).keys() - {goes, stays}
+        assert (state_of(lab, goes), state_of(lab, comes)) == ("Terminating:Wait", "Pending:Wait")
+
+        assert lab.update_stack({}, template=TEMPLATE) == "UPDATE_COMPLETE"
+        pass_time(lab, 180)
+        assert lab.fleet.members(GROUP) == {stays: "InService", comes: "InService"}
+        assert in_dns(lab) == {stays, comes}
+
+
+def test_a_fleet_goes_on_when_the_upgrade_that_replaces_the_queue_is_rolled_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Lab(template=write_first(tmp_path), start=MONDAY_NOON) as lab:
+        wait_in_lab_time(lab, monkeypatch)
+        one, two, three = admitted(lab, 3)
+        queue = lab.deployment.queue_url("Signals")
+        fail_lifecycle(lab, monkeypatch)
+        after_answer(lab, monkeypatch, "StackLifecycle", lambda: lab.fleet.terminate(one))
+
+        assert lab.update_stack({}, template=TEMPLATE, pause=3) == "UPDATE_ROLLBACK_COMPLETE"
+        lab.run(5)
+        assert (lab.deployment.queue_url("Signals"), in_dns(lab)) == (queue, {two, three})
+        lab.fleet.terminate(two)
+        lab.run(5)
+        assert in_dns(lab) == {three}
+        # The role is as before when the function still has the other queue.
+        assert {request.action for _, request in lab.faults.permissions.refused} == {"sqs:GetQueueAttributes"}
+        lab.faults.permissions.refused.clear()
 
 
 def test_an_upgrade_from_a_version_without_precondition_is_refused_if_it_drops_a_name_with_records(

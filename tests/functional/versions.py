@@ -39,9 +39,10 @@ def write_older(folder: Path) -> Path:
 
 
 def write_first(folder: Path) -> Path:
-    """Write a template that has no precondition and no handover, as that of version 0.1.0, and return its path.
+    """Write a template that differs as that of version 0.1.0 does, and return its path.
 
-    Its layer is another one, and its code is today's.
+    It has no precondition and no handover, and its queue and its rules have no names of their own. Its layer is another
+    one, and its code is today's.
     """
     sam = yaml_parse(TEMPLATE.read_text(encoding="utf-8").replace(_CODE, f"CodeUri: {TEMPLATE.parent}/functions/"))
     resources = sam["Resources"]
@@ -50,6 +51,14 @@ def write_first(folder: Path) -> Path:
     for resource in resources.values():
         if resource.get("DependsOn") in list(_ADDED):
             del resource["DependsOn"]
+    del resources["Signals"]["Properties"]["QueueName"]
+    del resources["DeadLetters"]["Properties"]["RedriveAllowPolicy"]
+    for resource in resources.values():
+        if resource["Type"] == "AWS::Events::Rule":
+            del resource["Properties"]["Name"]
+    for policy in ("SignalsPolicy", "DeadLettersPolicy"):
+        statement = resources[policy]["Properties"]["PolicyDocument"]["Statement"][0]
+        statement["Condition"]["ArnLike"]["aws:SourceArn"] = "arn:aws:events:*:*:rule/*"
     for later in ("HostedZoneIds", "RecordNames"):
         del resources["StackLifecycle"]["Properties"][later]
     return _write(json.dumps(sam), folder)

@@ -56,7 +56,7 @@ def statuses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def watched(lab: Lab, changes: dict[str, str], **ask: Any) -> list[dict[str, Any]]:
+def watched(lab: Lab, changes: dict[str, str], *, template: Path | None = None, **ask: Any) -> list[dict[str, Any]]:
     """Update the stack, and return the answers to some questions after each resource that was changed."""
     seen: list[dict[str, Any]] = []
     go_on = lab.stack._go_on
@@ -66,7 +66,7 @@ def watched(lab: Lab, changes: dict[str, str], **ask: Any) -> list[dict[str, Any
         go_on(seconds)
 
     lab.stack._go_on = look
-    lab.update_stack(changes)
+    lab.update_stack(changes, template=template)
     return seen
 
 
@@ -222,6 +222,43 @@ def test_what_the_lab_does_not_play_of_an_update_is_refused(lab: Lab) -> None:
         client.update_stack(StackName="fleet53", TemplateBody="{}")
     with pytest.raises(ClientError, match="no change set of its own stack"):
         client.create_change_set(StackName="fleet53", ChangeSetName="c", UsePreviousTemplate=True)
+
+
+def queues(lab: Lab) -> set[str]:
+    """Return the names of the queues, without the dead-letter queue."""
+    urls = lab.client("sqs").list_queues()["QueueUrls"]
+    return {url.rpartition("/")[2] for url in urls if "DeadLetters" not in url}
+
+
+def polled(lab: Lab) -> list[str]:
+    return [each.source.queue_arn.rpartition(":")[2] for each in lab.pollers]
+
+
+def rules(lab: Lab) -> set[str]:
+    return {each["Name"] for each in lab.client("events").list_rules()["Rules"]}
+
+
+def test_what_gets_a_name_is_replaced_and_the_former_one_is_deleted_in_the_clean_up(tmp_path: Path) -> None:
+    with Lab(template=write_first(tmp_path)) as lab:
+        (former,), former_rules = queues(lab), rules(lab)
+        seen = watched(lab, {}, template=TEMPLATE, queues=queues, rules=rules)
+        assert {"queues": {former, "fleet53-signals"}, "rules": former_rules} in seen
+        assert seen[-1]["queues"] == queues(lab) == {"fleet53-signals"}
+        assert rules(lab) == {
+            *("fleet53-instances", "fleet53-lifecycle", "fleet53-scaling", "fleet53-spot", "fleet53-tags"),
+            *("fleet53-pools", "fleet53-addresses", "fleet53-standby", "fleet53-audit"),
+        }
+
+
+def test_a_queue_is_polled_only_while_the_functions_role_allows_it(tmp_path: Path) -> None:
+    with Lab(template=write_first(tmp_path)) as lab:
+        (former,) = queues(lab)
+        seen = [each["polled"] for each in watched(lab, {}, template=TEMPLATE, polled=polled)]
+        assert [each for each, before in zip(seen, [None, *seen], strict=False) if each != before] == [
+            [former],
+            [],
+            ["fleet53-signals"],
+        ]
 
 
 def requests(lab: Lab) -> list[tuple[str, str]]:
