@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OLDER: Final = {
-    f"    Value: {__version__} ": "    Value: 0.0.9 ",
+    f"&version {__version__} ": "&version 0.0.9 ",
     "    MemorySize: 512\n": "    MemorySize: 256\n",
     "    Default: 900\n": "    Default: 600\n",  # AdmitTimeout
     "      MaximumBatchingWindowInSeconds: 1\n": "      MaximumBatchingWindowInSeconds: 5\n",

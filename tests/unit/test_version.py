@@ -1,4 +1,4 @@
-"""The version is written in fleet53/__init__.py, and wherever else it shows it is the same."""
+"""The version stands in fleet53/__init__.py and once in template.yaml. Every other place shows one of the two."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_the_version_is_a_semantic_one() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
 
 
-def test_the_stacks_output_is_the_version() -> None:
+def test_the_templates_output_and_its_metadata_are_the_version() -> None:
     template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     assert template["Outputs"]["Version"]["Value"] == __version__
-
-
-def test_the_version_that_the_application_repository_is_told_is_the_version() -> None:
-    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     assert template["Metadata"]["AWS::ServerlessRepo::Application"]["SemanticVersion"] == __version__
+
+
+def test_the_template_has_the_version_once() -> None:
+    assert (ROOT / "template.yaml").read_text(encoding="utf-8").count(__version__) == 1
 
 
 def test_the_changelogs_newest_release_is_the_version() -> None:
