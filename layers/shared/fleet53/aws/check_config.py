@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from fleet53.domain.alarm import AlarmConfig
-from fleet53.domain.health_check import CHECKER_REGIONS, CheckConfig, CheckSettings
+from fleet53.domain.health_check import AWS_NAME, CHECKER_REGIONS, CheckConfig, CheckSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 _PROTOCOLS: Final[dict[str, Literal["http", "https", "tcp"]]] = {"HTTP": "http", "HTTPS": "https", "TCP": "tcp"}
 """HealthCheckConfig.Type of the checks of an endpoint, without the suffix that says that they search a string."""
 
-_SETTINGS: Final = {
-    "port": "Port",
-    "host": "FullyQualifiedDomainName",
-    "path": "ResourcePath",
-    "interval": "RequestInterval",
-    "failure_threshold": "FailureThreshold",
-    "search_string": "SearchString",
-    "regions": "Regions",
-}
-"""The fields of CheckSettings by the names in HealthCheckConfig. A field that is not set has the same default there."""
+_SETTINGS: Final = {each.name: each.metadata[AWS_NAME] for each in fields(CheckSettings) if each.name != "protocol"}
+"""The names in HealthCheckConfig by the fields of CheckSettings. A field that is not set has the same default there."""
 
 _FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled"}
 """The flags that fleet53 only reads. A check of an endpoint has MeasureLatency, too."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,24 +36,30 @@ CHECKER_REGIONS = frozenset(
 )
 """The regions Route 53 checks from (CreateHealthCheck, HealthCheckConfig.Regions)."""
 
+AWS_NAME: Final = "aws_name"
+"""The key of a field's metadata that has the field's name in Route 53's API."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckSettings:
     """What a health check asks of an address.
 
     `host` is sent as the Host header, and as the server name with https; it is never resolved. `interval` is in
-    seconds. `failure_threshold` is how many checks in a row must fail or pass before a checker changes its mind.
+    seconds. `failure_threshold` is how many requests in a row must fail or succeed before a checker changes the status.
     `search_string` is a text that the body must contain. `regions` are those to check from, None for all eight.
+
+    This is the only list of the settings, apart from the keys of a pool's JSON. The metadata of a field has its name in
+    HealthCheckConfig (CreateHealthCheck). CallerReferences are made of the fields in this order.
     """
 
     protocol: Literal["http", "https", "tcp"]
-    port: int
-    host: str | None = None
-    path: str | None = None
-    interval: int = 30
-    failure_threshold: int = 3
-    search_string: str | None = None
-    regions: frozenset[str] | None = None
+    port: int = field(metadata={AWS_NAME: "Port"})
+    host: str | None = field(default=None, metadata={AWS_NAME: "FullyQualifiedDomainName"})
+    path: str | None = field(default=None, metadata={AWS_NAME: "ResourcePath"})
+    interval: int = field(default=30, metadata={AWS_NAME: "RequestInterval"})
+    failure_threshold: int = field(default=3, metadata={AWS_NAME: "FailureThreshold"})
+    search_string: str | None = field(default=None, metadata={AWS_NAME: "SearchString"})
+    regions: frozenset[str] | None = field(default=None, metadata={AWS_NAME: "Regions"})
 
     @property
     def kind(self) -> str:
@@ -61,20 +67,13 @@ class CheckSettings:
         return self.protocol.upper() + ("_STR_MATCH" if self.search_string else "")
 
     def reference_parts(self) -> tuple[object, ...]:
-        """Return the settings as CallerReferences are made of them, as JSON's values in an order that never changes.
+        """Return the settings as CallerReferences are made of them, as JSON's values in the order of the fields.
 
-        Another order or form gives every health check of every running fleet another reference.
+        The type takes the place of the protocol. Another order or form, or one more field, gives every health check of
+        every running fleet another reference.
         """
-        return (
-            self.kind,
-            self.port,
-            self.host,
-            self.path,
-            self.interval,
-            self.failure_threshold,
-            self.search_string,
-            sorted(self.regions) if self.regions is not None else None,
-        )
+        regions = sorted(self.regions) if self.regions is not None else None
+        return tuple((asdict(self) | {"protocol": self.kind, "regions": regions}).values())
 
 
 @dataclass(frozen=True, slots=True)
