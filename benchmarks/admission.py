@@ -25,7 +25,7 @@ _ROWS: Final[list[dict[str, Any]]] = []
 
 
 def admit(count: int, boot: int, *, hook: bool) -> None:
-    """Launch members, and print how long each waited after Route 53's verdict."""
+    """Launch members, and print how long each waited after Route 53 had seen it healthy."""
     with Account() as account:
         account.settle()
         began = account.now
@@ -42,7 +42,10 @@ def admit(count: int, boot: int, *, hook: bool) -> None:
 
 
 def move(count: int, boot: int) -> None:
-    """Change the path of the health check, and print how long each record waited after the new check's verdict."""
+    """Change the path of the health check, and print how long each record took to move to the new health check.
+
+    The time begins when Route 53 sees the new one healthy.
+    """
     with Account() as account:
         account.settle()
         members = [account.lab.fleet.launch() for _ in range(count)]
@@ -81,7 +84,7 @@ def main() -> int:
     parser.add_argument("--boot", type=int, nargs="*", default=BOOTS, help="seconds until the servers are fit")
     parser.add_argument("--count", type=int, nargs="*", default=COUNTS, help="members that wait together")
     given = parser.parse_args()
-    say("from Route 53's verdict to DNS; all calls and costs are for each member that waited\n")
+    say("from healthy in Route 53 to the record in DNS; all calls and costs are for each member that waited\n")
     row("members", "boot s", "lag s", "longest", "calls", "status", "runs", "cents")
     for count in given.count:
         for boot in given.boot:

@@ -61,7 +61,7 @@ def bursts(figures: Figures) -> Figure:
 
 
 def admission(figures: Figures) -> Figure:
-    """Draw the longest time from Route 53's verdict to DNS by how long the servers take to boot."""
+    """Draw the longest time from healthy in Route 53 to the record in DNS, by how long the servers take to boot."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots()
     for count, colour in zip((1, 10, 100), (_BLUE, _GREEN, _ORANGE), strict=True):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from lab.route53.check_config import REGIONS, is_of_endpoint
 from lab.route53.health import every_check
-from lab.route53.probe import Verdict, probe
+from lab.route53.probe import ProbeResult, probe
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,11 +31,11 @@ class _Checker:
     last: bool | None = None
     streak: int = 0
 
-    def judge(self, verdict: Verdict, threshold: int) -> None:
-        self.streak = self.streak + 1 if verdict.succeeded is self.last else 1
-        self.last = verdict.succeeded
+    def count(self, result: ProbeResult, threshold: int) -> None:
+        self.streak = self.streak + 1 if result.succeeded is self.last else 1
+        self.last = result.succeeded
         if self.streak >= threshold:
-            self.healthy = verdict.succeeded
+            self.healthy = result.succeeded
 
 
 class Checkers:
@@ -63,14 +63,14 @@ class Checkers:
     def probe_due(self) -> int:
         """Make every probe whose time has come and report what the checkers now think; return how many."""
         due = self._due()
-        verdicts = self._threads.map(
+        results = self._threads.map(
             lambda each: probe(each[0]["HealthCheckConfig"], self._place, self._clock.speed, self._resolve), due
         )
-        for (check, region), verdict in zip(due, verdicts, strict=True):
+        for (check, region), result in zip(due, results, strict=True):
             checker = self._checkers[check["Id"], region]
-            checker.judge(verdict, check["HealthCheckConfig"]["FailureThreshold"])
+            checker.count(result, check["HealthCheckConfig"]["FailureThreshold"])
             if checker.healthy is not None:
-                self._route53.observe(check["Id"], region, checker.healthy, verdict.status)
+                self._route53.observe(check["Id"], region, checker.healthy, result.status)
         return len(due)
 
     def _resolve(self, name: str) -> str | None:

@@ -37,15 +37,17 @@ type Resolve = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeResult:
     """The result of a probe, with the text of GetHealthCheckStatus."""
 
     succeeded: bool
     status: str
 
 
-def probe(config: Mapping[str, Any], place: Place, speed: float = 1.0, resolve: Resolve = lambda _: None) -> Verdict:
-    """Connect to the endpoint of a health check and judge what it answers; time-outs shrink with `speed`.
+def probe(
+    config: Mapping[str, Any], place: Place, speed: float = 1.0, resolve: Resolve = lambda _: None
+) -> ProbeResult:
+    """Connect to the endpoint of a health check and check what it answers. Time-outs shrink with `speed`.
 
     A check without an address is resolved at each probe, to IPv4 only (HealthCheckConfig, FullyQualifiedDomainName).
     """
@@ -56,25 +58,25 @@ def probe(config: Mapping[str, Any], place: Place, speed: float = 1.0, resolve: 
 
     address = config.get("IPAddress") or resolve(config["FullyQualifiedDomainName"])
     if address is None:
-        return Verdict(succeeded=False, status="Failure: DNS resolution failed: no A record")
+        return ProbeResult(succeeded=False, status="Failure: DNS resolution failed: no A record")
     target = place(address, int(config["Port"]))
     try:
         connection = socket.create_connection(target, timeout=within(CONNECT_TCP if kind == "TCP" else CONNECT))
     except OSError:
-        return Verdict(succeeded=False, status=_NO_CONNECTION)
+        return ProbeResult(succeeded=False, status=_NO_CONNECTION)
     with contextlib.ExitStack() as stack:
         stack.callback(connection.close)
         if kind == "TCP":
-            return Verdict(succeeded=True, status="Success: TCP connection established")
+            return ProbeResult(succeeded=True, status="Success: TCP connection established")
         try:
             if kind == "HTTPS":
                 connection = _handshake(connection, config)
                 stack.callback(connection.close)
             return _judge(connection, config, kind, within)
         except ssl.SSLError as error:
-            return Verdict(succeeded=False, status=f"Failure: {error.reason or error}")
+            return ProbeResult(succeeded=False, status=f"Failure: {error.reason or error}")
         except (OSError, http.client.HTTPException) as error:
-            return Verdict(succeeded=False, status=f"Failure: {type(error).__name__}: {error}")
+            return ProbeResult(succeeded=False, status=f"Failure: {type(error).__name__}: {error}")
 
 
 def host_header(config: Mapping[str, Any]) -> str:
@@ -95,7 +97,7 @@ def _handshake(connection: socket.socket, config: Mapping[str, Any]) -> ssl.SSLS
 
 def _judge(
     connection: socket.socket, config: Mapping[str, Any], kind: str, within: Callable[[float], float]
-) -> Verdict:
+) -> ProbeResult:
     connection.settimeout(within(RESPOND))
     client = http.client.HTTPConnection(host_header(config))
     client.sock = connection
@@ -107,9 +109,9 @@ def _judge(
     response = client.getresponse()
     said = f"HTTP Status Code {response.status}, {response.reason}"
     if not HTTPStatus.OK <= response.status < HTTPStatus.BAD_REQUEST:
-        return Verdict(succeeded=False, status=f"Failure: {said}")
+        return ProbeResult(succeeded=False, status=f"Failure: {said}")
     if str(config["Type"]) != kind:
         connection.settimeout(within(BODY))
         if str(config["SearchString"]).encode() not in response.read(SEARCHED):
-            return Verdict(succeeded=False, status="Failure: The string was not found in the response body")
-    return Verdict(succeeded=True, status=f"Success: {said}")
+            return ProbeResult(succeeded=False, status="Failure: The string was not found in the response body")
+    return ProbeResult(succeeded=True, status=f"Success: {said}")

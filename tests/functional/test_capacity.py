@@ -37,7 +37,7 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 
-def settled(lab: Lab) -> None:
+def see_all_healthy(lab: Lab) -> None:
     """Let Route 53 see every member healthy that has a check, and every timer come."""
     for _ in range(4):
         observe(lab)
@@ -49,7 +49,7 @@ def full(lab: Lab) -> tuple[set[str], set[str]]:
     members = {lab.fleet.launch(events=False) for _ in range(120)}
     lab.run(30, step=30)
     signal(lab)
-    settled(lab)
+    see_all_healthy(lab)
     serving = in_dns(lab)
     return serving, members - serving
 
@@ -79,7 +79,7 @@ def test_ten_go_ten_standbys_come_and_the_other_ninety_records_are_never_touched
     for instance_id in go:
         lab.fleet.terminate(instance_id)
     lab.settle()
-    settled(lab)
+    see_all_healthy(lab)
 
     come = in_dns(lab) - serving
     assert len(come) == 10
@@ -100,7 +100,7 @@ def test_an_unhealthy_member_is_not_exchanged_for_a_standby(lab: Lab) -> None:
 
     for instance_id in sorted(serving)[:10]:
         lab.serving.break_(instance_id)
-    settled(lab)
+    see_all_healthy(lab)
     signal(lab)
 
     assert in_dns(lab) == serving
@@ -132,7 +132,7 @@ def test_members_that_never_become_healthy_do_not_keep_places_from_healthy_ones(
         lab.serving.break_(instance_id)
     lab.run(30, step=30)
     signal(lab)
-    settled(lab)
+    see_all_healthy(lab)
     assert in_dns(lab) == serving
     serving |= {lab.fleet.launch() for _ in range(2)}
     lab.settle()

@@ -1,4 +1,4 @@
-"""What settling hooks talks to, in memory: Auto Scaling behind its adapter's methods, and a queue."""
+"""What the completion of lifecycle actions uses, in memory: Auto Scaling behind its adapter's methods, and a queue."""
 
 from __future__ import annotations
 

@@ -76,28 +76,28 @@ def test_a_first_pool_that_is_elsewhere_does_not_keep_its_place() -> None:
 
 
 def test_the_first_pool_does_not_take_the_place_of_another_pool() -> None:
-    declared = read(web=declare(record_name=API), api=declare(record_name=API)).settled(tagged("api", "api"))
+    declared = read(web=declare(record_name=API), api=declare(record_name=API)).resolved(tagged("api", "api"))
     assert (served(declared), refused(declared)) == (["api"], ["web"])
 
 
 def test_a_contested_place_is_the_pools_that_most_instances_with_records_there_name() -> None:
     declared = read(web=declare(), www=declare(record_name=API), api=declare(record_name=API))
     assert {pool.name for pool in declared.contested[ZONE, API].values()} == {"www", "api"}
-    assert served(declared.settled(tagged("www", "www api"))) == ["web", "www"]
-    (fault,) = declared.settled(tagged("www", "www api")).faults
+    assert served(declared.resolved(tagged("www", "www api"))) == ["web", "www"]
+    (fault,) = declared.resolved(tagged("www", "www api")).faults
     assert "is the place of pool www, which has the records there" in fault.because
 
 
 def test_where_the_tags_do_not_tell_nobody_gets_the_place() -> None:
     declared = read(web=declare(), www=declare(record_name=API), api=declare(record_name=API))
     for tags in (tagged(), tagged("www api"), tagged("www", "api"), tagged("db")):
-        settled = declared.settled(tags)
-        assert (served(settled), refused(settled)) == (["web"], ["api", "www"])
-    assert "is also the place of api, and the tags" in declared.settled({}).faults[1].because
+        resolved = declared.resolved(tags)
+        assert (served(resolved), refused(resolved)) == (["web"], ["api", "www"])
+    assert "is also the place of api, and the tags" in declared.resolved({}).faults[1].because
 
 
 def test_a_pool_whose_parameter_is_wrong_keeps_the_place_whose_records_are_of_its_instances() -> None:
-    declared = read(web=declare(), www="{", api=declare(record_name=API)).settled(tagged("www", "www", "api"))
+    declared = read(web=declare(), www="{", api=declare(record_name=API)).resolved(tagged("www", "www", "api"))
     assert (served(declared), refused(declared)) == (["web"], ["api", "www"])
     newcomer, incumbent = declared.faults
     assert newcomer.because == (
@@ -110,19 +110,19 @@ def test_a_pool_whose_parameter_is_wrong_keeps_the_place_whose_records_are_of_it
 
 def test_a_pool_that_is_not_allowed_at_its_new_place_keeps_its_former_one() -> None:
     declared = read(web=declare(), www=declare(record_name="www.example.org"), api=declare(record_name=API))
-    assert served(declared.settled(tagged("www"))) == ["web"]
+    assert served(declared.resolved(tagged("www"))) == ["web"]
 
 
 def test_a_wrong_parameter_takes_no_place_from_a_pool_that_as_many_instances_name() -> None:
     for tags in (tagged(), tagged("api"), tagged("www api"), tagged("www", "api"), tagged("db")):
-        declared = read(web=declare(), www="{", api=declare(record_name=API)).settled(tags)
+        declared = read(web=declare(), www="{", api=declare(record_name=API)).resolved(tags)
         assert (served(declared), refused(declared)) == (["api", "web"], ["www"])
         assert declared.faults[0].zone_id is None
 
 
 def test_of_several_pools_at_the_place_of_one_whose_parameter_is_wrong_none_gets_it() -> None:
     declared = read(web=declare(), www="{", api=declare(record_name=API), new=declare(record_name=API))
-    assert served(declared.settled(tagged("www", "www", "api"))) == ["web"]
+    assert served(declared.resolved(tagged("www", "www", "api"))) == ["web"]
 
 
 def test_a_wrong_parameter_of_another_pool_is_no_matter_to_the_first_pools_own_place() -> None:

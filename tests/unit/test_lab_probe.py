@@ -42,16 +42,16 @@ def boot(servers: Servers) -> None:
 
 
 def test_a_booting_instance_refuses_the_connection(servers: Servers) -> None:
-    verdict = probe(check("HTTP", 18080), servers.place)
-    assert not verdict.succeeded
-    assert verdict.status.startswith("Failure: The health checker could not establish a connection")
+    result = probe(check("HTTP", 18080), servers.place)
+    assert not result.succeeded
+    assert result.status.startswith("Failure: The health checker could not establish a connection")
 
 
 def test_a_booted_instance_answers_http(servers: Servers) -> None:
     boot(servers)
-    verdict = probe(check("HTTP", 18080, ResourcePath="/"), servers.place)
-    assert verdict.succeeded
-    assert verdict.status == "Success: HTTP Status Code 200, OK"
+    result = probe(check("HTTP", 18080, ResourcePath="/"), servers.place)
+    assert result.succeeded
+    assert result.status == "Success: HTTP Status Code 200, OK"
 
 
 def test_a_self_signed_certificate_is_accepted(servers: Servers) -> None:

@@ -456,7 +456,7 @@ def test_a_pools_name_may_be_as_short_as_one_character(name: str) -> None:
 
 
 def test_a_faulty_pool_stops_no_other_and_holds_no_name() -> None:
-    declared = read_pools({"/p/api": declare(ttl=0), "/p/web": declare()}, allowed("app.example.com")).settled({})
+    declared = read_pools({"/p/api": declare(ttl=0), "/p/web": declare()}, allowed("app.example.com")).resolved({})
     assert [pool.name for pool in declared.pools] == ["web"]
     assert [found.name for found in declared.faults] == ["api"]
 
@@ -536,7 +536,7 @@ def test_a_pool_at_a_place_that_the_stack_does_not_allow_is_a_fault_that_names_t
         "/p/both": declare(record_name="*.example.com", hosted_zone_id="Z9"),
         "/p/none": declare(),
     }
-    declared = read_pools(parameters, allowed("app.example.com")).settled({})
+    declared = read_pools(parameters, allowed("app.example.com")).resolved({})
     assert [pool.name for pool in declared.pools] == ["none"]
     assert [fault.because for fault in declared.faults] == [
         (
@@ -550,5 +550,5 @@ def test_a_pool_at_a_place_that_the_stack_does_not_allow_is_a_fault_that_names_t
 
 def test_a_pool_that_is_not_allowed_holds_no_place() -> None:
     parameters = {"/p/api": declare(hosted_zone_id="Z9"), "/p/web": declare()}
-    declared = read_pools(parameters, allowed("app.example.com")).settled({})
+    declared = read_pools(parameters, allowed("app.example.com")).resolved({})
     assert [pool.name for pool in declared.pools] == ["web"]

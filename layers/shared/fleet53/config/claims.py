@@ -49,7 +49,7 @@ class Declared:
         """The pools whose place is not known, because their parameters are wrong."""
         return frozenset(fault.name for fault in self.faults if fault.zone_id is None)
 
-    def settled(self, tags: Mapping[Place, Iterable[frozenset[PoolName]]]) -> Declared:
+    def resolved(self, tags: Mapping[Place, Iterable[frozenset[PoolName]]]) -> Declared:
         """Return all pools without contested places.
 
         `tags` has, for each contested place, the pool tags of the instances with a record of ours there.

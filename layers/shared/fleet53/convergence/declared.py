@@ -44,7 +44,7 @@ def read_declared(
     tags: dict[Place, list[frozenset[PoolName]]] = {
         place: [instances[each].pools for each in sorted(ids) if each in instances] for place, ids in holders.items()
     }
-    return declared.settled(tags), unanswered
+    return declared.resolved(tags), unanswered
 
 
 def _holders(place: Place, settings: Settings, aws: Aws) -> frozenset[InstanceId]:
