@@ -57,7 +57,7 @@ def move(count: int, boot: int) -> None:
         account.lab.put_pool("web", health_check={"url": "http://:80/other"})
         account.lab.pools.emit_changes()
         account.wait(lambda: account.in_dns_at.keys() >= set(members), longest=_LONG)
-        _print(f"{count} that move to a new check", boot, members, account)
+        _print(f"{count} with a new health check", boot, members, account)
 
 
 def _print(title: str, boot: int, members: Collection[str], account: Account) -> float:

@@ -144,7 +144,7 @@ def _findings(report: Report, width: int) -> _Section:
     for each in report["findings"]:
         rank = 0 if each["kind"] in _NOT_READ else 1 if each["held"] else 2 if each["drift"] else 3
         about = found.setdefault((rank, each["kind"], each["pool"] or "", each["because"]), [])
-        check = f"check {each['health_check_id']}" if each["health_check_id"] else None
+        check = f"health check {each['health_check_id']}" if each["health_check_id"] else None
         if (subject := each["instance_id"] or each["record_name"] or check) and subject not in about:
             about.append(subject)
     items = []

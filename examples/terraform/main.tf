@@ -110,7 +110,7 @@ resource "aws_autoscaling_group" "servers" {
   min_size            = var.min_size
   max_size            = var.max_size
   vpc_zone_identifier = var.subnet_ids
-  # Terraform would wait until the instances are in service, which needs fleet53 and healthy checks.
+  # Terraform would wait until the instances are in service, which needs fleet53 and healthy members.
   wait_for_capacity_timeout = "0"
 
   launch_template {

@@ -271,7 +271,7 @@ def test_each_change_is_one_structured_log_line_that_says_why(
     )
     changes = [line for line in logged(output) if "because" in line]
     assert [(line["message"], line["because"]) for line in changes] == [
-        ("check created", "EC2 says running; it has no check"),
+        ("health check created", "EC2 says running; it has no health check"),
         ("record put", "EC2 says running; Route 53 sees it healthy"),
     ]
     for line in changes:

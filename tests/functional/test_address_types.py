@@ -89,5 +89,6 @@ def test_a_record_of_the_former_type_whose_check_is_deleted_by_hand_is_reported(
     (finding,) = findings(audit(lab), "dead-check-reference")
     assert (finding["instance_id"], finding["health_check_id"]) == (web, check_id)
     assert finding["because"] == (
-        f"its record names check {check_id}, which is gone; its A record stays until its new records are in DNS"
+        f"its record refers to health check {check_id}, which is gone; "
+        "its A record stays until its new records are in DNS"
     )

@@ -203,9 +203,9 @@ def test_a_terminated_member_leaves_no_record_no_check_and_no_alarm_and_they_go_
         line["message"]
         for each in lab.invocations
         for line in each.logs
-        if line.get("message") in {"record deleted", "check deleted", "alarm deleted"}
+        if line.get("message") in {"record deleted", "health check deleted", "alarm deleted"}
     ]
-    assert done == ["record deleted", "check deleted", "alarm deleted"]
+    assert done == ["record deleted", "health check deleted", "alarm deleted"]
 
 
 def test_many_alarms_are_deleted(lab: Lab) -> None:
@@ -301,7 +301,7 @@ def test_an_alarm_that_cannot_be_put_is_a_finding_and_stops_no_other_pool(lab: L
     lab.settle()
 
     assert len(checks_of(lab, api)) == 1
-    (line,) = log_lines(lab, "check not created")
+    (line,) = log_lines(lab, "health check not created")
     assert (line["instance_id"], line["kind"]) == (web, "check-refused")
     assert line["because"].find(f"alarm {our_alarm(web)}: AccessDenied") > 0
     wait(lab)
@@ -534,7 +534,7 @@ def test_a_changed_alarm_gives_the_member_a_new_check_that_follows_it(lab: Lab) 
     lab.settle()
 
     (drift,) = [each for each in report["findings"] if each["drift"]]
-    assert drift["because"] == f"its check {before} was created for an earlier launch or setting"
+    assert drift["because"] == f"its health check {before} was created for an earlier launch or setting"
     assert record_of(lab, web)["HealthCheckId"] == before
     minutes(lab, 3, **{web: 2})
     (after,) = checks_of(lab, web)

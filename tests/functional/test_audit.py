@@ -219,7 +219,7 @@ def test_the_report_has_the_shape_that_others_rely_on(lab: Lab) -> None:
     assert report.pop("at") == lab.invocations[-1].at.isoformat(timespec="seconds")
     assert report.pop("version") == __version__
     (because,) = {each.pop("because") for each in report["findings"]}
-    assert because == f"its check {check_of(lab, first)} was edited by hand"
+    assert because == f"its health check {check_of(lab, first)} was edited by hand"
     assert third not in in_dns(lab)
     assert [each["instance_id"] for each in report["pools"][0].pop("instances")] == sorted((first, second, third))
     assert report == {
@@ -317,7 +317,7 @@ def test_a_launch_whose_event_was_lost_is_a_missing_check(lab: Lab) -> None:
 
     (finding,) = audit(lab)["findings"]
     assert (finding["kind"], finding["instance_id"]) == ("missing-check", lost)
-    assert finding["because"] == "EC2 says running; it has no check"
+    assert finding["because"] == "EC2 says running; it has no health check"
 
 
 def test_a_ttl_edited_by_hand_is_a_stale_record(lab: Lab) -> None:
@@ -369,7 +369,7 @@ def test_a_check_deleted_by_hand_is_a_dead_reference_of_its_record(lab: Lab) -> 
 
     (finding,) = audit(lab)["findings"]
     assert (finding["kind"], finding["instance_id"]) == ("dead-check-reference", web)
-    assert finding["because"] == f"its record names check {check}, which is gone"
+    assert finding["because"] == f"its record refers to health check {check}, which is gone"
 
 
 def test_a_dead_reference_of_an_old_launch_is_one_finding_until_it_is_repaired(lab: Lab) -> None:

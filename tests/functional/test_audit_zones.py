@@ -314,9 +314,9 @@ def test_a_check_in_a_private_zone_is_reported_once_a_pool_and_the_zone_is_not_a
     assert (finding["kind"], finding["pool"]) == ("public-checks-in-private-zone", "web")
     assert finding["record_name"] == "app.internal.example"
     assert finding["because"] == (
-        f"hosted zone internal.example ({zone_id}) is private and answers inside its VPCs only, while the checks ask "
-        'public addresses (public-ipv4) from outside; use a public zone, or "address": "private-ipv4" with '
-        "an alarm as the health check, or with null"
+        f"hosted zone internal.example ({zone_id}) is private and answers inside its VPCs only, while its "
+        "health checks connect to public addresses (public-ipv4) from outside; use a public zone, or "
+        '"address": "private-ipv4" with an alarm as the health check, or with null'
     )
     assert report["in_sync"] is True
     assert lab.resolver.asked == []

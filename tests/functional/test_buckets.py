@@ -68,7 +68,7 @@ def test_checks_for_which_no_token_is_left_are_created_by_and_by_and_no_run_wait
     assert len(checks(lab)) == 40
     assert throttled(lab)["CreateHealthCheck"] <= 3
     assert calls(lab)["CreateHealthCheck"] - throttled(lab)["CreateHealthCheck"] == 40
-    assert log_lines(lab, "message returned") == log_lines(lab, "check not created") == []
+    assert log_lines(lab, "message returned") == log_lines(lab, "health check not created") == []
     see_healthy(lab, members)
     assert in_dns(lab) == set(members)
 

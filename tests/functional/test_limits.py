@@ -205,9 +205,9 @@ def test_where_the_account_is_full_those_that_fit_are_served_and_the_rest_is_rep
     first = lab.invocations[0]
     assert first.result == {"batchItemFailures": []}
     assert first.metric("Findings", Pool="web", Kind="check-quota") == [1.0]
-    (line,) = [line for line in first.logs if line["message"] == "check not created"]
+    (line,) = [line for line in first.logs if line["message"] == "health check not created"]
     assert (line["kind"], line["pool"]) == ("check-quota", "web")
-    assert "could not be made: TooManyHealthChecks: " in line["because"]
+    assert "could not be created: TooManyHealthChecks: " in line["because"]
     report = audit(lab)
     assert report["quotas"]["health_checks"] == {"used": 3, "limit": 3}
     assert {each["instance_id"] for each in findings(report, "missing-check")} == set(members) - set(served)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lab.world import Lab
 
 OWNER = "fleet53.eu-west-1.123456789012"
-CHANGES = ("check created", "check deleted", "record put", "record deleted", "withdrawal held")
+CHANGES = ("health check created", "health check deleted", "record put", "record deleted", "withdrawal held")
 
 
 def last(lab: Lab, function: str = "ReconcilerFunction") -> Invocation:
@@ -235,7 +235,10 @@ def test_an_admission_is_one_line_for_its_check_and_one_for_its_record(lab: Lab)
     created, put = changes_logged(lab)
     address, check = lab.fleet.address(web), check_of(lab, web)
     known = {"pool": "web", "instance_id": web, "address": address, "check_id": check}
-    assert (created["message"], created["because"]) == ("check created", "EC2 says running; it has no check")
+    assert (created["message"], created["because"]) == (
+        "health check created",
+        "EC2 says running; it has no health check",
+    )
     assert known.items() <= created.items()
     assert (put["message"], put["because"]) == ("record put", "EC2 says running; Route 53 sees it healthy")
     assert known.items() <= put.items()
@@ -253,7 +256,7 @@ def test_a_withdrawal_is_one_line_for_its_record_and_one_for_its_check(lab: Lab)
     assert deleted["message"] == "record deleted"
     assert deleted["because"] == "EC2 says stopped"
     assert {"pool": "web", "instance_id": web, "address": address, "check_id": check}.items() <= deleted.items()
-    assert check_deleted["message"] == "check deleted"
+    assert check_deleted["message"] == "health check deleted"
     assert check_deleted["because"] == "EC2 says stopped"
     assert {"pool": "web", "instance_id": web, "address": address, "check_id": check}.items() <= check_deleted.items()
 
@@ -267,8 +270,8 @@ def test_each_of_many_changes_is_one_line(lab: Lab) -> None:
 
     lines = Counter((line["message"], line["instance_id"]) for line in changes_logged(lab))
     assert lines == Counter(
-        [(message, each) for each in members for message in ("check created", "record put")]
-        + [(message, each) for each in members[:2] for message in ("record deleted", "check deleted")]
+        [(message, each) for each in members for message in ("health check created", "record put")]
+        + [(message, each) for each in members[:2] for message in ("record deleted", "health check deleted")]
     )
 
 

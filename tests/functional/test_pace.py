@@ -194,7 +194,7 @@ def test_a_withdrawal_in_the_middle_of_many_deletions_waits_for_a_second_of_them
     wait(lab, 61)
     assert checks(lab) == {}
     assert set(Counter(deleted).values()) == {1}
-    assert len(log_lines(lab, "deletion of checks deferred")) == 1
+    assert len(log_lines(lab, "deletion of health checks deferred")) == 1
 
 
 def test_a_queue_that_is_never_empty_delays_checks_and_stops_none(lab: Lab) -> None:

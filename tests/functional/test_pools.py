@@ -74,7 +74,7 @@ WRONG: Mapping[str, tuple[str | dict[str, Any], str]] = {
     ),
     "tcp-search": (
         {"health_check": {"url": "tcp://:22", "search_string": "SSH"}},
-        "search_string needs an http or https url: a tcp check reads no body",
+        "search_string needs an http or https url: a tcp health check reads no body",
     ),
     "private-check": (
         {"address": "private-ipv4"},

@@ -155,7 +155,7 @@ def test_a_run_whose_time_ends_between_two_checks_stops_there_and_the_next_one_f
     assert first.error is None
     assert returned(first) == len(first.event["Records"])
     assert len(checks(lab)) == 1
-    assert len(log_lines(lab, "check created")) == 1
+    assert len(log_lines(lab, "health check created")) == 1
     lab.clock.advance(6)
     lab.settle()
 

@@ -100,7 +100,9 @@ def test_a_member_whose_record_is_missing_is_about_to_be_admitted(lab: Lab) -> N
 def test_a_member_whose_launch_was_not_heard_of_is_about_to_get_a_check(lab: Lab) -> None:
     web = lab.fleet.launch(events=False)
 
-    assert rows(audit(lab))[web]["because"] == "a check is to be made: EC2 says running; it has no check"
+    assert (
+        rows(audit(lab))[web]["because"] == "a health check is to be created: EC2 says running; it has no health check"
+    )
 
 
 def test_a_member_whose_record_was_edited_is_about_to_be_corrected(lab: Lab) -> None:

@@ -217,7 +217,7 @@ def test_a_deleted_stack_leaves_no_record_and_no_check(lab: Lab) -> None:
     assert (status, answer["Status"], answer["Reason"]) == (
         "DELETE_COMPLETE",
         "SUCCESS",
-        "withdrawn: 8 records and checks",
+        "withdrawn: 8 records and health checks",
     )
     assert (records(lab), checks(lab)) == ({}, {})
 

@@ -165,7 +165,7 @@ def test_when_checks_may_not_be_created_members_that_end_still_leave_dns(
 
     assert (in_dns(lab), in_dns(lab, "api.example.com")) == (set(), set())
     assert checks(lab) == {}
-    (line,) = log_lines(lab, "check not created")
+    (line,) = log_lines(lab, "health check not created")
     assert (line["instance_id"], line["kind"]) == (new, "check-refused")
     assert "AccessDenied: explicit deny in a service control policy" in line["because"]
     assert log_lines(lab, "message returned") == []
@@ -187,7 +187,7 @@ def test_while_signals_wait_checks_are_deleted_later(lab: Lab) -> None:
 
     assert writes(lab) == ["ChangeResourceRecordSets", "DeleteHealthCheck"]
     assert (in_dns(lab), in_dns(lab, "api.example.com"), checks(lab)) == (set(), set(), {})
-    assert len(log_lines(lab, "deletion of checks deferred")) == 1
+    assert len(log_lines(lab, "deletion of health checks deferred")) == 1
 
 
 def test_a_zone_that_is_busy_keeps_nobody_in_another_zone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

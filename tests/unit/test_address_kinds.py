@@ -30,7 +30,10 @@ def test_a_record_of_the_former_type_whose_check_is_gone_stays_and_is_reported()
             FindingKind.DEAD_CHECK_REFERENCE,
             "i-0a",
             "c-gone",
-            "its record names check c-gone, which is gone; its A record stays until its new records are in DNS",
+            (
+                "its record refers to health check c-gone, which is gone; "
+                "its A record stays until its new records are in DNS"
+            ),
         )
     ]
 

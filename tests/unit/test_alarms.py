@@ -239,7 +239,7 @@ def test_nothing_is_decided_about_members_while_their_alarms_are_not_read() -> N
     plan = make_plan(unread.without(Source.ALARMS, "AccessDenied"), GUARD)
     assert plan.changes == ()
     (waiting,) = plan.waiting
-    assert waiting.because == "its check is not read yet"
+    assert waiting.because == "its health check is not read yet"
     because = unread.without(Source.ALARMS, "AccessDenied").why_undecided(WEB)
     assert because == "alarms could not be read: AccessDenied"
 
@@ -368,7 +368,7 @@ def test_a_check_whose_alarm_is_refused_is_not_created_and_stops_no_other() -> N
     assert applied.made == [other]
     (finding,) = applied.findings
     assert finding.kind is FindingKind.CHECK_REFUSED
-    assert finding.because.endswith(f"could not be made: alarm {OURS}: LimitExceeded: no more")
+    assert finding.because.endswith(f"could not be created: alarm {OURS}: LimitExceeded: no more")
 
 
 def test_an_alarm_that_cannot_be_put_again_is_a_finding() -> None:

@@ -85,9 +85,13 @@ def test_every_change_is_one_line_of_the_log() -> None:
     named = common | {"record_name": "app.example.com"}
     assert log.lines == [
         ("info", "record deleted", named | {"instance_id": "i-0b", "address": "192.0.2.2", "check_id": "c-2"}),
-        ("info", "check created", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
+        (
+            "info",
+            "health check created",
+            common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"},
+        ),
         ("info", "record put", named | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-new-1"}),
-        ("info", "check deleted", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-2"}),
+        ("info", "health check deleted", common | {"instance_id": "i-0a", "address": "192.0.2.1", "check_id": "c-2"}),
     ]
 
 
@@ -104,7 +108,7 @@ def test_when_every_reference_is_burned_it_is_reported() -> None:
     new = create("i-0a", "192.0.2.1", "r-1", "r-2")
     made = run(Plan((new,), (put(bare(), new_check=new.key),)), Account(burned={"r-1", "r-2"}))
     because = (
-        "a test; its check for 192.0.2.1 could not be made: "
+        "a test; its health check for 192.0.2.1 could not be created: "
         "all 2 CallerReferences are used up; they return in some days"
     )
     assert made.findings == [Finding(FindingKind.CHECK_REFUSED, because, WEB, InstanceId("i-0a"))]
@@ -135,7 +139,7 @@ def test_when_the_days_creations_are_used_up_it_is_reported_and_the_rest_goes_on
     one, two, three = create("i-0a"), create("i-0b", "192.0.2.2"), create("i-0c", "192.0.2.3")
     records = tuple(put(bare(new.key.instance_id), new_check=new.key) for new in (one, two, three))
     made = run(Plan((one, two, three), (delete(gone), *records), (delete_check("c-26"),)), account)
-    because = "a test; its check for 192.0.2.2 could not be made: Throttling: Rate exceeded"
+    because = "a test; its health check for 192.0.2.2 could not be created: Throttling: Rate exceeded"
     assert made.findings == [Finding(FindingKind.CHECK_QUOTA, because, WEB, InstanceId("i-0b"))]
     assert [call[:2] for call in account.calls] == [
         ("change records", ZONE),

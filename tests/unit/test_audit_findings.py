@@ -33,7 +33,10 @@ def stuck(*actions: Action, ttl: int = 60, after: float) -> list[tuple[str | Non
 def test_a_record_whose_check_is_gone_is_one_finding_whether_or_not_the_new_check_exists(there: list[Check]) -> None:
     plan = make_plan(situation(instances=[instance()], records=[record(check_id="c-9")], checks=there), GUARD)
     (found,) = find_drift(plan)
-    assert (found.kind, found.because) == ("dead-check-reference", "its record names check c-9, which is gone")
+    assert (found.kind, found.because) == (
+        "dead-check-reference",
+        "its record refers to health check c-9, which is gone",
+    )
     assert (found.instance_id, found.check_id) == ("i-0a", "c-9")
 
 

@@ -424,7 +424,7 @@ def test_a_stopped_member_is_out_of_dns_as_it_should_be_and_comes_after_those_th
         ({"percent_healthy": 100.0}, "100 %"),
         ({"percent_healthy": 18.75}, "19 %"),
         ({"percent_healthy": None}, "no data yet"),
-        ({"percent_healthy": None, "check_ids": ()}, "no check"),
+        ({"percent_healthy": None, "check_ids": ()}, "no health check"),
         ({"state": None}, "unknown to EC2"),
         ({"addresses": ()}, "no address"),
         ({"seen_since": AT - timedelta(minutes=9)}, "09:56 healthy 9 min"),

@@ -119,7 +119,7 @@ def test_a_member_that_is_in_dns_as_it_should_be_needs_nothing() -> None:
 
 def test_a_new_member_first_gets_a_check() -> None:
     made = plan(instances=[instance()])
-    assert creations(made) == [create(check(), "EC2 says running; it has no check")]
+    assert creations(made) == [create(check(), "EC2 says running; it has no health check")]
     assert (made.change_records, made.delete_checks) == ((), ())
     assert made.waiting == (waiting("Route 53 has not seen it yet", overdue=OVERDUE),)
     assert made.findings == (EMPTY,)
@@ -186,8 +186,8 @@ def test_a_dualstack_member_has_a_check_and_a_record_of_each_family() -> None:
     six = check("c-6", address="2001:db8::1")
     made = plan(pools=[pool(address=AddressType.DUALSTACK)], instances=[both])
     assert creations(made) == [
-        create(check(), "EC2 says running; it has no check"),
-        create(six, "EC2 says running; it has no check"),
+        create(check(), "EC2 says running; it has no health check"),
+        create(six, "EC2 says running; it has no health check"),
     ]
     made = plan(
         pools=[pool(address=AddressType.DUALSTACK)], instances=[both], checks=[check(), six], healthy=["c-1", "c-6"]
@@ -224,8 +224,8 @@ def test_a_member_without_an_address_waits_for_one(kind: AddressType, because: s
     ("wrong", "because"),
     [
         (record(ttl=300), "its record has TTL 300 s, not 60 s"),
-        (record(check_id=None), "its record has check None, not c-1"),
-        (record(ttl=300, check_id=None), "its record has TTL 300 s, not 60 s and check None, not c-1"),
+        (record(check_id=None), "its record has health check none, not c-1"),
+        (record(ttl=300, check_id=None), "its record has TTL 300 s, not 60 s and health check none, not c-1"),
     ],
 )
 def test_a_record_that_was_edited_is_corrected(wrong: Record, because: str) -> None:
@@ -237,7 +237,7 @@ def test_a_record_of_a_pool_that_has_no_check_any_more_loses_it() -> None:
     unchecked = pool(check=None, admit_when=AdmitWhen.RUNNING)
     made = plan(pools=[unchecked], instances=[instance()], records=[record()], checks=[check()])
     assert made.changes == (
-        correct(record(), record(check_id=None), "its record has check c-1, not None"),
+        correct(record(), record(check_id=None), "its record has health check c-1, not none"),
         delete_check("c-1", "no record needs it"),
     )
 
@@ -254,12 +254,12 @@ def test_a_check_that_a_calculated_check_counts_is_not_deleted_but_reported() ->
 
 # A check that is renewed ----------------------------------------------------------------------------
 
-MOVES = "; the record moves when its new check is healthy"
+MOVES = "; the record moves when its new health check is healthy"
 
 
 def test_a_changed_setting_makes_a_new_check_beside_the_old() -> None:
     made = plan(pools=[pool(check=OTHER_PATH)], instances=[instance()], records=[record()], checks=[check()])
-    because = "its check c-1 was created for an earlier launch or setting"
+    because = "its health check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(asks=OTHER_PATH), because, drift=STALE)]
     assert (made.change_records, made.delete_checks) == ((), ())
     assert made.waiting == (waiting(f"{because}{MOVES}", overdue=OVERDUE, serves=True),)
@@ -286,14 +286,14 @@ def test_the_record_moves_to_the_new_check_when_that_is_healthy_and_the_old_goes
         healthy=["c-2"],
     )
     assert made.changes == (
-        correct(record(), record(check_id="c-2"), "its record has check c-1, not c-2"),
+        correct(record(), record(check_id="c-2"), "its record has health check c-1, not c-2"),
         delete_check("c-1", "no record needs it"),
     )
 
 
 def test_a_restart_with_the_same_address_makes_a_new_check() -> None:
     made = plan(instances=[instance(launched=NOW)], records=[record()], checks=[check()])
-    because = "its check c-1 was created for an earlier launch or setting"
+    because = "its health check c-1 was created for an earlier launch or setting"
     assert creations(made) == [create(check(launched=NOW), because, drift=STALE)]
 
 
@@ -301,7 +301,7 @@ def test_a_record_keeps_its_check_whether_or_not_it_is_healthy() -> None:
     assert plan(instances=[instance()], records=[record()], checks=[check()], unhealthy=["c-1"]).nothing_to_do
 
 
-GONE = "its record names check c-9, which is gone"
+GONE = "its record refers to health check c-9, which is gone"
 NAMES_GONE = record(check_id="c-9")
 
 
@@ -351,7 +351,7 @@ def test_a_record_is_never_put_with_a_check_that_is_gone(what: dict[str, Any]) -
 
 def test_a_check_that_was_edited_by_hand_is_replaced_under_the_next_reference() -> None:
     made = plan(instances=[instance()], records=[record()], checks=[check(edited=True)])
-    because = "its check c-1 was edited by hand"
+    because = "its health check c-1 was edited by hand"
     expected = create(check(attempt=1), because, drift=FindingKind.CHECK_MISMATCH)
     assert creations(made) == [expected]
     assert made.delete_checks == ()
@@ -359,12 +359,12 @@ def test_a_check_that_was_edited_by_hand_is_replaced_under_the_next_reference() 
 
 def test_a_record_without_a_check_gets_one() -> None:
     made = plan(instances=[instance()], records=[record(check_id=None)])
-    assert creations(made) == [create(check(), "its record names no check")]
+    assert creations(made) == [create(check(), "its record has no health check")]
 
 
 def test_a_record_that_names_somebody_elses_check_gets_its_own() -> None:
     made = plan(instances=[instance()], records=[record(check_id="c-theirs")], checks=[foreign_check()])
-    because = "its record names check c-theirs, which is not ours"
+    because = "its record refers to health check c-theirs, which is not ours"
     assert creations(made) == [create(check(), because, drift=STALE)]
     assert made.delete_checks == ()
 
@@ -409,7 +409,7 @@ def test_a_pool_that_may_be_wrong_is_not_settled_before_checks_are_read(records:
 
 def test_a_member_that_prepares_gets_a_check_and_no_record() -> None:
     made = plan(instances=[IN_GROUP], **PREPARED)
-    assert creations(made) == [create(check(), "Auto Scaling says Pending:Wait; it has no check")]
+    assert creations(made) == [create(check(), "Auto Scaling says Pending:Wait; it has no health check")]
     assert made.change_records == ()
     assert made.waiting == (waiting("Route 53 has not seen it yet", overdue=OVERDUE),)
 
@@ -651,7 +651,7 @@ def test_an_address_that_is_not_the_instances_own_is_never_held() -> None:
 def test_a_member_with_a_new_address_comes_back_through_the_gate() -> None:
     moved = instance(public_ipv4=IPv4Address("192.0.2.9"))
     made = plan(instances=[moved], records=[record()], checks=[check()])
-    assert creations(made) == [create(check(address="192.0.2.9"), "EC2 says running; it has no check")]
+    assert creations(made) == [create(check(address="192.0.2.9"), "EC2 says running; it has no health check")]
     assert made.change_records == (
         delete(record(), "its record holds 192.0.2.1, and its own address is 192.0.2.9", drift=STALE),
     )

@@ -302,7 +302,7 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         ),
         (
             declare(health_check={"url": "tcp://:80", "search_string": "ready"}),
-            ("health_check is refused: search_string needs an http or https url: a tcp check reads no body"),
+            ("health_check is refused: search_string needs an http or https url: a tcp health check reads no body"),
         ),
         (declare(interface="1"), "interface='1' is refused: Input should be a valid integer"),
         (declare(interface=True), "interface=True is refused: Input should be a valid integer"),
@@ -343,10 +343,7 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         ),
         (
             declare(health_check={"alarm": "ec2-status", "url": "http://:80/", "interval": 10}),
-            (
-                "health_check is refused: "
-                "alarm goes with no other key, and interval, url belongs to a check of an endpoint"
-            ),
+            ("health_check is refused: alarm cannot be combined with other keys: interval, url"),
         ),
         (
             declare(address="private-ipv4"),

@@ -261,7 +261,7 @@ def test_a_finding_without_an_instance_names_its_record_or_its_check() -> None:
     stray = Finding(FindingKind.ORPHAN_RECORD, "no pool", record_name="old.example.com", drift=True)
     said = as_text(report(orphan, stray))
 
-    assert "orphan-check: check c-9\n" in said
+    assert "orphan-check: health check c-9\n" in said
     assert "orphan-record: old.example.com\n" in said
 
 

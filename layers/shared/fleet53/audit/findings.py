@@ -177,8 +177,8 @@ def find_public_checks(situation: Situation) -> Iterator[Finding]:
         zone = situation.zones.get(pool.zone_id)
         if zone is not None and zone.private and isinstance(pool.check, CheckSettings):
             because = (
-                f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while the checks "
-                f"ask public addresses ({pool.address}) from outside; use a public zone, or "
+                f"hosted zone {zone.name} ({zone.id}) is private and answers inside its VPCs only, while its "
+                f"health checks connect to public addresses ({pool.address}) from outside; use a public zone, or "
                 f'"address": "{AddressType.PRIVATE_IPV4}" with an alarm as the health check, or with null'
             )
             yield Finding(FindingKind.PUBLIC_CHECKS_IN_PRIVATE_ZONE, because, pool.name, record_name=pool.record_name)

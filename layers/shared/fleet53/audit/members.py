@@ -116,7 +116,7 @@ def _reasons(plan: Plan) -> dict[_Place, str]:
     for change in (*plan.changes, *plan.absent):
         match change:
             case CreateCheck():
-                reasons[change.key.pool, change.key.instance_id] = f"a check is to be made: {change.because}"
+                reasons[change.key.pool, change.key.instance_id] = f"a health check is to be created: {change.because}"
             case PutRecord():
                 what = "be admitted" if change.admits else "be corrected"
                 reasons[change.pool, change.instance_id] = f"is to {what}: {change.because}"

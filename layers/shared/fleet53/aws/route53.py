@@ -235,7 +235,7 @@ class Route53:
         except BotoCoreError as error:
             raise CheckRefusedError(str(error)) from error
         if read_config(created["HealthCheckConfig"]) != config:
-            raise ReferenceBurnedError(f"{reference} is a check that was edited since")
+            raise ReferenceBurnedError(f"the health check of {reference} was edited since")
         return CheckId(created["Id"])
 
     def delete_check(self, check_id: CheckId) -> None:

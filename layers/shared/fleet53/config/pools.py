@@ -111,7 +111,7 @@ class _Check(BaseModel):
     @model_validator(mode="after")
     def _alarm_stands_alone(self) -> _Check:
         if self.alarm is not None and (others := sorted(self.model_fields_set - {"alarm"})):
-            raise ValueError(f"alarm goes with no other key, and {', '.join(others)} belongs to a check of an endpoint")
+            raise ValueError(f"alarm cannot be combined with other keys: {', '.join(others)}")
         return self
 
     @field_validator("regions")
@@ -131,7 +131,7 @@ class _Check(BaseModel):
     @model_validator(mode="after")
     def _search_needs_a_body(self) -> _Check:
         if self.search_string is not None and self.url.startswith("tcp:"):
-            raise ValueError("search_string needs an http or https url: a tcp check reads no body")
+            raise ValueError("search_string needs an http or https url: a tcp health check reads no body")
         return self
 
     def settings(self) -> CheckSettings | AlarmSettings:

@@ -236,11 +236,11 @@ def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
 
 def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: Log, applied: Applied) -> None:
     """Report a check that could not be created, and log Route 53's reason, which no audit can find out."""
-    because = f"{change.because}; its check for {change.config.address} could not be made: {error}"
+    because = f"{change.because}; its health check for {change.config.address} could not be created: {error}"
     applied.findings.append(Finding(kind, because, change.key.pool, change.key.instance_id))
     fields = describe(change) | {"kind": kind.value, "because": because}
     fields.pop("change")
-    log.warning("check not created", extra=fields)
+    log.warning("health check not created", extra=fields)
 
 
 def _not_deleted(change: DeleteCheck, error: CheckRefusedError, log: Log, applied: Applied) -> None:

@@ -23,7 +23,7 @@ def describe(change: Change) -> dict[str, Any]:
     match change:
         case CreateCheck():
             return {
-                "change": "check created",
+                "change": "health check created",
                 "pool": change.key.pool,
                 "instance_id": change.key.instance_id,
                 "address": str(change.config.address),
@@ -31,7 +31,7 @@ def describe(change: Change) -> dict[str, Any]:
             }
         case DeleteCheck():
             return {
-                "change": "check deleted",
+                "change": "health check deleted",
                 "pool": change.pool,
                 "instance_id": change.instance_id,
                 "address": str(change.address) if change.address is not None else None,

@@ -127,7 +127,7 @@ def _serve_former_type(member: Member, instance: Instance, record: Record, pool:
         because = f"the pool has no {record.type} records any more"
         return Decision(delete=deletion(pool, member.id, record, because, FindingKind.STALE_RECORD))
     because = f"its {record.type} record stays until its new records are in DNS"
-    gone = f"its record names check {record.check_id}, which is gone; {because}"
+    gone = f"its record refers to health check {record.check_id}, which is gone; {because}"
     return Decision(
         remaining=record,
         waiting=waiting(pool, instance, because),
@@ -198,7 +198,7 @@ def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> De
         kept = _keep(instance.id, record, record.check_id, pool, checks)
         if record.check_id is not None and record.values == (holds,):
             return kept
-        return replace(kept, waiting=waiting(pool, instance, "its check is not read yet"))
+        return replace(kept, waiting=waiting(pool, instance, "its health check is not read yet"))
     if (why := checks.why_none(instance)) is not None:
         kept = _keep(instance.id, record, record.check_id, pool, checks)
         return replace(kept, finding=finding(pool, FindingKind.CHECK_REFUSED, why, instance.id, record.check_id))
@@ -236,7 +236,7 @@ def _change_check(member: Seeker, record: Record, check: Check | None, pool: Poo
         waiting=waiting(
             pool,
             instance,
-            f"{fault}; the record moves when its new check is healthy",
+            f"{fault}; the record moves when its new health check is healthy",
             check_id=check.id if check is not None else None,
             overdue=FindingKind.NOT_HEALTHY_IN_TIME,
             serves=True,
@@ -275,7 +275,7 @@ def _keep(
     if record.ttl != pool.ttl:
         differs.append(f"TTL {record.ttl} s, not {pool.ttl} s")
     if record.check_id != check_id:
-        differs.append(f"check {record.check_id}, not {check_id}")
+        differs.append(f"health check {record.check_id or 'none'}, not {check_id or 'none'}")
     if record.values != values:
         differs.append(f"address {', '.join(record.values)}, not {holds}")
     if not differs or checks.gone(check_id):

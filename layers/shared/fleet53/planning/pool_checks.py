@@ -148,15 +148,18 @@ class PoolChecks:
         """Return what is wrong with the check that a record names, for a record that does not name the fitting one."""
         config = self._config(instance, address)
         if record.check_id is None or config is None:
-            return FindingKind.MISSING_CHECK, "its record names no check"
+            return FindingKind.MISSING_CHECK, "its record has no health check"
         named = (self.account or {}).get(record.check_id)
         if named is None:
-            return FindingKind.DEAD_CHECK_REFERENCE, f"its record names check {record.check_id}, which is gone"
+            return (
+                FindingKind.DEAD_CHECK_REFERENCE,
+                f"its record refers to health check {record.check_id}, which is gone",
+            )
         if self.owner.read_reference(named.reference) is None:
-            return FindingKind.STALE_RECORD, f"its record names check {named.id}, which is not ours"
+            return FindingKind.STALE_RECORD, f"its record refers to health check {named.id}, which is not ours"
         if named.reference in self._references(instance, record_type, config):
-            return FindingKind.CHECK_MISMATCH, f"its check {named.id} was edited by hand"
-        return FindingKind.STALE_RECORD, f"its check {named.id} was created for an earlier launch or setting"
+            return FindingKind.CHECK_MISMATCH, f"its health check {named.id} was edited by hand"
+        return FindingKind.STALE_RECORD, f"its health check {named.id} was created for an earlier launch or setting"
 
     def _config(self, instance: Instance, address: IPAddress) -> CheckConfig | AlarmConfig | None:
         """Return the configuration of an instance's check, None if it has or can have no check."""

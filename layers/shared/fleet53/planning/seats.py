@@ -155,7 +155,7 @@ def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
         return _answer_or_prepare(seeker, None, seeker.verdict.because, pool, checks)
     if not checks.known:
         instance = seeker.instance
-        return Decision(waiting=waiting(pool, instance, "its check is not read yet"), unready=instance.id)
+        return Decision(waiting=waiting(pool, instance, "its health check is not read yet"), unready=instance.id)
     if (why := checks.why_none(seeker.instance)) is not None:
         waits = waiting(pool, seeker.instance, why, overdue=FindingKind.CHECK_REFUSED)
         return Decision(waiting=waits, unready=seeker.instance.id)
@@ -168,7 +168,7 @@ def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
         seeker.record_type,
         seeker.address,
         drift=FindingKind.MISSING_CHECK,
-        because=f"{seeker.verdict.because}; it has no check",
+        because=f"{seeker.verdict.because}; it has no health check",
     )
     return replace(step, create_check=creation)
 

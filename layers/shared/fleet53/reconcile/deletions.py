@@ -29,8 +29,8 @@ def leave_deletions(
     keys = [(change.check_id, "deletion") for change in left]
     if all(queue.looks.covers(key, due, now=now) for key in keys):
         return
-    because = f"{len(left)} checks are to be deleted when the queue is empty"
-    log.info("deletion of checks deferred", extra={"because": because})
+    because = f"{len(left)} health checks are to be deleted when the queue is empty"
+    log.info("deletion of health checks deferred", extra={"because": because})
     pools = scope.pools or None  # an empty set is a sweep for records of no pool, which needs them all
     since = dict.fromkeys((change.instance_id for change in left), now)
     message = reconcile_message(pools, because, sweep=scope.sweep, attempt=1, since=since)

@@ -177,7 +177,7 @@ class Outcome:
             waits = self.waiting.setdefault(pool, [])
             if all(each.instance_id != instance_id for each in waits):
                 launched = situation.instances[instance_id].launched
-                waits.append(Waiting(pool, instance_id, "its check is created by a later run", launched))
+                waits.append(Waiting(pool, instance_id, "a later run creates its health check", launched))
 
     @property
     def looked_at(self) -> frozenset[PoolName | None]:

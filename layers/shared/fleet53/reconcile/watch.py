@@ -78,5 +78,5 @@ class Watch:
                 return True
             if self.aws.pacer.delay(CREATE, left) > LONGEST_WAIT:
                 return False
-            self.aws.retrier.wait(min(delay, EVERY.total_seconds()), "until Route 53 takes the creation of a check")
+            self.aws.retrier.wait(min(delay, EVERY.total_seconds()), "until Route 53 takes another health check")
         return False

@@ -35,7 +35,7 @@ def entries_of(findings: Iterable[Finding]) -> list[Entry]:
     for finding in sorted(findings, key=lambda each: each.weight):
         mark = "held" if finding.held else "drift" if finding.drift else ""
         about = found.setdefault((mark, finding.kind.value, finding.pool or "", finding.because), [])
-        check = f"check {finding.check_id}" if finding.check_id else None
+        check = f"health check {finding.check_id}" if finding.check_id else None
         subject = finding.instance_id or finding.record_name or check
         if subject and subject not in about:
             about.append(subject)

@@ -132,11 +132,11 @@ def serve(request: Request, connection: Connection[StackAws], log: Log) -> Answe
         _start_audit(request, aws, log)
         return Answer(succeeded=True, because="a pass over all pools is queued")
     if not request.withdraws:
-        return Answer(succeeded=True, because="records and checks are kept, as OnStackDelete says")
+        return Answer(succeeded=True, because="records and health checks are kept, as OnStackDelete says")
     status = aws.cloudformation.status(request.stack_id)
     if status not in _GOING:
         # An update that drops this resource, or is rolled back to before it, ends with a Delete too.
-        return Answer(succeeded=True, because=f"records and checks stay, because the stack does ({status})")
+        return Answer(succeeded=True, because=f"records and health checks stay, because the stack does ({status})")
     return _withdraw(request, connection, log)
 
 
@@ -246,7 +246,7 @@ def _start_audit(request: Request, aws: StackAws, log: Log) -> None:
 def _withdraw(request: Request, connection: Connection[StackAws], log: Log) -> Answer:
     withdrawal = withdraw(connection.settings, connection.aws, connection.retrier, log)
     if not withdrawal.reasons:
-        return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and checks")
+        return Answer(succeeded=True, because=f"withdrawn: {len(withdrawal.made)} records and health checks")
     reasons = _short("; ".join(dict.fromkeys(withdrawal.reasons)), _MAX_REASONS)
     left = _short(describe_left(withdrawal.left) or "not known, because it could not be read", _MAX_LEFT)
     ways_on = _WAYS_ON.format(request.logical_id)
