@@ -291,7 +291,7 @@ def test_a_launch_at_which_nobody_could_look_is_never_abandoned_and_the_audit_sa
         assert [one.result for one in asked] == ["CONTINUE"] * 3
         assert list(lab.fleet.members(GROUP).values()) == ["InService"] * 3
         because = {line["because"] for line in log_lines(lab, "lifecycle action completed")}
-        assert because == {"AdmitTimeout (120 s) is over, and whether it is healthy is not known"}
+        assert because == {"AdmitTimeout (120 s) has passed, and it is not known whether it is healthy"}
         assert kinds <= {each["kind"] for each in audit(lab)["findings"]}
         assert (
             sum(

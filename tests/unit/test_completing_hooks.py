@@ -265,7 +265,7 @@ def test_a_launch_that_goes_on_unknown_is_a_finding_of_its_pool() -> None:
     outcome = passed()
     Scene(after=900).complete(outcome, None, action(transition=LAUNCHING))
     ((finding,),) = outcome.findings.values()
-    because = "AdmitTimeout (900 s) is over, and whether it is healthy is not known"
+    because = "AdmitTimeout (900 s) has passed, and it is not known whether it is healthy"
     assert finding == Finding(FindingKind.NOT_READ, because, WEB, A)
 
 

@@ -175,7 +175,7 @@ def test_a_launch_that_was_unhealthy_when_its_time_was_over_gets_the_result_of_t
 
 @pytest.mark.parametrize("result", Result)
 def test_a_launch_of_which_nobody_knows_whether_it_is_healthy_is_never_abandoned(result: Result) -> None:
-    because = "AdmitTimeout (900 s) is over, and whether it is healthy is not known"
+    because = "AdmitTimeout (900 s) has passed, and it is not known whether it is healthy"
     expected = Complete(LAUNCH, CONTINUE, because, unknown=True)
     assert look(LAUNCH, NOT_READY, after=900, unhealthy_result=result) == expected
 

@@ -43,10 +43,10 @@ _AUDITS: Final = 4 * 24 * 30
 def cost_of(
     ours: Collection[CheckConfig | AlarmConfig], *, in_account: int, pools: int, member_alarms: int = 0
 ) -> Cost:
-    """Return what a stack with `pools` pools, the checks `ours` and the alarms of its members costs a month.
+    """Return what a stack with `pools` pools, the health checks `ours` and the alarms of its members costs a month.
 
-    `in_account` is how many checks the account has, ours included. CloudWatch's free tier is not taken into account,
-    because it is the account's.
+    `in_account` is how many health checks the account has, ours included. CloudWatch's free tier is not taken into
+    account, because it is the account's.
     """
     paid = min(len(ours), max(0, in_account - _FREE))
     features = sum(_features(config) for config in ours)

@@ -1,4 +1,4 @@
-"""Findings: the checks of an audit on its plan, its pools and its members. Pure."""
+"""Findings: what an audit finds in its plan, its pools and its members. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _HOOK_GRACE: Final = timedelta(minutes=2)
 def find_drift(plan: Plan) -> Iterator[Finding]:
     """Yield a finding for each change that the plan would make, now or later, and for each that the guard holds.
 
-    A record that is to name a new check because its own is gone is one finding with the creation of that check.
+    A record whose health check is gone, and the creation of the new one, are one finding.
     """
     for change in (*plan.changes, *plan.absent):
         if not (isinstance(change, PutRecord) and change.waits and change.replaces is not None):
@@ -83,11 +83,11 @@ def find_overdue(
 
 
 def _is_late(waiting: Waiting, situation: Situation) -> bool:
-    """Whether a member's check was unhealthy for AdmitTimeout, and not only since a change.
+    """Whether a member's health check was unhealthy for AdmitTimeout, and not only since a change.
 
-    The check may be much younger than the launch: the instance was tagged later, or a check was deleted. A check that
-    does not exist is a finding of its own. If there is no data of a new member's check, the time since the launch
-    counts.
+    The health check may be much younger than the launch: the instance was tagged later, or a health check was deleted.
+    A health check that does not exist is a finding of its own. If there is no data of a new member's health check, the
+    time since the launch counts.
     """
     if waiting.check_id is None:
         return False
@@ -164,7 +164,7 @@ def _few(names: Iterable[str]) -> str:
 
 
 def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
-    """Yield a finding if the plan needs more checks than the account may have."""
+    """Yield a finding if the plan needs more health checks than the account may have."""
     checks = quotas.health_checks
     if plan.create_checks and checks is not None and checks.used >= checks.limit:
         because = f"the account has all {checks.limit} health checks it may have, "
@@ -172,7 +172,7 @@ def find_used_up(plan: Plan, quotas: Quotas) -> Iterator[Finding]:
 
 
 def find_public_checks(situation: Situation) -> Iterator[Finding]:
-    """Yield a finding for each pool with a check in a private hosted zone."""
+    """Yield a finding for each pool with a health check in a private hosted zone."""
     for pool in situation.pools:
         zone = situation.zones.get(pool.zone_id)
         if zone is not None and zone.private and isinstance(pool.check, CheckSettings):

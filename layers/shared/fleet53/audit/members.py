@@ -31,7 +31,7 @@ type _Place = tuple[PoolName | None, InstanceId | None]
 def report_pools(
     situation: Situation, plan: Plan, seen: Mapping[CheckId, HealthObservation], *, health_known: bool
 ) -> Iterator[PoolReport]:
-    """Yield each pool of the plan with its members; `seen` is what Route 53 sees of our checks, if `health_known`."""
+    """Yield each pool of the plan with its members. `seen` is what Route 53 sees of our health checks."""
     reasons, by_pool = _reasons(plan), checks_by_pool(owned_checks(situation))
     pools = {pool.name: pool for pool in situation.pools}
     for status in plan.statuses:
@@ -70,8 +70,9 @@ class _Members:
     def answered(self, instance_id: InstanceId) -> bool:
         """Whether Route 53 answers with a member.
 
-        A record without a check always counts, and a check counts as healthy until there is data (Route 53 Developer
-        Guide, How Amazon Route 53 determines whether a health check is healthy). CloudWatch has data a minute later.
+        A record without a health check always counts, and a health check counts as healthy until there is data (Route
+        53 Developer Guide, How Amazon Route 53 determines whether a health check is healthy). CloudWatch has data a
+        minute later.
         """
         named = [record.check_id for record in self.records[instance_id]]
         return all(check_id is None or check_id not in self.seen or self.seen[check_id].healthy for check_id in named)

@@ -1,4 +1,4 @@
-"""Reachability: whether the security groups of members let in Route 53's checkers at the port of the check. Pure.
+"""Reachability: whether members' security groups let in Route 53's checkers at the health check's port. Pure.
 
 Only security groups are looked at. Network ACLs, route tables, gateways and a firewall on the instance can keep the
 checkers out as well, and the audit does not see them.
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from fleet53.planning.situation import Situation
 
 _LOOKED_AT: Final = frozenset({Membership.ADMIT, Membership.PREPARE})
-_EVERYBODY: Final = Coverage(whole=1, of=1, any=True)
-_NOBODY: Final = Coverage(whole=0, of=0, any=False)
+_FULL_ACCESS: Final = Coverage(whole=1, of=1, any=True)
+_NO_ACCESS: Final = Coverage(whole=0, of=0, any=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ def _members(situation: Situation) -> Iterator[_Member]:
 def judge(door: Door, access: CheckerAccess) -> Coverage | None:
     """Return which part of the checkers a door lets in, None if that is not known."""
     if access.is_open(door):
-        return _EVERYBODY
+        return _FULL_ACCESS
     all_known = door.security_groups <= access.groups.keys() and access.other_lists(door) <= access.entries.keys()
     ranges = access.ranges(door)
     if not ranges:
-        return _NOBODY if all_known else None
+        return _NO_ACCESS if all_known else None
     checkers = [each for each in access.checker_ranges if each.version == door.family]
     if not checkers:
         return None

@@ -90,7 +90,8 @@ def read_for_audit(
     healthy = confirmed(seen, by_alarm, gathered.situation.alarms)
     situation = replace(gathered.situation, healthy=healthy)
     plan = make_plan(situation, guard)
-    # A full name's seats depend on the time for which every check was unhealthy, other members only on their own.
+    # A full name's seats depend on the time for which every health check was unhealthy, other members only on their
+    # own.
     waited_for = checks if plan.full_names else _unhealthy_for_long(situation, plan, settings.admit_timeout, now=now)
     if waited_for:
         late = partial(read_late, situation, waited_for, aws, timeout=settings.admit_timeout, now=now)
@@ -114,7 +115,7 @@ def read_for_audit(
 
 
 def _unhealthy_for_long(situation: Situation, plan: Plan, timeout: timedelta, *, now: datetime) -> set[CheckId]:
-    """Return the unhealthy checks of members that wait and were launched longer than `timeout` ago."""
+    """Return the health checks that are unhealthy of members that wait and were launched longer than `timeout` ago."""
     return {
         check_id
         for waiting in plan.waiting

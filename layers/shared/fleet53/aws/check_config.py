@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from mypy_boto3_route53.type_defs import HealthCheckConfigTypeDef
 
 _PROTOCOLS: Final[dict[str, Literal["http", "https", "tcp"]]] = {"HTTP": "http", "HTTPS": "https", "TCP": "tcp"}
-"""HealthCheckConfig.Type of the checks of an endpoint, without the suffix that says that they search a string."""
+"""HealthCheckConfig.Type of the health checks of an endpoint, without the suffix of those that search a string."""
 
 _SETTINGS: Final = {each.name: each.metadata[AWS_NAME] for each in fields(CheckSettings) if each.name != "protocol"}
 """The names in HealthCheckConfig by the fields of CheckSettings. A field that is not set has the same default there."""
 
 _FLAGS: Final = {"inverted": "Inverted", "disabled": "Disabled"}
-"""The flags that fleet53 only reads. A check of an endpoint has MeasureLatency, too."""
+"""The flags that fleet53 only reads. A health check of an endpoint has MeasureLatency, too."""
 _OF_ALARM: Final = "CLOUDWATCH_METRIC"
 
 
 def read_config(listed: Mapping[str, Any]) -> CheckConfig | AlarmConfig | None:
-    """Return the configuration of a check of an endpoint or an alarm, None for any other.
+    """Return the configuration of a health check of an endpoint or an alarm, None for any other.
 
     All eight regions are read as None. Route 53 need not name the alarm (HealthCheckConfig, AlarmIdentifier).
     """

@@ -3,8 +3,8 @@
 Route 53 puts its metrics into us-east-1 only. Reading them takes no request to Route 53. The metrics lag by a minute or
 more.
 
-A check of an endpoint has a share of checkers that see it healthy. A check of an alarm has only a status, 1 or 0, which
-counts here as 100 or 0 percent (Route 53 Developer Guide, Monitoring health checks using CloudWatch).
+A health check of an endpoint has a share of checkers that see it healthy. A health check of an alarm has only a status,
+1 or 0, which counts here as 100 or 0 percent (Route 53 Developer Guide, Monitoring health checks using CloudWatch).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ REGION: Final = "us-east-1"
 _QUERIES: Final = 500  # GetMetricData, MetricDataQueries
 _PERIOD: Final = timedelta(minutes=1)
 LEAST_COVERED: Final = 0.8
-"""The part of a window for which a check must have datapoints, so that they stand for the whole window."""
+"""The part of a window for which a health check must have datapoints, so that they stand for the whole window."""
 _WINDOW: Final = timedelta(minutes=10)
 _FEWEST_OF_ALARM: Final = 2
-"""How many datapoints a check of an alarm needs before they count. The first may only mean that the check is new: it
-counts as healthy until Route 53 has looked at its metric (Route 53 Developer Guide, How Amazon Route 53 determines
-whether a health check is healthy)."""
+"""How many datapoints a health check of an alarm needs before they count. The first may only mean that the health check
+is new: it counts as healthy until Route 53 has looked at its metric (Route 53 Developer Guide, How Amazon Route 53
+determines whether a health check is healthy)."""
 
 type _Datapoints = list[tuple[datetime, float]]
 """Times and percentages, the newest first."""
@@ -48,7 +48,7 @@ class Health:
     def history(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> dict[CheckId, HealthObservation]:
-        """Return what Route 53 sees of each check, and since when in HISTORY. A check without new data is missing."""
+        """Return what Route 53 sees of each health check, and since when in HISTORY; none without new data."""
         return {
             check_id: _read_history(datapoints)
             for check_id, datapoints in self._series(check_ids, by_alarm, now - HISTORY, now + _PERIOD)
@@ -58,9 +58,9 @@ class Health:
     def unhealthy_throughout(
         self, check_ids: Iterable[CheckId], window: timedelta, by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> frozenset[CheckId]:
-        """Return the checks that no datapoint of the whole `window` up to now shows healthy.
+        """Return the health checks that no datapoint of the whole `window` up to now shows healthy.
 
-        A check with datapoints for less than 80 % of the window is not returned.
+        A health check with datapoints for less than 80 % of the window is not returned.
         """
         fewest = LEAST_COVERED * (window / _PERIOD)
         return frozenset(
@@ -72,7 +72,7 @@ class Health:
     def _series(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId], start: datetime, end: datetime
     ) -> Iterator[tuple[CheckId, _Datapoints]]:
-        """Yield each check that has datapoints. Only those of one request are in memory at any time."""
+        """Yield each health check that has datapoints. Only those of one request are in memory at any time."""
         for ids in batched(sorted(check_ids), _QUERIES, strict=False):
             series: dict[CheckId, _Datapoints] = {}
             names = {f"m{place}": check_id for place, check_id in enumerate(ids)}
@@ -98,7 +98,7 @@ class Health:
     def seen(
         self, check_ids: Iterable[CheckId], by_alarm: Container[CheckId] = (), *, now: datetime
     ) -> dict[CheckId, bool]:
-        """Return whether each check is healthy by its newest datapoint. A check without a datapoint is missing."""
+        """Return whether each health check is healthy by its newest datapoint. One without a datapoint is missing."""
         series = self._series(check_ids, by_alarm, now - _WINDOW, now + _PERIOD)
         return {check_id: datapoints[0][1] > HEALTHY_ABOVE for check_id, datapoints in series}
 

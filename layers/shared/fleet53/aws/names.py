@@ -48,7 +48,7 @@ class Names:
     def only_at(
         self, here: Collection[Place], check_ids: Collection[CheckId], places: frozenset[Place], *, now: datetime
     ) -> bool:
-        """Whether it is known that no record at a place other than `here` names one of these checks.
+        """Whether it is known that no record at a place other than `here` names one of these health checks.
 
         `places` are those of all pools now.
         """

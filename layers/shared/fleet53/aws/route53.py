@@ -217,7 +217,7 @@ class Route53:
             request["Marker"] = page["NextMarker"]
 
     def create_check(self, reference: str, config: CheckConfig | AlarmConfig) -> CheckId:
-        """Return the id of the check with this CallerReference, created now or by an earlier, equal call.
+        """Return the id of the health check with this CallerReference, created now or by an earlier, equal call.
 
         Raises ReferenceBurnedError, CheckQuotaError or CheckRefusedError.
         """

@@ -274,7 +274,7 @@ def _read_address(text: str) -> IPAddress:
 
 
 def _read_url(url: str) -> tuple[Literal["http", "https", "tcp"], str | None, int, str | None]:
-    """Return protocol, host, port and path of a check's URL. The host is a header only, and is never resolved."""
+    """Return protocol, host, port and path of a health check's URL. The host is a header, and is never resolved."""
     form = "Input should be one of http://[host][:port][/path], https://[host][:port][/path], tcp://:port"
     if " " in url or not url.isprintable():  # urlsplit leaves line ends and tabs out
         raise ValueError(f"{form}, without spaces, line ends and characters that are not seen")

@@ -60,8 +60,8 @@ class Refusal:
 class Applied:
     """The result of a plan: the changes `made`, the batches `refused`, and `findings` that no retry would repair.
 
-    `unanswered` are the batches, and the deletions of checks, that Route 53 did not answer in time. `left` are the
-    checks that are created later.
+    `unanswered` are the batches, and the deletions of health checks, that Route 53 did not answer in time. `left` are
+    the health checks that are created later.
     """
 
     made: list[Change] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Applied:
 
     @property
     def unchanged(self) -> frozenset[PoolName | None]:
-        """The pools whose changes were not made, so their checks are still needed."""
+        """The pools whose changes were not made, so their health checks are still needed."""
         return frozenset(pool for batch in (*self.refused, *self.unanswered) for pool in batch.pools)
 
     def check_answered(self) -> None:
@@ -108,7 +108,7 @@ def change_at_once(
     one_pool_a_batch: bool,
     within: Callable[[ZoneId], AbstractContextManager[None]] = lambda _zone_id: nullcontext(),
 ) -> None:
-    """Change the records that need no new check: every withdrawal, and the changes in the same batch.
+    """Change the records that need no new health check: every withdrawal, and the changes in the same batch.
 
     `within` limits how long a hosted zone may keep the batches of the others waiting.
     """
@@ -129,9 +129,9 @@ def change_after_checks(
     one_pool_a_batch: bool,
     creates: Callable[[int], bool] = lambda _left: True,
 ) -> None:
-    """Create checks, each after its alarm, then change the records that waited for them.
+    """Create health checks, each after its alarm, then change the records that waited for them.
 
-    `creates` takes the number of checks that are left, and returns whether to create the next one now.
+    `creates` takes the number of health checks that are left, and returns whether to create the next one now.
     """
     _put_alarms(plan.put_alarms, aws.alarms, log, applied)
     created = _create_checks(plan.create_checks, aws, log, applied, creates)
@@ -143,7 +143,7 @@ def change_after_checks(
 def delete_checks(
     plan: Plan, aws: Writable, log: Log, applied: Applied, *, goes_on: Callable[[], bool] = lambda: True
 ) -> tuple[DeleteCheck, ...]:
-    """Delete the plan's checks while `goes_on` returns true, and return those that are left.
+    """Delete the plan's health checks while `goes_on` returns true, and return those that are left.
 
     A deletion that Route 53 refuses or does not answer stops no other one. Raises TryLaterError at the second one that
     it does not answer.
@@ -176,7 +176,7 @@ def delete_alarms(plan: Plan, aws: Writable, log: Log, applied: Applied) -> None
 
 
 def _put_alarms(changes: Iterable[PutAlarm], alarms: Alarms, log: Log, applied: Applied) -> None:
-    """Put the alarms that existing checks follow. One that is refused stops no other."""
+    """Put the alarms that existing health checks follow. One that is refused does not stop the others."""
     for change in changes:
         try:
             alarms.put(change.name, change.rule, _described(change.pool, change.instance_id))
@@ -195,7 +195,7 @@ def _described(pool: PoolName, instance_id: InstanceId) -> str:
 def _create_checks(
     changes: Sequence[CreateCheck], aws: Writable, log: Log, applied: Applied, creates: Callable[[int], bool]
 ) -> dict[CheckKey, CheckId]:
-    """Create checks and return their ids. A refused check does not stop the others; a used-up quota stops them all."""
+    """Create health checks and return their ids. One that is refused does not stop the others; a used-up quota does."""
     created: dict[CheckKey, CheckId] = {}
     for number, change in enumerate(changes):
         if not creates(len(changes) - number):
@@ -219,13 +219,13 @@ def _create_checks(
 
 
 def _put_alarm_of(change: CreateCheck, alarms: Alarms) -> None:
-    """Put the alarm that a new check is to follow, if it is ours and is not there."""
+    """Put the alarm that a new health check is to follow, if it is ours and is not there."""
     if change.alarm is not None and isinstance(change.config, AlarmConfig):
         alarms.put(change.config.alarm, change.alarm, _described(change.key.pool, change.key.instance_id))
 
 
 def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
-    """Create a check with the first CallerReference that is not used up."""
+    """Create a health check with the first CallerReference that is not used up."""
     for reference in change.references:
         try:
             return route53.create_check(reference, change.config)
@@ -235,7 +235,7 @@ def _create_check(change: CreateCheck, route53: Route53) -> CheckId:
 
 
 def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: Log, applied: Applied) -> None:
-    """Report a check that could not be created, and log Route 53's reason, which no audit can find out."""
+    """Report a health check that could not be created, and log Route 53's reason, which no audit can find out."""
     because = f"{change.because}; its health check for {change.config.address} could not be created: {error}"
     applied.findings.append(Finding(kind, because, change.key.pool, change.key.instance_id))
     fields = describe(change) | {"kind": kind.value, "because": because}
@@ -254,9 +254,10 @@ def _not_deleted(change: DeleteCheck, error: CheckRefusedError, log: Log, applie
 
 
 def _resolve(changes: Iterable[RecordChange], created: Mapping[CheckKey, CheckId]) -> Iterator[RecordChange]:
-    """Give each record the id of its new check.
+    """Give each record the id of its new health check.
 
-    A record whose check was not created is left out, and so is the deletion of a fallback that no member replaces.
+    A record whose health check was not created is left out, and so is the deletion of a fallback that no member
+    replaces.
     """
     waiting = tuple(changes)
     puts = [

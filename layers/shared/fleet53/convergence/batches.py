@@ -55,7 +55,7 @@ def _fits(batch: Sequence[RecordChange]) -> bool:
 
 
 def deleted_by(batch: Sequence[RecordChange]) -> list[Record]:
-    """Return the records that a batch deletes, those that it replaces too: Note [Only what was read]."""
+    """Return the records that a batch deletes, including those that it replaces: Note [Only what was read]."""
     records = (change.replaces if isinstance(change, PutRecord) else change.record for change in batch)
     return [record for record in records if record is not None]
 

@@ -1,4 +1,4 @@
-"""Checks: reads the account's health checks, their alarms and their health, if a pass needs them."""
+"""Health checks: reads the account's health checks, their alarms and their health, if a pass needs them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 4
 """How many statuses Route 53 answers without a pause."""
 _TURN: Final = STEP
-"""Seconds after which other checks have their turn: the time between two looks at a waiting member."""
+"""Seconds after which other health checks have their turn: the time between two looks at a waiting member."""
 
 
 def add_checks(situation: Situation, aws: Aws) -> Situation:
-    """Return the situation with the account's checks and alarms, and with the instances of our checks.
+    """Return the situation with the account's health checks and alarms, and with the instances of our health checks.
 
-    Checks and alarms that cannot be read are noted. A withdrawal of a record does not depend on them.
+    Health checks and alarms that cannot be read are noted. A withdrawal of a record does not depend on them.
     """
     try:
         with aws.retrier.within(DISPENSABLE):
@@ -80,12 +80,12 @@ def add_health(
     goes_on: Callable[[], bool],
     now: datetime,
 ) -> Situation:
-    """Return the situation with what Route 53 sees of `check_ids`. A check without data is missing.
+    """Return the situation with what Route 53 sees of `check_ids`. A health check without data is missing.
 
     The health is read from CloudWatch, whose newest datapoint may be a minute old. So Route 53 itself is asked for
-    those of the checks to `ask` for that are not healthy there, if they are few. Where CloudWatch cannot be read, Route
-    53 is asked for MOST_A_LOOK of the checks, for others in each pass. Before each request that has to wait, `goes_on`
-    says whether it is sent. Route 53 has no status of checks of alarms.
+    those of the health checks to `ask` for that are not healthy there, if they are few. Where CloudWatch cannot be
+    read, Route 53 is asked for MOST_A_LOOK of the health checks, in each pass for other ones. Before each request that
+    has to wait, `goes_on` says whether it is sent. Route 53 has no status of health checks that follow alarms.
     """
     wanted, by_alarm = frozenset(check_ids), situation.by_alarm
     if not wanted:
@@ -116,9 +116,9 @@ def add_health(
 def read_late(
     situation: Situation, check_ids: Iterable[CheckId], aws: Aws, *, timeout: timedelta, now: datetime
 ) -> frozenset[CheckId]:
-    """Return the checks that had data for `timeout`, which is AdmitTimeout, and were never healthy: Note [Turns].
+    """Return the health checks that had data for `timeout` (AdmitTimeout) and were never healthy: Note [Turns].
 
-    A check may lack data for a part of the window, so the window is longer than the timeout.
+    A health check may lack data for a part of the window, so the window is longer than the timeout.
     """
     return aws.health.unhealthy_throughout(check_ids, timeout / LEAST_COVERED, situation.by_alarm, now=now)
 
@@ -135,7 +135,7 @@ def add_late(
 
 
 def _turn(check_ids: list[CheckId], now: datetime) -> list[CheckId]:
-    """Return the checks whose turn it is now, so that checks that never become healthy do not keep others waiting.
+    """Return the health checks whose turn it is now, so that those that never become healthy do not delay others.
 
     Where all are asked for, others come first in each turn, because a signal may end the look after _AT_ONCE of them.
     """

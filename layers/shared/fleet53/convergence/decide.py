@@ -32,9 +32,9 @@ def decide(
 ) -> tuple[Situation, Plan]:
     """Return the plan, and the situation with all that was read for it.
 
-    Health checks and their state are read only if the plan depends on them. If the checks cannot be read, the plan has
-    the withdrawals, which do not depend on them. Route 53 is asked for the status of the members that the pass is
-    `about`, because each other member has a look of its own (Note [Each its own] in planning/own.py). If the plan
+    Health checks and their state are read only if the plan depends on them. If the health checks cannot be read, the
+    plan has the withdrawals, which do not depend on them. Route 53 is asked for the status of the members that the pass
+    is `about`, because each other member has a look of its own (Note [Each its own] in planning/own.py). If the plan
     withdraws a record, Route 53 is not asked, because the withdrawal would wait for the answers.
     """
     plan = make_plan(situation, guard)

@@ -110,10 +110,10 @@ def _may_be_overtaken(pool: Pool, made: Collection[OwnRecordChange]) -> bool:
 
 
 def find_dangling(deleted: Collection[DeleteCheck], situation: Situation, settings: Settings, aws: Aws) -> Scope | None:
-    """Return the pools whose records may name checks that a pass has `deleted`, None if there is none.
+    """Return the pools whose records may name health checks that a pass has `deleted`, None if there is none.
 
-    Another pass may have put such a record meanwhile. If the checks belonged to a pool that was not declared, the pool
-    may be declared now. It reads nothing if the instances of the checks have ended.
+    Another pass may have put such a record meanwhile. If the health checks belonged to a pool that was not declared,
+    the pool may be declared now. It reads nothing if the instances of the health checks have ended.
     """
     again = {pool.name for pool in situation.pools if _may_dangle(pool, deleted, situation, aws)}
     if any(each.pool is None and _goes_on(each.instance_id, situation) for each in deleted):

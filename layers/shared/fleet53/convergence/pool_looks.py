@@ -2,8 +2,8 @@
 
 Note [Shared names]: several stacks, such as one in each Region, may have members at one name. Each changes only its own
 records, and no event reports what the others change. Two things depend on the others' records. A fallback is answered
-while no stack has a member at the name, so the fallback of an empty pool has to leave when another stack admits a
-member, and to come when that stack has withdrawn its last one. And a full name has a place for a member when another
+while no stack has a member at the name. So the fallback of an empty pool has to be deleted when another stack admits a
+member, and created when that stack has withdrawn its last one. And a full name has a place for a member when another
 stack withdraws one. So as long as another stack has records at the name, such a pool is looked at once a minute.
 
 Note [Denied by another account]: the role that leads to the hosted zones belongs to another account. Its owner may

@@ -66,7 +66,7 @@ def read_usable_pools(scope: Scope, declared: Declared, aws: Aws) -> UsablePools
                 zone = zones[pool.zone_id] = aws.route53.zone(pool.zone_id)
         except (ZoneUnreadableError, TryLaterError) as error:
             if scope.covers(pool.name) and not isinstance(error, ZoneGoneError):
-                pools.append(pool)  # what decides is whether its records can be read
+                pools.append(pool)  # its records may be readable, and only they are needed
             else:
                 unreadable.append(unreadable_zone(pool, error))
             continue

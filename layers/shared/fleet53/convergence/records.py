@@ -31,11 +31,11 @@ type UnreadError = ZoneUnreadableError | ZoneUnansweredError
 class FoundRecords:
     """The records that were read.
 
-    `at_pools` holds every record at a pool's name, whoever made it. A pool whose hosted zone cannot be read is missing
-    there, and has a fault. Without a sweep, `orphans` are only those at the places of pools that are not served, and
-    there are no `others` (ours at names of pools outside the pass) and no `findings`. It is `blind` if it could not
-    read one of the hosted zones. `unreadable` are the pools whose hosted zone could not be read, with the error; the
-    key None is for records of no pool, where a hosted zone did not answer.
+    `at_pools` holds every record at a pool's name, also those that are not ours. A pool whose hosted zone cannot be
+    read is missing there, and has a fault. Without a sweep, `orphans` are only those at the places of pools that are
+    not served, and there are no `others` (ours at names of pools outside the pass) and no `findings`. It is `blind` if
+    it could not read one of the hosted zones. `unreadable` are the pools whose hosted zone could not be read, with the
+    error; the key None is for records of no pool, where a hosted zone did not answer.
     """
 
     at_pools: Mapping[PoolName, tuple[Record, ...]]
@@ -56,7 +56,7 @@ class FoundRecords:
 def read_records(usable: UsablePools, settings: Settings, aws: Aws) -> FoundRecords:
     """Read the records at the name of each usable pool, and ours at the places of pools that cannot be used.
 
-    These are orphans: nobody is admitted there, and only evidence withdraws (planning/orphans.py).
+    These are orphans: no member is admitted there, and only evidence withdraws (planning/orphans.py).
     """
     names: defaultdict[ZoneId, set[str]] = defaultdict(set)
     for zone_id, name in (*(pool.place for pool in usable.pools), *usable.unserved):

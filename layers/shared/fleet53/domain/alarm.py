@@ -22,7 +22,7 @@ INSTANCE_ID: Final = "{instance_id}"
 OWN_PREFIX: Final = "fleet53/"
 """The prefix of the names of all alarms that stacks of fleet53 make."""
 UNHEALTHY: Final = "Unhealthy"
-"""The status that Route 53 gives a check while its metric has too little data (HealthCheckConfig,
+"""The status that Route 53 gives a health check while its metric has too little data (HealthCheckConfig,
 InsufficientDataHealthStatus). So a member without data is left out of DNS answers, like one that is booting. If no
 member has data, Route 53 answers with all of them."""
 
@@ -70,7 +70,7 @@ class AlarmRule:
 def status_rule(instance_id: InstanceId) -> AlarmRule:
     """Return the rule of EC2_STATUS: a status check of the instance failed in two minutes in a row.
 
-    EC2 reports the metric every minute, 0 or 1 (Amazon EC2 User Guide, Status check metrics).
+    EC2 reports the metric every minute, 0 or 1 (Amazon EC2 User Guide, Status health check metrics).
     """
     return AlarmRule(
         namespace="AWS/EC2",
@@ -102,8 +102,8 @@ class Alarm:
 class AlarmConfig:
     """The whole configuration of a Route 53 health check of an alarm, so that an edit of any part of it shows.
 
-    `rule` and `address` say for which rule of the alarm and which address of the member the check is. They are a part
-    of its CallerReference, and Route 53 does not list them. So they do not count when configurations are compared.
+    `rule` and `address` say for which rule of the alarm and which address of the member the health check is. They are a
+    part of its CallerReference, and Route 53 does not list them. So they do not count when configurations are compared.
     """
 
     alarm: str
@@ -123,11 +123,11 @@ class AlarmConfig:
 def confirmed(
     healthy: Mapping[CheckId, bool], followed: Mapping[CheckId, str], alarms: Mapping[str, Alarm] | None
 ) -> dict[CheckId, bool]:
-    """Return `healthy` without the checks of alarms that Route 53 may call healthy because they have no data.
+    """Return `healthy` without the health checks of alarms that Route 53 may call healthy because they have no data.
 
-    `followed` are the checks of alarms, each with the name of its alarm. Route 53 considers a new health check healthy
-    until there is enough data (Route 53 Developer Guide, the page named above), and says so in its metric. CloudWatch
-    begins a new alarm with INSUFFICIENT_DATA (PutMetricAlarm), so an alarm that is OK has data.
+    `followed` are the health checks of alarms, each with the name of its alarm. Route 53 considers a new health check
+    healthy until there is enough data (Route 53 Developer Guide, the page named above), and says so in its metric.
+    CloudWatch begins a new alarm with INSUFFICIENT_DATA (PutMetricAlarm), so an alarm that is OK has data.
     """
     known = alarms or {}
     return {

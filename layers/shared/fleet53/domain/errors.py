@@ -62,7 +62,7 @@ class BatchRefusedError(Fleet53Error):
 
 
 class ReferenceBurnedError(Fleet53Error):
-    """A CallerReference was used by a check that was deleted or edited since: take the next one."""
+    """A CallerReference was used by a health check that was deleted or edited since: take the next one."""
 
 
 class CheckQuotaError(Fleet53Error):

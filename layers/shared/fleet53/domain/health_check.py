@@ -80,8 +80,8 @@ class CheckSettings:
 class CheckConfig:
     """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it shows.
 
-    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only if the check is
-    of a domain name, which fleet53 never makes.
+    The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only if the health
+    check is of a domain name, which fleet53 never makes.
     """
 
     settings: CheckSettings
@@ -93,7 +93,7 @@ class CheckConfig:
 
     @classmethod
     def of(cls, settings: CheckSettings, address: IPAddress) -> CheckConfig:
-        """Return the check that asks `settings` of `address`. SNI is sent where there is a host to send."""
+        """Return the health check that asks `settings` of `address`. SNI is sent where there is a host to send."""
         return cls(settings, address, enable_sni=settings.protocol == "https" and settings.host is not None)
 
     def reference_parts(self) -> tuple[object, ...]:
@@ -124,8 +124,8 @@ class Check:
 class HealthObservation:
     """What Route 53 sees of a health check: the percentage of checkers whose requests succeed.
 
-    `since` is when the check became healthy, or unhealthy, as it is now, or the start of what was read if that is
-    later. `changed` is whether the check had the opposite status just before `since`.
+    `since` is when the health check became healthy, or unhealthy, as it is now, or the start of what was read if that
+    is later. `changed` is whether the health check had the opposite status just before `since`.
     """
 
     percent: float
@@ -134,5 +134,5 @@ class HealthObservation:
 
     @property
     def healthy(self) -> bool:
-        """Whether Route 53 counts the check healthy."""
+        """Whether Route 53 counts the health check healthy."""
         return self.percent > HEALTHY_ABOVE

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 FALLBACK: Final = "fallback"
 ATTEMPTS: Final = 64
-"""How many CallerReferences one need has. Route 53 refuses the reference of a deleted check for days, so this limits
-how often the same need (same launch, address and settings) can come back within that time (CreateHealthCheck)."""
+"""How many CallerReferences one need has. Route 53 refuses the reference of a deleted health check for days, so this
+limits how often the same need (same launch, address and settings) can come back within that time
+(CreateHealthCheck)."""
 _OF_A_STACK: Final = re.compile(rf"([^/]+\.[^./]+\.\d+)/(?:i-[0-9a-f]+|{FALLBACK})")
 
 
@@ -64,7 +65,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The stack that owns records and checks: `<stack name>.<region>.<account id>`."""
+    """The stack that owns records and health checks: `<stack name>.<region>.<account id>`."""
 
     name: str
 
@@ -98,9 +99,9 @@ class Owner:
     ) -> Iterator[str]:
         """Yield the CallerReferences for one need, in the order in which to try them. 64 characters each.
 
-        The same need gives the same references, so two passes cannot create two checks. A restart, another address or a
-        changed setting gives other references. A later one is used if a deleted or edited check has used those before
-        it (CreateHealthCheck, CallerReference).
+        The same need gives the same references, so two passes cannot create two health checks. A restart, another
+        address or a changed setting gives other references. A later one is used if a deleted or edited health check has
+        used those before it (CreateHealthCheck, CallerReference).
         """
         need = json.dumps([record_type, str(config.address), launched.isoformat(), *config.reference_parts()])
         prefix = f"{self._prefix}{self.pool_hash(pool)}/{instance_id}/"

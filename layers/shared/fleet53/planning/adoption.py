@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from fleet53.planning.records_at import RecordsAtName
 
 _LASTING: Final = frozenset({Membership.WITHDRAW, Membership.LEAVE})
-"""Memberships with which a member does not enter DNS unless somebody changes something."""
-_NOBODY: Final = "no member has it"
+"""The memberships with which a member does not enter DNS until a person changes something."""
+_UNUSED: Final = "no member has it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Answering:
         """Return which member has an address, and whether a record of ours can replace it now."""
         address = normal_address(value)
         found = [self._judge(_Address(address, member=each.id), each) for each in self._members.get(address, ())]
-        return min(found, key=lambda each: (each.fault is not None, each.lasting), default=_Address(address, _NOBODY))
+        return min(found, key=lambda each: (each.fault is not None, each.lasting), default=_Address(address, _UNUSED))
 
     def _judge(self, address: _Address, member: Member) -> _Address:
         verdict = member.verdict

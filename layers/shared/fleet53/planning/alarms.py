@@ -1,10 +1,10 @@
 """Alarms: which alarms of members a plan puts and deletes. Pure.
 
-Note [Alarms]: fleet53 makes an alarm of each member of a pool whose health checks are EC2_STATUS. It is put before the
-health check that follows it, and deleted after the last one: Route 53 refuses a health check of an alarm that does not
-exist, and AWS does not document what happens to a health check whose alarm is deleted. An alarm of a member that stays
-is not deleted, also where no health check follows it: another pass may be about to create that health check. Alarms
-that the operator keeps are only read.
+Note [Alarms]: fleet53 creates an alarm for each member of a pool whose health checks follow EC2_STATUS. It is put
+before the health check that follows it, and deleted after the last one: Route 53 refuses a health check of an alarm
+that does not exist, and AWS does not document what happens to a health check whose alarm is deleted. The alarm of a
+member that stays is not deleted, even if no health check follows it: another pass may be about to create that health
+check. Alarms that the operator keeps are only read.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def makes_alarms(pool: Pool) -> bool:
-    """Whether fleet53 makes an alarm of each member of the pool."""
+    """Whether fleet53 creates an alarm for each member of the pool."""
     return isinstance(pool.check, AlarmSettings) and pool.check.name is None
 
 
 def alarms_to_put(situation: Situation, owned: OwnedChecks, plan: Plan) -> Iterator[PutAlarm]:
-    """Yield the alarms of ours that health checks follow and that somebody deleted or edited."""
+    """Yield the alarms of ours that health checks follow, if they were deleted or edited by hand."""
     if situation.alarms is None:
         return
     pools, deleted = {pool.name: pool for pool in situation.pools}, _deleted(plan)

@@ -47,8 +47,8 @@ def why_behind(
 ) -> str | None:
     """Return how EC2 does not yet show what an event at `at` said about an instance; None if it does.
 
-    An instance that was launched again since the event is past it. `spot` is the status of its Spot request. `in_dns`
-    is whether a record of ours has it, so that the event matters even if its tag is gone.
+    If the instance was launched again since, the event does not count. `spot` is the status of its Spot request.
+    `in_dns` is whether a record of ours has it, so that the event matters even if its tag is gone.
     """
     starts = claim in {Claim.LAUNCHED, Claim.RUNNING}
     if instance is None:

@@ -30,9 +30,9 @@ class CheckKey:
 class CreateCheck:
     """Create a health check. `references` are the CallerReferences to try, in this order.
 
-    `replaces` is the check that the member's record names until it names the new one. `drift` is the kind of finding
-    that an audit reports for the change. `alarm` is the rule of the alarm to put first, None if the alarm exists or
-    there is none.
+    `replaces` is the health check that the member's record names until it names the new one. `drift` is the kind of
+    finding that an audit reports for the change. `alarm` is the rule of the alarm to put first, None if the alarm
+    exists or there is none.
     """
 
     key: CheckKey
@@ -52,8 +52,8 @@ class PutRecord:
     has written. So the batch creates the record, and deletes exactly the one that was read. Route 53 refuses it if
     another pass was first, and the pass reads and plans again.
 
-    `new_check` is the check that the record will name, if the same plan creates it. `admits` is whether the record
-    brings a member into DNS. `instance_id` is None for the fallback.
+    `new_check` is the health check that the record will name, if the same plan creates it. `admits` is whether the
+    record brings a member into DNS. `instance_id` is None for the fallback.
     """
 
     pool: PoolName
@@ -68,7 +68,7 @@ class PutRecord:
 
     @property
     def waits(self) -> bool:
-        """Whether the change can be made only after the plan's checks are created."""
+        """Whether the change can be made only after the plan's health checks are created."""
         return self.new_check is not None
 
 
@@ -76,8 +76,8 @@ class PutRecord:
 class DeleteRecord:
     """Delete a record. `pool` is None where no pool has the record's name; `instance_id` is None for a fallback.
 
-    A deletion that `waits` is made together with the records at the same name that name new checks, and only if there
-    is one: the fallback leaves DNS when a member comes.
+    A deletion that `waits` is made together with the records at the same name that name new health checks, and only if
+    there is one: the fallback leaves DNS when a member comes.
     """
 
     pool: PoolName | None
@@ -147,11 +147,11 @@ type Change = CreateCheck | RecordChange | DeleteCheck | PutAlarm | DeleteAlarm
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A member that waits to enter DNS, or waits for its new check, and why.
+    """A member that waits to enter DNS, or waits for its new health check, and why.
 
-    `check_id` is the check whose health it waits for, if that exists. `overdue` is the kind of finding that an audit
-    reports when the wait is too long. `launched` is the time of the instance's last launch. `serves` is whether it is
-    in DNS and waits for another check.
+    `check_id` is the health check whose health it waits for, if that exists. `overdue` is the kind of finding that an
+    audit reports when the wait is too long. `launched` is the time of the instance's last launch. `serves` is whether
+    it is in DNS and waits for another health check.
     """
 
     pool: PoolName
@@ -191,11 +191,11 @@ class PoolStatus:
 class Plan:
     """The ordered difference between what should be and what is.
 
-    Note [Apply order]: a record never names a check that does not exist, and a check outlives the last record
-    that names it; Route 53 enforces only the first half (DeleteHealthCheck). A withdrawal never waits for the creation
-    of checks: a hundred take minutes. So: change the records that need no new check (deletions first, so that a full
-    name has room), create checks, change the records that waited for them, delete checks. A check's alarm is put before
-    the check and deleted after it (Note [Alarms] in alarms.py).
+    Note [Apply order]: a record never names a health check that does not exist, and a health check outlives the last
+    record that names it; Route 53 enforces only the first half (DeleteHealthCheck). A withdrawal never waits for the
+    creation of health checks: a hundred take minutes. So: change the records that need no new health check (deletions
+    first, so that a full name has room), create health checks, change the records that waited for them, delete health
+    checks. A health check's alarm is put before the health check and deleted after it (Note [Alarms] in alarms.py).
 
     `held` are deletions that the guard holds, and `absent` those that are made when the absence has lasted.
     `remembered` are the instances that later runs must hold too: Note [Held stays held] in guard.py.
@@ -236,12 +236,12 @@ class Plan:
 
     @property
     def records_at_once(self) -> tuple[RecordChange, ...]:
-        """The changes of records that need no new check: every withdrawal is one of them."""
+        """The changes of records that need no new health check: every withdrawal is one of them."""
         return tuple(change for change in self.change_records if not change.waits)
 
     @property
     def records_after_checks(self) -> tuple[RecordChange, ...]:
-        """The changes of records that wait for the plan's new checks."""
+        """The changes of records that wait for the plan's new health checks."""
         return tuple(change for change in self.change_records if change.waits)
 
     @property

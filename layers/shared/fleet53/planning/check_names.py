@@ -1,4 +1,4 @@
-"""Check names: the names of health checks, which the Route 53 console shows. Pure.
+"""Health check names: the names of health checks, which the Route 53 console shows. Pure.
 
 Note [Names]: the name is a tag. CreateHealthCheck does not take tags, so naming costs one request for each health
 check. The name is for people only, so no admission and no withdrawal waits for it, and a burst sends no request for it.

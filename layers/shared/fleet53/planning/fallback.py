@@ -39,7 +39,7 @@ def decide_fallback(pool: Pool, owner: Owner, found: RecordsAtName, answered: An
     """Yield what to do about the fallback. `answered` is when a member's record answers.
 
     Its changes are at the same name as the members', so Route 53 makes them in the same batch. While the only new
-    members wait for their checks, the fallback answers. The batch that admits them deletes it.
+    members wait for their health checks, the fallback answers. The batch that admits them deletes it.
     """
     if answered is Answered.NOT and (because := _why_empty(pool, found)) is not None:
         yield Decision(finding=finding(pool, FindingKind.EMPTY_POOL, because))

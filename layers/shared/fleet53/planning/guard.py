@@ -1,16 +1,16 @@
 """The guard: limits how many members are withdrawn at once only because something is absent.
 
 A withdrawal has evidence where EC2, Auto Scaling or Spot says that the instance is going or gone. Such a withdrawal
-always passes, at any number, because a released address can belong to somebody else within minutes. A withdrawal that
-rests on absence (EC2 does not know the id, or the tag or the pool was deleted) passes only up to a percentage of the
-pool.
+always passes, at any number, because AWS can give a released address to another customer within minutes. A withdrawal
+that rests on absence (EC2 does not know the id, or the tag or the pool was deleted) passes only up to a percentage of
+the pool.
 
-Note [Held stays held]: members that are held stay held when others have come back, although they are few then. fleet53
+Note [Held stays held]: members that are held stay held when others have come back, even if only a few are left. fleet53
 keeps no state, so a chain of messages names them, which is renewed while they are absent (reconcile/absent.py). A run
 that has received such a message holds them, however few they are. A run that has not must not withdraw them either. So
 in a pool of four or more, an absence that no event reported has to last before it counts: a second chain of messages
-brings the look that withdraws the member. Both chains are due at the same moments, so a run receives both messages
-before the absence has lasted, and drops the second chain.
+brings the look that withdraws the member. Both chains are due at the same times, so a run receives both messages before
+the absence has lasted, and drops the second chain.
 """
 
 from __future__ import annotations

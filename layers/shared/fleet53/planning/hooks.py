@@ -3,10 +3,10 @@
 | the instance waits                              | it goes on                                       |
 | ----------------------------------------------- | ------------------------------------------------ |
 | without a record of ours                        |                                                  |
-| - and its tag names no pool of this stack       | it is somebody else's, and left alone            |
+| - and its tag names no pool of this stack       | it belongs to another stack, and is left alone   |
 | - and EC2 shows no pool tag of it               | after two minutes                                |
-| on its way into the warm pool, or to its end    | at once: it was never registered                 |
-| to be launched                                  | when it is ready, or when AdmitTimeout is over;  |
+| to enter the warm pool, or to end there         | at once: it was never registered                 |
+| to be launched                                  | when it is ready, or AdmitTimeout has passed;    |
 |                                                 | ABANDON only where Route 53 saw it unhealthy     |
 | - and EC2 shuts it down, or has terminated it   | at once, with ABANDON: Note [Ended at a hook]    |
 | - and EC2 stops it, or has stopped it           | after two minutes, with ABANDON                  |
@@ -19,8 +19,8 @@ action is completed by its token, which Auto Scaling refuses once the action is 
 was lost is completed by its instance id, and only while no newer scaling activity of the instance has begun: Auto
 Scaling would complete any action that waits at the hook then (CompleteLifecycleAction).
 
-Note [Ended at a hook]: an instance may end while it waits to be launched: Spot interrupts it, somebody terminates it,
-or its boot script shuts it down. Auto Scaling replaces unhealthy instances that are InService, so this one counts as
+Note [Ended at a hook]: an instance may end while it waits to be launched: Spot interrupts it, a user terminates it, or
+its boot script shuts it down. Auto Scaling replaces unhealthy instances that are InService, so this one counts as
 capacity until its hook is completed or times out (EC2 Auto Scaling User Guide, Health checks for instances in an Auto
 Scaling group). With ABANDON, its group replaces it at once. EC2 may still show an instance as stopped that its group
 has just started from a warm pool, so a stop counts after two minutes (Note [EC2 is behind] in behind.py).
@@ -94,7 +94,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave the lifecycle action to somebody else, or to the hook's own timeout."""
+    """Leave the lifecycle action to another stack, or to the hook's own timeout."""
 
     action: Action
     because: str
@@ -160,7 +160,7 @@ def _launch(
     timeout = f"AdmitTimeout ({admit_timeout.total_seconds():.0f} s)"
     if member.unhealthy:
         return Complete(action, unhealthy_result, f"it was not healthy within {timeout}")
-    because = f"{timeout} is over, and whether it is healthy is not known"
+    because = f"{timeout} has passed, and it is not known whether it is healthy"
     return Complete(action, Result.CONTINUE, because, unknown=True)
 
 

@@ -30,9 +30,10 @@ HELD_STEP: Final = 180
 _DENIED_STEP: Final = 300
 """Seconds between the looks at a pool whose hosted zone another account denies."""
 OFTEN: Final = 60
-"""How many looks at held members are a minute apart. Evidence that no event tells of withdraws them in such a look."""
+"""How many looks at held members are a minute apart. Such a look also withdraws a member whose end no event
+reported."""
 SOON: Final = timedelta(seconds=2)
-"""The time until a run creates the checks that another run left because signals waited."""
+"""The time until a run creates the health checks that another run left because signals waited."""
 _LEAST: Final = timedelta(seconds=10)
 """The shortest time until such a look. A new health check has no data earlier, and a message may come a little
 early."""

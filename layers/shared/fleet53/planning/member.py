@@ -99,7 +99,7 @@ def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[De
 def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> Decision:
     """Delete a record, unless its withdrawal rests on absence and is not to be made (yet).
 
-    The guard has no say where the record does not hold its instance's own address: Note [Stranger's address].
+    The guard does not apply if the record does not hold its instance's own address: Note [Stranger's address].
     """
     because = member.verdict.because
     if member.verdict.evidence:
@@ -116,7 +116,7 @@ def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> 
 def _serve_former_type(member: Member, instance: Instance, record: Record, pool: Pool, checks: PoolChecks) -> Decision:
     """Keep a record of a type that the pool does not have any more until the member's new records stand.
 
-    Note [Another kind] in plan.py. It gets no other check, so it is reported where somebody has deleted its own.
+    Note [Another kind] in plan.py. It gets no other health check, so a deletion of its own by hand is reported.
     """
     stranger = why_not_own(record, instance, pool)
     if stranger is not None:
@@ -157,9 +157,9 @@ def _serve(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
 def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     """Decide about a member whose record, if it has one, holds one of the instance's own addresses.
 
-    That address stays, whichever would be chosen now: Note [Which address] in aws/ec2.py. An address of another kind
-    than the pool's is replaced: Note [Another kind] in plan.py. WAIT keeps the record. PREPARE deletes it and seeks a
-    place again, ADMIT renews it. Without one, both seek a place.
+    That address stays, even if another one would be chosen now: Note [Which address] in aws/ec2.py. An address of
+    another kind than the pool's is replaced: Note [Another kind] in plan.py. WAIT keeps the record. PREPARE deletes it
+    and seeks a place again, ADMIT renews it. Without one, both seek a place.
     """
     instance, verdict, record = served.instance, served.verdict, served.record
     if verdict.membership is Membership.WAIT:
@@ -213,7 +213,7 @@ def _renew(member: Seeker, record: Record, pool: Pool, checks: PoolChecks) -> De
 def _replace_gone_check(
     member: Seeker, record: Record, check: Check | None, pool: Pool, checks: PoolChecks
 ) -> Decision:
-    """Let a record whose check is gone name the fitting one, `check` (None: to be created): Note [Gone check]."""
+    """Let a record whose health check is gone name the fitting `check` (None: to be created): Note [Gone check]."""
     instance = member.instance
     drift, fault = checks.fault(record, instance, member.record_type, member.address)
     right = replace(record, ttl=pool.ttl, check_id=check.id if check is not None else None)
@@ -228,7 +228,7 @@ def _replace_gone_check(
 
 
 def _change_check(member: Seeker, record: Record, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:
-    """Keep the record with its old check until the fitting one, `check` (None: to be created), is healthy."""
+    """Keep the record with its old health check until the fitting `check` (None: to be created) is healthy."""
     instance = member.instance
     drift, fault = checks.fault(record, instance, member.record_type, member.address)
     kept = replace(
@@ -247,7 +247,7 @@ def _change_check(member: Seeker, record: Record, check: Check | None, pool: Poo
             instance, member.record_type, member.address, drift=drift, because=fault, replaces=record.check_id
         )
         return replace(kept, create_check=creation)
-    # Another setting is no drift once its check exists. What somebody did to the old check by hand is reported.
+    # A changed setting is not drift once its health check exists. An edit of the old health check by hand is reported.
     told = drift is not FindingKind.STALE_RECORD
     return replace(
         kept,
@@ -265,9 +265,9 @@ def _keep(
     *,
     holds: str | None = None,
 ) -> Decision:
-    """Keep a record, and correct it where it has not the pool's TTL, does not name `check_id` or does not hold `holds`.
+    """Keep a record, and correct it where it differs from the pool's TTL, from `check_id` or from `holds`.
 
-    A record whose check is gone stays as it is: Route 53 refuses a batch that puts it (ChangeResourceRecordSets,
+    A record whose health check is gone stays as it is: Route 53 refuses a batch that puts it (ChangeResourceRecordSets,
     NoSuchHealthCheck).
     """
     values = record.values if holds is None else (holds,)

@@ -2,12 +2,12 @@
 
 Note [Each its own]: in a burst every instance has a message of its own, and two functions handle these messages at the
 same time. Each of them plans for all members of the pool. If each also created and deleted all health checks of its
-plan, Route 53 would be sent most of these requests twice. So a pass leaves the checks of other instances to their own
-messages: it does not create those of new launches, and does not delete those of instances that end. If these are FEW,
-it creates and deletes them all, because messages may have been lost. If they are many, a later pass about the whole
-pool, such as an audit's repair, finds those whose messages were lost. In a pool that has more members than places, a
-member may get its place when another one ends, so there every pass creates checks. Records are changed for all members
-at once: that takes one request, and a withdrawal does not wait.
+plan, Route 53 would get most of these requests twice. So a pass leaves the health checks of other instances to their
+own messages: it does not create those of new launches, and does not delete those of instances that end. If these are
+FEW, it creates and deletes them all, because messages may have been lost. If they are many, a later pass about the
+whole pool, such as an audit's repair, finds those whose messages were lost. In a pool that has more members than
+places, a member may get its place when another one ends, so there every pass creates health checks. Records are changed
+for all members at once: that takes one request, and a withdrawal does not wait.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 NEW: Final = timedelta(minutes=5)
 """How long after a launch its message may still come: the queue of a burst is shorter than that."""
 FEW: Final = 3
-"""Up to this number, a pass creates and deletes checks of other instances."""
+"""Up to this number, a pass creates and deletes health checks of other instances."""
 
 
 def own_checks(
     plan: Plan, about: Collection[InstanceId] | None, instances: Mapping[InstanceId, Instance], *, now: datetime
 ) -> Plan:
-    """Return the plan without the checks that are left to other messages: Note [Each its own].
+    """Return the plan without the health checks that are left to other messages: Note [Each its own].
 
     `about` are the instances that the pass was asked for, None where it was asked for whole pools.
     """

@@ -3,24 +3,24 @@
 ADMIT puts a member into DNS; PREPARE only creates its health check; WITHDRAW takes it out of DNS; WAIT and LEAVE change
 nothing. For one member and one record type:
 
-| membership        | record in DNS                  | no record                                     |
-| ----------------- | ------------------------------ | --------------------------------------------- |
-| ADMIT             | correct it where it differs    | a seat, then a check, then (healthy) a record |
-| PREPARE           | withdraw it, keep its check    | a seat, then a check                          |
-| WAIT              | keep it                        | nothing                                       |
-| WITHDRAW          | withdraw it, delete its checks | delete its checks                             |
-| WITHDRAW, held    | keep it                        | delete its checks                             |
-| WITHDRAW, not yet | keep it                        | delete its checks                             |
-| LEAVE             | keep it                        | nothing, and report it                        |
+| membership        | record in DNS                         | no record                                            |
+| ----------------- | ------------------------------------- | ---------------------------------------------------- |
+| ADMIT             | correct it where it differs           | a seat, then a health check, then (healthy) a record |
+| PREPARE           | withdraw it, keep its health check    | a seat, then a health check                          |
+| WAIT              | keep it                               | nothing                                              |
+| WITHDRAW          | withdraw it, delete its health checks | delete its health checks                             |
+| WITHDRAW, held    | keep it                               | delete its health checks                             |
+| WITHDRAW, not yet | keep it                               | delete its health checks                             |
+| LEAVE             | keep it                               | nothing, and report it                               |
 
 "Held" and "not yet" are withdrawals that rest on absence (guard.py). A seat is one of the places that a name has for
 records of a type (seats.py).
 
 Note [Stranger's address]: a record that does not hold, or no longer holds, an address of its own instance is deleted at
-once, with every membership but LEAVE, because a released address may belong to somebody else a minute later. The
+once, with every membership but LEAVE, because a released address may belong to another customer a minute later. The
 instance is admitted again like a new member, with a health check of its new address. A changed setting of the health
-check is different: the record stays with its old check until the new one is healthy, so a wrong path never empties a
-pool.
+check is different: the record stays with its old health check until the new one is healthy, so a wrong path never
+empties a pool.
 
 Note [Gone check]: DeleteHealthCheck says that the health of a record whose health check is deleted cannot be predicted,
 so such a record may be in every answer, whether or not its server works. It names a new health check as soon as that
@@ -74,10 +74,10 @@ if TYPE_CHECKING:
 
 
 def make_plan(situation: Situation, guard: Guard) -> Plan:
-    """Return the smallest plan after which Route 53 has exactly the records and checks that the pools need.
+    """Return the smallest plan after which Route 53 has exactly the records and health checks that the pools need.
 
-    Where `situation.checks` is None, the check that a record names is taken to be right. Such a plan is not applied:
-    its `nothing_to_do` tells whether the checks must be read before anything can be decided.
+    Where `situation.checks` is None, the health check that a record names is taken to be right. Such a plan is not
+    applied: its `nothing_to_do` says whether the health checks must be read before anything can be decided.
     """
     owned = owned_checks(situation)
     pools = [plan_pool(situation, pool, guard, checks) for pool, checks in _pool_checks(situation, owned)]
@@ -101,7 +101,7 @@ def _left(change: RecordChange) -> Record | None:
 
 
 def _named(unneeded: Iterable[DeleteCheck], named: Collection[CheckId | None]) -> Iterator[DeleteCheck]:
-    """Yield the deletions of those checks that a record named: Note [Named checks]."""
+    """Yield the deletions of those health checks that a record named: Note [Named checks]."""
     return (change for change in unneeded if change.check_id in named)
 
 
@@ -135,10 +135,11 @@ def _pool_checks(situation: Situation, owned: OwnedChecks) -> Iterator[tuple[Poo
 def _unneeded_checks(
     situation: Situation, owned: OwnedChecks, needed: Collection[CheckId | None], freed: Collection[CheckId]
 ) -> Iterator[DeleteCheck]:
-    """Yield the deletions of our checks that nothing needs.
+    """Yield the deletions of our health checks that nothing needs.
 
-    These are checks of the pass's pools. Checks of deleted pools are among them after a sweep, and where a record has
-    stopped naming them (`freed`): a pool that was given another name moves its records to checks of its own.
+    These are health checks of the pass's pools. Health checks of deleted pools are among them after a sweep, and where
+    a record has stopped naming them (`freed`): a pool that was given another name moves its records to health checks of
+    its own.
     """
     by_hash = {situation.owner.pool_hash(pool.name): pool for pool in situation.pools}
     declared = {situation.owner.pool_hash(name) for name in situation.declared}
@@ -158,10 +159,10 @@ def _unneeded_checks(
 
 
 def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str | None:
-    """Return why a pool does not need a check that no record names, or None where it must stay.
+    """Return why a pool does not need a health check that no record names, or None where it must stay.
 
-    WAIT and LEAVE neither add nor remove. Without the alarms that a pool's checks follow, it is not known which checks
-    its members need.
+    WAIT and LEAVE neither add nor remove. Without the alarms that a pool's health checks follow, it is not known which
+    health checks its members need.
     """
     verdict = situation.verdict(reference.instance_id, pool.name)
     unknown = situation.alarms is None and isinstance(pool.check, AlarmSettings)

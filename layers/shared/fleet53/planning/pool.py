@@ -112,7 +112,7 @@ def _seats(decided: Collection[Decision], adoptions: Adoptions, pool: Pool, chec
 
 
 def _answered(decisions: Collection[Decision]) -> Answered:
-    """Return when a member answers at the pool's name: a new record that waits for its check is not there at once."""
+    """Return when a member answers at the pool's name: later, if its new record waits for a health check."""
     remaining = [decision for decision in decisions if decision.remaining is not None]
     if any(decision.put is None or not decision.put.waits or decision.put.replaces for decision in remaining):
         return Answered.AT_ONCE

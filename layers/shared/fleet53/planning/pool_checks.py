@@ -50,9 +50,9 @@ class PoolChecks:
     """The health checks that matter to one pool's plan.
 
     `account` are all of the account by id, None where they were not read. `by_instance` are those that this stack
-    created for the pool. `healthy` is what Route 53 sees; a check without data is missing. `late` are those that had
-    data for AdmitTimeout and were never healthy. `alarms` are those that checks may follow, by name, None if they were
-    not read.
+    created for the pool. `healthy` is what Route 53 sees; a health check without data is missing. `late` are those that
+    had data for AdmitTimeout and were never healthy. `alarms` are those that health checks may follow, by name, None if
+    they were not read.
     """
 
     owner: Owner
@@ -89,16 +89,16 @@ class PoolChecks:
         return None
 
     def gone(self, check_id: CheckId | None) -> bool:
-        """Whether the account has no such health check. While the checks are not read, none counts as gone."""
+        """Whether the account has no such health check. While the health checks are not read, none counts as gone."""
         return check_id is not None and self.account is not None and check_id not in self.account
 
     def fitting(
         self, instance: Instance, record_type: RecordType, address: IPAddress, *, prefer: CheckId | None = None
     ) -> Check | None:
-        """Return the check with the pool's settings that was created for this launch of the instance, if there is one.
+        """Return the health check that was created for this launch of the instance with the pool's settings, or None.
 
-        A check that was edited by hand does not fit. Of several, `prefer` wins, then the one whose CallerReference
-        is tried first.
+        A health check that was edited by hand does not fit. Of several, `prefer` wins, then the one whose
+        CallerReference is tried first.
         """
         config = self._config(instance, address)
         if config is None or instance.id not in self.by_instance:
@@ -123,9 +123,9 @@ class PoolChecks:
         because: str,
         replaces: CheckId | None = None,
     ) -> CreateCheck | None:
-        """Return the change that creates the instance's check, or None if it can have none.
+        """Return the change that creates the instance's health check, or None if it can have none.
 
-        CallerReferences that existing checks use are left out.
+        CallerReferences that existing health checks use are left out.
         """
         config = self._config(instance, address)
         if config is None:
@@ -145,7 +145,7 @@ class PoolChecks:
     def fault(
         self, record: Record, instance: Instance, record_type: RecordType, address: IPAddress
     ) -> tuple[FindingKind, str]:
-        """Return what is wrong with the check that a record names, for a record that does not name the fitting one."""
+        """Return what is wrong with the health check of a record that does not name the fitting one."""
         config = self._config(instance, address)
         if record.check_id is None or config is None:
             return FindingKind.MISSING_CHECK, "its record has no health check"
@@ -162,7 +162,7 @@ class PoolChecks:
         return FindingKind.STALE_RECORD, f"its health check {named.id} was created for an earlier launch or setting"
 
     def _config(self, instance: Instance, address: IPAddress) -> CheckConfig | AlarmConfig | None:
-        """Return the configuration of an instance's check, None if it has or can have no check."""
+        """Return the configuration of an instance's health check, None if it has or can have no health check."""
         match self.pool.check:
             case None:
                 return None

@@ -1,4 +1,4 @@
-"""The records at a pool's name: ours by member, our fallback, and foreign ones, which other people or stacks made."""
+"""The records at a pool's name: ours by member, our fallback, and foreign ones of people or other stacks."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def blocks(record: Record, record_type: RecordType) -> bool:
 
 
 def records_at(situation: Situation, pool: Pool) -> RecordsAtName:
-    """Return the records at the name of `pool`, sorted by whose they are."""
+    """Return the records at the name of `pool`, sorted by their owner."""
     owner = situation.owner
     members: dict[InstanceId, dict[str, Record]] = {}
     fallbacks: list[Record] = []

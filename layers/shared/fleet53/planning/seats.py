@@ -150,7 +150,7 @@ def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks, *, of_others: int)
 
 
 def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
-    """Take the next step for a member with a place: create its check, wait for its health, or create its record."""
+    """Take the next step for a member with a place: create its health check, await its health, or create its record."""
     if not checks.wanted:
         return _answer_or_prepare(seeker, None, seeker.verdict.because, pool, checks)
     if not checks.known:

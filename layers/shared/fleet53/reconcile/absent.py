@@ -1,6 +1,6 @@
 """Absent: delayed signals that bring the reconciler back to absent members that are still in DNS.
 
-The guard holds what they name (Note [Held stays held] in planning/guard.py). All are due at the same moments, so that
+The guard holds what they name (Note [Held stays held] in planning/guard.py). All are due at the same times, so that
 several of them merge (Note [Looks merge] in planning/looks.py).
 """
 

@@ -69,13 +69,13 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
 def _reconcile(signals: Signals, run: Run, outcome: Outcome) -> bool:
     """Reconcile the pools that the signals are about, and return whether that failed.
 
-    An error that is not AWS's may concern one signal only. So each signal is handled alone then, and the others do not
-    wait for it. An error of AWS concerns all of them: a permission is missing, a service does not answer, or the time
-    is over.
+    An error that is not AWS's may concern one signal only. So each signal is then handled alone, and the others do not
+    wait for it. An error of AWS concerns all of them: a permission is missing, a service does not answer, or no time is
+    left.
     """
     try:
         reconcile(signals, run, outcome)
-    except Exception as error:  # whatever it is, the messages come again in seconds, not after the visibility timeout
+    except Exception as error:  # after any error the messages come again in seconds, not after the visibility timeout
         run.log.exception("run failed", extra={"messages": sorted(signals)})
         if len(signals) > 1 and (isinstance(error, REFUSED_HERE) or not isinstance(error, AWS_ERRORS)):
             for message, signal in signals.items():
@@ -94,7 +94,7 @@ def _send_events(outcome: Outcome, connection: Connection[Aws], log: Log) -> Non
     held = outcome.newly_held
     if not outcome.made and not held:
         return
-    # Few runs send events, and DNS is as it should be by then. So no start of the function waits for their models.
+    # Few runs send events, and DNS is as it should be by then. So a cold start does not load their models.
     from fleet53.telemetry.events import run_events, send_events  # noqa: PLC0415
 
     owner, now = connection.settings.owner, connection.now()
@@ -127,7 +127,7 @@ def _read_signals(
 
 
 def _received(record: Mapping[str, Any]) -> int:
-    """Return how often a message was received, this time included."""
+    """Return how often a message was received, including this time."""
     return int(record["attributes"]["ApproximateReceiveCount"])
 
 

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 def leave_deletions(
     left: Collection[DeleteCheck], scope: Scope, owner: Owner, queue: Queue, log: Log, *, now: datetime
 ) -> None:
-    """Leave deletions to a later pass. A check that exists for a minute longer does no harm.
+    """Leave deletions to a later pass. A health check that exists for a minute longer does no harm.
 
-    No message is queued for checks for which this function has queued one: EC2 also tells of `terminated`.
+    No message is queued for health checks for which this function has queued one: EC2 also sends an event for
+    `terminated`.
     """
     due = next_deletions(owner, now=now)
     keys = [(change.check_id, "deletion") for change in left]

@@ -91,8 +91,8 @@ def complete_hooks(signals: Signals, run: Run, outcome: Outcome) -> None:
 def _hand_on(signals: Signals, run: Run, outcome: Outcome) -> None:
     """Replace each message that is to come again, if the run has read records at names of no pool of its instance.
 
-    The run may have deleted these records, and nothing else tells the next run that the instance had them. So the
-    message that comes instead has their TTL.
+    The run may have deleted these records, and the next run has no other way to know that the instance had them. So the
+    new message has their TTL.
     """
     for message in [each for each in signals if each in outcome.retry]:
         signal, because = signals[message], outcome.retry[message]
@@ -212,7 +212,7 @@ def _actions(signals: Signals, outcome: Outcome) -> _Waits:
 
 
 def _overtaken(action: Action, starts: _Starts, run: Run) -> str | None:
-    """Return why an action without a token is over, None if it may still wait: Note [Another action]."""
+    """Return why an action without a token no longer waits, None if it may still wait: Note [Another action]."""
     if action.token is not None:
         return None
     if action.group not in starts:

@@ -1,7 +1,8 @@
-"""Orders: what a person asks of the reconciler that the guard does not allow otherwise (Guard.force, Guard.adopt).
+"""Orders: what the guard allows only if a person orders it (Guard.force, Guard.adopt).
 
-Note [Old orders]: a person looks at a report and then orders. The message may fail and come back from the dead-letter
-queue days later, when other members are held. The person did not look at those, so then it is a repair like any other.
+Note [Old orders]: a person reads a report and then orders. The message may fail and come back from the dead-letter
+queue days later, when other members are held. The person has not seen those, so by then the message is a repair without
+an order.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ VALID: Final = timedelta(hours=1)
 
 
 def orders(signal: InstanceSignal | PoolSignal) -> tuple[bool, bool]:
-    """Return what a person ordered that a pass never does otherwise: `force` and `adopt`."""
+    """Return what a person ordered, which a pass does only then: `force` and `adopt`."""
     return (signal.force, signal.adopt) if isinstance(signal, PoolSignal) else (False, False)
 
 
 def without_old_orders(signals: Signals, run: Run) -> Signals:
-    """Return the signals, those with an order that no longer counts without it: Note [Old orders]."""
+    """Return the signals. One whose order no longer counts has no order: Note [Old orders]."""
     return {message: _without_old_order(message, signal, run) for message, signal in signals.items()}
 
 

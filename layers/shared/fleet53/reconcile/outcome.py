@@ -54,7 +54,7 @@ class Outcome:
     unanswered: set[PoolName] = field(default_factory=set)
     """The pools that have no record, by their last plan. One that the run only read may be among them: answers.py."""
     valid: tuple[Pool, ...] = ()
-    """All valid pools, those that the run did not pass too."""
+    """All valid pools, including those that the run did not pass."""
     shared: set[PoolName] = field(default_factory=set)
     """The pools that depend on the records of another stack at their name, by their last plan."""
     made: list[Change] = field(default_factory=list)
@@ -162,8 +162,8 @@ class Outcome:
     def note_unanswered(self, unanswered: Iterable[Refusal], situation: Situation) -> None:
         """Add the pools for which Route 53 did not answer a change.
 
-        In a pass that is no sweep, records of no pool are at the places of pools that cannot be used, so the messages
-        about these pools come again.
+        In a pass that is not a sweep, records of no pool are at the places of pools that cannot be used, so the
+        messages about these pools come again.
         """
         for each in unanswered:
             unusable = {fault.name for fault in situation.faults} if None in each.pools and not situation.swept else ()

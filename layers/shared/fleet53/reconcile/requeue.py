@@ -1,9 +1,9 @@
 """Requeue: delayed signals that bring the reconciler back to members that wait (timers).
 
 Note [One timer a member]: a timer names its members, and is renewed only while one of them waits. If a timer were for
-the whole pool, one member that never becomes healthy would keep the timer of every later launch alive. Whatever happens
-around a member, it has one chain of timers: only what is about the member starts one, and two that were started merge
-(Note [Looks merge] in planning/looks.py).
+the whole pool, one member that never becomes healthy would keep the timer of every later launch alive. A member has one
+chain of timers: only a signal about the member starts one, and two that were started merge (Note [Looks merge] in
+planning/looks.py).
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ def requeue_waiting(
 ) -> None:
     """Queue the next look at the waiting members that `signals` are about: Note [One timer a member].
 
-    `fresh` are the instances for which this run created a check or deleted a record. `left` are those whose check it
-    has left to a later run: Note [Gradual creations] in watch.py. Where `soon`, that run comes in seconds: Note
-    [Signals first] in watch.py.
+    `fresh` are the instances for which this run created a health check or deleted a record. `left` are those whose
+    health check it has left to a later run: Note [Gradual creations] in watch.py. Where `soon`, that run comes in
+    seconds: Note [Signals first] in watch.py.
     """
     heard = first_heard(signals)
     for pool, waits in sorted(waiting.items()):
         by_id = {wait.instance_id: wait for wait in waits}
         looked = _looked_at(signals, pool, by_id.keys()) | dict.fromkeys(by_id.keys() & {*fresh, *left}, 0)
         steps = {
-            member: (attempt, soon and member in left, member in fresh or _tells_nobody(by_id[member]))
+            member: (attempt, soon and member in left, member in fresh or _has_no_event(by_id[member]))
             for member, attempt in looked.items()
         }
         for step in sorted(set(steps.values())):
@@ -91,7 +91,7 @@ def with_unshown(
     return found
 
 
-def _tells_nobody(wait: Waiting) -> bool:
+def _has_no_event(wait: Waiting) -> bool:
     """Whether no event tells when a wait is over: that for the health of a check, or for an alarm that is not there."""
     return wait.check_id is not None or wait.overdue is FindingKind.CHECK_REFUSED
 
@@ -99,9 +99,9 @@ def _tells_nobody(wait: Waiting) -> bool:
 def _looked_at(
     signals: Collection[InstanceSignal | PoolSignal], pool: PoolName, members: Collection[InstanceId]
 ) -> dict[InstanceId, int]:
-    """Return those of the members that signals are about, and how often each was looked at before.
+    """Return the members that signals are about, and how often each was looked at before.
 
-    Of several signals about a member, the one counts that looked least often.
+    Of several signals about a member, the one with the fewest looks counts.
     """
     looked: dict[InstanceId, int] = {}
     for signal in signals:

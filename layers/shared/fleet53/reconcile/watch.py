@@ -2,8 +2,8 @@
 
 Note [Signals first]: a hundred creations take twenty seconds, and a signal that waits meanwhile may be about an address
 that has to leave DNS. So once a second the run asks the queue whether signals wait. If they do, it leaves the rest to a
-later run. It always goes on for a second, so that a queue that is never empty stops nobody. The same holds for the
-statuses of health checks, of which Route 53 answers one a second: the next look asks for the others.
+later run. It always goes on for a second, so that the work gets done even if the queue is never empty. The same holds
+for the statuses of health checks, of which Route 53 answers one a second: the next look asks for the others.
 
 Note [Gradual creations]: where Route 53's bucket of creations is empty, all functions together can create one health
 check every two seconds (Note [Buckets] in aws/pacer.py). A run waits for that only if it makes all its creations within
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 EVERY: Final = timedelta(seconds=1)
 LONGEST_WAIT: Final = 30.0
-"""The longest time in seconds that a run waits for Route 53 to take its last creations: until the next look, about."""
+"""The longest time in seconds that a run waits for Route 53 to take its last creations: about the time to the next
+look."""
 FUNCTIONS: Final = 2
 """How many reconcilers run at once at most: MaximumConcurrency in template.yaml."""
 
@@ -46,7 +47,7 @@ def read_load(queue: Queue, log: Log) -> Load | None:
 
 @dataclass(slots=True)
 class Watch:
-    """When a run has looked at the queue last. `received` is how many messages the run received."""
+    """When a run last looked at the queue. `received` is how many messages the run received."""
 
     aws: Aws
     log: Log
@@ -71,7 +72,7 @@ class Watch:
         return first or load.waiting == 0
 
     def creates(self, left: int) -> bool:
-        """Whether the run creates the next of `left` checks, once Route 53 takes it: Note [Gradual creations]."""
+        """Whether to create the next of `left` health checks, once Route 53 allows it: Note [Gradual creations]."""
         while self.goes_on():
             delay = self.aws.pacer.delay(CREATE)
             if delay <= 0:

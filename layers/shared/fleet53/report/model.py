@@ -26,8 +26,8 @@ class MemberReport:
     `state` is EC2's, None where EC2 does not know the id; `lifecycle_state` is Auto Scaling's, None outside a group.
     `addresses` are those the pool would answer with. `membership` is as in planning/membership.py. `because` says why
     it is in DNS or not, and what is about to change. `percent_healthy` is the least share (percent) of checkers that
-    see one of its checks healthy, None without data; `seen_since` is since when that has been on the same side of Route
-    53's threshold, as far as was looked, and `changed` whether it was on the other side before.
+    see one of its health checks healthy, None without data; `seen_since` is since when that has been on the same side
+    of Route 53's threshold, as far as was looked, and `changed` whether it was on the other side before.
     """
 
     instance_id: InstanceId

@@ -50,7 +50,7 @@ _WAYS_ON: Final = (
 class Request:
     """A request of CloudFormation. `kind` is Create, Update or Delete. `physical_id` is empty on Create.
 
-    `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and checks.
+    `response_url` takes the answer. `withdraws` is whether a deletion removes the stack's records and health checks.
     `resource_type` is the type of the custom resource. `before` and `after` are what the parameters say about pools
     before and after the request. `audit_schedule` is the schedule of the audit, `audit_function` its function's name. A
     property that an older template does not have is empty.

@@ -47,7 +47,7 @@ _PAUSE: Final = 5.0
 
 
 def withdraw(settings: Settings, aws: StackAws, retrier: Retrier, log: Log) -> Withdrawal:
-    """Delete every record, then every check, then every alarm, until a round finds none or the time is used up.
+    """Delete every record, then every health check, then every alarm, until a round finds none or the time is used up.
 
     The result names what AWS refuses to delete. No error is raised for it.
     """

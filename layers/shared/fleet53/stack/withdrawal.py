@@ -52,7 +52,7 @@ def record_deletions(owner: Owner, records: Mapping[ZoneId, Iterable[Record]]) -
 
 
 def check_deletions(owner: Owner, checks: Mapping[CheckId, Check]) -> tuple[DeleteCheck, ...]:
-    """Return the deletion of every check that `owner` has."""
+    """Return the deletion of every health check that `owner` has."""
     return tuple(
         DeleteCheck(
             pool=None,
@@ -77,7 +77,7 @@ def alarm_deletions(owner: Owner, names: Iterable[str]) -> tuple[DeleteAlarm, ..
 
 
 def followed_alarms(checks: Mapping[CheckId, Check], withdrawal: Withdrawal) -> frozenset[str]:
-    """Return the names of the alarms that are followed by checks which this withdrawal has not deleted."""
+    """Return the names of the alarms that are followed by health checks which this withdrawal has not deleted."""
     left = {deletion.check_id for deletion in withdrawal.left if isinstance(deletion, DeleteCheck)}
     configs = (checks[check_id].config for check_id in left)
     return frozenset(config.alarm for config in configs if isinstance(config, AlarmConfig))
@@ -86,9 +86,9 @@ def followed_alarms(checks: Mapping[CheckId, Check], withdrawal: Withdrawal) -> 
 def safe_deletions(
     deletions: Iterable[DeleteCheck], withdrawal: Withdrawal, *, all_read: bool
 ) -> tuple[DeleteCheck, ...]:
-    """Return the deletions of checks that no record of ours names any more: Note [Apply order].
+    """Return the deletions of health checks that no record of ours names any more: Note [Apply order].
 
-    If a zone could not be read, only checks whose records this withdrawal deleted are safe to delete.
+    If a zone could not be read, only health checks whose records this withdrawal deleted are safe to delete.
     """
     named, freed = _checks_of(withdrawal.left), _checks_of(withdrawal.made)
     return tuple(
@@ -104,7 +104,7 @@ def _checks_of(changes: Iterable[Change]) -> frozenset[CheckId]:
 
 
 def describe_left(left: Iterable[Deletion]) -> str:
-    """Return what is left as part of a sentence: the names of records and alarms, and the ids of checks."""
+    """Return what is left as part of a sentence: the names of records and alarms, and the ids of health checks."""
     records: Counter[str] = Counter()
     checks: list[str] = []
     alarms: list[str] = []
