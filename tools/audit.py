@@ -137,7 +137,7 @@ def read_event(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise NoReportError(f"the event {text!r} is not JSON: {error}", WRONG) from None
     if not isinstance(event, dict):
-        raise NoReportError(f'the event {text!r} is no JSON object such as {{"repair": true}}', WRONG)
+        raise NoReportError(f'the event {text!r} is not a JSON object such as {{"repair": true}}', WRONG)
     return {"format": "text"} | event | {"verdict": True}
 
 

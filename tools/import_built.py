@@ -35,7 +35,7 @@ compiled = []
 sys.addaudithook(lambda event, args: compiled.append(str(args[1])) if event == "compile" else None)
 module, function = sys.argv[1].rsplit(".", 1)
 if not callable(getattr(importlib.import_module(module), function)):
-    sys.exit(f"{sys.argv[1]} is no function")
+    sys.exit(f"{sys.argv[1]} is not a function")
 for late in sys.argv[3:]:
     importlib.import_module(late)
 if sources := [path for path in compiled if path.startswith(sys.argv[2])]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the generated parts of docs/permissions.md: what the functions may do, and what whoever deploys needs.
+"""Writes the generated parts of docs/permissions.md: what the functions may do, and what the deployer needs.
 
 The functions' permissions are read from template.yaml. The deployer's are those that the CloudFormation resource
 schemas list for the resource types of the translated template; cfn-lint carries these schemas, and the Service
@@ -93,7 +93,7 @@ UNUSED: Final[Mapping[str, tuple[str, ...]]] = {
 """Actions that the schemas list for properties that the template does not have, by the reason that it does not."""
 
 CUSTOM: Final = frozenset({"lambda:InvokeFunction"})
-"""CloudFormation invokes the function of a custom resource with the permissions of whoever deploys."""
+"""CloudFormation invokes the function of a custom resource with the permissions of the deployer."""
 DEPLOYING: Final = frozenset(
     {
         "cloudformation:CreateChangeSet",
@@ -215,7 +215,7 @@ def _written(node: Any) -> list[str]:
     return [str(node)]
 
 
-# -- whoever deploys
+# -- the deployer
 
 
 def resource_types() -> list[str]:
@@ -246,7 +246,7 @@ def _schema(kind: str) -> dict[str, Any]:
 
 
 def deployer_policy() -> dict[str, Any]:
-    """Return a policy for whoever deploys a stack named fleet53, with one statement for each service."""
+    """Return a policy for the deployer of a stack named fleet53, with one statement for each service."""
     actions = {action for kind in resource_types() for action in needed(kind)} | DEPLOYING
     unscoped = {action for action in actions if not has_resources(action)}
     statements: list[dict[str, Any]] = [

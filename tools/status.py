@@ -31,7 +31,7 @@ EVENT: Final = {"format": "json", "verdict": True, "publish": False}
 SHORTEST: Final = 5
 """Seconds. An audit takes some of the requests that Route 53 allows the account."""
 HEIGHT: Final = 24
-"""The lines where the output is no terminal."""
+"""The lines where the output is not a terminal."""
 
 
 def main() -> int:

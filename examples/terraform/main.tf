@@ -26,7 +26,7 @@ resource "aws_cloudformation_stack" "fleet53" {
   }
 }
 
-# Whoever changes this parameter decides what the pool's name answers with (docs/security.md).
+# A person who may change this parameter decides what the pool's name answers with (docs/security.md).
 resource "aws_ssm_parameter" "pool" {
   name = "${aws_cloudformation_stack.fleet53.outputs["PoolsPath"]}/${var.pool}"
   type = "String"

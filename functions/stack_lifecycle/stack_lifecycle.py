@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             answer = NOTHING_TO_DO
         else:
             answer = serve(request, clients.connect(os.environ, context, to_answer=_TO_ANSWER), logger)
-    except Exception as error:  # whatever it is, CloudFormation gets an answer
+    except Exception as error:  # after any error CloudFormation gets an answer
         logger.exception("request failed", extra={"request": request.kind})
         answer = Answer(succeeded=False, because=f"{type(error).__name__}: {error}")
     fields = {"request": request.kind, "succeeded": answer.succeeded, "because": answer.because}

@@ -27,7 +27,7 @@ clients = Clients("widget")
 def handler(event: dict[str, Any], context: LambdaContext) -> str:
     """Return a page in every case: CloudWatch would show nothing helpful about an error that is raised.
 
-    The widget writes no metrics, so they do not depend on how often somebody opens the dashboard.
+    The widget writes no metrics, so they do not depend on how often the dashboard is opened.
     """
     if is_describe(event):
         return DESCRIPTION
@@ -41,7 +41,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
     except NotUnderstoodError as error:
         logger.warning("widget event not valid", extra={"because": str(error)})
         return write_failure("These parameters are not understood", str(error), view, again=False)
-    except Exception as error:  # whatever it is, the viewer gets a page
+    except Exception as error:  # after any error the viewer gets a page
         logger.exception("audit failed")
         return write_failure("The audit failed", f"{type(error).__name__}: {error}", view)
     if request.action == "repair":

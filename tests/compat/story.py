@@ -66,7 +66,7 @@ class Story(Telling):
         for instance_id in self._fleet:
             self._tell_of(instance_id, "running")
         self._soon("each member gets a health check", lambda: all(map(self._aws.checks, self._fleet)))
-        self._in_dns([], "nobody has a record while nothing is known of the health checks")
+        self._in_dns([], "no member has a record while nothing is known of the health checks")
 
     def admit(self) -> None:
         """Let Route 53's metric say that all are healthy: each member gets a record."""
@@ -182,7 +182,7 @@ class Story(Telling):
         self._note("it leaves no record", str(records or "none"), differs=bool(records))
         self._note("it leaves no health check", str(checks or "none"), differs=bool(checks))
         foreign = [each for each in self._names() if each.startswith(FOREIGN)]
-        self._note("a record of somebody else stays", ", ".join(foreign) or "none", differs=len(foreign) != 1)
+        self._note("a foreign record stays", ", ".join(foreign) or "none", differs=len(foreign) != 1)
         left = [each for each in self._resources() if each != self._parameter]
         self._note("it leaves no resource of its own", ", ".join(left) or "none", differs=bool(left))
 

@@ -117,5 +117,5 @@ def _sam_faults(words: list[str]) -> list[str]:
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     found = [f"no option {word}" for word in words if word.startswith("--") and word not in options]
     if command.name == "invoke" and TEMPLATE["Resources"].get(words[0], {}).get("Type") != "AWS::Serverless::Function":
-        found.append(f"{words[0]} is no function of the template")
+        found.append(f"{words[0]} is not a function of the template")
     return found

@@ -58,7 +58,7 @@ def ran(command: list[str], environment: dict[str, str]) -> subprocess.Completed
             'stack fleet53: Could not connect to the endpoint URL: "http://127.0.0.1:1/"',
         ),
         ({}, "{repair}", 2, "the event '{repair}' is not JSON: Expecting property name enclosed in double quotes"),
-        ({}, "[]", 2, """the event '[]' is no JSON object such as {"repair": true}"""),
+        ({}, "[]", 2, """the event '[]' is not a JSON object such as {"repair": true}"""),
     ],
 )
 def test_what_keeps_it_from_asking_is_said_in_one_line(

@@ -24,7 +24,8 @@ _FREE: Final = 50
 """Health checks of an account that are free. Their optional features are not."""
 _FAST: Final = 10
 METRICS: Final = 12
-"""Custom metrics that every stack has, whatever its pools: those that alarms watch, and the counts of requests."""
+"""Custom metrics that every stack has, apart from those of its pools: those that alarms watch, and counts of
+requests."""
 METRICS_OF_POOL: Final = 9
 """Custom metrics of each pool: its members by state, admissions and withdrawals."""
 ALARM_METRICS: Final = 11

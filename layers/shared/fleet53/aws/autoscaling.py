@@ -141,7 +141,7 @@ class AutoScaling:
     def complete(self, action: Action, result: Result) -> str | None:
         """Complete a lifecycle action. Return None, or Auto Scaling's message if there was nothing to complete.
 
-        A completed action, a deleted hook or a deleted group is no error, because the instance no longer waits.
+        A completed action, a deleted hook or a deleted group is not an error, because the instance no longer waits.
         """
         try:
             self._client.complete_lifecycle_action(

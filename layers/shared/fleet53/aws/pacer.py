@@ -1,8 +1,8 @@
 """Pacer: when the next request to Route 53 may be sent, so that Route 53 has to throttle few. Reads and writes nothing.
 
-Route 53 has token buckets: one for all requests of an account, and one for each operation, whoever sends the requests
-(Route 53 Developer Guide, Throttling for Amazon Route 53 API requests). It tells nobody how full they are. How many
-functions of the stack send requests is told to the pacer.
+Route 53 has token buckets: one for all requests of an account, and one for each operation. All senders of requests in
+the account share them (Route 53 Developer Guide, Throttling for Amazon Route 53 API requests). Route 53 does not report
+how full they are. How many functions of the stack send requests is told to the pacer.
 
 Note [Slots]: the functions of a stack together send five requests a second, half of what the bucket of an account takes
 by default, and all that an account had before July 2026. Functions that each keep to their share can still send at the

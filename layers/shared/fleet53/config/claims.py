@@ -1,6 +1,6 @@
 """Claims: the pools that the parameters declare, and which of several pools at one place is served.
 
-Note [One place, one pool]: a place is a hosted zone and a name in it. Someone who may write only one parameter can
+Note [One place, one pool]: a place is a hosted zone and a name in it. A person who may write only one parameter can
 declare a pool at another pool's place, and must not take it over. The stack's first pool always has its own place, also
 while its parameter is missing or wrong. Any other place belongs to the pool that most instances of the records there
 have in their tags, because a parameter cannot change these. If several pools have equally many, none of them is served.

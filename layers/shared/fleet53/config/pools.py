@@ -39,9 +39,9 @@ class PoolFault:
     """A declared pool that cannot be served now. It is not treated as deleted: its records stay as they are.
 
     `kind` is how it is reported: INVALID_POOL, or ZONE_UNREADABLE where its hosted zone cannot be read. `because` names
-    the parameter and the key, and the value where it cannot be a secret that somebody put there by mistake: numbers,
-    and short texts of known keys other than url and search_string.
-    `zone_id` and `record_name` are its place, where it is known and is one that the stack may change.
+    the parameter and the key, and the value where it cannot be a secret that was put there by mistake: numbers, and
+    short texts of known keys other than url and search_string. `zone_id` and `record_name` are its place, where it is
+    known and is one that the stack may change.
     """
 
     name: PoolName
@@ -251,7 +251,7 @@ def _explain(fault: Any) -> str:
 
 
 def _is_shown(value: object) -> bool:
-    """Whether a wrong value is written into a finding, where whoever may read the report sees it."""
+    """Whether a wrong value is written into a finding, which everyone who may read the report sees."""
     if isinstance(value, str):
         return len(value) <= _LONGEST_SHOWN
     return value is None or isinstance(value, int | float)

@@ -21,7 +21,7 @@ STEP: Final = 20
 STEPS: Final = (60, 60, 60, 300, 300, 900)
 """Seconds between the looks after AdmitTimeout, one after the other. The last value repeats."""
 SLOWEST: Final = 1000
-"""A number of looks after which they are as rare as they become, whatever AdmitTimeout is."""
+"""A number of looks after which they are as rare as they become, with any AdmitTimeout."""
 _ABSENT_STEP: Final = 60
 _SHARED_STEP: Final = 60
 _DELETIONS_STEP: Final = 60

@@ -53,7 +53,8 @@ def handle_batch(event: dict[str, Any], connection: Connection[Aws], log: Log) -
     returned |= outcome.retry
     failed = failed or any(received[message_id] > 1 for message_id in outcome.retry.keys() - outcome.denied_at_first)
     measured += measure_run(outcome, signals.values(), now=connection.now())
-    # A message is returned once if it was throttled, or if another pass changed the records first. That is no failure.
+    # A message that was throttled, or whose records another pass changed first, is returned once. That is not a
+    # failure.
     measured += [Measurement("RunsFailed", int(failed))]
     emit(measured, connection.settings.owner)
     for message_id, because in returned.items():

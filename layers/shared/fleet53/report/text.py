@@ -92,7 +92,7 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# What is said, whatever the form
+# What both forms say
 
 
 def _title(report: Report) -> str:

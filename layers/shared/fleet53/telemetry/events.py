@@ -78,7 +78,7 @@ class InstanceWithdrawn(_RecordChanged):
 
 
 class WithdrawalHeld(EventDetail):
-    """The guard holds withdrawals of a pool until somebody says that they are meant."""
+    """The guard holds withdrawals of a pool until a person orders them."""
 
     detail_type: ClassVar[str] = "Withdrawal Held"
 
@@ -250,7 +250,7 @@ def send_events(details: Iterable[EventDetail], bus: EventBus, log: Log) -> None
     """
     try:
         lost = bus.put(Event(SOURCE, each.detail_type, each.model_dump_json(), each.at) for each in details)
-    except Exception:  # whatever it is, it must not bring back messages whose work is done
+    except Exception:  # no error may bring back messages whose work is done
         log.exception("events not sent", extra={})
         return
     for because in lost:
