@@ -233,7 +233,7 @@ class Account:
             try:
                 result = self._call(function, environment.handler, event)
                 failed = {each["itemIdentifier"] for each in result["batchItemFailures"]}
-            except Exception:  # noqa: BLE001 - Lambda takes whatever a handler raises
+            except Exception:  # noqa: BLE001 - Lambda takes every error of a handler
                 traceback.print_exc(file=sys.stderr)
                 failed = {each["MessageId"] for each in messages}
             finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BOOT: Final = 30.0
 """Seconds from a launch until the server is fit."""
 SHUTDOWN: Final = 45.0
-"""Seconds from the state shutting-down to terminated. EC2 tells of both."""
+"""Seconds from the state shutting-down to terminated. EC2 sends an event for both."""
 MOMENTS: Final = (2, 5, 8, 12, 16, 25, 40, 60, 90, 120)
 """Seconds after the launches of a burst."""
 TEN: Final = tuple(f"p{number}" for number in range(10))

@@ -28,7 +28,7 @@ _SHOWN = ("pool", "instance_id", "address", "health_check_id", "because")
 
 
 def main() -> int:
-    """Run the lab until it is told to end; return the exit code."""
+    """Run the lab until a signal ends it; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("--speed", type=speed, default=1, help="how fast time passes (1 is real time)")
     parser.add_argument("--dns-port", type=port, default=0, help="port of the DNS server (0: any free one)")
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the lab, and tell what its functions do, until a signal ends it."""
+    """Run the lab, and print what its functions do, until a signal ends it."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: ended.set())

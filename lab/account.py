@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lab.faults import Faults
     from lab.route53.api import Route53
 
-_STRANGERS: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_MISLEADING: Final = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 """Variables that would lead an SDK past the lab."""
 
 
@@ -38,7 +38,7 @@ def empty_account(route53: Route53, faults: Faults, *, http: bool, seed: int = c
             "AWS_REGION": cloud.REGION,
         }
         with patch.dict(os.environ, environment):
-            for name in _STRANGERS:
+            for name in _MISLEADING:
                 os.environ.pop(name, None)
             yield environment
 

@@ -146,7 +146,7 @@ class _Handler(Handler):
         if refusal := self.refusal():
             self._refuse(*refusal)
         elif self.headers.get_content_type() != "application/json":  # a form of another page cannot send it
-            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "JSON is taken")
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
         elif self.path != "/call":
             self._refuse(HTTPStatus.NOT_FOUND, "nothing is here")
         else:
@@ -154,7 +154,7 @@ class _Handler(Handler):
                 asked = json.loads(body)
                 call = asked["endpoint"], dict(asked["params"]), dict(asked["context"])
             except (KeyError, TypeError, ValueError):
-                self._refuse(HTTPStatus.BAD_REQUEST, "endpoint, params and context are asked for")
+                self._refuse(HTTPStatus.BAD_REQUEST, "the body must have endpoint, params and context")
                 return
             html = self.server.call(*call)
             self._send("text/html; charset=utf-8", html.encode(errors="backslashreplace"))

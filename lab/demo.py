@@ -86,7 +86,7 @@ def a_broken_server_is_not_answered(stage: Stage) -> None:
 
 
 def the_audit_repairs(stage: Stage) -> None:
-    """Show that the audit finds a record that somebody deleted, and restores it."""
+    """Show that the audit finds a record that was deleted by hand, and restores it."""
     stage.step("5. Somebody deletes a record by hand")
     stage.say("It is the record of alice, who is still healthy.")
     lab = stage.lab

@@ -1,4 +1,4 @@
-"""Faults: requests of the functions that AWS refuses, does not answer, or breaks off.
+"""Faults: requests of the functions that AWS refuses, does not answer, or interrupts.
 
 A fault is ordered for one operation, or for every operation of a service. It happens only to requests that a function
 makes while it is invoked: the lab's own requests always succeed. A request that AWS does not answer costs the client
@@ -121,7 +121,7 @@ class Faults:
             self.order(fault, "ec2:DescribeInstances", about=instance_id)
 
     def interrupt(self, act: Callable[[], object], asked: str = "*", *, after: int = 0) -> None:
-        """Let somebody else act once in an invocation, before its next request for `asked` after `after` others.
+        """Let another actor act once in an invocation, before its next request for `asked` after `after` others.
 
         `asked` is what `order` takes.
         """
@@ -149,7 +149,7 @@ class Faults:
 
     @contextlib.contextmanager
     def meanwhile(self) -> Iterator[None]:
-        """Mark that somebody else, and not the function, makes the requests inside the `with` block."""
+        """Mark that another actor, and not the function, makes the requests inside the `with` block."""
         before, self._invoked = self._invoked, False
         try:
             with self.permissions.acting(None):

@@ -234,7 +234,7 @@ def _made(session: botocore.session.Session, *arguments: Any, **settings: Any) -
 
 
 def _do_not_sign(**_: object) -> Any:
-    """Leave out the signature, a seventh of a request's time, because nothing in this process checks it."""
+    """Leave out the signature, a seventh of a request's time, because nothing in this process verifies it."""
     return UNSIGNED
 
 

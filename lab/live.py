@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lab.world import Lab
 
 _PAUSE: Final = 0.1
-"""Real seconds between two checks of what is due."""
+"""Real seconds between two looks at what is due."""
 
 
 class Live:
@@ -65,7 +65,7 @@ class Live:
             thread.join()
 
     def _turn(self) -> None:
-        """Let AWS act, and send the events of changes that somebody made through its API."""
+        """Let AWS act, and send the events of changes that were made through its API."""
         self._lab.turn()
         self._lab.fleet.emit_changes()
         self._lab.pools.emit_changes()
@@ -75,7 +75,7 @@ class Live:
         while not self._stopped.wait(_PAUSE):
             try:
                 action()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the main thread has to know
+            except Exception as error:  # noqa: BLE001 - the main thread has to know every error
                 if self._report is None:
                     self._errors.append(error)
                     return

@@ -265,7 +265,7 @@ class Lab:
     def visitors(self, count: int, name: str = RECORD, *, ask: Ask | None = None, seed: int = cloud.SEED) -> Visitors:
         """Let clients connect to a name in every turn of the world from now on, and return them.
 
-        They ask Route 53 for the name's A records unless `ask` says whom else.
+        They ask Route 53 for the name's A records, or what `ask` says.
         """
         source = random.Random(seed)
         clients = Visitors(
@@ -305,7 +305,7 @@ class Lab:
             crowd.turn()
 
     def work(self) -> None:
-        """Do what fleet53 has to do now: what its schedule asks for and what is in its queue."""
+        """Do what fleet53 has to do now: run its schedules, and handle what is in its queue."""
         self.stack.carry_out_what_is_asked()
         self._stacks.fire_due()
         self.settle()
@@ -325,14 +325,14 @@ class Lab:
         return self.reported.checks_of(address)
 
     def report_health(self, target: str, percent: float = 100) -> None:
-        """Let that share of the regions see a check healthy, or every check of an instance or an address.
+        """Let that share of the regions see a health check as healthy, or all of an instance or an address.
 
         The metrics are published at once, so that the next pass can read them.
         """
         self.reported.share(target, percent)
 
     def report_serving(self) -> None:
-        """Let every region see of every check whether the instance at its address serves now."""
+        """Let every region see of every health check whether the instance at its address serves now."""
         self.reported.what_serves()
 
     def _new_id(self) -> str:

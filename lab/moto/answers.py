@@ -314,7 +314,7 @@ def _map(shape: Any, kind: Kind) -> Read:
 
 def _time(serializer: Any, value: Any, shape: Any) -> Any:
     usual = serializer.DEFAULT_TIMESTAMP_FORMAT
-    # Times are equal in whatever zones they are, and moto writes the hour of their zone.
+    # Times in different zones can be equal, and moto writes the hour of their zone.
     return _read_time(value, getattr(value, "tzinfo", None), shape.serialization.get("timestampFormat", usual))
 
 

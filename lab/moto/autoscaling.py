@@ -242,7 +242,7 @@ def put_lifecycle_state(instance_id: str, state: str) -> None:
 
 
 def reuses(pool: Any) -> bool:
-    """Tell whether a warm pool takes instances back when its group scales in."""
+    """Return whether a warm pool takes instances back when its group scales in."""
     return bool((pool.instance_reuse_policy or {}).get("ReuseOnScaleIn"))
 
 

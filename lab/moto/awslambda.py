@@ -26,7 +26,7 @@ def configuration(name: str) -> dict[str, Any]:
 
 
 def polls(uuid: str) -> bool:
-    """Tell whether an event source mapping exists and is enabled."""
+    """Return whether an event source mapping exists and is enabled."""
     mapping = lambda_backends[ACCOUNT][REGION].get_event_source_mapping(uuid)
     return mapping is not None and bool(mapping.enabled)
 
@@ -61,8 +61,8 @@ def _run_handlers_here(invoke: Invoke, start: Start) -> Gap:
 def _keep_code() -> Gap:
     """Accept inline code in a stack update; moto takes it for a zip archive and fails.
 
-    The lab runs the handlers of this repository, whatever code a template holds. Source: CloudFormation Template
-    Reference, AWS::Lambda::Function Code, ZipFile.
+    The lab runs the handlers of this repository, independently of the code in a template. Source: CloudFormation
+    Template Reference, AWS::Lambda::Function Code, ZipFile.
     """
 
     def keep_code(function: Any, _code: Any) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _keep_code() -> Gap:
 
 
 def _leave_polling_to_the_lab() -> Gap:
-    """Keep an event source mapping without telling the queue; moto's queue passes each message on when it arrives.
+    """Keep an event source mapping apart from the queue; moto's queue passes each message on when it arrives.
 
     Lambda polls the queue, and so does the lab. Source: Lambda Developer Guide, "Using Lambda with Amazon SQS".
     """

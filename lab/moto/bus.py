@@ -33,7 +33,7 @@ class Bus:
     PutEvents are refused. `dropped` has the name of a rule and the ARN of its target for each event that the target's
     policy kept out: the sender is not told (EventBridge User Guide, "Events aren't delivered to the expected target").
     The lab does not play targets other than queues and functions, nor inputs that are made of the event. It drops these
-    events too, so that a rule which somebody adds changes nothing for the others.
+    events too, so that a rule which a test adds changes nothing for the others.
     """
 
     now: Callable[[], datetime]
@@ -106,13 +106,13 @@ class Bus:
 
 
 def _admits(policy: str, rule_arn: str) -> bool:
-    """Tell whether a queue's policy lets EventBridge send to it for a rule: a statement allows it, and none denies."""
+    """Return whether a queue's policy lets EventBridge send for a rule: a statement allows it, and none denies it."""
     effects = {each["Effect"] for each in json.loads(policy)["Statement"] if _is_about(each, rule_arn)}
     return effects == {"Allow"}
 
 
 def _is_about(statement: dict[str, Any], rule_arn: str) -> bool:
-    """Tell whether a policy statement is about what EventBridge sends for a rule, as IAM evaluates it."""
+    """Return whether a policy statement is about what EventBridge sends for a rule, as IAM evaluates it."""
     if statement["Principal"] not in ("*", {"Service": "events.amazonaws.com"}):
         return False
     request = {"aws:sourcearn": rule_arn, "aws:sourceaccount": cloud.ACCOUNT, "aws:securetransport": "true"}

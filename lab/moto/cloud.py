@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ACCOUNT: Final[str] = DEFAULT_ACCOUNT_ID
 REGION: Final = "eu-west-1"
 ROUTE53_METRICS_REGION: Final = "us-east-1"
-"""Where Route 53 publishes its metrics, whatever the stack's region (its guide, monitoring-cloudwatch)."""
+"""Where Route 53 publishes its metrics, for stacks in every region (Developer Guide, monitoring-cloudwatch)."""
 
 IMAGE: Final = "ami-12c6146b"
 """The machine image of all instances: one that moto knows."""

@@ -33,7 +33,7 @@ class Own(Protocol):
     name: str
 
     def ask_to_delete(self, name: str, retain: tuple[str, ...]) -> bool:
-        """Take a request to delete the stack of this name, and tell whether it is this one."""
+        """Take a request to delete the stack of this name, and return whether it is this one."""
 
     def ask_to_update(self, given: Mapping[str, str | None]) -> str:
         """Take a request to update it to these parameters, None for the previous value. Return why it is refused."""
@@ -93,7 +93,7 @@ def _delete_in_order(own: Callable[[], Own]) -> Gap:
 def _update_in_order(own: Callable[[], Own]) -> Gap:
     """Take the update of the lab's own stack and carry it out later, resource by resource; moto changes all at once.
 
-    moto also asks no custom resource. Source: CloudFormation API Reference, UpdateStack and Parameter.
+    moto also invokes no custom resource. Source: CloudFormation API Reference, UpdateStack and Parameter.
     """
     update_as_moto = CloudFormationResponse.update_stack
 
@@ -318,7 +318,7 @@ class StackValues:
         return {str(each["OutputKey"]): str(each["OutputValue"]) for each in self._stack.outputs or ()}
 
     def exists(self, resource: Mapping[str, Any]) -> bool:
-        """Tell whether a resource's condition, if it has one, holds."""
+        """Return whether a resource's condition, if it has one, holds."""
         condition = resource.get("Condition")
         return condition is None or bool(self._map.lazy_condition_map[condition])
 

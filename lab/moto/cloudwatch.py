@@ -109,7 +109,7 @@ def metric_data(region: str = REGION) -> list[Any]:
 
 
 def publish_metrics(namespace: str, data: list[dict[str, Any]], region: str = REGION) -> None:
-    """Publish metrics as an AWS service does: PutMetricData refuses a namespace `AWS/...` to everybody else."""
+    """Publish metrics as an AWS service does: PutMetricData refuses a namespace `AWS/...` to other callers."""
     # moto keeps times without a zone, and compares them with what its API has read.
     plain = [{**each, "Timestamp": each["Timestamp"].astimezone(UTC).replace(tzinfo=None)} for each in data]
     cloudwatch_backends[ACCOUNT][region].put_metric_data(namespace, plain)

@@ -106,7 +106,7 @@ def elastic_address_of(each: Any) -> str | None:
 
 
 def is_associated(address: str) -> bool:
-    """Tell whether an Elastic IP is associated with a network interface now."""
+    """Return whether an Elastic IP is associated with a network interface now."""
     return any(each.public_ip == address and each.eni for each in ec2_backends[ACCOUNT][REGION].addresses)
 
 

@@ -88,5 +88,5 @@ def event_rules() -> tuple[Any, ...]:
 
 
 def rule_is_enabled(name: str) -> bool:
-    """Tell whether a rule of the default event bus is enabled."""
+    """Return whether a rule of the default event bus is enabled."""
     return any(rule.name == name for rule in event_rules())

@@ -47,7 +47,7 @@ class Late:
         self._tags[instance_id] = [], self.now() + timedelta(seconds=seconds)
 
     def keep_tags(self, instance_id: str, seconds: float) -> None:
-        """Show the present tags of an instance for so many seconds, whatever becomes of them."""
+        """Show the present tags of an instance for so many seconds, even if they change."""
         self._tags[instance_id] = list(find_instance(instance_id).get_tags()), self.now() + timedelta(seconds=seconds)
 
     def keep_state(self, instance_id: str, state: str, seconds: float) -> None:

@@ -133,7 +133,7 @@ def _drop_backends() -> None:
 
 
 def _is_retained(backend: Any, queue_name: str, message: Any) -> bool:
-    """Tell whether a queue keeps a message still; moto lists all attributes of the queue for this one."""
+    """Return whether a queue keeps a message still; moto lists all attributes of the queue for this one."""
     retained_until = backend.get_queue(queue_name).message_retention_period + message.sent_timestamp / 1000
     return bool(retained_until > unix_time())
 

@@ -1,9 +1,9 @@
 """Roles: their names in a stack, who may assume those of other accounts, and the permissions of a session.
 
-moto lets everybody assume every role, also one that does not exist, and its services ask no policy. Sources: IAM User
-Guide, "Cross-account policy evaluation logic" (the policy of the caller and the trust policy both have to allow it),
-"How to use an external ID", and "AWS global condition context keys" (aws:PrincipalArn is the ARN of the role of a
-session, aws:userid its id and the session's name); STS API Reference, AssumeRole.
+moto lets every caller assume every role, also one that does not exist, and its services evaluate no policy. Sources:
+IAM User Guide, "Cross-account policy evaluation logic" (the policy of the caller and the trust policy both have to
+allow it), "How to use an external ID", and "AWS global condition context keys" (aws:PrincipalArn is the ARN of the role
+of a session, aws:userid its id and the session's name); STS API Reference, AssumeRole.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _principals(statement: dict[str, Any]) -> set[str]:
 
 
 def session(access_key: str) -> Session | None:
-    """Return the session that has this access key, or None if it is nobody's; raise EndedError if it has ended."""
+    """Return the session that has this access key, or None if none has it; raise EndedError if it has ended."""
     for account, backends in sts_backends.items():
         assumed = backends[_PARTITION].get_assumed_role_from_access_key(access_key)
         if assumed is None:

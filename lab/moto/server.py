@@ -46,7 +46,7 @@ class _Guarded:
         if refusal is None:
             try:
                 answer: Iterable[bytes] = self._moto(environ, start_response)
-            except Exception as error:  # noqa: BLE001 - whatever a request makes moto raise, the client gets an answer
+            except Exception as error:  # noqa: BLE001 - the client gets an answer after any error of moto's
                 return _failed(error, environ, start_response)
             return answer
         start_response(f"{refusal.status.value} {refusal.status.phrase}", [("Content-Type", "text/plain")])

@@ -134,7 +134,7 @@ def send(name: str, body: str) -> None:
 
 
 def can_receive(url: str) -> bool:
-    """Tell whether a queue that exists has a message that is visible now."""
+    """Return whether a queue that exists has a message that is visible now."""
     queue = sqs_backends[ACCOUNT][REGION].queues.get(url.rsplit("/", 1)[1])
     return queue is None or bool(queue.messages)
 

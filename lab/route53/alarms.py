@@ -44,7 +44,7 @@ def any_alarm(_region: str, _name: str) -> Mapping[str, Any]:
 
 
 def copy_alarm(config: Mapping[str, Any], find: FindAlarm) -> dict[str, Any] | None:
-    """Return what Route 53 copies of the alarm that a check names, None for a check of another type.
+    """Return what Route 53 copies of the alarm that a health check names, None for a health check of another type.
 
     Raise Route53Error if Route 53 does not follow such an alarm.
     """

@@ -132,7 +132,7 @@ class Answers:
         return self.source.choices(record_sets, weights if any(weights) else None)[0]
 
     def _answers(self, record_set: RecordSet, aliases: int = 0) -> bool:
-        """Tell whether a record set counts as healthy: by its check, and as an alias by its target if it says so."""
+        """Return whether a record set counts as healthy, by its health check and, for an alias, by its target."""
         if "HealthCheckId" in record_set and not self.is_healthy(record_set["HealthCheckId"]):
             return False
         if not record_set.get("AliasTarget", {}).get("EvaluateTargetHealth"):

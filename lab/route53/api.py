@@ -53,7 +53,7 @@ class Route53:
     """One account's Route 53; all methods may be called from any thread.
 
     Each account has its own hosted zones, health checks and quotas. DNS answers from the zones of all, with the health
-    of the checks of all. Another account is `beside` the first one.
+    of the health checks of all. Another account is `beside` the first one.
 
     `now` returns the time of observations, changes and quotas; `new_id` returns ids, from which also the ids of hosted
     zones and changes are made. `limits` makes the limits of an account; without it no request is throttled.
@@ -189,17 +189,17 @@ class Route53:
             self._checks.observe(check_id, region, succeeded=succeeded, status=status)
 
     def copied_alarms(self) -> dict[str, Mapping[str, Any]]:
-        """Return what each CLOUDWATCH_METRIC check copied of its alarm, by the check's id."""
+        """Return what each CLOUDWATCH_METRIC health check copied of its alarm, by the health check's id."""
         with self._lock:
             return self._checks.copied_alarms()
 
     def see_metrics(self, states: Mapping[str, str]) -> None:
-        """Let CLOUDWATCH_METRIC checks, by id, see what their metrics say: OK, ALARM or INSUFFICIENT_DATA."""
+        """Let CLOUDWATCH_METRIC health checks, by id, see what their metrics say: OK, ALARM or INSUFFICIENT_DATA."""
         with self._lock:
             self._checks.see_metrics(states)
 
     def healthy_children(self, check_id: str) -> int | None:
-        """Return how many children of a CALCULATED check are healthy; None for a check of another type."""
+        """Return how many children of a CALCULATED health check are healthy; None for one of another type."""
         with self._lock:
             return self._checks.healthy_children(check_id)
 
@@ -209,7 +209,7 @@ class Route53:
             return self._checks.percent_healthy(check_id)
 
     def is_healthy(self, check_id: str) -> bool:
-        """Tell whether DNS answers with the records that use this health check."""
+        """Return whether DNS answers with the records that use this health check."""
         with self._lock:
             return self._checks.is_healthy(check_id)
 
@@ -232,7 +232,7 @@ class Route53:
             return zone.name_servers if zone else ()
 
     def has_name(self, name: str) -> bool:
-        """Tell whether the name or a name below it has a record; if not, DNS answers NXDOMAIN."""
+        """Return whether the name or a name below it has a record; if not, DNS answers NXDOMAIN."""
         with self._lock:
             zone = self._zones.answering(parse_name(name))
             return zone is not None and zone.records.has_name(parse_name(name))

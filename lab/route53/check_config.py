@@ -57,7 +57,7 @@ _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
 
 def is_of_endpoint(config: Mapping[str, Any]) -> bool:
-    """Tell whether Route 53's checkers connect to an endpoint for this check."""
+    """Return whether Route 53's checkers connect to an endpoint for this health check."""
     return config["Type"] in _ENDPOINT_TYPES
 
 

@@ -1,4 +1,4 @@
-"""Route 53's health checkers: they connect at each check's interval, from each of its regions."""
+"""Route 53's health checkers: they connect at each health check's interval, from each of its regions."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lab.route53.alarms import FindAlarm
 
-DEFAULT_QUOTA = 200  # active checks of an account (Developer Guide, "Quotas")
+DEFAULT_QUOTA = 200  # active health checks of an account (Developer Guide, "Quotas")
 MAX_CREATIONS = 1_000  # CreateHealthCheck requests of an account in CREATION_PERIOD (same page)
 CREATION_PERIOD = timedelta(hours=24)
 HEALTHY_ABOVE_PERCENT = 18  # Developer Guide, "How Route 53 determines whether a health check is healthy"
@@ -116,15 +116,15 @@ class Checks:
         return check_id in self._checks
 
     def can_be_named(self, check_id: str) -> bool:
-        """Tell whether a record may name a check: whether it exists, in whatever account."""
+        """Return whether a record may name a health check: whether it exists in any account."""
         return any(check_id in account for account in self._accounts)
 
     def is_healthy_anywhere(self, check_id: str) -> bool:
-        """Tell whether DNS treats a check of any account as healthy."""
+        """Return whether DNS treats a health check of any account as healthy."""
         return next((each for each in self._accounts if check_id in each), self).is_healthy(check_id)
 
     def create(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer CreateHealthCheck; the same reference with the same settings returns the existing check."""
+        """Answer CreateHealthCheck; the same reference with the same settings returns the existing health check."""
         self._count_creation()
         reference = parameters["CallerReference"]
         config = with_defaults(parameters["HealthCheckConfig"])
@@ -202,7 +202,7 @@ class Checks:
         return {"HealthCheckCount": len(self._checks)}
 
     def page(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer ListHealthChecks: every check of the account, in the order of ids."""
+        """Answer ListHealthChecks: every health check of the account, in the order of ids."""
         return page_by_id(
             self._checks,
             lambda check_id: self._checks[check_id].described(),
@@ -221,7 +221,7 @@ class Checks:
         return _reported(self._find_of_endpoint(parameters).current_observations())
 
     def observe(self, check_id: str, region: str, *, succeeded: bool, status: str) -> None:
-        """Record what a checker saw, unless the check has been deleted."""
+        """Record what a checker saw, unless the health check has been deleted."""
         check = self._checks.get(check_id)
         if check is not None:
             seen = check.observations[region] = Observation(region, succeeded, status, self._now())
@@ -237,11 +237,11 @@ class Checks:
         return 100 * sum(seen.succeeded for seen in observations) / len(observations)
 
     def copied_alarms(self) -> dict[str, Mapping[str, Any]]:
-        """Return what each check copied of its alarm, by the check's id."""
+        """Return what each health check copied of its alarm, by the health check's id."""
         return {check.id: check.copied for check in self._checks.values() if check.copied is not None}
 
     def see_metrics(self, states: Mapping[str, str]) -> None:
-        """Record what the metrics of checks say: OK, ALARM or INSUFFICIENT_DATA by the check's id."""
+        """Record what the metrics of health checks say: OK, ALARM or INSUFFICIENT_DATA by the health check's id."""
         for check_id, state in states.items():
             check = self._checks.get(check_id)
             if check is not None:
@@ -250,7 +250,7 @@ class Checks:
                     check.metric_is_ok = state == "OK"
 
     def is_healthy(self, check_id: str) -> bool:
-        """Tell whether DNS treats a check as healthy; an unknown check is healthy here, and undefined in AWS."""
+        """Return whether DNS treats a health check as healthy; an unknown one is healthy here, and undefined in AWS."""
         check = self._checks.get(check_id)
         if check is None:
             return True
@@ -258,22 +258,22 @@ class Checks:
         return healthy is not check.config["Inverted"]
 
     def healthy_children(self, check_id: str) -> int | None:
-        """Return how many children of a CALCULATED check are healthy; None for a check of another type."""
+        """Return how many children of a CALCULATED health check are healthy; None for one of another type."""
         check = self._checks.get(check_id)
         if check is None or check.config["Type"] != "CALCULATED":
             return None
         return sum(map(self.is_healthy, check.config.get("ChildHealthChecks", ())))
 
     def _judged(self, check: _Check) -> bool:
-        """Tell whether a check is healthy, before Disabled and Inverted."""
+        """Return whether a health check is healthy, before Disabled and Inverted."""
         match check.config["Type"]:
             case "CALCULATED":
                 # HealthCheckConfig, HealthThreshold: 0 is always healthy, more than there are children never.
                 return (self.healthy_children(check.id) or 0) >= int(check.config["HealthThreshold"])
             case "CLOUDWATCH_METRIC":
-                # HealthCheckConfig, InsufficientDataHealthStatus: without a last known status the check is healthy. The
-                # Developer Guide says of all new checks that they are healthy until there is enough data, so this is
-                # played here for as long as Route 53 has not looked at the metric.
+                # HealthCheckConfig, InsufficientDataHealthStatus: without a last known status the health check is
+                # healthy. The Developer Guide says of all new health checks that they are healthy until there is enough
+                # data, so this is played here for as long as Route 53 has not looked at the metric.
                 assumed = check.config.get("InsufficientDataHealthStatus", "LastKnownStatus")
                 if check.lacks_data and assumed != "LastKnownStatus":
                     return bool(assumed == "Healthy")
@@ -298,7 +298,7 @@ class Checks:
     def _find_of_endpoint(self, parameters: Mapping[str, Any]) -> _Check:
         check = self._find(parameters)
         if not is_of_endpoint(check.config):
-            # The API Reference says so of calculated checks, in GetHealthCheckStatus.
+            # The API Reference says so of calculated health checks, in GetHealthCheckStatus.
             raise invalid_input(f"A health check of type {check.config['Type']} has no observations")
         return check
 

@@ -6,7 +6,7 @@ from typing import cast
 
 
 def copied[T](value: T) -> T:
-    """Return a copy of dictionaries and lists, whose other values nobody can change.
+    """Return a copy of dictionaries and lists, whose other values cannot be changed.
 
     `copy.deepcopy` takes several times as long, and every listing and every recorded call is copied.
     """

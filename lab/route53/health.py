@@ -32,7 +32,7 @@ def every_check(route53: Route53) -> tuple[dict[str, Any], ...]:
 
 @dataclass(slots=True)
 class HealthMetrics:
-    """Publishes each check's metrics (Route 53 Developer Guide, monitoring-cloudwatch) while it has data."""
+    """Publishes each health check's metrics (Route 53 Developer Guide, monitoring-cloudwatch) while it has data."""
 
     route53: Route53
     now: Callable[[], datetime]
@@ -42,7 +42,7 @@ class HealthMetrics:
         self._due = self.now()
 
     def see(self, check_id: str, percent: float) -> None:
-        """Let that share of the regions see a check healthy, and the others not."""
+        """Let that share of the regions see a health check as healthy, and the others not."""
         passing = round(len(REGIONS) * percent / 100)
         for index, region in enumerate(REGIONS):
             succeeded = index < passing
@@ -72,7 +72,7 @@ class HealthMetrics:
             cloudwatch.publish_metrics("AWS/Route53", data, ROUTE53_METRICS_REGION)
 
     def _metrics(self, check: dict[str, Any]) -> Iterator[tuple[str, float, str]]:
-        """Yield the name, value and unit of each metric that a check has now."""
+        """Yield the name, value and unit of each metric that a health check has now."""
         check_id = check["Id"]
         percent = self.route53.percent_healthy(check_id)
         if percent is not None:

@@ -111,7 +111,7 @@ protocol = functools.cache(Protocol)
 
 
 def _pattern(uri_template: str) -> re.Pattern[str]:
-    # The model is not of one mind about trailing slashes, and neither are clients.
+    # Some paths in the model end with a slash and others do not, and so do the requests of clients.
     path = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(uri_template.rstrip("/")))
     return re.compile(f"{path}/?")
 

@@ -85,9 +85,9 @@ class Buckets:
 
 
 class FiveASecond:
-    """What AWS did until July 2026: five requests in any one second, of whatever operation.
+    """What AWS did until July 2026: five requests in any one second, of any operation.
 
-    An account whose limits somebody has lowered is closer to this than to Buckets.
+    An account with lower limits is closer to this than to Buckets.
     """
 
     def __init__(self) -> None:

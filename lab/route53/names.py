@@ -35,7 +35,7 @@ class Name:
         return "".join(f"{label}." for label in reversed(self.labels))
 
     def is_within(self, zone: Name) -> bool:
-        """Tell whether this is the zone's own name or a name below it."""
+        """Return whether this is the zone's own name or a name below it."""
         return self.labels[-len(zone.labels) :] == zone.labels
 
 

@@ -21,7 +21,7 @@ POLICIES: Final = {
 }
 """The field that gives a record set its policy, and the policy's name."""
 UNPLAYED: Final = frozenset({"Region", "GeoLocation", "GeoProximityLocation", "CidrRoutingConfig"})
-"""Policies that answer by where the resolver is. The lab's DNS server cannot tell."""
+"""Policies that answer by the location of the resolver, which the lab's DNS server does not know."""
 SIMPLE: Final = "simple"
 MAX_SETS_PER_NAME: Final = 100  # of one name, type and routing policy (Developer Guide, "Quotas")
 _NO_MULTIVALUE_TYPES: Final = ("NS", "SOA", "CNAME")

@@ -49,7 +49,8 @@ def probe(
 ) -> ProbeResult:
     """Connect to the endpoint of a health check and check what it answers. Time-outs shrink with `speed`.
 
-    A check without an address is resolved at each probe, to IPv4 only (HealthCheckConfig, FullyQualifiedDomainName).
+    A health check without an address is resolved at each probe, to IPv4 only (HealthCheckConfig,
+    FullyQualifiedDomainName).
     """
     kind = str(config["Type"]).removesuffix("_STR_MATCH")
 

@@ -62,7 +62,7 @@ class Records:
         )
 
     def has_name(self, name: Name) -> bool:
-        """Tell whether the name, or a name below it, has a record set."""
+        """Return whether the name, or a name below it, has a record set."""
         return any(key.name.is_within(name) for key in self._sets)
 
     def page(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

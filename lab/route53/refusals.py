@@ -1,4 +1,4 @@
-"""Requests that Route 53 refuses whatever they ask for: throttled, denied, or made to fail by a test."""
+"""Requests that Route 53 refuses independently of their contents: throttled, denied, or made to fail by a test."""
 
 from __future__ import annotations
 

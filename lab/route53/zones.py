@@ -33,7 +33,7 @@ class Zone:
 
     @property
     def private(self) -> bool:
-        """Whether only VPCs can ask it."""
+        """Whether it answers only inside VPCs."""
         return bool(self.config["PrivateZone"])
 
     def described(self) -> dict[str, Any]:

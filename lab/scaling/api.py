@@ -25,7 +25,7 @@ _GROUP: Final = "AutoScalingGroupName"
 
 
 class ScalingApi:
-    """The operations that the lab answers, and those that moto answers and the lab has to know of."""
+    """The operations that the lab answers, and those that moto answers and the lab follows."""
 
     def __init__(self, scaling: AutoScaling) -> None:
         self._scaling = scaling

@@ -105,7 +105,7 @@ class Changes:
             send(self.bus, "aws.tag", "Tag Change on Resource", detail, instance_id)
 
     def _tell_address(self, instance_id: str, before: str | None, after: str | None) -> None:
-        """Tell of the call that gave an instance an Elastic IP, or of the one that took it.
+        """Send the event of the call that gave an instance an Elastic IP, or of the one that took it.
 
         An Elastic IP that moves from one holder to another is one call, which names only the new holder (EC2 API
         Reference, AssociateAddress).

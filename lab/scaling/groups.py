@@ -94,7 +94,7 @@ class AutoScaling:
         raise RuntimeError("Auto Scaling does not stop changing its groups")
 
     def _step(self) -> bool:
-        """Do one thing that is due; tell whether there was one."""
+        """Do one thing that is due; return whether there was one."""
         for life in list(self._lives.values()):
             if life.script is not None and life.ready():
                 self._go_on(life)
@@ -119,7 +119,7 @@ class AutoScaling:
     # -- what a group does by itself
 
     def _balance(self, name: str) -> bool:
-        """Take the next step of a group, if there is one; tell whether there was."""
+        """Take the next step of a group, if there is one; return whether there was one."""
         group = autoscaling.group(name)
         suspended = autoscaling.suspended_processes(group)
         lives = self.lives(name)
@@ -184,7 +184,7 @@ class AutoScaling:
         return life
 
     def drives(self, instance_id: str) -> bool:
-        """Tell whether an instance is in a group that would replace it."""
+        """Return whether an instance is in a group that would replace it."""
         life = self._lives.get(instance_id)
         return life is not None and "Launch" not in autoscaling.suspended_processes(autoscaling.group(life.group))
 

@@ -62,7 +62,7 @@ class Refresh:
         return may_go[: max(0, len(ready) - floor)]
 
     def done(self, desired: int, lives: Sequence[Life], now: datetime) -> bool:
-        """Tell whether every old instance is replaced and every new one has warmed up."""
+        """Return whether every old instance is replaced and every new one has warmed up."""
         counted = [life for life in lives if life.counts]
         going = [life for life in lives if life.state in ("Terminating", "Terminating:Wait", "Terminating:Proceed")]
         left = [life for life in (*counted, *going) if life.instance_id in self.old]
@@ -88,7 +88,7 @@ class Refresh:
         return described | ({"EndTime": self.end} if self.end else {})
 
     def _ready(self, life: Life, now: datetime) -> bool:
-        """Tell whether an instance counts as healthy: in service and, if it is new, warmed up."""
+        """Return whether an instance counts as healthy: in service and, if it is new, warmed up."""
         if life.state != "InService" or life.in_service is None or life.member.health_status != "Healthy":
             return False
         return life.instance_id in self.old or now >= life.in_service + timedelta(seconds=self.warmup)

@@ -29,7 +29,7 @@ class SecurityGroups:
     ec2: Any
 
     def open_default(self) -> None:
-        """Open every TCP port of the default security group to everybody.
+        """Open every TCP port of the default security group to every address.
 
         AWS's default group allows only traffic from itself; an operator who runs servers in it opens it.
         """

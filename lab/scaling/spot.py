@@ -55,7 +55,7 @@ class Interruptions:
         send(self.bus, "aws.ec2", "EC2 Spot Instance Interruption Warning", detail, instance_id)
 
     def interrupt_due(self) -> bool:
-        """Interrupt the instances whose time has come; tell whether there were any."""
+        """Interrupt the instances whose time has come; return whether there were any."""
         self._change_statuses()
         due = {each: action for each, (at, action) in self._due.items() if self.bus.now() >= at}
         self._due = {each: later for each, later in self._due.items() if each not in due}

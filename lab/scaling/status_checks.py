@@ -1,7 +1,7 @@
 """EC2's status checks: the metric StatusCheckFailed of each running instance, every minute.
 
-Amazon EC2 User Guide, Status check metrics: 0 where all status checks passed in the last minute, 1 where one failed. An
-instance whose status checks have not ended yet (initializing) has no data.
+Amazon EC2 User Guide, Status check metrics: 0 where all status checks passed in the last minute, 1 where one
+failed. An instance whose status checks have not ended yet (initializing) has no data.
 """
 
 from __future__ import annotations

@@ -159,9 +159,9 @@ class AnswerUrls:
         """Return the answer to a request, or raise NoAnswerError."""
         body = self._bodies.pop(request_id, None)
         if body is None:
-            raise NoAnswerError("CloudFormation heard nothing")
+            raise NoAnswerError("CloudFormation got no answer")
         if len(body) > _MAX_BODY:
-            raise NoAnswerError(f"the answer has {len(body)} bytes, and {_MAX_BODY} are taken")
+            raise NoAnswerError(f"the answer has {len(body)} bytes, and CloudFormation accepts {_MAX_BODY}")
         answer: dict[str, Any] = json.loads(body)
         missing = _REQUIRED - answer.keys()
         if missing or answer["RequestId"] != request_id or answer["Status"] not in {"SUCCESS", "FAILED"}:

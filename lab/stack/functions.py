@@ -116,7 +116,7 @@ class Functions:
         raise LookupError(f"no function {name!r} in the stack, which has {', '.join(self.deployment.functions)}")
 
     def has(self, name: str) -> bool:
-        """Tell whether the stack has a function known by its logical id, name or ARN."""
+        """Return whether the stack has a function known by its logical id, name or ARN."""
         return any(name in (each.logical_id, each.name, each.arn) for each in self.deployment.functions.values())
 
     def cold_start(self, name: str | None = None) -> None:
@@ -210,7 +210,7 @@ class Functions:
             except Killed:
                 self._warm.pop(function.logical_id, None)
                 result, error = None, RuntimeError("Runtime exited with error: signal: killed")
-            except Exception as raised:  # noqa: BLE001 - Lambda reports whatever a handler raises
+            except Exception as raised:  # noqa: BLE001 - Lambda reports every error of a handler
                 result, error = None, raised
         lines = tuple(_json_lines(buffer.getvalue()))
         return Invocation(

@@ -68,7 +68,7 @@ class Stack:
             yield
 
     def complete(self) -> None:
-        """Ask for the creation of the custom resources, and create what depends on them.
+        """Request the creation of the custom resources, and create what depends on them.
 
         If one fails, a TemplateError says why, and whether what was created could be deleted again.
         """
@@ -93,7 +93,7 @@ class Stack:
     def _undo_creation(self) -> str:
         """Delete the custom resources of a stack whose creation has failed, and return what of it failed as well.
 
-        CloudFormation asks for the deletion of the one that failed, too (aws/aws-cdk pull request 5525).
+        CloudFormation requests the deletion of the one that failed, too (aws/aws-cdk pull request 5525).
         """
         cloudformation.put_stack_status(self.name, "ROLLBACK_IN_PROGRESS")
         for logical_id, created in reversed(self.custom_resources.items()):
@@ -124,7 +124,7 @@ class Stack:
         return "UPDATE_ROLLBACK_COMPLETE" if undone else "UPDATE_ROLLBACK_FAILED"
 
     def _carry_out(self, action: str, update: StackUpdate, pause: float) -> bool:
-        """Change one resource after the other, and tell whether every custom resource succeeded."""
+        """Change one resource after the other, and return whether every custom resource succeeded."""
         cloudformation.put_stack_status(self.name, f"{action}_IN_PROGRESS")
         for logical_id in update.order:
             properties = update.changed(logical_id, self._data())
@@ -183,14 +183,14 @@ class Stack:
         return {logical_id: resource.data for logical_id, resource in self.custom_resources.items()}
 
     def ask_to_delete(self, name: str, retain: tuple[str, ...]) -> bool:
-        """Take a request to delete the stack of this name, and tell whether it is this one."""
+        """Take a request to delete the stack of this name, and return whether it is this one."""
         if name == self.name and self._to_retain is None:
             cloudformation.put_stack_status(self.name, "DELETE_IN_PROGRESS")
             self._to_retain = retain
         return name == self.name
 
     def ask_to_update(self, given: Mapping[str, str | None]) -> str:
-        """Take a request to update the stack to these parameters, and return why it is refused, an empty text if not.
+        """Take a request to update the stack to these parameters. Return why it is refused, an empty text if it is not.
 
         None stands for the previous value. A parameter that is not given gets its default (CloudFormation API
         Reference, UpdateStack and Parameter; the texts are CloudFormation's).

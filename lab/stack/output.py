@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Output(io.TextIOBase):
-    """A standard output for handlers. Loggers keep it for ever, and its target changes with each invocation.
+    """A standard output for handlers. Loggers keep it, and its target changes with each invocation.
 
     The output of other threads is not affected.
     """

@@ -22,7 +22,7 @@ FURTHER: Final = (
 
 @dataclass(slots=True)
 class Pools:
-    """The parameters under one path; every change sends the event that Systems Manager sends, whoever made it."""
+    """The parameters under one path; every change sends the event that Systems Manager sends."""
 
     path: str
     bus: Bus
@@ -62,7 +62,7 @@ class Pools:
         return tuple(sorted(name.rsplit("/", 1)[1] for name in self._versions()))
 
     def health_check_urls(self) -> set[str]:
-        """Return the URLs of the pools' health checks; what is no valid pool has none."""
+        """Return the URLs of the pools' health checks; a pool that is not valid has none."""
         found = set()
         for parameter in ssm.parameters_below(self.path).values():
             with contextlib.suppress(ValueError, TypeError, KeyError):

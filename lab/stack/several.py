@@ -46,7 +46,7 @@ class Stacks:
         return drain(tuple(poller for each in self.all for poller in each.pollers))
 
     def fire_due(self) -> None:
-        """Invoke the functions whose schedules say so now."""
+        """Invoke the functions whose schedules are due now."""
         for each in self.all:
             for timer in each.timers:
                 timer.fire_if_due()

@@ -75,7 +75,7 @@ class Template:
     """The resources that read an attribute of a custom resource."""
 
     def resource(self, logical_id: str) -> dict[str, Any]:
-        """Return a resource, whoever creates it."""
+        """Return a resource, created by moto or by the lab."""
         return self.for_lab.get(logical_id) or self.for_moto["Resources"][logical_id]
 
 
@@ -177,7 +177,7 @@ def _translated(path: Path, _modified: int) -> Template:
 
 
 def is_custom(kind: str) -> bool:
-    """Tell whether a type of resource is a custom one, which a function of the stack carries out."""
+    """Return whether a type of resource is a custom one, which a function of the stack carries out."""
     return kind.startswith("Custom::")
 
 

@@ -1,7 +1,7 @@
 """Updates a stack as CloudFormation does: resource by resource, each after those that it depends on.
 
 A resource is updated if one of its properties has another value than before. One whose name changes is replaced: the
-new one is created, whatever refers to it is updated, and the old one is deleted at the end, in the clean-up. So is a
+new one is created, all that refers to it is updated, and the old one is deleted at the end, in the clean-up. So is a
 resource that the new template does not have. Sources: CloudFormation User Guide, "Update behaviors of stack resources"
 and "Update stack resources"; Template Reference, DependsOn, and the types in `_FIXED`.
 """

@@ -38,7 +38,7 @@ class Reported:
         )
 
     def share(self, target: str, percent: float) -> None:
-        """Let that share of the regions see a check healthy, or every check of an instance or an address."""
+        """Let that share of the regions see a health check as healthy, or all of an instance or an address."""
         known = {str(check["Id"]) for check in every_check(self.route53)}
         if target in known:
             checks: tuple[str, ...] = (target,)
@@ -52,7 +52,7 @@ class Reported:
         self.health.publish()
 
     def what_serves(self) -> None:
-        """Let every region see of each check whether the instance at its address serves now."""
+        """Let every region see of each health check whether the instance at its address serves now."""
         for check in every_check(self.route53):
             if not is_of_endpoint(check["HealthCheckConfig"]):
                 continue

@@ -36,7 +36,7 @@ class Endpoint:
 
 
 def wanted(urls: Iterable[str]) -> set[Endpoint]:
-    """Return what health checks with these URLs want of an instance; what is no such URL wants nothing."""
+    """Return the endpoints that health checks with these URLs connect to. Other texts have none."""
     found = set()
     for url in map(urlsplit, urls):
         with contextlib.suppress(ValueError, KeyError):
@@ -77,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def handle(self) -> None:
-        # A checker of a TCP port, and any client that gives up, hangs up without a word.
+        # A checker of a TCP port, and any client that gives up, closes the connection without a request.
         with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
             super().handle()
 

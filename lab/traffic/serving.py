@@ -22,7 +22,7 @@ class Reachable(Protocol):
 
 @dataclass(slots=True)
 class Serving:
-    """An instance serves once it has run for `boot_time`, until it stops; its address then belongs to somebody else."""
+    """Which instances serve: each once it has run for `boot_time`, until it stops and loses its address."""
 
     fleet: Reachable
     now: Callable[[], datetime]
@@ -44,7 +44,7 @@ class Serving:
         self._broken.discard(instance_id)
 
     def serves(self, instance_id: str) -> bool:
-        """Tell whether an instance serves now, at one of its addresses."""
+        """Return whether an instance serves now, at one of its addresses."""
         own = self.fleet.reachable_addresses().get(instance_id, ())
         return any(self._answers(instance_id, address) for address in own)
 

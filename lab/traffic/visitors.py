@@ -36,7 +36,7 @@ class Crowd(Protocol):
     """Something that acts in every turn of the world."""
 
     def turn(self) -> None:
-        """Do it once."""
+        """Act once."""
 
 
 @dataclass(frozen=True, slots=True)
