@@ -251,7 +251,7 @@ def test_the_timers_message_admits_an_instance_that_was_seen_healthy(lab: Lab, p
     assert lab.answers() == {lab.fleet.address(instance_id)}
 
 
-def test_a_message_that_is_no_event_comes_back_alone(lab: Lab, poller: Poller) -> None:
+def test_a_message_that_is_not_an_event_comes_back_alone(lab: Lab, poller: Poller) -> None:
     instance_id = lab.fleet.launch(events=False)
     lab.send("no event at all")
     lab.send(running(instance_id, lab.clock.now()))

@@ -173,7 +173,7 @@ def test_an_action_is_create_delete_or_upsert(account: Account, action: str | No
     assert account.records() == []
 
 
-def test_a_refusal_names_every_field_that_is_no_member_of_its_enum(account: Account) -> None:
+def test_a_refusal_names_every_field_that_is_not_in_its_enum(account: Account) -> None:
     with refused("InvalidInput", "3 validation errors detected") as refusal:
         account.create(
             account.member("web", "i-1", Type="FROB"),

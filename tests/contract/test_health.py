@@ -112,7 +112,7 @@ def test_the_status_is_what_each_region_saw(account: Account, fake: Route53, clo
     assert {seen["StatusReport"]["CheckedTime"] for seen in found} == {clock.at}
 
 
-def test_the_last_failure_of_a_region_is_told_also_after_it_sees_the_check_healthy(
+def test_the_last_failure_of_a_region_is_returned_also_after_it_sees_the_health_check_as_healthy(
     account: Account, fake: Route53
 ) -> None:
     check = account.create_check()

@@ -381,7 +381,7 @@ def test_an_account_makes_1000_creations_in_24_hours(account: Account, fake: Rou
     account.create_check("web")
 
 
-def test_the_account_limit_tells_quota_and_use(account: Account) -> None:
+def test_the_account_limit_has_the_quota_and_its_use(account: Account) -> None:
     before = account.client.get_account_limit(Type="MAX_HEALTH_CHECKS_BY_OWNER")
 
     account.create_check("web")

@@ -129,7 +129,7 @@ def test_an_answer_is_in_route_53s_namespace(account: Account) -> None:
     ]
 
 
-def test_a_path_that_is_no_operation_is_refused(client: Any) -> None:
+def test_a_path_that_is_not_an_operation_is_refused(client: Any) -> None:
     client.meta.events.register(
         "before-send.route53.ListHealthChecks",
         lambda request, **_: setattr(request, "url", f"{request.url}/x/y"),
@@ -139,7 +139,7 @@ def test_a_path_that_is_no_operation_is_refused(client: Any) -> None:
         client.list_health_checks()
 
 
-def test_a_body_that_is_no_xml_is_refused(client: Any) -> None:
+def test_a_body_that_is_not_xml_is_refused(client: Any) -> None:
     client.meta.events.register(
         "before-send.route53.CreateHealthCheck", lambda request, **_: setattr(request, "body", b"{not xml}")
     )

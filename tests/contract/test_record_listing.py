@@ -62,7 +62,7 @@ def test_a_listing_starts_at_a_type(account: Account) -> None:
     assert [record["Type"] for record in page["ResourceRecordSets"]] == ["AAAA"]
 
 
-def test_a_later_name_is_listed_whatever_its_type(account: Account) -> None:
+def test_a_later_name_is_listed_with_every_type(account: Account) -> None:
     account.create(account.simple("web"))
 
     page = _list(account, StartRecordName=account.name("api"), StartRecordType="TXT", MaxItems="1")

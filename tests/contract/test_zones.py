@@ -127,7 +127,7 @@ def test_a_listing_by_name_needs_a_name_with_an_id(account: Account) -> None:
         account.client.list_hosted_zones_by_name(HostedZoneId=account.zone_id)
 
 
-def test_a_listing_by_name_refuses_what_is_no_name(account: Account) -> None:
+def test_a_listing_by_name_refuses_a_text_that_is_not_a_name(account: Account) -> None:
     with refused("InvalidDomainName"):
         account.client.list_hosted_zones_by_name(DNSName="a..example.com")
 
@@ -193,7 +193,7 @@ def test_a_zone_counts_its_record_sets(account: Account) -> None:
     assert after == before + 1
 
 
-def test_a_zone_tells_how_many_record_sets_it_has_and_may_have(account: Account) -> None:
+def test_a_zone_returns_how_many_record_sets_it_has_and_may_have(account: Account) -> None:
     account.create(account.member("web", "i-1"))
     zone = account.client.get_hosted_zone(Id=account.zone_id)["HostedZone"]
 
@@ -218,7 +218,7 @@ def test_zones_of_the_same_name_have_name_servers_of_their_own(client: Any) -> N
 
 
 @making_zones
-def test_a_private_zone_is_delegated_to_nobody(client: Any) -> None:
+def test_a_private_zone_has_no_delegation_set(client: Any) -> None:
     zone = _zone(client, "example.net", VPC={"VPCRegion": "eu-west-1", "VPCId": "vpc-1"})["HostedZone"]
 
     assert "DelegationSet" not in client.get_hosted_zone(Id=zone["Id"])

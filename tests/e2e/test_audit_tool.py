@@ -122,7 +122,7 @@ def test_make_audit_without_a_stack_says_how_to_name_one() -> None:
     assert "Which stack? Say it: make audit STACK=fleet53" in line
 
 
-def test_make_audit_takes_the_region_of_whoever_runs_it() -> None:
+def test_make_audit_takes_the_region_of_the_person_who_runs_it() -> None:
     asked = ran(["make", "--silent", "--assume-old=.venv/.ready", "audit", "STACK=fleet53"], KEYS | {"MAKEFLAGS": ""})
 
     assert asked.stderr.startswith("stack fleet53: You must specify a region.")

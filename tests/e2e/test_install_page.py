@@ -107,7 +107,7 @@ def test_a_release_has_only_the_assets_that_the_package_makes() -> None:
     assert "--output-template-file .aws-sam/fleet53.yaml" in makefile
 
 
-def test_the_application_repository_is_told_what_the_repository_holds() -> None:
+def test_the_metadata_for_the_application_repository_matches_the_repository() -> None:
     told = TEMPLATE["Metadata"]["AWS::ServerlessRepo::Application"]
     assert told["Name"] == "fleet53"
     assert re.fullmatch(r".{1,256}", told["Description"])

@@ -77,7 +77,7 @@ def test_a_record_moves_at_the_next_look_after_its_new_check_is_healthy(lab: Lab
     assert checks(lab).keys() == {new}
 
 
-def test_of_more_than_ten_members_cloudwatch_tells(lab: Lab) -> None:
+def test_the_health_of_more_than_ten_members_is_read_from_cloudwatch(lab: Lab) -> None:
     members = launched(lab, 11)
     boot(lab, members, 100)
     lab.route53.reset_calls()

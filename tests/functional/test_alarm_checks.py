@@ -133,7 +133,7 @@ def test_the_stacks_first_pool_can_have_private_members(lab: Lab) -> None:
     assert lab.answers() == {address_of(lab, web)}
 
 
-def test_a_new_check_that_route53_takes_for_healthy_for_want_of_data_admits_nobody(lab: Lab) -> None:
+def test_a_new_health_check_that_counts_as_healthy_without_data_admits_no_member(lab: Lab) -> None:
     be_private(lab)
     launched(lab, 1)
     lab.health.publish()
@@ -308,7 +308,7 @@ def test_an_alarm_that_cannot_be_put_is_a_finding_and_stops_no_other_pool(lab: L
     assert len(checks_of(lab, web)) == 1
 
 
-def test_while_alarms_cannot_be_read_a_member_is_withdrawn_and_nobody_is_admitted(lab: Lab) -> None:
+def test_while_alarms_cannot_be_read_members_are_withdrawn_and_none_is_admitted(lab: Lab) -> None:
     be_private(lab)
     (web,) = admitted(lab, 1)
     lab.faults.order(Fault.DENIED, "cloudwatch:DescribeAlarms")
@@ -352,7 +352,7 @@ def test_an_alarm_that_was_deleted_or_edited_by_hand_is_put_again_by_a_repair(la
     assert len(checks_of(lab, web)) == 1
 
 
-def test_an_alarm_that_nobody_needs_is_found_by_the_audit_and_deleted_by_its_repair(lab: Lab) -> None:
+def test_an_alarm_that_no_member_needs_is_found_by_the_audit_and_deleted_by_its_repair(lab: Lab) -> None:
     be_private(lab)
     (web,) = admitted(lab, 1)
     left = f"fleet53/{OWNER}/web/i-0123456789abcdef0"
@@ -403,7 +403,7 @@ def test_a_stack_without_checks_of_alarms_asks_for_alarms_in_sweeps_only(lab: La
 # -- alarms that somebody keeps
 
 
-def test_a_member_follows_the_alarm_that_somebody_keeps_for_it(lab: Lab) -> None:
+def test_a_member_follows_the_alarm_that_the_operator_keeps_for_it(lab: Lab) -> None:
     be_private(lab, KEPT)
     web, api = (lab.fleet.launch(events=False) for _ in range(2))
     for each in (web, api):
@@ -421,7 +421,7 @@ def test_a_member_follows_the_alarm_that_somebody_keeps_for_it(lab: Lab) -> None
     assert lab.answers() == {address_of(lab, api)}
 
 
-def test_an_alarm_that_is_ok_without_data_admits_nobody(lab: Lab) -> None:
+def test_an_alarm_that_is_ok_without_data_admits_no_member(lab: Lab) -> None:
     be_private(lab, KEPT)
     web = lab.fleet.launch(events=False)
     name = keep_alarm(lab, web, TreatMissingData="notBreaching")
@@ -437,7 +437,7 @@ def test_an_alarm_that_is_ok_without_data_admits_nobody(lab: Lab) -> None:
     assert in_dns(lab) == {web}
 
 
-def test_the_alarm_that_somebody_keeps_stays_when_the_member_goes(lab: Lab) -> None:
+def test_the_alarm_that_the_operator_keeps_stays_when_the_member_ends(lab: Lab) -> None:
     be_private(lab, KEPT)
     web = lab.fleet.launch(events=False)
     name = keep_alarm(lab, web)

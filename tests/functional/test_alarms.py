@@ -93,7 +93,7 @@ def test_alarms_know_nothing_at_first(lab: Lab) -> None:
     assert lab.alarms.states() == dict.fromkeys(ALARMS, "INSUFFICIENT_DATA")
 
 
-def test_the_topic_is_told_once_what_goes_off_and_what_to_do_and_once_that_it_ended(lab: Lab) -> None:
+def test_the_topic_gets_one_message_with_what_to_do_and_one_when_the_alarm_ends(lab: Lab) -> None:
     url = mailbox(lab)
     dead = lab.deployment.queue_url("DeadLetters")
     lab.client("sqs").send_message(QueueUrl=dead, MessageBody="reboot all")
@@ -114,7 +114,7 @@ def test_the_topic_is_told_once_what_goes_off_and_what_to_do_and_once_that_it_en
 # -- signals
 
 
-def test_a_message_that_nobody_can_read_is_an_alarm_when_it_reaches_the_dead_letter_queue(lab: Lab) -> None:
+def test_a_message_that_cannot_be_read_raises_an_alarm_when_it_reaches_the_dead_letter_queue(lab: Lab) -> None:
     lab.send("reboot all")
 
     assert rung(lab, 10) == set()
@@ -124,7 +124,7 @@ def test_a_message_that_nobody_can_read_is_an_alarm_when_it_reaches_the_dead_let
     assert lab.alarms.ringing() == set()
 
 
-def test_signals_that_nobody_takes_are_an_alarm_after_half_an_hour(lab: Lab) -> None:
+def test_signals_that_are_not_received_raise_an_alarm_after_half_an_hour(lab: Lab) -> None:
     pollers, lab.pollers = lab.pollers, ()
     lab.send(TO_ALL)
 
@@ -168,7 +168,7 @@ def runs_failed(lab: Lab) -> list[float]:
     return [value for each in lab.invocations for value in each.metric("RunsFailed", Owner=OWNER)]
 
 
-def test_a_pass_that_is_throttled_once_is_no_failed_run_and_one_that_always_is_is(
+def test_a_pass_that_is_throttled_once_is_not_a_failed_run_and_one_that_always_is_throttled_is(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_in_lab_time(lab, monkeypatch)
@@ -189,7 +189,7 @@ def test_a_pass_that_is_throttled_once_is_no_failed_run_and_one_that_always_is_i
     assert runs_failed(lab)[2:] == [0.0, 1.0]
 
 
-def test_a_message_that_nobody_can_read_is_no_failed_run(lab: Lab) -> None:
+def test_a_message_that_cannot_be_read_is_not_a_failed_run(lab: Lab) -> None:
     lab.send("reboot all")
     for _ in range(3):
         lab.settle()
@@ -212,7 +212,7 @@ def test_drift_is_an_alarm_when_two_audits_have_seen_it_and_not_after_one(report
     assert lab.alarms.ringing() == set()
 
 
-def test_drift_that_is_repaired_is_no_alarm(lab: Lab) -> None:
+def test_drift_that_is_repaired_raises_no_alarm(lab: Lab) -> None:
     web, other = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
 
@@ -220,7 +220,7 @@ def test_drift_that_is_repaired_is_no_alarm(lab: Lab) -> None:
     assert in_dns(lab) == {web, other}
 
 
-def test_drift_that_two_audits_of_one_period_see_is_no_alarm_where_the_next_one_does_not(reporting: Lab) -> None:
+def test_drift_that_two_audits_of_one_period_see_raises_no_alarm_where_the_next_one_does_not(reporting: Lab) -> None:
     lab = reporting
     rung(lab, 3)
     web, _ = admitted(lab, 2)
@@ -252,7 +252,7 @@ def test_an_audit_of_some_pools_is_none_of_all(lab: Lab) -> None:
     assert rung(lab, 8) == {"NoAuditAlarm"}
 
 
-def test_withdrawals_that_a_run_holds_are_an_alarm_until_somebody_forces_them(lab: Lab) -> None:
+def test_withdrawals_that_a_run_holds_raise_an_alarm_until_a_person_forces_them(lab: Lab) -> None:
     members = admitted(lab, 4)
     for instance_id in members[1:]:
         lab.fleet.forget(instance_id)
@@ -349,7 +349,7 @@ def test_a_run_that_fills_a_pool_reads_ten_other_pools_of_a_zone_in_one_request_
         assert len([name for name in names if name.startswith("p")]) == read
 
 
-def test_a_pool_that_nobody_answers_for_stays_an_alarm_when_ec2_has_forgotten_its_instances(lab: Lab) -> None:
+def test_an_unanswered_pool_keeps_the_alarm_when_ec2_has_forgotten_its_instances(lab: Lab) -> None:
     lab.put_pool("api")
     lab.settle()
     members = admitted(lab, 2)
@@ -379,7 +379,7 @@ def test_an_unanswered_pool_stays_an_alarm_when_it_can_no_longer_be_looked_at(la
     assert "PoolUnansweredAlarm" in lab.alarms.ringing()
 
 
-def test_a_pool_that_its_fallback_answers_for_is_no_alarm(lab: Lab) -> None:
+def test_a_pool_that_its_fallback_answers_raises_no_alarm(lab: Lab) -> None:
     lab.put_pool("web", fallback="52.95.9.9")
     (only,) = admitted(lab, 1)
     lab.fleet.terminate(only)
@@ -387,7 +387,7 @@ def test_a_pool_that_its_fallback_answers_for_is_no_alarm(lab: Lab) -> None:
     assert rung(lab, 35) == set()
 
 
-def test_a_pool_without_instances_does_not_keep_an_alarm_so_that_the_next_outage_is_told(lab: Lab) -> None:
+def test_a_pool_without_instances_does_not_keep_an_alarm_so_that_the_next_outage_raises_it_again(lab: Lab) -> None:
     lab.put_pool("api")
     lab.settle()
     told = []
@@ -417,7 +417,7 @@ def test_a_withdrawal_that_is_denied_leaves_the_pool_answered(lab: Lab) -> None:
     assert [event for event in lab.bus.sent if event["detail-type"] == "Pool Unanswered"] == []
 
 
-def test_an_instance_whose_tag_names_another_stacks_pool_is_no_alarm_and_no_bad_verdict(lab: Lab) -> None:
+def test_an_instance_whose_tag_names_another_stacks_pool_raises_no_alarm_and_worsens_no_verdict(lab: Lab) -> None:
     admitted(lab, 2)
     launched(lab, 1, pools=("theirs",))
 
@@ -471,7 +471,7 @@ def test_alarms_follow_the_schedule_of_the_audit_and_its_changes(lab: Lab) -> No
     assert periods(lab) == dict.fromkeys(FOLLOW, 7200)
 
 
-def test_a_schedule_that_becomes_faster_is_no_missing_audit() -> None:
+def test_a_schedule_that_becomes_faster_raises_no_alarm_on_missing_audits() -> None:
     with Lab({"AuditSchedule": "rate(1 day)"}, start=MONDAY_NOON) as lab:
         wait(lab, 40_000)
         lab.update_stack({"AuditSchedule": "rate(15 minutes)"})

@@ -89,7 +89,7 @@ def batch(*bodies: str) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(message=MESSAGES, first=st.booleans())
-def test_a_good_message_is_handled_at_once_whatever_is_received_with_it(
+def test_a_good_message_is_handled_at_once_whichever_message_is_received_with_it(
     running: tuple[Lab, str], message: str, *, first: bool
 ) -> None:
     lab, web = running

@@ -283,7 +283,7 @@ def test_the_report_says_when_all_is_well(lab: Lab) -> None:
     assert (pool["members"], pool["in_dns"], pool["healthy"], pool["pending"], pool["standby"]) == (2, 2, 2, 0, 0)
 
 
-def test_an_audit_makes_no_write_to_route_53_whatever_it_finds(lab: Lab) -> None:
+def test_an_audit_writes_nothing_to_route_53_with_any_finding(lab: Lab) -> None:
     first, second, third = admitted(lab, 3)
     delete_record(lab, record_of(lab, first))
     delete_check(lab, check_of(lab, second))
@@ -513,7 +513,7 @@ def test_a_zone_that_no_pool_uses_any_more_is_reported_if_it_cannot_be_read(lab:
 # -- what it leaves alone
 
 
-def test_foreign_records_and_checks_are_no_findings_and_stay(lab: Lab) -> None:
+def test_foreign_records_and_health_checks_are_not_findings_and_stay(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     other_stack = address_record(
         "198.18.0.1", SetIdentifier="other.eu-west-1.123456789012/i-0a1b", MultiValueAnswer=True
@@ -578,7 +578,7 @@ def test_a_schedule_that_only_reports_repairs_nothing(reporting: Lab) -> None:
     assert [report["queued"] for report in reports] == [0, 0]
 
 
-def test_a_member_that_waits_to_be_seen_healthy_is_no_drift(lab: Lab) -> None:
+def test_a_member_that_waits_to_be_seen_healthy_is_not_drift(lab: Lab) -> None:
     admitted(lab, 1)
     launched(lab, 1)
     report = audit(lab, {"repair": True})

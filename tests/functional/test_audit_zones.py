@@ -92,7 +92,7 @@ def test_a_type_that_the_pool_had_is_reported_while_our_record_of_it_is_left(lab
     assert finding["because"].startswith("app.example.com A is protected")
 
 
-def test_protections_of_other_names_and_types_are_no_finding(lab: Lab) -> None:
+def test_protections_of_other_names_and_types_are_not_findings(lab: Lab) -> None:
     admitted(lab, 1)
     for name, record_type in (("app.example.com", "AAAA"), ("api.example.com", "A"), ("example.com", "A")):
         lab.route53.protect(lab.zone_id, name, record_type, "frozen")
@@ -100,7 +100,7 @@ def test_protections_of_other_names_and_types_are_no_finding(lab: Lab) -> None:
     assert audit(lab)["findings"] == []
 
 
-def test_a_protection_of_the_same_name_in_another_zone_is_no_finding(lab: Lab) -> None:
+def test_a_protection_of_the_same_name_in_another_zone_is_not_a_finding(lab: Lab) -> None:
     twin = allowed_zone(lab, "example.com")
     lab.put_pool("api", hosted_zone_id=twin)
     lab.route53.protect(twin, "app.example.com", "A", "frozen")
@@ -140,7 +140,7 @@ def test_where_protections_may_not_be_read_the_log_and_the_report_say_so(lab: La
     )
 
 
-def test_a_zone_that_does_not_tell_its_protections_does_not_hide_those_of_another(lab: Lab) -> None:
+def test_a_zone_whose_protections_cannot_be_read_does_not_hide_those_of_another(lab: Lab) -> None:
     zones = {lab.zone_id, other := allowed_zone(lab, "example.net")}
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     for zone_id, name in ((lab.zone_id, "app.example.com"), (other, "api.example.net")):
@@ -165,7 +165,7 @@ def test_where_route_53_has_no_protections_nothing_is_protected(lab: Lab) -> Non
 # -- delegation
 
 
-def test_a_zone_that_is_delegated_to_its_own_name_servers_is_no_finding(lab: Lab) -> None:
+def test_a_zone_that_is_delegated_to_its_own_name_servers_is_not_a_finding(lab: Lab) -> None:
     admitted(lab, 1)
     lab.resolver.delegate(
         "example.com",
@@ -179,7 +179,7 @@ def test_a_zone_that_is_delegated_to_its_own_name_servers_is_no_finding(lab: Lab
     assert lab.resolver.asked == ["example.com"]
 
 
-def test_a_zone_that_nobody_delegates_to_is_reported(lab: Lab) -> None:
+def test_a_zone_without_a_delegation_is_reported(lab: Lab) -> None:
     admitted(lab, 1)
     lab.resolver.delegate("example.com")
     report = audit(lab, {"repair": True})
@@ -213,7 +213,7 @@ def test_a_stranger_among_the_name_servers_is_reported_by_name(lab: Lab) -> None
     )
 
 
-def test_name_servers_that_the_zones_own_ns_record_names_are_no_strangers(lab: Lab) -> None:
+def test_name_servers_in_the_zones_own_ns_record_are_not_a_finding(lab: Lab) -> None:
     admitted(lab, 1)
     named = ["ns1.example.com.", "ns2.example.com."]
     values = [{"Value": name} for name in named]
@@ -296,7 +296,7 @@ def test_an_ns_record_at_the_pools_own_name_takes_the_name_away_too(lab: Lab) ->
 
 
 @pytest.mark.parametrize("beside", ["api.example.com", "a.app.example.com", "pp.example.com"])
-def test_the_zones_own_ns_record_and_one_beside_the_name_are_no_finding(lab: Lab, beside: str) -> None:
+def test_the_zones_own_ns_record_and_one_beside_the_name_are_not_findings(lab: Lab, beside: str) -> None:
     delegate(lab, beside)
     assert findings(audit(lab), "name-delegated") == []
 
@@ -376,7 +376,7 @@ def test_two_members_with_one_address_are_reported_unless_a_repair_fixes_it(lab:
     )
 
 
-def test_foreign_records_that_share_no_address_with_a_member_are_no_finding(lab: Lab) -> None:
+def test_foreign_records_that_share_no_address_with_a_member_are_not_findings(lab: Lab) -> None:
     admitted(lab, 2)
     put_record(lab, foreign("198.18.0.1"))
 

@@ -252,7 +252,7 @@ def test_the_same_need_comes_back_although_route_53_has_burned_its_caller_refere
     assert len(refused) == 1 + 2 + 3
 
 
-def test_after_a_restart_that_nobody_told_the_record_stays_until_a_new_check_is_healthy(lab: Lab) -> None:
+def test_after_a_restart_without_an_event_the_record_stays_until_a_new_health_check_is_healthy(lab: Lab) -> None:
     web = with_elastic_address(lab)
     old = check_of(lab, web)
     lab.clock.advance(5)

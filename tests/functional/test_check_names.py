@@ -121,7 +121,7 @@ def test_a_name_that_a_person_gave_stays(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("error", [THROTTLED, DENIED], ids=["throttled", "denied"])
-def test_a_name_that_is_refused_ends_the_naming_and_fails_no_run_and_the_next_repair_goes_on(
+def test_a_name_that_is_refused_ends_the_naming_but_not_the_run_and_the_next_repair_continues(
     lab: Lab, error: Route53Error
 ) -> None:
     web = admitted(lab, 3)
@@ -202,7 +202,7 @@ def test_a_message_names_no_check_of_others(lab: Lab) -> None:
     assert names(lab) == {theirs: None, check_of(lab, web): f"web/{web}"}
 
 
-def test_a_message_whose_unnamed_checks_are_no_list_of_texts_is_returned(lab: Lab) -> None:
+def test_a_message_whose_unnamed_checks_are_not_a_list_of_texts_is_returned(lab: Lab) -> None:
     detail = {"pools": ["web"], "because": "a test", "unnamed": {"a": 1}}
     lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": detail}))
     lab.settle()

@@ -130,9 +130,7 @@ def test_an_action_whose_token_is_not_the_events_any_more_is_not_completed_by_it
     assert nothing_went_wrong(lab)
 
 
-def test_an_action_that_somebody_else_has_completed_is_over_and_is_said_once(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_action_that_another_caller_has_completed_is_logged_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     goes = going(lab)
     complete(lab, "fleet53-terminate", goes)
     asked = completions(monkeypatch)
@@ -196,7 +194,7 @@ def test_an_event_of_a_group_that_no_longer_exists_is_said_once(lab: Lab) -> Non
 
 
 @pytest.mark.parametrize("forgotten", [False, True])
-def test_an_instance_that_is_gone_when_its_turn_comes_is_said_once(lab: Lab, *, forgotten: bool) -> None:
+def test_an_instance_that_is_gone_when_its_turn_comes_is_logged_once(lab: Lab, *, forgotten: bool) -> None:
     goes = going(lab)
     before = len(said(lab, goes))
     lab.fleet.scaling.drop(goes)
@@ -305,7 +303,7 @@ def test_a_member_that_was_retagged_for_another_stack_is_ours_while_our_record_s
 
 
 @pytest.mark.parametrize("pools", [(), ("web",)])
-def test_somebody_elses_hook_is_neither_completed_nor_spoken_of_where_ours_would_go_on_at_once(
+def test_a_foreign_hook_is_neither_completed_nor_logged_where_ours_would_be_completed_at_once(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, pools: tuple[str, ...]
 ) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
@@ -384,7 +382,7 @@ def test_the_launch_event_of_an_instance_in_service_that_comes_again_changes_not
     assert nothing_went_wrong(lab)
 
 
-def test_a_launch_of_which_no_event_told_is_reported_when_admit_timeout_is_over_and_repaired(
+def test_a_launch_without_an_event_is_reported_after_admit_timeout_and_repaired(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(monkeypatch, LAUNCH, "EC2 Instance State-change Notification")
@@ -405,7 +403,7 @@ def test_a_launch_of_which_no_event_told_is_reported_when_admit_timeout_is_over_
     assert audit(lab)["in_sync"] is True
 
 
-def test_a_termination_of_which_no_event_told_is_reported_when_the_drain_is_over_and_repaired(
+def test_a_termination_without_an_event_is_reported_after_the_drain_and_repaired(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes, stays = going_untold(lab, monkeypatch)
@@ -473,7 +471,7 @@ def test_an_instance_that_waits_no_longer_than_it_should_is_not_stuck(lab: Lab) 
     assert report["in_sync"] is True
 
 
-def test_one_that_waits_only_for_somebody_else_is_not_stuck(lab: Lab) -> None:
+def test_an_instance_that_waits_only_for_a_foreign_hook_is_not_stuck(lab: Lab) -> None:
     goes, _ = in_service(lab, 2, terminate_hook("log-shipper"))
     terminate(lab, goes)
     lab.run(3000, step=30)
@@ -520,7 +518,7 @@ def test_a_completion_that_is_always_refused_ends_in_the_dead_letters_and_not_in
     assert dead_letters(lab) >= 1
 
 
-def test_a_heartbeat_for_a_hook_that_is_over_is_no_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_for_a_completed_action_is_not_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(heartbeat=30),))
     lab.run(12)
     (instance_id,) = lab.fleet.members(GROUP)
@@ -538,9 +536,7 @@ def test_a_heartbeat_for_a_hook_that_is_over_is_no_error(lab: Lab, monkeypatch: 
 
 
 @may_deny
-def test_where_auto_scaling_does_not_tell_of_its_hooks_dns_is_repaired_all_the_same(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_hooks_cannot_be_read_dns_is_repaired_all_the_same(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     _, stays = going_untold(lab, monkeypatch)
 
     def refuse(_hooks: Hooks, _group: str, _transition: str | None = None) -> None:

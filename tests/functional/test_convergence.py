@@ -103,7 +103,7 @@ def test_events_that_say_otherwise_do_not_harm_an_instance_that_runs(
     assert len(checks(lab)) == 2
 
 
-def test_a_fleet_comes_out_right_whatever_the_order_of_its_events_over_several_batches(lab: Lab) -> None:
+def test_a_fleet_is_right_after_events_in_any_order_over_several_batches(lab: Lab) -> None:
     old = admitted(lab, 6)
     for instance_id in old[:3]:
         lab.fleet.terminate(instance_id, events=False)
@@ -134,7 +134,7 @@ def test_after_all_is_done_the_same_signals_again_change_nothing(lab: Lab) -> No
     assert {call.operation for call in lab.route53.calls} <= {"ListResourceRecordSets", "ListHealthChecks"}
 
 
-def test_an_instance_whose_launch_was_not_told_is_found_with_the_next_signal_of_its_pool(lab: Lab) -> None:
+def test_an_instance_whose_launch_had_no_event_is_found_with_the_next_signal_of_its_pool(lab: Lab) -> None:
     (silent,) = launched(lab, 1, events=False)
     assert checks_of(lab, silent) == []
 
@@ -144,7 +144,7 @@ def test_an_instance_whose_launch_was_not_told_is_found_with_the_next_signal_of_
     assert in_dns(lab) == {told, silent}
 
 
-def test_a_termination_that_was_not_told_is_found_with_the_next_signal_of_its_pool(lab: Lab) -> None:
+def test_a_termination_without_an_event_is_found_with_the_next_signal_of_its_pool(lab: Lab) -> None:
     silent, told, stays = admitted(lab, 3)
     lab.fleet.terminate(silent, events=False)
 
@@ -155,7 +155,7 @@ def test_a_termination_that_was_not_told_is_found_with_the_next_signal_of_its_po
     assert list(checks(lab)) == [check_of(lab, stays)]
 
 
-def test_what_was_never_told_is_found_by_the_scheduled_audit(lab: Lab) -> None:
+def test_changes_without_events_are_found_by_the_scheduled_audit(lab: Lab) -> None:
     gone, stays = admitted(lab, 2)
     lab.fleet.terminate(gone, events=False)
     (new,) = launched(lab, 1, events=False)

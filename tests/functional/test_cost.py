@@ -165,7 +165,7 @@ def test_a_member_that_is_never_healthy_is_looked_at_every_20_seconds_until_admi
     assert late == 2
 
 
-def test_the_audit_of_a_fleet_writes_nothing_whatever_it_finds_and_is_asked(lab: Lab) -> None:
+def test_the_audit_of_a_fleet_writes_nothing_with_any_finding_and_request(lab: Lab) -> None:
     web = admitted(lab, 4)
     lab.fleet.terminate(web[0], events=False)
     lab.fleet.launch(events=False)

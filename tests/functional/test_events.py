@@ -80,7 +80,7 @@ def vanished(lab: Lab) -> tuple[str, ...]:
 # -- what a run tells
 
 
-def test_an_admission_is_told_as_eventbridge_delivers_it(lab: Lab) -> None:
+def test_an_admission_is_published_as_eventbridge_delivers_it(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     check, address = check_of(lab, web), lab.fleet.address(web)
 
@@ -102,7 +102,7 @@ def test_an_admission_is_told_as_eventbridge_delivers_it(lab: Lab) -> None:
     }
 
 
-def test_a_withdrawal_is_told(lab: Lab) -> None:
+def test_a_withdrawal_is_published(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     check, address = check_of(lab, web), lab.fleet.address(web)
     told(lab)
@@ -124,7 +124,7 @@ def test_a_withdrawal_is_told(lab: Lab) -> None:
     ]
 
 
-def test_an_instance_with_two_records_is_told_of_twice(lab: Lab) -> None:
+def test_an_instance_with_two_records_is_published_twice(lab: Lab) -> None:
     lab.put_pool("web", address="dualstack")
     lab.settle()
     (web,) = launched(lab, 1, ipv6="2a05:d018::1")
@@ -136,7 +136,7 @@ def test_an_instance_with_two_records_is_told_of_twice(lab: Lab) -> None:
     }
 
 
-def test_a_corrected_record_and_the_fallback_are_not_told(lab: Lab) -> None:
+def test_a_corrected_record_and_the_fallback_are_not_published(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     put_record(lab, record_of(lab, web) | {"TTL": 300})
     told(lab)
@@ -148,13 +148,13 @@ def test_a_corrected_record_and_the_fallback_are_not_told(lab: Lab) -> None:
     assert told(lab) == []
 
 
-def test_of_many_admissions_each_is_told_once(lab: Lab) -> None:
+def test_of_many_admissions_each_is_published_once(lab: Lab) -> None:
     members = admitted(lab, 23)
 
     assert sorted(each["instance_id"] for each in details(lab, "Instance Admitted")) == sorted(members)
 
 
-def test_withdrawals_that_the_guard_holds_are_told_once_for_their_pool(lab: Lab) -> None:
+def test_withdrawals_that_the_guard_holds_are_published_once_for_their_pool(lab: Lab) -> None:
     gone = vanished(lab)
     told(lab)
     signal(lab)
@@ -164,7 +164,7 @@ def test_withdrawals_that_the_guard_holds_are_told_once_for_their_pool(lab: Lab)
     assert held == {"owner": OWNER, "pool": "web", "instance_ids": list(gone), "instances_left_out": 0}
 
 
-def test_a_change_of_a_pass_that_then_breaks_off_is_told_all_the_same_and_once(lab: Lab) -> None:
+def test_a_change_of_a_pass_that_then_fails_is_published_once(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     told(lab)
     lab.route53.fail("DeleteHealthCheck", Route53Error("AccessDenied", "not allowed"), 1)
@@ -180,7 +180,7 @@ def test_a_change_of_a_pass_that_then_breaks_off_is_told_all_the_same_and_once(l
 # -- what an audit tells
 
 
-def test_drift_is_told_with_what_the_audit_found(lab: Lab) -> None:
+def test_drift_is_published_with_what_the_audit_found(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     check = check_of(lab, web)
     delete_record(lab, record_of(lab, web))
@@ -209,14 +209,14 @@ def test_drift_is_told_with_what_the_audit_found(lab: Lab) -> None:
     ]
 
 
-def test_an_audit_that_finds_no_drift_tells_nothing(lab: Lab) -> None:
+def test_an_audit_that_finds_no_drift_publishes_nothing(lab: Lab) -> None:
     admitted(lab, 1)
     told(lab)
     assert lab.audit()["in_sync"] is True
     assert told(lab) == []
 
 
-def test_an_audit_that_is_only_to_be_looked_at_tells_nothing_and_writes_no_metrics(lab: Lab) -> None:
+def test_an_audit_without_publish_publishes_no_events_and_writes_no_metrics(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     delete_record(lab, record_of(lab, web))
     told(lab)
@@ -227,7 +227,7 @@ def test_an_audit_that_is_only_to_be_looked_at_tells_nothing_and_writes_no_metri
     assert [line["report"]["in_sync"] for line in log_lines(lab, "audit")][-1] is False
 
 
-def test_a_pool_that_loses_its_last_member_and_gets_another_one_is_told(lab: Lab) -> None:
+def test_a_pool_that_loses_its_last_member_and_gets_another_one_is_published(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     told(lab)
     lab.fleet.terminate(web)
@@ -252,7 +252,7 @@ def test_one_of_two_members_that_ends_leaves_its_pool_answered(lab: Lab) -> None
     assert [event["detail-type"] for event in told(lab)] == ["Instance Withdrawn"]
 
 
-def test_a_member_that_becomes_unhealthy_and_healthy_again_is_told_by_audits(lab: Lab) -> None:
+def test_a_member_that_becomes_unhealthy_and_healthy_again_is_published_by_audits(lab: Lab) -> None:
     web, _ = admitted(lab, 2)
     told(lab)
     lab.clock.advance(60)  # into another minute: CloudWatch shows the average of each
@@ -271,7 +271,7 @@ def test_a_member_that_becomes_unhealthy_and_healthy_again_is_told_by_audits(lab
     assert (healthy["detail"]["instance_id"], healthy["detail"]["since"]) == (web, "2026-01-05T12:02:00Z")
 
 
-def test_withdrawals_that_are_still_held_are_told_by_every_audit(lab: Lab) -> None:
+def test_withdrawals_that_are_still_held_are_published_by_every_audit(lab: Lab) -> None:
     gone = vanished(lab)
     told(lab)
     for _ in range(2):
@@ -301,7 +301,7 @@ def test_an_event_that_the_bus_refuses_is_put_again(lab: Lab) -> None:
         {"Arn": QUEUE, "InputPath": "$.detail"},
     ],
 )
-def test_a_rule_whose_target_gets_nothing_makes_no_event_fail(lab: Lab, target: dict[str, str]) -> None:
+def test_a_rule_whose_target_gets_nothing_fails_no_event(lab: Lab, target: dict[str, str]) -> None:
     events = lab.client("events")
     events.put_rule(Name="theirs", EventPattern=json.dumps({"source": ["fleet53"]}))
     events.put_targets(Rule="theirs", Targets=[{"Id": "theirs"} | target])
@@ -323,7 +323,7 @@ def test_a_bus_that_takes_nothing_stops_no_run_and_returns_no_message(lab: Lab) 
     assert line["because"] == "Instance Admitted: InternalFailure: EventBridge could not take the event"
 
 
-def test_an_audit_that_may_not_tell_reports_all_the_same(lab: Lab) -> None:
+def test_an_audit_that_may_not_publish_events_still_reports(lab: Lab) -> None:
     web, _ = admitted(lab, 2)
     delete_record(lab, record_of(lab, web))
     lab.bus.refusals = 1000
@@ -332,7 +332,7 @@ def test_an_audit_that_may_not_tell_reports_all_the_same(lab: Lab) -> None:
     assert len(log_lines(lab, "event not sent")) == 1
 
 
-def test_what_is_told_is_no_signal(lab: Lab) -> None:
+def test_an_event_of_fleet53_is_not_a_signal(lab: Lab) -> None:
     gone = vanished(lab)
     signal(lab)
     lab.audit()
@@ -352,7 +352,7 @@ def test_what_is_told_is_no_signal(lab: Lab) -> None:
 # -- the schema
 
 
-def test_all_that_a_story_tells_is_as_the_schema_says_and_no_more(lab: Lab) -> None:
+def test_every_event_of_a_story_has_exactly_the_fields_of_the_schema(lab: Lab) -> None:
     lab.put_pool("api", address="dualstack")
     lab.settle()
     (api,) = launched(lab, 1, pools=["api"], ipv6="2a05:d018::1")

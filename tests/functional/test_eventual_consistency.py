@@ -50,7 +50,7 @@ def test_an_instance_that_ec2_does_not_show_yet_costs_no_call(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("late", ["instances", "tags"])
-def test_a_launch_hook_is_held_while_ec2_does_not_show_whose_it_is(
+def test_a_launch_hook_is_held_while_ec2_does_not_show_the_pool_tag(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, late: str
 ) -> None:
     setattr(lab.fleet.late, late, 40)

@@ -115,7 +115,7 @@ def test_a_denied_read_that_only_informs_is_a_line_in_the_report_and_ends_neithe
 
 
 @pytest.mark.parametrize("fault", [Fault.THROTTLED, Fault.SERVER_ERROR, Fault.HANG, Fault.UNREACHABLE, Fault.RESET])
-def test_whatever_becomes_of_reads_that_only_inform_the_repair_is_queued(lab: Lab, fault: Fault) -> None:
+def test_a_repair_is_queued_even_if_reads_that_only_inform_fail(lab: Lab, fault: Fault) -> None:
     for operation in (*INFORMING, *COSMETIC):
         lab.faults.order(fault, operation)
     report = repair(lab)
@@ -262,7 +262,7 @@ def test_without_metrics_ten_checks_are_asked_for_in_a_pass_and_others_in_the_ne
         assert in_dns(lab) == set(ids)
 
 
-def test_without_health_nobody_is_said_to_be_overdue() -> None:
+def test_without_health_no_member_is_reported_as_overdue() -> None:
     with Lab(start=MONDAY_NOON) as lab:
         launched(lab, 1)
         lab.clock.advance(3600)
@@ -355,7 +355,9 @@ def test_spot_warnings_of_many_members_are_one_request_before_they_leave_dns() -
         assert in_dns(lab) == set()
 
 
-def test_a_check_whose_status_is_not_answered_keeps_no_other_member_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_health_check_whose_status_is_not_answered_does_not_delay_other_members(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with Lab(start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
         members = {check_of(lab, each): each for each in launched(lab, 2)}

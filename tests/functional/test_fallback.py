@@ -230,7 +230,7 @@ def test_an_empty_pool_without_a_fallback_says_that_others_answer(lab: Lab) -> N
     assert finding["because"] == "app.example.com has no member of this pool in DNS: 1 record of others answers"
 
 
-def test_the_fallback_is_never_one_of_several_answers_whichever_region_changes(lab: Lab) -> None:
+def test_the_fallback_is_never_one_of_several_answers_when_either_region_changes(lab: Lab) -> None:
     theirs = put_theirs(lab, "i-1")
     (web,) = admitted(lab, 1)
     queries = asking(lab, "app.example.com", [web], others=["198.18.0.1"])

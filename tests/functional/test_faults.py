@@ -124,7 +124,7 @@ def test_a_call_that_is_not_answered_takes_the_clients_timeout(
     assert (lab.clock.now() - before).total_seconds() == seconds
 
 
-def test_a_fault_meets_one_operation_only_and_nobody_but_functions(lab: Lab) -> None:
+def test_a_fault_happens_to_one_operation_only_and_only_to_functions(lab: Lab) -> None:
     lab.faults.order(Fault.DENIED, "ssm:GetParametersByPath")
 
     ask(lab, "ssm")

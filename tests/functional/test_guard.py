@@ -93,7 +93,7 @@ def test_each_held_withdrawal_is_one_structured_log_line(lab: Lab) -> None:
     assert all("EC2 does not know the instance; held by the guard: 5 of 8" in line["because"] for line in lines)
 
 
-def test_held_withdrawals_are_in_the_audits_report_and_are_no_synchrony(lab: Lab) -> None:
+def test_held_withdrawals_are_in_the_audits_report_which_is_not_in_sync(lab: Lab) -> None:
     web = admitted(lab, 8)
     vanish(lab, web[:5])
 
@@ -138,7 +138,7 @@ def test_a_forced_repair_passes_the_guard(lab: Lab) -> None:
     assert audit(lab)["in_sync"] is True
 
 
-def test_an_order_to_force_that_comes_back_from_the_dead_letters_a_day_later_withdraws_nobody(lab: Lab) -> None:
+def test_an_order_to_force_that_comes_back_from_the_dead_letters_a_day_later_withdraws_no_member(lab: Lab) -> None:
     web = admitted(lab, 8)
     vanish(lab, web[:5])
     audit(lab, {"repair": True, "force": True})
@@ -157,7 +157,7 @@ def test_an_order_to_force_that_comes_back_from_the_dead_letters_a_day_later_wit
     assert line["because"].startswith("a person ordered it at 2026-01-05T12:0")
 
 
-def test_half_of_a_pool_may_vanish_if_an_event_tells_of_each(lab: Lab) -> None:
+def test_half_of_a_pool_may_disappear_if_an_event_reports_each_instance(lab: Lab) -> None:
     web = admitted(lab, 8)
     vanish(lab, web[:4])
 
@@ -272,7 +272,7 @@ def test_the_percentage_is_the_stacks_parameter() -> None:
     [lambda _: True, lambda body: "tag-key" in body, lambda body: "NextToken" in body],
     ids=["every one", "that of the tagged instances", "its second page"],
 )
-def test_a_listing_that_fails_withdraws_nobody_and_the_signal_comes_again(
+def test_a_listing_that_fails_withdraws_no_member_and_the_signal_comes_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, fails: Callable[[str], bool]
 ) -> None:
     wait_in_lab_time(lab, monkeypatch)

@@ -39,7 +39,7 @@ def lose_tags(lab: Lab, count: int = 8, lost: int = 5) -> tuple[str, ...]:
 @pytest.mark.parametrize(("count", "lost"), [(8, 5), (5, 5), (5, 3)])
 @pytest.mark.parametrize("warm", [True, False])
 @pytest.mark.parametrize("pause", [20, 70, 400])
-def test_tags_that_are_put_back_one_at_a_time_withdraw_nobody(
+def test_tags_that_are_put_back_one_at_a_time_withdraw_no_member(
     lab: Lab, count: int, lost: int, *, warm: bool, pause: int
 ) -> None:
     web = lose_tags(lab, count, lost)
@@ -180,7 +180,7 @@ def test_a_member_that_came_back_and_leaves_again_is_withdrawn(lab: Lab) -> None
     assert in_dns(lab) == set(web[1:])
 
 
-def test_looks_at_held_members_are_told_and_logged_once(lab: Lab) -> None:
+def test_held_members_are_published_and_logged_once_and_not_at_each_look(lab: Lab) -> None:
     lab.timers = ()
     lose_tags(lab)
     lab.run(600, step=10)

@@ -72,7 +72,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_member_leaves_dns_at_once_whatever_is_received_with_its_event(lab: Lab, hostile: str) -> None:
+def test_a_member_leaves_dns_at_once_whichever_message_is_received_with_its_event(lab: Lab, hostile: str) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.settle()
     web = lab.fleet.launch()

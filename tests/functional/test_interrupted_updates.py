@@ -60,7 +60,7 @@ def test_a_member_that_is_admitted_at_a_dropped_name_after_the_precondition_fail
     assert in_dns(lab) == set()
 
 
-def test_so_does_a_member_of_an_additional_pool_whose_name_is_dropped(
+def test_a_member_of_an_additional_pool_whose_name_is_dropped_fails_the_update_too(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.update_stack({"AllowedRecordNames": API})

@@ -105,7 +105,7 @@ def test_it_is_in_dns_when_it_is_in_service(lab: Lab) -> None:
     assert log_lines(lab, "record put")[-1]["because"] == "Auto Scaling says InService; Route 53 sees it healthy"
 
 
-def test_a_healthy_instance_that_somebody_elses_hook_holds_is_not_in_dns(lab: Lab) -> None:
+def test_a_healthy_instance_that_a_foreign_hook_holds_is_not_in_dns(lab: Lab) -> None:
     instance_id = held(lab, launch_hook(), launch_hook("config-agent"))
 
     pass_time(lab, 300)
@@ -132,7 +132,7 @@ def test_without_the_event_of_the_launch_it_is_in_dns_with_the_next_look(
     assert in_dns(lab) == {instance_id}
 
 
-def test_in_a_pool_that_asks_for_no_health_it_goes_on_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_pool_without_a_health_check_a_launch_continues_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.settle()
     asked = completions(monkeypatch)
@@ -278,7 +278,7 @@ def test_an_instance_that_ends_while_it_waits_is_abandoned_so_that_its_group_rep
         (show_no_data, {"not-healthy-in-time"}),
     ],
 )
-def test_a_launch_at_which_nobody_could_look_is_never_abandoned_and_the_audit_says_why(
+def test_a_launch_whose_health_could_not_be_read_is_never_abandoned_and_the_audit_says_why(
     monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lab], None], kinds: set[str]
 ) -> None:
     asked = completions(monkeypatch)

@@ -129,7 +129,7 @@ def fill(lab: Lab) -> tuple[list[str], tuple[str, ...]]:
     return oldest, launched(lab, 4)
 
 
-def test_a_full_pool_keeps_whom_it_has_and_reports_the_rest_as_standby_without_checks(lab: Lab) -> None:
+def test_a_full_pool_keeps_its_members_and_reports_the_others_as_standby_without_health_checks(lab: Lab) -> None:
     oldest, late = fill(lab)
 
     assert in_dns(lab) == set(oldest)
@@ -163,7 +163,7 @@ def test_places_that_become_free_go_to_standby_and_the_other_records_are_not_tou
     assert kinds(audit(lab)) == {}
 
 
-def test_a_place_goes_to_the_oldest_of_those_who_stand_by(lab: Lab) -> None:
+def test_a_free_place_goes_to_the_oldest_member_on_standby(lab: Lab) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
     put_foreign(lab, 99, "app.example.com", MultiValueAnswer=True)
     lab.settle()

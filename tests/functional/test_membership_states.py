@@ -166,7 +166,7 @@ def test_a_state_that_this_version_does_not_know_leaves_the_member_as_it_is_and_
     assert "'Teleporting:Wait'" in finding["because"]
 
 
-def test_a_state_that_this_version_does_not_know_admits_nobody(lab: Lab) -> None:
+def test_a_state_that_this_version_does_not_know_admits_no_member(lab: Lab) -> None:
     (instance_id,) = in_group(lab, "Teleporting:Wait").values()
 
     signal(lab)

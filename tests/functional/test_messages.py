@@ -103,7 +103,7 @@ def count_in(lab: Lab, queue: str) -> int:
 
 
 @pytest.mark.parametrize("fault", NOT_UNDERSTOOD)
-def test_a_message_that_is_no_event_is_returned_alone_with_a_log_line_that_says_why(lab: Lab, fault: str) -> None:
+def test_a_message_that_is_not_an_event_is_returned_alone_with_a_log_line_that_says_why(lab: Lab, fault: str) -> None:
     body, why = NOT_UNDERSTOOD[fault]
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.settle()
@@ -123,7 +123,7 @@ def test_a_message_that_is_no_event_is_returned_alone_with_a_log_line_that_says_
     assert why in line["because"]
 
 
-def test_the_others_of_a_batch_with_a_message_that_is_no_event_are_deleted(lab: Lab) -> None:
+def test_the_others_of_a_batch_with_a_message_that_is_not_an_event_are_deleted(lab: Lab) -> None:
     lab.put_pool("web", health_check=None, admit_when="running")
     lab.send("reboot all")
     lab.fleet.launch()
@@ -132,7 +132,7 @@ def test_the_others_of_a_batch_with_a_message_that_is_no_event_are_deleted(lab: 
     assert count_in(lab, "Signals") == 1
 
 
-def test_a_message_that_is_no_event_comes_again_in_seconds_and_later_each_time(lab: Lab) -> None:
+def test_a_message_that_is_not_an_event_comes_again_in_seconds_and_later_each_time(lab: Lab) -> None:
     lab.send("reboot all")
     received = [lab.settle()]
     for seconds in (4, 2, 8, 3):
@@ -142,7 +142,7 @@ def test_a_message_that_is_no_event_comes_again_in_seconds_and_later_each_time(l
     assert received == [1, 0, 1, 0, 1]
 
 
-def test_a_message_that_is_no_event_reaches_the_dead_letter_queue_after_eight_receives(lab: Lab) -> None:
+def test_a_message_that_is_not_an_event_reaches_the_dead_letter_queue_after_eight_receives(lab: Lab) -> None:
     lab.send("reboot all")
     for _ in range(12):
         lab.settle()
@@ -153,7 +153,7 @@ def test_a_message_that_is_no_event_reaches_the_dead_letter_queue_after_eight_re
     assert count_in(lab, "Signals") == 0
 
 
-def test_messages_that_are_no_event_are_counted_in_a_metric(lab: Lab) -> None:
+def test_messages_that_are_not_events_are_counted_in_a_metric(lab: Lab) -> None:
     lab.send("reboot all")
     lab.send("[]")
     lab.settle()
@@ -256,7 +256,7 @@ def test_a_surprise_in_one_pools_zone_returns_that_pools_message_alone(
     assert line["because"] == "KeyError: 'Type'"
 
 
-def test_an_error_that_nobody_expects_in_one_pools_zone_stops_no_other_pool(
+def test_an_unexpected_error_in_one_pools_zone_does_not_stop_other_pools(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = allowed_zone(lab, "example.net")

@@ -57,7 +57,7 @@ def test_members_in_dns_pending_and_standby_are_measured_as_they_are_after_the_r
     assert state_of(last(lab), "web") == {"Members": [3.0], "InDns": [2.0], "Pending": [1.0], "Standby": [0.0]}
 
 
-def test_a_run_that_admits_everybody_leaves_nobody_pending(lab: Lab) -> None:
+def test_a_run_that_admits_all_members_leaves_none_pending(lab: Lab) -> None:
     admitted(lab, 3)
 
     assert state_of(last(lab), "web") == {"Members": [3.0], "InDns": [3.0], "Pending": [0.0], "Standby": [0.0]}
@@ -87,7 +87,7 @@ def test_admissions_and_withdrawals_are_counted_by_pool(lab: Lab) -> None:
     assert total(lab, "Withdrawn", Owner=OWNER, Pool="api") == 0
 
 
-def test_a_corrected_record_is_no_admission(lab: Lab) -> None:
+def test_a_corrected_record_is_not_an_admission(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     put_record(lab, record_of(lab, web) | {"TTL": 300})
     lab.invocations.clear()

@@ -85,7 +85,7 @@ def test_an_instance_that_ends_while_it_moves_leaves_the_old_name_at_once(lab: L
     assert in_dns(lab, OLD) == {stays}
 
 
-def test_a_move_without_health_checks_is_told_by_the_tag(lab: Lab) -> None:
+def test_a_move_without_health_checks_is_recognized_by_the_tag(lab: Lab) -> None:
     lab.update_stack({"AllowedRecordNames": NEW})
     lab.put_pool("web", health_check=None, admit_when="running")
     members = tuple(lab.fleet.launch() for _ in range(5))

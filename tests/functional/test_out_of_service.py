@@ -67,9 +67,7 @@ def test_a_member_that_leaves_standby_serves_again_through_a_new_check(lab: Lab)
     assert len(checks_of(lab, goes)) == 1
 
 
-def test_standby_of_which_no_event_tells_is_found_by_the_audit_both_ways(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standby_without_an_event_is_found_by_the_audit_both_ways(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     goes, stays = in_service(lab, 2)
     lose(monkeypatch, CALLS)
     enter_standby(lab, goes)
@@ -102,7 +100,7 @@ def test_a_member_that_is_detached_goes_and_comes_back_as_an_instance_of_no_grou
     assert in_dns(lab) == {goes, stays}
 
 
-def test_a_detachment_of_which_no_event_tells_costs_no_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detachment_without_an_event_leaves_the_member_in_dns(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     goes, stays = in_service(lab, 2)
     lose(monkeypatch, CALLS)
 
@@ -194,7 +192,7 @@ def test_while_root_volumes_are_replaced_no_client_meets_a_rebooting_instance(la
     assert clients.connections == 20 * 300
 
 
-def test_a_root_volume_of_which_no_event_tells_is_replaced_with_the_help_of_the_audit(
+def test_a_root_volume_is_replaced_without_an_event_with_the_help_of_the_audit(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = in_service(lab, 2)

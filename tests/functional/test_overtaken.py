@@ -249,7 +249,7 @@ def test_a_run_whose_batch_deletes_the_fallback_does_not_read_the_records_again(
     assert calls(lab)["ListResourceRecordSets"] == 1
 
 
-def test_a_pool_without_fallback_that_two_runs_empty_at_once_is_told_by_the_next_audit(
+def test_a_pool_without_fallback_that_two_runs_empty_at_once_is_published_by_the_next_audit(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = admitted(lab, 2)

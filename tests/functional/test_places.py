@@ -52,7 +52,7 @@ def test_one_name_in_two_hosted_zones_is_two_pools_and_one_tag_may_name_both(lab
 
 
 @pytest.mark.parametrize("count", [2, 6])
-def test_the_first_pool_keeps_its_place_whoever_claims_it_and_the_newcomer_changes_nothing(
+def test_the_first_pool_keeps_its_place_against_every_claim_and_the_newcomer_changes_nothing(
     lab: Lab, count: int
 ) -> None:
     web = admitted(lab, count)
@@ -102,7 +102,7 @@ def test_of_two_further_pools_the_one_that_the_instances_of_the_records_name_ser
     assert in_dns(lab, API) == {www[1]}
 
 
-def test_where_nobody_can_tell_whose_the_place_is_nobody_is_admitted_and_only_evidence_withdraws(lab: Lab) -> None:
+def test_where_the_tags_do_not_decide_about_a_place_no_member_is_admitted_and_only_evidence_withdraws(lab: Lab) -> None:
     lab.put_pool("www", record_name=API)
     both = admitted(lab, 2, API, pools=("www", "api"))
     queries = asking(lab, API, both)
@@ -155,7 +155,7 @@ def test_a_first_pool_without_its_parameter_is_a_fault_and_its_records_stay_unti
 
 
 @pytest.mark.parametrize("warm", [True, False])
-def test_nobody_takes_the_place_of_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
+def test_no_pool_takes_the_place_of_a_pool_whose_parameter_cannot_be_read(lab: Lab, *, warm: bool) -> None:
     lab.put_pool("www", record_name=API)
     settings = lab.pools.settings("www")
     www = admitted(lab, 3, API, pools=("www",))
@@ -212,7 +212,7 @@ def test_an_instance_that_ends_leaves_a_pool_whose_fallback_its_zone_does_not_al
 
 
 @pytest.mark.parametrize("setting", [{"record_name": "api.example.com"}, {"hosted_zone_id": "Z0DOESNOTEXIST"}])
-def test_an_instance_that_ends_leaves_the_former_place_of_a_pool_whose_new_one_is_no_place(
+def test_an_instance_that_ends_leaves_the_former_place_of_a_pool_whose_new_one_is_not_valid(
     lab: Lab, setting: dict[str, str]
 ) -> None:
     other = allowed_zone(lab, "example.net")

@@ -107,7 +107,7 @@ def audit_of_wrong_pools() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_pool_is_reported_with_its_parameter_the_key_and_a_value_that_is_no_secret(
+def test_a_wrong_pool_is_reported_with_its_parameter_the_key_and_a_value_that_is_not_a_secret(
     audit_of_wrong_pools: dict[str, Any], name: str
 ) -> None:
     (finding,) = (each for each in audit_of_wrong_pools["findings"] if each["pool"] == name)

@@ -64,7 +64,7 @@ def denied(lab: Lab, operation: str) -> contextlib.AbstractContextManager[None]:
 # -- what counts as open
 
 
-def test_a_group_that_lets_in_nobody_is_found_and_the_rule_to_add_is_named(lab: Lab) -> None:
+def test_a_group_that_lets_in_no_checker_is_found_and_the_rule_to_add_is_named(lab: Lab) -> None:
     group, web = member(lab)
     checkers = lab.fleet.security_groups.checkers()
 
@@ -117,7 +117,7 @@ def test_the_port_is_the_one_that_the_pools_check_asks(lab: Lab) -> None:
     assert f"{group} (web-0) lets none of Route 53's checkers reach tcp port 5432" in unreachable(lab)[web]
 
 
-def test_what_is_let_in_from_another_group_is_no_checker(lab: Lab) -> None:
+def test_a_rule_for_another_group_lets_in_no_checker(lab: Lab) -> None:
     balancer = lab.fleet.security_groups.create("balancer", [EVERYBODY])
     _, web = member(lab, balancer)
     assert set(unreachable(lab)) == {web}
@@ -389,7 +389,7 @@ def test_a_closed_group_is_found_where_the_checkers_list_may_not_be_read(lab: La
     assert len(log_lines(lab, "reachability not checked")) == 1
 
 
-def test_a_list_that_cannot_be_told_from_the_checkers_is_known_by_what_it_holds(lab: Lab) -> None:
+def test_a_list_that_may_be_the_checkers_is_known_by_its_entries(lab: Lab) -> None:
     member(lab, lab.fleet.security_groups.checkers())
     with denied(lab, "DescribeManagedPrefixLists"):
         assert unreachable(lab) == {}

@@ -284,7 +284,7 @@ def test_a_refused_pool_is_served_as_soon_as_route_53_takes_its_changes(lab: Lab
 # -- overtaken by somebody else
 
 
-def test_a_record_that_somebody_else_deletes_first_is_no_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_was_deleted_by_hand_before_is_not_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     (web,) = admitted(lab, 1)
     record = record_of(lab, web)
     lab.invocations.clear()
@@ -299,7 +299,7 @@ def test_a_record_that_somebody_else_deletes_first_is_no_error(lab: Lab, monkeyp
     assert checks(lab) == {}
 
 
-def test_a_record_that_somebody_else_edits_first_is_deleted_as_it_is_then(
+def test_a_record_that_was_edited_by_hand_before_is_deleted_as_it_is_then(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web, other = admitted(lab, 2)
@@ -317,7 +317,7 @@ def test_a_record_that_somebody_else_edits_first_is_deleted_as_it_is_then(
     assert checks(lab) == {}
 
 
-def test_a_check_that_somebody_deletes_before_its_record_is_put_is_made_anew(
+def test_a_health_check_that_is_deleted_by_hand_before_its_record_is_put_is_created_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (web,) = launched(lab, 1)

@@ -81,7 +81,7 @@ def test_a_group_that_cannot_be_read_hides_no_other_pools_members(replacing: Lab
     assert marked(replacing) == [bad]
 
 
-def test_after_eight_minutes_nobody_is_marked(replacing: Lab) -> None:
+def test_after_eight_minutes_no_member_is_marked(replacing: Lab) -> None:
     bad, *_ = in_service(replacing, 4)
     broken(replacing, [bad], minutes=8)
 
@@ -114,7 +114,7 @@ def test_a_member_that_has_recovered_is_not_marked(replacing: Lab) -> None:
     assert marked(replacing) == []
 
 
-def test_an_audit_that_does_not_repair_reports_and_marks_nobody(replacing: Lab) -> None:
+def test_an_audit_that_does_not_repair_reports_and_marks_no_member(replacing: Lab) -> None:
     bad, *_ = in_service(replacing, 4)
     broken(replacing, [bad])
 
@@ -127,7 +127,7 @@ def test_an_audit_that_does_not_repair_reports_and_marks_nobody(replacing: Lab) 
     assert state_of(replacing, bad) == "InService"
 
 
-def test_a_changed_pool_has_its_zones_swept_and_marks_nobody(replacing: Lab) -> None:
+def test_a_changed_pool_has_its_zones_swept_and_marks_no_member(replacing: Lab) -> None:
     bad, *_ = in_service(replacing, 4)
     broken(replacing, [bad])
 
@@ -138,7 +138,7 @@ def test_a_changed_pool_has_its_zones_swept_and_marks_nobody(replacing: Lab) -> 
     assert marked(replacing) == []
 
 
-def test_a_stack_that_only_reports_marks_nobody() -> None:
+def test_a_stack_that_only_reports_marks_no_member() -> None:
     with Lab({"ReplaceUnhealthyAfter": "10", "AuditMode": "report"}, start=MONDAY_NOON) as lab:
         bad, *_ = in_service(lab, 4)
         broken(lab, [bad], minutes=50)
@@ -203,7 +203,7 @@ def test_behind_a_firewall_mistake_a_third_is_replaced_and_then_replacement_stop
         assert report["in_sync"] is True
 
 
-def test_when_the_only_one_that_was_replaced_is_not_healthy_either_nobody_else_is_told_to_go(replacing: Lab) -> None:
+def test_when_the_only_successor_is_not_healthy_either_no_other_member_is_replaced(replacing: Lab) -> None:
     bad, *good = in_service(replacing, 9)
     broken(replacing, [bad])
     repaired(replacing)
@@ -220,7 +220,7 @@ def test_when_the_only_one_that_was_replaced_is_not_healthy_either_nobody_else_i
     assert has_stopped(report) == {good[0]}
 
 
-def test_in_a_pool_of_two_nobody_is_marked_because_one_is_more_than_a_third(replacing: Lab) -> None:
+def test_in_a_pool_of_two_no_member_is_marked_because_one_is_more_than_a_third(replacing: Lab) -> None:
     bad, _ = in_service(replacing, 2)
     broken(replacing, [bad])
 
@@ -229,7 +229,7 @@ def test_in_a_pool_of_two_nobody_is_marked_because_one_is_more_than_a_third(repl
     assert marked(replacing) == []
 
 
-def test_when_all_are_unhealthy_the_check_is_wrong_and_nobody_is_marked(replacing: Lab) -> None:
+def test_when_all_are_unhealthy_the_health_check_is_wrong_and_no_member_is_marked(replacing: Lab) -> None:
     members = in_service(replacing, 6)
     broken(replacing, members, minutes=30)
 

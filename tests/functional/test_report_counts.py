@@ -23,7 +23,7 @@ def table(lab: Lab) -> list[list[str]]:
     return [line.split() for line in text.partition("\nPools\n\n")[2].partition("\n\n")[0].splitlines()]
 
 
-def test_a_terminated_instance_is_no_member(lab: Lab) -> None:
+def test_a_terminated_instance_is_not_a_member(lab: Lab) -> None:
     first, second = admitted(lab, 2)
     assert counts(lab) == (2, 2, 2, 0, 0)
     lab.fleet.terminate(second)
@@ -65,7 +65,7 @@ def test_an_invalid_pool_keeps_its_row_without_numbers(lab: Lab) -> None:
     ]
 
 
-def test_an_empty_pool_where_somebodys_cname_answers_is_not_said_to_be_answered_negatively(lab: Lab) -> None:
+def test_an_empty_pool_where_a_foreign_cname_answers_is_not_reported_as_answered_negatively(lab: Lab) -> None:
     theirs = {"Name": "app.example.com", "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "example.net"}]}
     put_record(lab, theirs)
     launched(lab, 1)

@@ -19,7 +19,7 @@ def answer(lab: Lab, event: dict[str, Any]) -> Any:
     return invocation.result
 
 
-def test_text_tells_a_person_what_is_wrong(lab: Lab) -> None:
+def test_text_says_to_a_person_what_is_wrong(lab: Lab) -> None:
     first, second = admitted(lab, 2)
     delete_record(lab, record_of(lab, first))
     lines = answer(lab, {"format": "text"}).splitlines()
@@ -72,7 +72,7 @@ def test_a_form_changes_neither_the_repair_nor_the_log(lab: Lab, form: str) -> N
     assert (line["report"]["summary"], line["report"]["queued"]) == ({"missing-record": 1}, 1)
 
 
-def test_what_a_tag_says_obeys_nobody_on_a_terminal(lab: Lab) -> None:
+def test_a_tag_cannot_control_the_terminal(lab: Lab) -> None:
     (first,) = admitted(lab, 1)
     lab.fleet.retag(first, ("web", "\x9b2Jred"))  # what ESC [ is in one character; EC2's XML cannot hold ESC
     lab.settle()
@@ -118,7 +118,7 @@ def test_a_pool_that_only_its_fallback_answers_for_has_no_member(lab: Lab) -> No
     assert verdict(lab) == ("no-member", "no-member")
 
 
-def test_members_that_route_53_sees_unhealthy_are_no_green_report(lab: Lab) -> None:
+def test_a_report_with_unhealthy_members_is_not_green(lab: Lab) -> None:
     seen = []
     for instance_id in admitted(lab, 3):
         lab.clock.advance(60)  # into another minute: CloudWatch shows the average of each

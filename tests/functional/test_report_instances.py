@@ -97,7 +97,7 @@ def test_a_member_whose_record_is_missing_is_about_to_be_admitted(lab: Lab) -> N
     assert (row["in_dns"], row["because"]) == (False, "is to be admitted: EC2 says running; Route 53 sees it healthy")
 
 
-def test_a_member_whose_launch_was_not_heard_of_is_about_to_get_a_check(lab: Lab) -> None:
+def test_a_member_whose_launch_event_was_lost_is_about_to_get_a_health_check(lab: Lab) -> None:
     web = lab.fleet.launch(events=False)
 
     assert (
@@ -161,7 +161,7 @@ def test_checks_created_in_the_last_day_are_counted_and_older_ones_are_not() -> 
         assert audit(lab)["quotas"]["check_creations_last_day"]["used"] == 1
 
 
-def test_created_checks_that_cloudwatch_does_not_tell_of_fail_no_audit(lab: Lab) -> None:
+def test_an_audit_succeeds_without_the_number_of_created_health_checks_from_cloudwatch(lab: Lab) -> None:
     admitted(lab, 1)
     audit(lab)
     lab.invoke("WidgetFunction", {})

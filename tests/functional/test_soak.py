@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 @settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=25, max_size=35), st.booleans())
-def test_whatever_happens_dns_is_right_meanwhile_and_as_desired_in_the_end(steps: list[Step], gentle: bool) -> None:
+def test_in_every_story_dns_is_right_meanwhile_and_as_desired_in_the_end(steps: list[Step], gentle: bool) -> None:
     play(steps, gentle=gentle)

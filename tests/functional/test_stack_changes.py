@@ -78,7 +78,7 @@ def test_the_place_of_an_additional_pool_is_not_dropped_while_it_has_records(lab
     assert lab.update_stack({"AllowedRecordNames": "", "AllowedZoneIds": ""}, pause=2) == "UPDATE_COMPLETE"
 
 
-def test_a_place_without_our_records_is_dropped_whoever_else_has_some_there(lab: Lab) -> None:
+def test_a_place_without_our_records_is_dropped_even_if_others_have_records_there(lab: Lab) -> None:
     twin = lab.create_zone("example.com")
     record = {
         "Name": OLD,

@@ -359,7 +359,7 @@ def test_a_message_that_stays_in_flight_holds_the_deletion_no_longer_than_a_run_
 # -- Delete, when not all of it can be done
 
 
-def test_a_protected_name_is_left_and_named_and_the_rest_goes(lab: Lab) -> None:
+def test_a_protected_name_is_left_and_reported_and_the_rest_is_withdrawn(lab: Lab) -> None:
     lab.put_pool("api")
     admitted(lab, 1)
     (member,) = admitted(lab, 1, "api.example.com", pools=["api"])
@@ -432,13 +432,13 @@ def test_a_zone_that_cannot_be_read_does_not_keep_the_others(lab: Lab) -> None:
     assert (ours(lab), checks_of(lab, member)) == ([], [])
 
 
-def test_a_zone_that_is_gone_stands_in_nobodys_way(lab: Lab) -> None:
+def test_a_zone_that_is_gone_does_not_stop_the_deletion(lab: Lab) -> None:
     lab.update_stack({"AllowedZoneIds": "Z0GONE"})
     admitted(lab, 1)
     assert delete(lab)[0] == "DELETE_COMPLETE"
 
 
-def test_a_zone_that_only_a_pool_names_is_read_and_if_it_cannot_be_stands_in_nobodys_way(lab: Lab) -> None:
+def test_a_zone_that_only_a_pool_names_is_read_and_does_not_stop_the_deletion_if_it_cannot_be_read(lab: Lab) -> None:
     other, denied = allowed_zone(lab, "example.net"), lab.create_zone("example.org")
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     lab.put_pool("bad", hosted_zone_id=denied, record_name="bad.example.org")

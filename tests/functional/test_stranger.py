@@ -44,7 +44,7 @@ def test_an_instance_stopped_and_started_comes_back_with_its_new_address_only(la
     assert checks(lab)[check_of(lab, web)]["HealthCheckConfig"]["IPAddress"] == lab.fleet.address(web)
 
 
-def test_after_a_stop_that_nobody_told_the_old_address_goes_with_the_next_signal(lab: Lab) -> None:
+def test_after_a_stop_without_an_event_the_old_address_leaves_dns_with_the_next_signal(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     old_check = check_of(lab, web)
     lab.fleet.stop(web, events=False)
@@ -87,7 +87,7 @@ def test_an_elastic_address_taken_from_a_member_is_withdrawn(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("change", ["associate_address", "disassociate_address"])
-def test_an_address_change_that_nobody_told_is_found_and_repaired_by_the_audit(lab: Lab, change: str) -> None:
+def test_an_address_change_without_an_event_is_found_and_repaired_by_the_audit(lab: Lab, change: str) -> None:
     (web,) = admitted(lab, 1)
     if change == "disassociate_address":
         lab.fleet.associate_address(web)
@@ -137,7 +137,7 @@ def test_two_members_that_swapped_addresses_both_come_back_through_new_checks(la
     assert len(checks(lab)) == 2
 
 
-def test_strangers_addresses_are_no_absence_and_pass_at_any_number(lab: Lab) -> None:
+def test_addresses_of_other_instances_are_not_an_absence_and_pass_at_any_number(lab: Lab) -> None:
     web = admitted(lab, 8)
     for place, instance_id in enumerate(web):
         lab.fleet.move_address(instance_id, f"52.95.200.{place + 1}")

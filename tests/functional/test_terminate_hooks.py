@@ -238,7 +238,7 @@ def test_an_instance_whose_group_retains_it_stays_out_of_dns_though_it_runs(lab:
 # -- without a hook of ours
 
 
-def test_in_a_group_without_hooks_the_record_goes_when_ec2_says_shutting_down(lab: Lab) -> None:
+def test_in_a_group_without_hooks_the_record_is_deleted_when_ec2_says_shutting_down(lab: Lab) -> None:
     goes, stays = in_service(lab, 2, launch_hook())
 
     terminate(lab, goes)
@@ -260,7 +260,7 @@ def test_in_a_group_without_hooks_a_pass_that_sees_terminating_withdraws(lab: La
     assert log_lines(lab, "record deleted")[-1]["because"] == "Auto Scaling says Terminating"
 
 
-def test_somebody_elses_hook_alone_withdraws_and_is_never_completed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_hook_alone_withdraws_and_is_never_completed(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     goes, stays = in_service(lab, 2, terminate_hook("log-shipper"))
     asked, beats = completions(monkeypatch), heartbeats(monkeypatch)
 
@@ -416,7 +416,7 @@ def test_an_instance_of_a_deleted_pool_is_drained_though_the_run_that_withdrew_i
     assert (one.result, one.refusal) == ("CONTINUE", None)
 
 
-def test_an_instance_of_a_deleted_pool_is_drained_though_no_event_told_of_its_hook(
+def test_an_instance_of_a_deleted_pool_is_drained_without_an_event_of_its_hook(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes, *stay = in_service_of_deleted_pool(lab, ttl=300)

@@ -67,7 +67,7 @@ def messages(count: int = 20) -> dict[str, Any]:
 
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.THROTTLED])
-def test_a_run_ends_in_time_whatever_aws_does_not_answer(lab: Lab, service: str, fault: Fault) -> None:
+def test_a_run_ends_in_time_when_any_service_does_not_answer(lab: Lab, service: str, fault: Fault) -> None:
     lab.faults.order(fault, f"{service}:*")
     invocation, seconds = invoke(lab, "ReconcilerFunction")
 
@@ -77,7 +77,9 @@ def test_a_run_ends_in_time_whatever_aws_does_not_answer(lab: Lab, service: str,
 
 @pytest.mark.parametrize("function", ["AuditFunction", "WidgetFunction"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_audit_and_a_page_end_in_time_whatever_aws_does_not_answer(lab: Lab, service: str, function: str) -> None:
+def test_an_audit_and_a_page_end_in_time_when_any_service_does_not_answer(
+    lab: Lab, service: str, function: str
+) -> None:
     lab.faults.order(Fault.HANG, f"{service}:*")
     _, seconds = invoke(lab, function)
 

@@ -173,7 +173,7 @@ def test_a_zone_that_stops_to_answer_after_a_withdrawal_delays_no_other_pool(lab
     assert checks_of(lab, web) == []
 
 
-def test_a_contested_place_in_a_zone_that_does_not_answer_keeps_nobody_at_another_place(lab: Lab) -> None:
+def test_a_contested_place_in_a_zone_that_does_not_answer_does_not_delay_withdrawals_elsewhere(lab: Lab) -> None:
     zone_id = lab.create_zone("odd.example.net")
     allow_zones(lab, lab.pools.settings("api")["hosted_zone_id"], zone_id)
     lab.put_pool("one", hosted_zone_id=zone_id, record_name="odd.example.net")

@@ -187,7 +187,7 @@ def test_a_member_of_a_group_without_hooks_is_withdrawn_when_it_returns_to_the_w
     assert serving <= {*members} - resting
 
 
-def test_a_return_to_the_warm_pool_of_which_no_event_told_is_withdrawn_and_completed_by_a_repair(
+def test_a_return_to_the_warm_pool_without_an_event_is_withdrawn_and_completed_by_a_repair(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_service(lab, 2, warm_pool=WarmPool(1, "Running", reuse=True))
@@ -207,7 +207,7 @@ def test_a_return_to_the_warm_pool_of_which_no_event_told_is_withdrawn_and_compl
     assert state_of(lab, goes) == "Warmed:Running"
 
 
-def test_a_launch_into_the_warm_pool_of_which_no_event_told_is_completed_by_a_repair(
+def test_a_launch_into_the_warm_pool_without_an_event_is_completed_by_a_repair(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose(monkeypatch, LAUNCH)

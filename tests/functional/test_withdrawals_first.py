@@ -190,7 +190,9 @@ def test_while_signals_wait_checks_are_deleted_later(lab: Lab) -> None:
     assert len(log_lines(lab, "deletion of health checks deferred")) == 1
 
 
-def test_a_zone_that_is_busy_keeps_nobody_in_another_zone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zone_that_is_busy_does_not_delay_withdrawals_in_another_zone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = allowed_zone(lab, "example.net")
     lab.put_pool("api", hosted_zone_id=other, record_name="api.example.net")
     (web,) = admitted(lab, 1)
@@ -257,7 +259,7 @@ def test_a_termination_of_a_member_with_a_record_at_a_former_name_does_not_wait_
     assert in_dns(lab, "new.example.com") == set(both[1:])
 
 
-def test_tags_that_come_back_between_a_pass_and_the_sweep_after_it_withdraw_nobody(
+def test_tags_that_come_back_between_a_pass_and_the_sweep_after_it_withdraw_no_member(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web = admitted(lab, 8)
@@ -275,7 +277,7 @@ def test_tags_that_come_back_between_a_pass_and_the_sweep_after_it_withdraw_nobo
     assert in_dns(lab) == set(web)
 
 
-def test_a_check_whose_deletion_is_not_answered_keeps_no_other_check_and_no_other_message(
+def test_a_health_check_whose_deletion_is_not_answered_does_not_delay_other_health_checks_and_messages(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.put_pool("api")

@@ -124,7 +124,7 @@ def test_each_account_is_asked_only_about_what_it_has(lab: Lab) -> None:
     assert other == OF_ZONES
 
 
-def test_an_audit_is_in_sync_and_repairs_what_somebody_deletes_in_the_other_account(lab: Lab) -> None:
+def test_an_audit_is_in_sync_and_repairs_what_is_deleted_in_the_other_account(lab: Lab) -> None:
     (one,) = admitted(lab, 1, NAME)
     report = audit(lab)
     assert (report["in_sync"], report["findings"]) == (True, [])
@@ -226,7 +226,7 @@ def test_an_audit_gets_no_session_that_may_change_records(lab: Lab, name: str) -
     assert refusals(lab) == {"sts:AssumeRole": 1}
 
 
-def test_nobody_else_in_the_stacks_account_may_assume_the_role(lab: Lab) -> None:
+def test_no_other_caller_in_the_stacks_account_may_assume_the_role(lab: Lab) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         lab.client("sts").assume_role(RoleArn=role_of(lab), RoleSessionName="reconciler", ExternalId=EXTERNAL_ID)
 

@@ -63,7 +63,7 @@ def test_these_are_all_alarms() -> None:
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_the_topic_when_it_goes_off_and_when_it_ends(alarm: str) -> None:
+def test_an_alarm_notifies_the_topic_when_it_goes_off_and_when_it_ends(alarm: str) -> None:
     properties = stack().properties(alarm)
     assert (properties["AlarmActions"], properties["OKActions"]) == (["Alarms"], ["Alarms"])
 
@@ -84,7 +84,7 @@ def test_an_alarm_says_what_it_means_what_to_do_first_and_where_to_read_on(alarm
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_watches_what_somebody_publishes_in_its_namespace_and_dimension(alarm: str) -> None:
+def test_an_alarm_watches_a_published_metric_with_its_namespace_and_dimension(alarm: str) -> None:
     for metric in watched(alarm):
         if metric["Namespace"] == "fleet53":
             assert metric["MetricName"] in emitted()
@@ -106,7 +106,7 @@ def test_an_alarm_whose_periods_are_those_of_the_audit_takes_them_from_its_sched
 
 
 @pytest.mark.parametrize("alarm", ["WithdrawalsHeldAlarm", "QuotaAlarm", "PoolUnansweredAlarm"])
-def test_an_alarm_that_needs_somebody_to_look_again_lasts_while_there_is_no_data(alarm: str) -> None:
+def test_an_alarm_that_only_an_audit_can_end_lasts_while_there_is_no_data(alarm: str) -> None:
     assert stack().properties(alarm)["TreatMissingData"] == "ignore"
 
 

@@ -41,7 +41,7 @@ def test_only_the_reconciler_may_be_invoked_again_and_again_by_what_it_sends() -
     assert settings == dict.fromkeys(FUNCTIONS) | {"ReconcilerFunction": "Allow"}
 
 
-def test_the_reconciler_is_told_its_settings() -> None:
+def test_the_reconciler_has_its_settings_in_the_environment() -> None:
     wide = stack(AllowedZoneIds="Z2, Z3", AllowedRecordNames="api.example.com, *.example.com")
     told = wide.properties("ReconcilerFunction")["Environment"]["Variables"]
     assert told == {
@@ -63,7 +63,7 @@ def test_the_reconciler_is_told_its_settings() -> None:
     }
 
 
-def test_the_audit_is_told_its_settings() -> None:
+def test_the_audit_has_its_settings_in_the_environment() -> None:
     told = stack().properties("AuditFunction")["Environment"]["Variables"]
     assert told == {
         "FLEET53_OWNER": "fleet53.eu-west-1.123456789012",
@@ -84,14 +84,14 @@ def test_the_audit_is_told_its_settings() -> None:
     }
 
 
-def test_the_widget_is_told_the_audits_settings_and_measures_nothing() -> None:
+def test_the_widget_has_the_audits_settings_and_publishes_no_metrics() -> None:
     audit = stack().properties("AuditFunction")["Environment"]["Variables"]
     told = stack().properties("WidgetFunction")["Environment"]["Variables"]
     assert "POWERTOOLS_METRICS_NAMESPACE" not in told
     assert told | {"POWERTOOLS_SERVICE_NAME": "audit", "POWERTOOLS_METRICS_NAMESPACE": "fleet53"} == audit
 
 
-def test_the_widget_has_the_prefix_that_cloudwatch_recommends_and_answers_while_somebody_waits() -> None:
+def test_the_widget_has_the_prefix_that_cloudwatch_recommends_and_answers_while_the_viewer_waits() -> None:
     properties = stack().properties("WidgetFunction")
     assert properties["FunctionName"] == "customWidget-fleet53"
     assert (properties["Timeout"], properties["MemorySize"]) == (60, 512)

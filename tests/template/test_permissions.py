@@ -35,7 +35,7 @@ def _statement(of: Stack, function: str, sid: str) -> dict[str, Any]:
     return found
 
 
-def test_the_audit_may_write_nothing_but_a_message_and_tell() -> None:
+def test_the_audit_may_only_send_messages_and_publish_events() -> None:
     assert iam_actions(stack(), "AuditFunction") == {
         *READS,
         *OWN_LOGS,
@@ -53,7 +53,7 @@ def test_the_audit_may_write_nothing_but_a_message_and_tell() -> None:
     }
 
 
-def test_the_widget_may_do_what_the_audit_may_but_tell() -> None:
+def test_the_widget_may_do_what_the_audit_may_except_publish_events() -> None:
     assert iam_actions(stack(), "WidgetFunction") == iam_actions(stack(), "AuditFunction") - {"events:PutEvents"}
 
 
@@ -148,7 +148,7 @@ def test_only_actions_that_take_no_resource_are_allowed_on_any(function: str) ->
     assert set(unbound) == UNBOUND[function]
 
 
-def test_any_group_of_this_account_and_region_may_be_told_to_go_on_and_no_other() -> None:
+def test_hooks_of_any_group_of_this_account_and_region_may_be_completed_and_no_others() -> None:
     statement = _statement(stack(), "ReconcilerFunction", "CompleteHooksAndMarkUnhealthy")
     assert statement["Resource"] == (
         "arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:*:autoScalingGroupName/*"

@@ -69,7 +69,7 @@ def _statements(policy: str) -> list[dict[str, Any]]:
         ("AlarmsPolicy", "sns:Publish", "Alarms"),
     ],
 )
-def test_nobody_is_answered_without_tls(policy: str, actions: str, resource: str) -> None:
+def test_requests_without_tls_are_denied(policy: str, actions: str, resource: str) -> None:
     (statement,) = (each for each in _statements(policy) if each["Effect"] == "Deny")
     assert statement == {
         "Sid": "OnlyOverTls",

@@ -89,7 +89,7 @@ def test_every_rule_and_every_event_stands_in_the_table() -> None:
     assert set().union(*RULES.values(), UNMATCHED) == EVENTS.keys()
 
 
-def test_no_rule_matches_what_fleet53_tells_so_that_it_never_answers_itself() -> None:
+def test_no_rule_matches_fleet53s_own_events_so_that_it_never_answers_itself() -> None:
     told = {event["detail-type"]: event for event in EVENTS.values() if event.get("source") == "fleet53"}
     assert {each.detail_type for each in EVENT_DETAILS} <= told.keys()
     for rule in RULES:

@@ -67,7 +67,7 @@ def test_the_tag_the_queue_the_rules_and_the_path_are_the_templates() -> None:
     assert f"arn:aws:lambda:*:*:function:{stack().properties('WidgetFunction')['FunctionName']}" in resources
 
 
-def test_whoever_of_the_stack_uses_the_queue_is_exempt() -> None:
+def test_every_function_of_the_stack_that_uses_the_queue_is_exempt() -> None:
     (statement,) = (each for each in STATEMENTS if each["Sid"] == "OnlyTheStackUsesItsQueue")
     exempt = statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
     functions = [name for name, _ in stack().of_type("AWS::Lambda::Function")]

@@ -90,7 +90,7 @@ def test_a_rollback_takes_records_back_between_the_first_pool_and_the_policy_tha
         ),
     ],
 )
-def test_the_custom_resources_are_told_the_places_that_the_functions_may_change(
+def test_the_custom_resources_get_the_places_that_the_functions_may_change(
     parameters: dict[str, str], zone_ids: list[str], names: list[str]
 ) -> None:
     for resource in ("StackPrecondition", "StackHandover", LIFECYCLE):
@@ -117,7 +117,7 @@ def test_no_run_of_the_reconciler_takes_longer_than_the_withdrawal_believes() ->
 
 
 @pytest.mark.parametrize("choice", ["withdraw", "keep"])
-def test_the_lifecycle_is_told_what_to_do_when_the_stack_is_deleted(choice: str) -> None:
+def test_the_lifecycle_has_the_setting_for_the_deletion_of_the_stack(choice: str) -> None:
     assert stack(OnStackDelete=choice).properties(LIFECYCLE)["OnStackDelete"] == choice
 
 

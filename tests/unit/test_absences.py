@@ -79,7 +79,7 @@ def test_looks_at_held_members_become_rarer_after_an_hour_and_are_due_together()
     assert next_look_at_absent(OWNER, 0, waits=False, now=often) - often == timedelta(minutes=1)
 
 
-def test_a_warm_function_queues_one_look_and_another_where_somebody_is_new() -> None:
+def test_a_warm_function_queues_one_look_and_another_for_a_new_member() -> None:
     box = Box()
     for held in ([A], [A], [A, B]):
         queue_look(WEB, held, {}, 0, owner=OWNER, now=NOW, queue=cast("Queue", box))

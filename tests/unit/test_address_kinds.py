@@ -64,7 +64,7 @@ def test_a_pool_without_a_health_check_replaces_the_address_at_once() -> None:
     assert put.record.values == ("10.0.0.1",)
 
 
-def test_an_address_of_nobodys_is_deleted_at_once_whatever_its_type() -> None:
+def test_a_record_with_an_address_of_no_member_is_deleted_at_once_with_every_type() -> None:
     stranger = record(address="203.0.113.7")
     made = make_plan(situation(pools=[IPV6], instances=[MEMBER], records=[stranger], checks=[check()]), GUARD)
     (deletion,) = made.change_records

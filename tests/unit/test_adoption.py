@@ -102,7 +102,7 @@ def test_a_pool_without_health_checks_takes_over_at_once() -> None:
     assert batch(made) == [("adopt", ("192.0.2.1",)), ("put", ("192.0.2.1",)), ("put", ("192.0.2.2",))]
 
 
-def test_an_address_is_the_same_in_whatever_form_it_was_written() -> None:
+def test_an_address_is_the_same_in_every_written_form() -> None:
     six = member(1, public_ipv4=None, ipv6=IPv6Address("2001:db8::1"))
     kind = pool(address=AddressType.IPV6)
     its = check("c-1", "i-001", "2001:db8::1")
@@ -222,7 +222,7 @@ def standby_member() -> dict[str, Any]:
     ],
     ids=["a stranger", "not seen", "unhealthy", "no check", "standby", "pending"],
 )
-def test_a_simple_record_is_left_as_long_as_one_of_its_addresses_is_no_ready_members(
+def test_a_simple_record_is_left_while_one_of_its_addresses_is_not_that_of_a_ready_member(
     what: dict[str, Any], why: str
 ) -> None:
     made = planned([simple("192.0.2.1", "192.0.2.2")], **what)

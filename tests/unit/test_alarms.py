@@ -323,7 +323,7 @@ def test_the_record_the_check_and_the_alarm_of_a_member_that_ends_go_in_this_ord
         pytest.param("app-i-0f-down", {"swept": True}, False, id="of somebody else"),
     ],
 )
-def test_an_alarm_of_ours_that_nobody_needs_is_deleted(name: str, differs: dict[str, Any], *, deleted: bool) -> None:
+def test_an_alarm_of_ours_that_no_member_needs_is_deleted(name: str, differs: dict[str, Any], *, deleted: bool) -> None:
     plan = make_plan(situation(pools=[STATUS], instances=[member()], alarms=alarm(name), **differs), GUARD)
     assert [change.name for change in plan.delete_alarms] == ([name] if deleted else [])
 
@@ -361,7 +361,7 @@ def test_an_alarm_is_put_before_its_check() -> None:
     assert [call[0] for call in account.calls] == ["put alarm", "create check"]
 
 
-def test_a_check_whose_alarm_is_refused_is_not_created_and_stops_no_other() -> None:
+def test_a_health_check_whose_alarm_is_refused_is_not_created_and_does_not_stop_others() -> None:
     (other,) = make_plan(situation(pools=[pool(check=HTTP)], instances=[instance()]), GUARD).create_checks
     account = Account(refuses_alarms=True)
     applied = apply(Plan(create_checks=(creation(), other)), cast("Writable", account), Logbook())

@@ -151,7 +151,7 @@ def test_when_the_days_creations_are_used_up_it_is_reported_and_the_rest_goes_on
     assert [each.identifier for each in account.records.values()] == [bare("i-0a").identifier]
 
 
-def test_a_creation_that_runs_out_of_time_is_no_quota_and_ends_the_run_after_the_withdrawals() -> None:
+def test_a_creation_that_runs_out_of_time_is_not_a_quota_and_ends_the_run_after_the_withdrawals() -> None:
     gone = bare("i-0z", "192.0.2.26")
     account = replace(Account.of([(ZONE, gone)], []), creations=1, silence=OutOfTimeError)
     with pytest.raises(OutOfTimeError):

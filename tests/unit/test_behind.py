@@ -27,7 +27,7 @@ def test_an_instance_without_a_pool_tag_that_ends_is_not_awaited(claim: Claim) -
 
 
 @pytest.mark.parametrize("claim", [Claim.ENDS, Claim.INTERRUPTED, Claim.ADDRESSED])
-def test_an_instance_that_does_not_start_is_awaited_by_nobody_if_ec2_does_not_show_it_or_no_tag(claim: Claim) -> None:
+def test_an_instance_that_does_not_start_is_not_awaited_if_ec2_does_not_show_it_or_its_tag(claim: Claim) -> None:
     assert why_behind(claim, None, spot=None, at=NOW) is None
     assert why_behind(claim, instance(pools=NONE), spot=None, at=NOW) is None
 

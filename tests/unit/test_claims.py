@@ -52,7 +52,7 @@ def test_one_name_in_two_zones_is_two_places() -> None:
     assert (served(declared), declared.faults) == (["inside", "web"], ())
 
 
-def test_nobody_gets_the_place_of_a_first_pool_without_a_parameter() -> None:
+def test_no_pool_gets_the_place_of_a_first_pool_without_a_parameter() -> None:
     declared = read(api=declare())
     assert (served(declared), refused(declared)) == ([], ["api", "web"])
     assert declared.faults[1] == PoolFault(
@@ -65,7 +65,7 @@ def test_nobody_gets_the_place_of_a_first_pool_without_a_parameter() -> None:
     )
 
 
-def test_nobody_gets_the_place_of_a_first_pool_that_is_wrong() -> None:
+def test_no_pool_gets_the_place_of_a_first_pool_whose_parameter_is_wrong() -> None:
     declared = read(web=declare(ttl=0), api=declare())
     assert (served(declared), refused(declared)) == ([], ["api", "web"])
     assert declared.faults[1].record_name == APP
@@ -88,7 +88,7 @@ def test_a_contested_place_is_the_pools_that_most_instances_with_records_there_n
     assert "is the place of pool www, which has the records there" in fault.because
 
 
-def test_where_the_tags_do_not_tell_nobody_gets_the_place() -> None:
+def test_where_the_tags_do_not_decide_no_pool_gets_the_place() -> None:
     declared = read(web=declare(), www=declare(record_name=API), api=declare(record_name=API))
     for tags in (tagged(), tagged("www api"), tagged("www", "api"), tagged("db")):
         resolved = declared.resolved(tags)
@@ -125,7 +125,7 @@ def test_of_several_pools_at_the_place_of_one_whose_parameter_is_wrong_none_gets
     assert served(declared.resolved(tagged("www", "www", "api"))) == ["web"]
 
 
-def test_a_wrong_parameter_of_another_pool_is_no_matter_to_the_first_pools_own_place() -> None:
+def test_a_wrong_parameter_of_another_pool_does_not_affect_the_first_pools_own_place() -> None:
     declared = read(web=declare(), www="{")
     assert (served(declared), declared.contested) == (["web"], {})
 

@@ -114,6 +114,6 @@ def test_an_answer_goes_over_tls_to_a_server_that_the_system_trusts() -> None:
         send_answer(url, ANSWER | request)
 
 
-def test_an_answer_that_is_not_for_a_lab_of_this_process_reaches_nobody() -> None:
+def test_an_answer_that_is_not_for_a_lab_of_this_process_is_not_sent() -> None:
     with AnswerUrls(http=False), pytest.raises(RuntimeError, match=r"no lab answers PUT https://127\.0\.0\.1/answer"):
         send_answer("https://127.0.0.1/answer", ANSWER)

@@ -114,12 +114,12 @@ def test_an_instance_without_a_tag_is_in_no_pool() -> None:
     assert member_status(A, passed(tagged=())) == MemberStatus(pooled=False, state="running", ready=True)
 
 
-def test_an_instance_whose_tag_names_only_undeclared_pools_is_somebody_elses() -> None:
+def test_an_instance_whose_tag_names_only_undeclared_pools_belongs_to_another_stack() -> None:
     member = member_status(A, passed(tagged=("theirs", "none-such")))
     assert (member.pooled, member.foreign) == (False, "its tag names 'none-such', 'theirs', and no pool of this stack")
 
 
-def test_an_instance_with_a_record_of_ours_is_ours_whatever_its_tag_names() -> None:
+def test_an_instance_with_a_record_of_ours_is_ours_with_any_tag() -> None:
     member = member_status(A, passed(tagged=("theirs",), in_dns="i-0a"))
     assert (member.pooled, member.foreign) == (True, None)
 
@@ -142,7 +142,7 @@ def test_a_launch_of_an_instance_with_a_record_of_ours_at_a_name_of_no_pool_goes
     assert [(each.action.instance_id, each.result) for each in outcome.completed] == [(A, Result.CONTINUE)]
 
 
-def test_an_instance_of_which_our_timer_tells_was_ours() -> None:
+def test_an_instance_that_our_timer_names_was_ours() -> None:
     timer = PoolSignal(frozenset({WEB}), "a timer", attempt=1)
     assert member_status(A, passed(tagged=("theirs",)), told_by=timer).foreign is None
 
@@ -214,7 +214,7 @@ def test_the_drain_is_the_longest_ttl_of_its_pools_and_a_minute() -> None:
 # Whose hooks -----------------------------------------------------------------------------------------
 
 
-def test_a_hook_of_somebody_else_is_never_touched() -> None:
+def test_a_foreign_hook_is_never_completed() -> None:
     scene = Scene().complete(passed(ready="i-0a"), None, action(transition=LAUNCHING, hook="their-launch"))
     assert (scene.autoscaling.completed, scene.queue.sent, scene.log.lines) == ([], [], [])
     scene = Scene().complete(passed(in_dns="i-0a"), None, action(hook="their-terminate"))
@@ -241,7 +241,7 @@ def test_a_launch_that_is_ready_is_completed_and_logged_with_its_reason() -> Non
     assert scene.queue.sent == []
 
 
-def test_an_instance_of_somebody_elses_pool_is_left_alone_and_said_once() -> None:
+def test_an_instance_of_another_stacks_pool_is_left_alone_and_logged_once() -> None:
     scene = Scene(after=5000).complete(passed(tagged=("theirs",)), None, action(transition=LAUNCHING), action(B))
     assert (scene.autoscaling.completed, scene.autoscaling.beats, scene.queue.sent) == ([], [], [])
     assert scene.lines == [("lifecycle action left alone", "i-0a"), ("lifecycle action left alone", "i-0b")]
@@ -274,7 +274,7 @@ def test_an_end_whose_drain_has_passed_is_completed() -> None:
     assert scene.autoscaling.completed == [(drains(), Result.CONTINUE)]
 
 
-def test_an_end_of_which_no_run_knows_since_when_its_record_is_gone_drains_from_now_on() -> None:
+def test_a_termination_whose_record_is_gone_since_an_unknown_time_drains_from_now_on() -> None:
     scene = Scene(after=500).complete(passed(), None, action())
     assert scene.autoscaling.completed == []
     ((message, delay),) = scene.queue.sent
@@ -294,7 +294,7 @@ def test_an_end_whose_record_this_run_deleted_drains_from_now_on() -> None:
     assert (scene.autoscaling.completed, [delay for _, delay in scene.queue.sent]) == ([], [120])
 
 
-def test_of_several_signals_the_one_that_knows_longest_that_the_record_is_gone_counts() -> None:
+def test_of_several_signals_the_one_with_the_earliest_time_of_the_gone_record_counts() -> None:
     told = {"m0": event(action()), "m1": event(drains()), "m2": event(replace(drains(), gone_at=NOW + DRAIN))}
     assert Scene(after=120).complete(passed(), told).autoscaling.completed == [(drains(), Result.CONTINUE)]
 

@@ -32,7 +32,7 @@ def test_checks_beyond_the_free_ones_cost_half_a_dollar() -> None:
     assert checks_of(cost_of([check()] * 60, in_account=60, pools=0)) == (60, 5.0)
 
 
-def test_somebody_elses_checks_use_up_the_free_ones() -> None:
+def test_foreign_health_checks_use_up_the_free_ones() -> None:
     assert checks_of(cost_of([check()] * 10, in_account=100, pools=0)) == (10, 5.0)
 
 

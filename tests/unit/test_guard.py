@@ -43,7 +43,7 @@ def test_force_lets_everything_pass() -> None:
     assert not Guard(0, force=True).holds(absent=100, in_dns=100)
 
 
-def test_what_was_held_is_held_whatever_its_share_is_now() -> None:
+def test_what_was_held_is_held_with_any_share() -> None:
     guard = Guard(50, held=frozenset({(WEB, A)}))
     because = (
         "held by the guard: it was held together with others, and is still absent; "
@@ -68,7 +68,7 @@ def test_what_was_held_is_held_whatever_its_share_is_now() -> None:
         (None, 3, False),  # three members are too few for a share
     ],
 )
-def test_an_absence_of_which_no_event_told_waits_until_it_has_lasted(
+def test_an_absence_that_no_event_reported_waits_until_it_has_lasted(
     since: timedelta | None, in_dns: int, *, waits: bool
 ) -> None:
     seen: dict[Absent, datetime] = {(WEB, A): NOW - since} if since is not None else {}
@@ -76,7 +76,7 @@ def test_an_absence_of_which_no_event_told_waits_until_it_has_lasted(
     assert (guard.why_not_yet((WEB, A), in_dns=in_dns) is not None) is waits
 
 
-def test_an_absence_of_which_an_event_told_counts_at_once() -> None:
+def test_an_absence_that_an_event_reported_counts_at_once() -> None:
     guard = Guard(50, told=frozenset({A}), now=NOW)
     assert guard.why_not_yet((WEB, A), in_dns=8) is None
     assert guard.why_not_yet((WEB, B), in_dns=8) is not None
@@ -85,7 +85,7 @@ def test_an_absence_of_which_an_event_told_counts_at_once() -> None:
     assert Guard(50).why_not_yet((WEB, B), in_dns=8) is None
 
 
-def test_an_instance_that_is_told_of_leaves_the_others_waiting_and_nobody_waits_where_every_absence_counts() -> None:
+def test_an_absence_that_an_event_reported_counts_alone_and_without_events_every_absence_counts() -> None:
     guard = Guard(50, told=frozenset({A}), now=NOW).telling([])
     assert guard.why_not_yet((WEB, A), in_dns=8) is None
     assert guard.why_not_yet((WEB, B), in_dns=8) == (

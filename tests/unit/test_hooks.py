@@ -99,7 +99,7 @@ def test_ec2_has_two_minutes_to_show_a_pool_tag(waits: Action, after: float, lef
 
 @pytest.mark.parametrize("waits", EVERY_WAIT)
 @pytest.mark.parametrize("after", [0, 120, 100_000])
-def test_an_instance_of_somebody_elses_pool_is_left_alone(waits: Action, after: float) -> None:
+def test_an_instance_of_another_stacks_pool_is_left_alone(waits: Action, after: float) -> None:
     expected = Leave(waits, "its tag names 'theirs', and no pool of this stack")
     assert look(waits, FOREIGN, after=after, unhealthy_result=ABANDON) == expected
 
@@ -174,7 +174,7 @@ def test_a_launch_that_was_unhealthy_when_its_time_was_over_gets_the_result_of_t
 
 
 @pytest.mark.parametrize("result", Result)
-def test_a_launch_of_which_nobody_knows_whether_it_is_healthy_is_never_abandoned(result: Result) -> None:
+def test_a_launch_of_unknown_health_is_never_abandoned(result: Result) -> None:
     because = "AdmitTimeout (900 s) has passed, and it is not known whether it is healthy"
     expected = Complete(LAUNCH, CONTINUE, because, unknown=True)
     assert look(LAUNCH, NOT_READY, after=900, unhealthy_result=result) == expected

@@ -84,7 +84,9 @@ def refusal(body: str) -> str:
         ("instance_id", lambda each: reconcile(actions=[ACTION, ACTION | {"instance_id": each}])),
     ],
 )
-def test_what_is_no_instance_id_is_refused_with_its_field_and_value(instance_id: str, field: str, body: Any) -> None:
+def test_a_text_that_is_not_an_instance_id_is_refused_with_its_field_and_value(
+    instance_id: str, field: str, body: Any
+) -> None:
     refused = f"{field} is {instance_id!r}, not an instance id (i- and 8 to 17 hexadecimal digits)"
     assert refusal(body(instance_id)).endswith(refused)
 
@@ -97,7 +99,7 @@ def test_old_and_new_instance_ids_are_read(instance_id: str) -> None:
 
 
 @pytest.mark.parametrize("interface_id", ["*", "eni-*", "eni-0a1b2c3", GOOD, "eni-0a1b2c3d4e5f6000\ud800"])
-def test_what_is_no_interface_id_is_refused_with_its_value(interface_id: str) -> None:
+def test_a_text_that_is_not_an_interface_id_is_refused_with_its_value(interface_id: str) -> None:
     refused = (
         f"networkInterfaceId is {interface_id!r}, not a network interface id (eni- and 8 to 17 hexadecimal digits)"
     )
@@ -159,7 +161,7 @@ def test_a_number_of_looks_that_no_chain_has_is_refused(attempt: object) -> None
 
 
 @pytest.mark.parametrize("ttl", [True, -1, 2_147_483_648, 60.0, "60", None])
-def test_what_is_no_ttl_of_a_record_is_no_ttl_of_an_action(ttl: object) -> None:
+def test_a_value_that_cannot_be_a_records_ttl_cannot_be_an_actions_ttl(ttl: object) -> None:
     read = read_signal(reconcile(actions=[ACTION | {"ttl": ttl}]), TAG)
     assert isinstance(read, PoolSignal)
     assert [action.ttl for action in read.actions] == [None]

@@ -142,7 +142,7 @@ def test_regions_have_no_order() -> None:
 
 
 @given(st.text(min_size=1).filter(lambda name: "/" not in name), st.from_regex(r"i-[0-9a-f]{8,17}", fullmatch=True))
-def test_whatever_an_owner_writes_it_reads(name: str, instance_id: str) -> None:
+def test_an_owner_reads_every_id_that_it_writes(name: str, instance_id: str) -> None:
     owner, needs = Owner(name), (WEB, InstanceId(instance_id), LAUNCHED, RecordType.A, CONFIG)
     assert owner.holder(owner.identifier(instance_id)) == instance_id
     for reference in islice(owner.references(*needs), 2):

@@ -154,7 +154,7 @@ def test_a_health_check_does_not_follow_a_changed_alarm_until_it_names_it_again(
     assert lab.route53.is_healthy(check)
 
 
-def test_a_health_check_takes_missing_data_for_missing_whatever_the_alarm_says(lab: Lab) -> None:
+def test_a_health_check_takes_missing_data_as_missing_independently_of_the_alarm(lab: Lab) -> None:
     put_alarm(lab, TreatMissingData="notBreaching")
     check = of_alarm(lab)
     assert minute(lab) == "OK"

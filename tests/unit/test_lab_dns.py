@@ -302,7 +302,7 @@ def test_several_questions_are_answered_on_one_connection(route53: Route53, serv
     ],
     ids=["cut short", "no question", "a status request", "class CHAOS"],
 )
-def test_a_message_that_is_no_question_of_the_internet_is_answered_with_an_error(
+def test_a_message_of_another_class_than_in_is_answered_with_an_error(
     server: NameServer, wire: bytes, rcode: int
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

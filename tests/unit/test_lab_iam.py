@@ -41,7 +41,7 @@ def test_another_resource_or_action_is_refused_as_aws_says_it(request_: Request)
     )
 
 
-def test_without_a_statement_everything_is_refused_and_what_is_no_function_may_do_everything() -> None:
+def test_without_a_statement_everything_is_refused_and_callers_other_than_functions_may_do_everything() -> None:
     permissions = Permissions()
     assert permissions.refusal(change("app.example.com")) is None
     with permissions.acting("audit"):

@@ -459,7 +459,7 @@ def test_a_detached_instance_runs_on_in_no_group(lab: Lab) -> None:
     )
 
 
-def test_an_attached_instance_gets_the_tags_that_its_group_propagates_and_an_event_tells_of_them(lab: Lab) -> None:
+def test_an_attached_instance_gets_the_tags_that_its_group_propagates_and_an_event_reports_them(lab: Lab) -> None:
     in_service(lab, 1)
     alone = lab.fleet.launch(("api",), tags={"Name": "one"})
     lab.client("autoscaling").attach_instances(AutoScalingGroupName="web", InstanceIds=[alone])

@@ -358,7 +358,7 @@ def test_an_event_of_a_rule_that_the_queues_policy_does_not_allow_is_dropped(tem
         assert target == lab.deployment.event_sources[0].queue_arn
 
 
-def test_events_of_fleet53_are_accepted_although_a_rules_target_lets_nobody_in(lab: Lab) -> None:
+def test_events_of_fleet53_are_accepted_although_a_rules_target_has_no_policy(lab: Lab) -> None:
     events, sqs = lab.client("events"), lab.client("sqs")
     sqs.create_queue(QueueName="mine")
     events.put_rule(Name="mine", EventPattern='{"source": ["fleet53"]}')
@@ -650,7 +650,7 @@ def test_an_elastic_address_stays_over_stop_and_start(lab: Lab) -> None:
     assert lab.fleet.address(instance) not in {elastic, before}
 
 
-def test_another_elastic_address_takes_the_place_of_the_first_and_ec2_tells_of_it(lab: Lab) -> None:
+def test_another_elastic_address_replaces_the_first_and_an_event_reports_it(lab: Lab) -> None:
     instance = lab.fleet.launch()
     first, second = lab.fleet.associate_address(instance), lab.fleet.associate_address(instance)
     assert lab.fleet.address(instance) == second

@@ -178,7 +178,7 @@ SIGNALS = st.lists(
 
 
 @given(outcome=outcomes(), told=SIGNALS, again=st.frozensets(st.sampled_from(["m0", "m1"])))
-def test_whatever_a_run_has_found_it_writes_only_messages_that_can_be_read(
+def test_every_run_writes_only_messages_that_can_be_read(
     outcome: Outcome, told: dict[str, InstanceSignal | PoolSignal], again: frozenset[str]
 ) -> None:
     outcome.again = dict.fromkeys(again & told.keys(), timedelta(seconds=5))

@@ -60,7 +60,7 @@ def test_a_run_measures_each_pool_as_it_leaves_it() -> None:
     ]
 
 
-def test_an_admission_counts_its_seconds_from_the_event_that_told_of_it() -> None:
+def test_an_admission_counts_its_seconds_from_the_event_that_reported_the_instance() -> None:
     heard: list[InstanceSignal | PoolSignal] = [
         InstanceSignal(frozenset({A}), "EC2 said running", NOW - timedelta(seconds=40)),
         PoolSignal(frozenset({WEB}), "waits", NOW, since={A: NOW - timedelta(seconds=95)}, attempt=2),
@@ -79,7 +79,7 @@ def test_a_withdrawal_counts_its_seconds_too() -> None:
     ]
 
 
-def test_a_change_that_no_event_told_of_has_no_time() -> None:
+def test_a_change_that_no_event_reported_has_no_time() -> None:
     assert measure_run(Outcome(made=[delete(A)]), [], now=NOW) == [Measurement("Withdrawn", 1, "web")]
 
 

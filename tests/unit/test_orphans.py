@@ -42,7 +42,7 @@ def test_a_record_at_a_name_of_no_pool_is_withdrawn_and_then_its_check() -> None
     assert made.held == ()
 
 
-def test_a_fallback_at_a_name_of_no_pool_is_withdrawn_and_is_no_instances() -> None:
+def test_a_fallback_at_a_name_of_no_pool_is_withdrawn_and_belongs_to_no_instance() -> None:
     left = fallback(name=OLD)
     assert plan(left).change_records == (delete(left, "no pool has the name old.example.com", None),)
 
@@ -189,7 +189,7 @@ def test_a_record_at_the_new_name_in_another_zone_supersedes_nothing() -> None:
     assert len(deleted(made)) == 1
 
 
-def test_the_checks_reference_tells_the_pool_though_the_tag_names_others_too() -> None:
+def test_the_health_checks_reference_shows_the_pool_although_the_tag_names_others_too() -> None:
     assert deleted(move(AT_NEW, tag="web api", valid=(WEB, API))) == [SUPERSEDED]
 
 

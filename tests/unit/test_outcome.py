@@ -94,7 +94,7 @@ def test_a_record_at_a_name_of_no_pool_is_there_until_the_run_has_deleted_it() -
     assert outcome.has_former_record(A) is False
 
 
-def test_changes_of_other_pools_of_checks_and_of_the_fallback_are_no_members_coming_or_going() -> None:
+def test_changes_of_other_pools_of_health_checks_and_of_the_fallback_admit_and_withdraw_no_member() -> None:
     outcome = Outcome()
     outcome.note(WAITS, make_plan(WAITS, GUARD), ())
     config = CheckConfig.of(HTTP, IPv4Address("192.0.2.2"))

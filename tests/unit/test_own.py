@@ -62,12 +62,12 @@ def test_the_checks_of_new_launches_are_left_to_their_own_messages() -> None:
 
 
 @pytest.mark.parametrize(("age", "count"), [(299, 1), (300, 5)])
-def test_launches_older_than_five_minutes_are_left_to_nobody(age: float, count: int) -> None:
+def test_launches_older_than_five_minutes_are_left_to_no_other_message(age: float, count: int) -> None:
     assert len(kept(*creations(MINE, *OTHERS), about={MINE}, age=age)) == count
 
 
 @pytest.mark.parametrize(("others", "count"), [(3, 4), (4, 1)])
-def test_three_others_whose_messages_may_be_lost_are_left_to_nobody(others: int, count: int) -> None:
+def test_three_others_whose_messages_may_be_lost_are_left_to_no_other_message(others: int, count: int) -> None:
     assert len(kept(*creations(MINE, *OTHERS[:others]), about={MINE})) == count
     assert len(kept(*deletions(MINE, *OTHERS[:others]), about={MINE}, state="terminated")) == count
 
@@ -86,7 +86,7 @@ def test_a_running_member_loses_a_check_that_it_needs_no_more_in_any_pass() -> N
     assert len(kept(*deletions(*OTHERS), about={MINE})) == 4
 
 
-def test_the_check_of_an_instance_that_ec2_does_not_know_is_left_to_nobody() -> None:
+def test_the_health_check_of_an_instance_that_ec2_does_not_know_is_left_to_no_other_message() -> None:
     gone = delete(InstanceId("i-0f"))
     assert kept(gone, *deletions(*OTHERS), about={MINE}, state="terminated") == (gone,)
 

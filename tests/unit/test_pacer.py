@@ -105,7 +105,7 @@ def test_where_more_creations_are_taken_than_an_empty_bucket_takes_it_is_not_emp
     assert sender.pacer.delay(CREATE) == 0
 
 
-def test_creations_that_are_throttled_seldom_are_no_sign_of_an_empty_bucket() -> None:
+def test_creations_that_are_rarely_throttled_do_not_mean_an_empty_bucket() -> None:
     sender = Sender()
     for _ in range(10):
         sender.send(CREATE, throttled=True)
@@ -159,7 +159,7 @@ def test_a_withdrawal_does_not_wait_for_the_bucket_of_creations() -> None:
     assert sender.send("ListResourceRecordSets", "ListHealthChecks", "ChangeResourceRecordSets") == [2, 2, 4.98]
 
 
-def test_what_others_of_the_stack_have_throttled_is_no_sign_of_an_empty_bucket() -> None:
+def test_throttling_by_other_functions_of_the_stack_does_not_mean_an_empty_bucket() -> None:
     sender = Sender()
     sender.send(CREATE, CREATE, throttled=True)
     sender.pacer.share(2)
@@ -192,7 +192,7 @@ def test_a_throttled_reading_changes_nothing() -> None:
     assert sender.pacer.interval == SLOT
 
 
-def test_a_clock_that_is_set_back_makes_nobody_wait() -> None:
+def test_a_clock_that_is_set_back_makes_no_request_wait() -> None:
     sender = Sender()
     sender.send(*[CREATE] * 3)
     sender.at -= 3600

@@ -153,7 +153,7 @@ def escaped(text: str) -> str:
         ("\x1b[2J", "\\x1b[2J"),
     ],
 )
-def test_a_character_that_is_not_seen_stands_on_the_page_as_its_escape(unseen: str, shown: str) -> None:
+def test_an_invisible_character_is_shown_as_its_escape(unseen: str, shown: str) -> None:
     hidden = member(0, addresses=(unseen,), because=unseen, group=unseen)
     finding = Finding(FindingKind.NO_ADDRESS, unseen, PoolName(unseen))
     page = write_page(report(replace(pool(hidden), name=PoolName(unseen)), findings=(finding,)), VIEW)
@@ -303,7 +303,9 @@ def icon_of(page: str) -> str:
         ),
     ],
 )
-def test_the_heading_says_the_worst_and_is_green_only_where_nobody_is_needed(of: Report, look: str, said: str) -> None:
+def test_the_heading_says_the_worst_and_is_green_only_where_no_person_is_needed(
+    of: Report, look: str, said: str
+) -> None:
     page = write_page(of, VIEW)
     assert text_of(page).startswith(said)
     assert icon_of(page) == look

@@ -362,7 +362,7 @@ def test_a_record_without_a_check_gets_one() -> None:
     assert creations(made) == [create(check(), "its record has no health check")]
 
 
-def test_a_record_that_names_somebody_elses_check_gets_its_own() -> None:
+def test_a_record_that_names_a_foreign_health_check_gets_its_own() -> None:
     made = plan(instances=[instance()], records=[record(check_id="c-theirs")], checks=[foreign_check()])
     because = "its record refers to health check c-theirs, which is not ours"
     assert creations(made) == [create(check(), because, drift=STALE)]
@@ -811,7 +811,7 @@ def test_a_foreign_record_that_no_multivalue_record_can_stand_beside_is_reported
     assert made.waiting == (waiting(because),)
 
 
-def test_foreign_records_of_other_types_stand_in_nobodys_way() -> None:
+def test_foreign_records_of_other_types_stop_no_admission() -> None:
     text = Record(NAME, "TXT", ('"v=spf1 -all"',), ttl=60)
     six = record(address="2001:db8::9", identifier=None, multivalue=False)
     made = plan(instances=[instance()], records=[text, six], checks=[check()], healthy=["c-1"])
@@ -891,7 +891,7 @@ def test_a_fallback_that_is_not_wanted_any_more_goes() -> None:
     assert made.findings == (EMPTY,)
 
 
-def test_the_fallback_is_no_member() -> None:
+def test_the_fallback_is_not_a_member() -> None:
     made = plan(pools=[SORRY], records=[fallback()])
     nobody: frozenset[InstanceId] = frozenset()
     assert made.statuses == (PoolStatus(WEB, NAME, nobody, nobody, nobody, nobody),)
@@ -990,12 +990,12 @@ def test_a_member_that_prepares_is_not_ready_before_the_pools_check_has_seen_it_
 
 
 @pytest.mark.parametrize("checks", [[], [check()]])
-def test_with_admit_when_running_a_member_is_ready_whatever_its_health(checks: list[Check]) -> None:
+def test_with_admit_when_running_a_member_is_ready_with_any_health(checks: list[Check]) -> None:
     at_once = pool(admit_when=AdmitWhen.RUNNING)
     assert ready(pools=[at_once], instances=[IN_GROUP], checks=checks, **PREPARED) == {A}
 
 
-def test_with_admit_when_running_a_member_is_not_ready_while_nobody_knows_whether_it_has_a_check() -> None:
+def test_with_admit_when_running_a_member_is_not_ready_while_health_checks_are_not_read() -> None:
     assert ready(pools=[pool(admit_when=AdmitWhen.RUNNING)], instances=[IN_GROUP], checks=None, **PREPARED) == set()
 
 
@@ -1037,7 +1037,7 @@ def test_standby_of_a_full_pool_is_ready_for_its_record_need_not_be_waited_for()
     assert "i-100" in made.statuses[0].ready
 
 
-def test_standby_is_ready_though_its_pool_wants_health() -> None:
+def test_a_member_on_standby_is_ready_although_its_pool_has_a_health_check() -> None:
     newest = instance("i-100", public_ipv4=IPv4Address("192.0.2.100"), group="web-fleet", launched=NOW)
     made = plan(instances=[*crowd(100), newest], lifecycle_states={InstanceId("i-100"): "Pending:Wait"})
     assert made.statuses[0].ready == {"i-100"}
@@ -1088,7 +1088,7 @@ def test_a_foreign_record_in_the_way_leaves_those_in_dns_ready() -> None:
 # The plan as a whole ---------------------------------------------------------------------------------
 
 
-def test_a_record_of_another_type_with_our_identifier_makes_nobody_a_member() -> None:
+def test_a_record_of_another_type_with_our_identifier_makes_no_instance_a_member() -> None:
     text = record("i-98", check_id=None, type="TXT", values=('"ours"',))
     made = plan(instances=[instance()], records=[record(), text], checks=[check()])
     assert made.nothing_to_do

@@ -67,7 +67,7 @@ def test_it_converges_and_then_plans_nothing(world: World, guard: Guard) -> None
 
 
 @given(worlds())
-def test_once_converged_dns_holds_whom_it_should(world: World) -> None:
+def test_once_converged_dns_has_the_members_that_it_should(world: World) -> None:
     converge(world, FORCE)
     after = world.look()
     for each in world.pools:
@@ -289,7 +289,7 @@ def test_a_withdrawal_with_evidence_is_never_held(world: World, percent: int) ->
 
 
 @given(worlds(), st.sampled_from([0, 25, 50, 100]))
-def test_an_absence_of_which_no_event_told_withdraws_nobody_of_a_guarded_pool_at_once(
+def test_an_absence_that_no_event_reported_withdraws_no_member_of_a_guarded_pool_at_once(
     world: World, percent: int
 ) -> None:
     seen = world.look(world.first_healthy)
@@ -319,7 +319,7 @@ def test_a_member_is_not_answered_with_a_check_that_is_not_healthy(world: World,
 
 
 @given(worlds())
-def test_a_changed_setting_withdraws_nobody(world: World) -> None:
+def test_a_changed_setting_withdraws_no_member(world: World) -> None:
     converge(world, FORCE)
     before = {at for at, one in world.account.records.items() if OWNER.holder(one.identifier) != FALLBACK}
     stricter = tuple(

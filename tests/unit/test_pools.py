@@ -141,7 +141,9 @@ def test_a_url_is_a_protocol_a_host_header_a_port_and_a_path(
     ("alarm", "meant"),
     [("ec2-status", None), ("app-{instance_id}-down", "app-{instance_id}-down"), ("{instance_id}", "{instance_id}")],
 )
-def test_a_health_check_may_follow_an_alarm_whatever_the_address(alarm: str, meant: str | None, address: str) -> None:
+def test_a_health_check_may_follow_an_alarm_with_every_type_of_address(
+    alarm: str, meant: str | None, address: str
+) -> None:
     found = read(declare(address=address, health_check={"alarm": alarm}))
     assert found.check == AlarmSettings(meant)
 
@@ -157,7 +159,7 @@ def test_all_eight_regions_are_the_same_as_none() -> None:
     assert asks.regions is None
 
 
-def test_a_pool_without_a_check_admits_whoever_runs() -> None:
+def test_a_pool_without_a_health_check_admits_running_members() -> None:
     pool = read(declare(health_check=None, admit_when="running", address="private-ipv4"))
     assert (pool.check, pool.admit_when, pool.address) == (None, AdmitWhen.RUNNING, AddressType.PRIVATE_IPV4)
 
@@ -371,7 +373,7 @@ def test_a_fallback_is_an_address_of_a_family_the_pool_has(address: str, fallbac
         ),
     ],
 )
-def test_every_fault_names_the_parameter_and_the_key_and_a_value_that_is_no_secret(text: str, because: str) -> None:
+def test_every_fault_names_the_parameter_and_the_key_and_a_value_that_is_not_a_secret(text: str, because: str) -> None:
     assert fault(text) == f"{WEB}: {because}"
 
 
@@ -426,7 +428,7 @@ def test_a_fallback_can_be_any_hosts_address(fallback: str) -> None:
     assert str(read(declare(address="dualstack", fallback=fallback)).fallback) == fallback
 
 
-def test_an_ipv6_address_of_one_link_is_no_fallback() -> None:
+def test_an_ipv6_address_of_one_link_cannot_be_a_fallback() -> None:
     assert fault(declare(address="ipv6", fallback="fe80::1%eth0")) == (
         f"{WEB}: fallback='fe80::1%eth0' is refused: Input should be an IPv4 or IPv6 address"
     )

@@ -61,7 +61,7 @@ def members(*instance_ids: str, **differs: Any) -> Situation:
         ([], (0, 0, False)),
     ],
 )
-def test_a_door_lets_in_what_its_rules_name(sources: list[str], open_to: tuple[int, int, bool]) -> None:
+def test_a_door_lets_in_the_sources_of_its_rules(sources: list[str], open_to: tuple[int, int, bool]) -> None:
     assert judge(DOOR, access(*sources)) == Coverage(*open_to)
 
 
@@ -83,7 +83,7 @@ def test_what_was_not_read_may_let_the_checkers_in(unread: CheckerAccess) -> Non
     assert judge(DOOR, unread) is None
 
 
-def test_a_door_whose_known_part_lets_in_all_checkers_is_open_whatever_the_rest_is() -> None:
+def test_a_door_whose_known_part_lets_in_all_checkers_is_open() -> None:
     both = Door(frozenset({WEB, DB}), 80, 4)
     assert judge(both, access("15.177.0.0/18", "54.183.255.128/26")) == Coverage(2, 2, any=True)
     assert judge(both, access("15.177.0.0/18")) is None

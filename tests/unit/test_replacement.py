@@ -87,13 +87,13 @@ def test_those_whose_successors_are_not_in_dns_count_too() -> None:
     assert chosen(5, [1, 2, 3], wanted=9) == []
 
 
-def test_who_is_not_replaced_now_is_told_with_the_reason() -> None:
+def test_a_member_that_is_not_replaced_now_is_reported_with_the_reason() -> None:
     away = "3 of 9 members are away, and never more than a third is at the same time"
     assert decided(9, [1, 2, 3, 4]) == {"i-01": None, "i-02": None, "i-03": None, "i-04": away}
     assert decided(6, [1, 2], wanted=9) == {"i-01": away, "i-02": away}
 
 
-def test_when_the_newest_member_did_not_become_healthy_either_nobody_is_replaced() -> None:
+def test_when_the_newest_member_did_not_become_healthy_either_no_member_is_replaced() -> None:
     because = "the newest member, i-99, did not become healthy either"
     assert decided(8, [1, 2], wanted=9, failed="i-99") == {"i-01": because, "i-02": because}
 
@@ -106,15 +106,15 @@ def test_who_leaves_already_is_not_marked_again() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
-def test_when_all_are_unhealthy_nobody_is_replaced(size: int) -> None:
+def test_when_all_are_unhealthy_no_member_is_replaced(size: int) -> None:
     assert chosen(size, range(size)) == []
 
 
-def test_when_all_are_unhealthy_but_only_one_for_long_nobody_is_replaced() -> None:
+def test_when_all_are_unhealthy_but_only_one_for_long_no_member_is_replaced() -> None:
     assert chosen(9, range(9), for_long=[4]) == []
 
 
-def test_a_pool_with_nobody_in_dns_replaces_nobody() -> None:
+def test_a_pool_without_members_in_dns_replaces_none() -> None:
     assert chosen(0, []) == []
 
 
@@ -257,7 +257,7 @@ def test_a_member_that_had_its_time_and_is_not_in_dns_stops_replacement() -> Non
     assert told.stopped == "the newest member, i-6, did not become healthy either"
 
 
-def test_a_member_that_is_healthy_for_the_first_time_of_its_life_is_no_failure_and_one_that_never_was_is() -> None:
+def test_a_member_that_becomes_healthy_for_the_first_time_did_not_fail_and_one_that_never_does_failed() -> None:
     once_healthy = Cloud(healthy=["c-0"], unhealthy=["c-1", "c-5"], long_unhealthy=["c-1"])
     assert [each.stopped for each in found(once_healthy)] == [None]
     never_healthy = Cloud(healthy=["c-0"], unhealthy=["c-1", "c-5"], long_unhealthy=["c-1", "c-5"])
@@ -265,7 +265,7 @@ def test_a_member_that_is_healthy_for_the_first_time_of_its_life_is_no_failure_a
     assert [each.stopped for each in found(never_healthy)] == [because, because]
 
 
-def test_nobody_is_replaced_and_nothing_is_asked_where_the_setting_is_off() -> None:
+def test_no_member_is_replaced_and_nothing_is_read_where_the_setting_is_off() -> None:
     cloud = Cloud(**ONE)
     assert found(cloud, minutes=0) == []
     assert cloud.asked == 0

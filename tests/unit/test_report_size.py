@@ -168,7 +168,7 @@ def test_the_verdict_and_every_number_count_what_is_left_out_too() -> None:
     assert answer["headline"][:2] == ["WITHDRAWALS HELD: 10 until you decide.", "NOT IN SYNC: 3000 drifted."]
 
 
-def test_a_pool_that_nobody_answers_for_is_still_lost_without_its_rows() -> None:
+def test_an_unanswered_pool_is_still_reported_without_its_rows() -> None:
     gone = pool(member(0, in_dns=False), pending=0, answered=False)
     assert shorten(report(gone), 1).pools[0].lost
 

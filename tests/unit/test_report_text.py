@@ -240,7 +240,7 @@ def test_what_is_held_comes_first_then_drift_then_the_rest(form: Form) -> None:
     assert said.index("withdrawal-held") < said.index("missing-record") < said.index("pool-full")
 
 
-def test_findings_that_say_the_same_are_told_once() -> None:
+def test_findings_with_the_same_text_are_listed_once() -> None:
     said = as_text(report(MISSING, replace(MISSING, instance_id=InstanceId("i-0b"))))
 
     assert "missing-record, pool web: i-0a, i-0b\n" in said
@@ -302,7 +302,7 @@ def test_of_a_larger_pool_those_with_trouble_are_listed(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_of_a_larger_pool_that_is_well_nobody_is_listed(form: Form) -> None:
+def test_of_a_larger_pool_that_is_well_no_member_is_listed(form: Form) -> None:
     members = crowd(21)
     members[0] = replace(members[0], in_dns=False, membership=Membership.WITHDRAW)  # it has stopped
     said = form(report(pools=(pool(*members),)))
@@ -363,7 +363,7 @@ def test_in_markdown_a_value_stays_in_its_cell_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_in_markdown_a_value_is_no_markup_outside_of_tables_either(text: str) -> None:
+def test_in_markdown_a_value_is_not_markup_outside_of_tables_either(text: str) -> None:
     tokens = MarkdownIt("commonmark").enable("table").parse(as_markdown(everywhere(text)))
     headings = [after.children or [] for each, after in pairwise(tokens) if each.type == "heading_open"]
 
@@ -374,7 +374,7 @@ def test_in_markdown_a_value_is_no_markup_outside_of_tables_either(text: str) ->
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_in_markdown_the_names_of_pools_in_the_verdict_are_no_markup(text: str) -> None:
+def test_in_markdown_the_names_of_pools_in_the_verdict_are_not_markup(text: str) -> None:
     name = PoolName(text)
     unanswered = replace(pool(answered=False), name=name, record_name=text)
     page = as_markdown(report(replace(INVALID, pool=name), pools=(unanswered,)))
@@ -438,7 +438,7 @@ def test_a_line_s_end_in_a_value_ends_no_line(form: Form, gap: str) -> None:
         "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
     ],
 )
-def test_text_fits_a_terminal_of_120_columns_whatever_it_says(text: str) -> None:
+def test_every_text_fits_a_terminal_of_120_columns(text: str) -> None:
     said = as_text(everywhere(text))
     assert max(map(len, said.splitlines())) <= 120
 

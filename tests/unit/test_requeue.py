@@ -202,7 +202,7 @@ def test_a_change_of_one_pools_settings_looks_at_its_waiting_members_and_at_no_o
     assert named(timers(event, waiting=waits(A) | waits(B, pool=API))) == [(["web"], {A}, 1)]
 
 
-def test_whom_this_run_changed_is_looked_at_again_whatever_the_event_was_about() -> None:
+def test_a_member_that_this_run_changed_is_looked_at_again_after_any_event() -> None:
     event = PoolSignal(None, "CloudTrail recorded DisassociateAddress", NOW)
     sent = timers(event, waiting=waits(A, B), fresh={A})
     assert details(sent) == [looks_again(A, attempt=1, since=LAUNCHED)]
@@ -226,7 +226,7 @@ def test_a_message_names_so_many_members_that_sqs_takes_it() -> None:
     assert sorted(member for each in sent for member in each["since"]) == many
 
 
-def test_a_member_that_is_heard_of_anew_does_not_quicken_the_timer_of_another() -> None:
+def test_a_new_event_about_a_member_does_not_speed_up_the_timer_of_another() -> None:
     sent = timers(signal(attempt=8, since={A: EARLIER}), heard(B), waiting=waits(A, B))
     assert named(sent) == [(["web"], {B}, 1), (["web"], {A}, 9)]
 
@@ -236,19 +236,19 @@ def test_a_member_of_which_no_time_is_known_counts_from_its_launch() -> None:
     assert detail["since"] == {A: LAUNCHED.isoformat()}
 
 
-def test_whose_check_a_run_has_left_is_looked_at_again_in_two_seconds() -> None:
+def test_a_member_whose_health_check_was_left_is_looked_at_again_in_two_seconds() -> None:
     sent = timers(heard(A), heard(B), waiting=waits(A, B), left={B})
     assert [(set(detail["since"]), detail["attempt"], delay) for detail, delay in sent if delay == 2] == [({B}, 1, 2)]
     assert named(sent) == [(["web"], {A}, 1), (["web"], {B}, 1)]
 
 
-def test_whose_check_waits_for_route_53_is_looked_at_again_with_the_others_however_often_it_was_looked_at() -> None:
+def test_a_member_whose_health_check_waits_for_route_53_is_looked_at_again_with_the_others() -> None:
     told = signal(attempt=9, since={A: LAUNCHED, B: LAUNCHED})
     ((detail, delay),) = timers(told, waiting=waits(A, B), left={A, B}, soon=False)
     assert (set(detail["since"]), detail["attempt"], 10 <= delay <= 30) == ({A, B}, 1, True)
 
 
-def test_whose_check_a_run_has_left_is_looked_at_again_whatever_the_event_was_about() -> None:
+def test_a_member_whose_health_check_was_left_is_looked_at_again_after_any_event() -> None:
     ((detail, delay),) = timers(heard(A), waiting=waits(B), left={B})
     assert (set(detail["since"]), delay) == ({B}, 2)
 
@@ -289,7 +289,7 @@ def test_the_look_at_a_member_of_two_pools_is_queued_for_each() -> None:
     assert named(sent) == [(["api"], {A}, 1), (["web"], {A}, 1)]
 
 
-def test_the_first_time_an_instance_was_heard_of_counts() -> None:
+def test_the_first_event_about_an_instance_counts() -> None:
     assert first_heard(
         [
             InstanceSignal(frozenset({A, B}), "EC2 said running", NOW),

@@ -43,7 +43,7 @@ def test_the_name_itself_is_asked_for_and_for_no_more_than_two_seconds(monkeypat
 
 
 @pytest.mark.parametrize("error", [RESOLVER.NXDOMAIN(), NO_NS], ids=repr)
-def test_a_name_that_dns_does_not_know_is_delegated_to_nobody(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
+def test_a_name_that_dns_does_not_know_is_not_delegated(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     answering(monkeypatch, raising(error))
 
     assert name_servers(["example.com"]) == {"example.com": frozenset()}
@@ -60,11 +60,11 @@ def test_nothing_is_said_where_the_resolver_fails(monkeypatch: pytest.MonkeyPatc
     assert name_servers(["example.com", "example.net"]) == {}
 
 
-def test_a_name_that_is_no_name_in_dns_stops_no_other() -> None:
+def test_a_name_that_is_not_valid_in_dns_does_not_stop_others() -> None:
     assert name_servers([f"{'a' * 64}.example"]) == {}
 
 
-def test_no_name_is_no_question(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_names_no_question_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, raising(AssertionError("asked")))
 
     assert name_servers([]) == {}

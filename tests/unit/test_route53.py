@@ -112,7 +112,7 @@ def test_a_check_is_created_with_every_setting_and_read_as_it_was_created(adapte
         ({"Disabled": True}, {"disabled": True}),
     ],
 )
-def test_a_flag_that_somebody_edited_shows(
+def test_a_flag_that_was_edited_by_hand_shows(
     adapter: Adapter, fake: Route53, edit: dict[str, bool], flag: dict[str, Any]
 ) -> None:
     config = CheckConfig.of(CheckSettings("https", 443, "app.example.com", "/"), IPv4Address("52.95.0.1"))

@@ -86,7 +86,7 @@ def test_who_has_not_had_its_turn_to_the_end_keeps_its_place() -> None:
     assert plan.statuses[0].standby == {name(n) for n in WAITING}
 
 
-def test_who_has_had_its_turn_goes_behind_those_that_have_not() -> None:
+def test_members_that_have_had_their_turn_come_after_those_that_have_not() -> None:
     plan = planned(pool_of(110, serving=SERVING, late=HOLDING))
     assert created(plan) == [name(n) for n in WAITING]
     assert len(plan.changes) == 10

@@ -63,7 +63,7 @@ def test_the_role_of_the_zones_account_is_none_or_has_an_external_id_or_none(
     assert read_settings(ENVIRONMENT | given).zone_role == role
 
 
-def test_no_zone_at_all_is_no_zone() -> None:
+def test_a_text_without_zones_is_an_empty_set_of_zones() -> None:
     assert read_settings(ENVIRONMENT | {"FLEET53_ZONE_IDS": ""}).zone_ids == ()
 
 
@@ -94,7 +94,7 @@ def test_every_problem_is_named_in_one_message() -> None:
     ]
 
 
-def test_nobody_is_replaced_where_the_minutes_are_none() -> None:
+def test_no_member_is_replaced_where_the_minutes_are_0() -> None:
     assert read_settings(ENVIRONMENT | {"FLEET53_REPLACE_UNHEALTHY_AFTER": "0"}).replace_unhealthy_after == timedelta()
 
 

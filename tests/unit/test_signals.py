@@ -355,7 +355,7 @@ def test_a_call_that_failed_changed_nothing() -> None:
     assert read_signal(failed, TAG) == Ignored("DetachInstances failed with ValidationError")
 
 
-def test_another_call_is_no_signal() -> None:
+def test_another_call_is_not_a_signal() -> None:
     assert read_signal(call("RunInstances", {}), TAG) == Ignored(
         "aws.ec2 'AWS API Call via CloudTrail': RunInstances is not an event that fleet53 acts on"
     )

@@ -36,7 +36,7 @@ def report(*findings: Finding) -> Report:
     return Report(OWNER.name, NOW, pools=(), findings=findings, quotas=quotas, cost=Cost(1, 0.5))
 
 
-def test_a_held_fallback_is_not_told() -> None:
+def test_a_held_fallback_is_not_published() -> None:
     assert list(run_events([], {PoolName("web"): [deletion(None)]}, OWNER, now=NOW)) == []
 
 
@@ -58,7 +58,7 @@ def test_of_very_many_instances_the_first_thousand_are_named() -> None:
     assert (len(held.instance_ids), held.instances_left_out) == (1000, 200)
 
 
-def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_are() -> None:
+def test_of_very_many_findings_an_event_has_as_many_as_fit_and_the_number_of_the_others() -> None:
     (drift,) = report_events(report(*(finding(number, "é" * 2000) for number in range(5000))))
     assert isinstance(drift, DriftDetected)
     assert len(drift.model_dump_json().encode()) < 256 * 1024
@@ -69,7 +69,7 @@ def test_of_very_many_findings_as_many_are_told_as_fit_and_how_many_more_there_a
     assert len(drift.pools) == 1000
 
 
-def test_an_event_fits_whatever_pools_the_tags_name() -> None:
+def test_an_event_fits_with_any_pool_names_in_tags() -> None:
     name = "\N{GRINNING FACE}" * 200
     (drift,) = report_events(report(*(replace(finding(n, "x" * 900), pool=PoolName(f"{n}{name}")) for n in range(999))))
     assert isinstance(drift, DriftDetected)
@@ -77,16 +77,16 @@ def test_an_event_fits_whatever_pools_the_tags_name() -> None:
     assert 50 < len(drift.pools) < 100
 
 
-def test_a_report_with_held_withdrawals_tells_of_each_pool() -> None:
+def test_a_report_with_held_withdrawals_publishes_an_event_for_each_pool() -> None:
     told = list(report_events(report(finding(1, held=True), finding(2, held=True), finding(3))))
     assert [type(each) for each in told] == [DriftDetected, WithdrawalHeld, WithdrawalHeld]
 
 
-def test_a_report_in_sync_tells_nothing() -> None:
+def test_a_report_in_sync_publishes_nothing() -> None:
     assert list(report_events(report())) == []
 
 
-def test_an_event_and_the_audits_json_tell_a_finding_with_the_same_fields() -> None:
+def test_an_event_and_the_audits_json_have_a_finding_with_the_same_fields() -> None:
     told = report(
         Finding(
             FindingKind.STALE_RECORD,

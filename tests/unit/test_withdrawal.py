@@ -41,7 +41,7 @@ def test_every_record_of_the_owner_in_every_zone_goes() -> None:
     ]
 
 
-def test_the_fallback_goes_and_is_no_instance() -> None:
+def test_the_fallback_is_withdrawn_and_belongs_to_no_instance() -> None:
     (deletion,) = record_deletions(OWNER, {ZONE: [fallback()]})
     assert deletion.instance_id is None
 

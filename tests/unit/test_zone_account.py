@@ -41,7 +41,7 @@ def retrier(monkeypatch: pytest.MonkeyPatch) -> Retrier:
 
 
 @pytest.mark.usefixtures("retrier")
-def test_sts_is_asked_in_the_functions_own_region_whatever_the_environment_says(
+def test_sts_is_asked_in_the_functions_own_region_with_any_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "legacy")

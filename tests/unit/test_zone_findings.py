@@ -42,7 +42,7 @@ def test_members_of_different_networks_with_one_private_address_are_one_finding(
     ]
 
 
-def test_a_record_that_the_plan_takes_away_is_no_holder() -> None:
+def test_a_record_that_the_plan_deletes_has_no_holder() -> None:
     gone = instance("i-0b", state="terminated", public_ipv4=None)
     of = situation(instances=[instance(), gone], records=[record(), record("i-0b")], checks=[check()])
     assert duplicates(of) == []
@@ -88,12 +88,12 @@ def test_a_simple_record_in_the_way_is_another_finding() -> None:
     assert duplicates(of) == []
 
 
-def test_a_value_that_is_no_address_is_compared_as_it_stands() -> None:
+def test_a_value_that_is_not_an_address_is_compared_unchanged() -> None:
     of = situation(records=[foreign("198.051.100.1"), foreign("198.051.100.1", identifier="green")])
     assert len(duplicates(of)) == 1
 
 
-def test_the_same_address_in_two_pools_is_no_finding() -> None:
+def test_the_same_address_in_two_pools_is_not_a_finding() -> None:
     members = [instance(), instance("i-0b", pools=frozenset({PoolName("api")}))]
     pools = [pool(), pool("api", record_name="api.example.com")]
     assert duplicates(situation(pools=pools, instances=members)) == []

@@ -34,7 +34,7 @@ def because(delegated: Collection[str] | None, zone: Zone | None = None, own: Co
 
 
 @pytest.mark.parametrize("delegated", [OURS, {"ns-1.awsdns-00.com"}, None])
-def test_what_is_ours_or_unknown_is_no_finding(delegated: Collection[str] | None) -> None:
+def test_ours_and_unknown_are_not_findings(delegated: Collection[str] | None) -> None:
     assert because(delegated) == []
 
 
@@ -90,11 +90,11 @@ def test_a_protected_name_and_type_of_a_pool_is_found_with_its_comment() -> None
 @pytest.mark.parametrize(
     ("name", "record_type"), [("app.example.com", "AAAA"), ("app.example.com", "TXT"), ("www.example.com", "A")]
 )
-def test_a_protection_of_another_name_or_type_is_no_finding(name: str, record_type: str) -> None:
+def test_a_protection_of_another_name_or_type_is_not_a_finding(name: str, record_type: str) -> None:
     assert protected(situation(pools=[pool()]), Protection(name, record_type)) == []
 
 
-def test_a_protection_of_the_same_name_in_another_zone_is_no_finding() -> None:
+def test_a_protection_of_the_same_name_in_another_zone_is_not_a_finding() -> None:
     of = situation(pools=[pool()])
     assert protected(of, Protection("app.example.com", "A"), zone_id=ZoneId("Z9")) == []
 
