@@ -96,7 +96,7 @@ class Emulator:
             return json.load(answer)
 
     def is_up(self) -> bool:
-        """Say whether somebody listens at the port."""
+        """Return whether a server listens at the port."""
         with contextlib.suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             return True

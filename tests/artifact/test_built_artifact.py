@@ -87,7 +87,7 @@ def poller(lab: Lab, functions: EmulatedFunctions) -> Poller:
 
 
 def running(instance_id: str, at: datetime) -> str:
-    """Return the canonical event of a running instance, told of this one at a time."""
+    """Return the canonical event of a running instance, for this instance and time."""
     event = json.loads((EVENTS / "ec2-instance-running.json").read_text(encoding="utf-8"))
     event["detail"]["instance-id"] = instance_id
     event["time"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -285,7 +285,7 @@ class Story(Telling):
         self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)
 
     def _same(self, wanted: list[dict[str, Any]], seen: list[dict[str, Any]], expected: str) -> None:
-        """Note whether these records are the ones that are wanted, in whatever order LocalStack lists them."""
+        """Note whether these records are the ones that are wanted, in any order."""
         by_id = [sorted(each, key=lambda one: (one["Name"], one["SetIdentifier"])) for each in (wanted, seen)]
         differs = by_id[0] != by_id[1]
         self._note(expected, f"{seen}, not {wanted}" if differs else f"{len(seen)} records", differs=differs)

@@ -127,7 +127,7 @@ def _shorthand(text: str) -> dict[str, Any]:
 
 
 def _pairs(tokens: list[str]) -> dict[str, Any]:
-    """Read key=value pairs; words after a value, which are no keys, make it a list."""
+    """Read key=value pairs; words after a value that are not keys make it a list."""
     found: dict[str, Any] = {}
     while tokens and tokens[-1] != "}":
         key = tokens.pop()

@@ -35,7 +35,7 @@ BEYOND_THE_MODEL: Final = {
     ("route53", "list-resource-record-set-protections"): {"--hosted-zone-id"},  # newer than the boto3 that is pinned
     ("route53", "delete-resource-record-set-protections"): {"--hosted-zone-id", "--protections"},
 }
-"""Commands of the AWS CLI that boto3's models do not tell of, with options of theirs (AWS CLI Command Reference)."""
+"""Commands of the AWS CLI that boto3's models do not have, with options of theirs (AWS CLI Command Reference)."""
 
 
 def faults(commands: Iterable[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`make audit` where there is nobody to ask: one line says why, and no traceback. With a lab: test_lab_process.py."""
+"""`make audit` where AWS does not answer: one line says why, without a traceback. With a lab: test_lab_process.py."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_the_audit_is_invoked_by_the_command_that_the_guide_shows(lab: RunningLa
 
 
 def ran_audit(lab: RunningLab, *words: str, target: str = "audit") -> subprocess.CompletedProcess[str]:
-    """Run what `make audit` runs, told of nothing but what the lab printed."""
+    """Run what `make audit` runs, with only the settings that the lab printed."""
     return subprocess.run(  # noqa: S603 - no shell, and our own command
         ["make", "--silent", "--assume-old=.venv/.ready", target, *words],  # noqa: S607 - the person's own make
         cwd=ROOT,

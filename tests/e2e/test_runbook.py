@@ -1,4 +1,4 @@
-"""docs/runbook.md has a section for whatever can ring or be found, and says nothing that does not exist."""
+"""docs/runbook.md has a section for each alarm and each kind of finding, and names nothing that does not exist."""
 
 from __future__ import annotations
 

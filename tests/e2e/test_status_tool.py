@@ -1,4 +1,4 @@
-"""`make status` where there is nobody to ask, and while it watches. With a lab: test_lab_process.py."""
+"""`make status` where AWS does not answer, and while it watches. With a lab: test_lab_process.py."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_refresh_after_a_repair_repairs_nothing(lab: Lab, console: Console, br
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A page that hosts one report, or what failed, whatever is asked."""
+    """A page that always hosts one report, or what failed."""
 
     report: Report | None
 

@@ -1,4 +1,4 @@
-"""Incidents in a test: somebody else's change, a refusal or a wait in the middle of a run."""
+"""Incidents in a test: another actor's change, a refusal or a wait in the middle of a run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Queries:
 
     `strangers` are addresses in answers that no member has. `negative` are the times at which none of the queries had
     an answer although a member serves. The checkers see in every turn which instances serve. `others` are further
-    addresses that are right: private ones, and those that somebody else answers with.
+    addresses that are right: private ones, and those of foreign records.
     """
 
     lab: Lab
@@ -45,7 +45,7 @@ class Queries:
 
     @property
     def wrong(self) -> list[str]:
-        """All wrong answers: addresses that are no member's, and answers without an address."""
+        """All wrong answers: addresses that no member has, and answers without an address."""
         return [*self.strangers, *(f"{at} negative" for at in self.negative)]
 
 

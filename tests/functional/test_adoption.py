@@ -76,7 +76,7 @@ def watch(lab: Lab, monkeypatch: pytest.MonkeyPatch, members: tuple[str, ...], n
 
 
 def round_robin(lab: Lab, members: tuple[str, ...], *more: str, ttl: int = 300, name: str = RECORD) -> None:
-    """Put the simple record that somebody had before fleet53, with the addresses of these instances."""
+    """Put the simple record that was there before fleet53, with the addresses of these instances."""
     addresses = [{"Value": each} for each in (*map(lab.fleet.address, members), *more)]
     put_record(lab, {"Name": name, "Type": "A", "TTL": ttl, "ResourceRecords": addresses})
 
@@ -94,7 +94,7 @@ def served_by_round_robin(lab: Lab, count: int, *more: str) -> tuple[str, ...]:
 
 
 def by_hand(lab: Lab, members: tuple[str, ...], **differs: Any) -> None:
-    """Put the multivalue records that somebody made for these instances."""
+    """Put multivalue records by hand for these instances."""
     for number, member in enumerate(members):
         put_record(lab, multivalue(f"by-hand-{number}", lab.fleet.address(member), **differs))
 
@@ -265,7 +265,7 @@ def test_people_see_the_batch_and_the_way_back_as_json(lab: Lab, form: str) -> N
     assert "This is a dry run" in page
 
 
-# Multivalue records that somebody made
+# Multivalue records that were made by hand
 
 
 def test_multivalue_records_by_hand_go_when_the_members_own_stand(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,7 +425,7 @@ def test_a_strangers_message_with_the_order_takes_no_address_out_of_dns(
     assert wrong[0] == []
 
 
-# Somebody else at the same time
+# Other actors at the same time
 
 
 def test_a_record_that_changes_meanwhile_is_read_again_and_then_refused(

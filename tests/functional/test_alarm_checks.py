@@ -1,4 +1,4 @@
-"""Health checks that follow CloudWatch alarms: ours on EC2's status checks, and alarms that somebody keeps."""
+"""Health checks that follow CloudWatch alarms: ours on EC2's status checks, and alarms that the operator keeps."""
 
 from __future__ import annotations
 
@@ -400,7 +400,7 @@ def test_a_stack_without_checks_of_alarms_asks_for_alarms_in_sweeps_only(lab: La
     assert len(findings(lab.audit(), "not-read")) == 1
 
 
-# -- alarms that somebody keeps
+# -- alarms that the operator keeps
 
 
 def test_a_member_follows_the_alarm_that_the_operator_keeps_for_it(lab: Lab) -> None:

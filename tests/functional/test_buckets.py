@@ -33,7 +33,7 @@ def lab(parameters: Mapping[str, str]) -> Iterator[Lab]:
 
 
 def drain(lab: Lab, operation: str, *, left: int = 0) -> None:
-    """Let somebody else take tokens of an operation, so that only so many are left."""
+    """Let another sender take tokens of an operation, so that only so many are left."""
     limits = lab.route53._refusals._limits
     assert isinstance(limits, Buckets)
     while limits.take(operation, lab.clock.now()):
@@ -127,7 +127,7 @@ def test_an_instance_whose_check_cannot_be_created_in_time_is_not_abandoned(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, kept = completions(monkeypatch), heartbeats(monkeypatch)
-    others = lambda _: drain(lab, "CreateHealthCheck")  # noqa: E731 - somebody else is always first
+    others = lambda _: drain(lab, "CreateHealthCheck")  # noqa: E731 - another sender is always first
     before_each(lab, monkeypatch, "CreateHealthCheck", others)
     lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(heartbeat=60),))
     pass_time(lab, 420, step=10)

@@ -63,7 +63,7 @@ def going_untold(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def coming(lab: Lab, *others: Hook) -> str:
-    """Return the one instance of a group that its launch hook holds, and that nobody has seen healthy."""
+    """Return the one instance of a group that its launch hook holds, and that Route 53 has not seen healthy."""
     lab.fleet.create_group(GROUP, 1, hooks=(launch_hook(), *others))
     lab.run(12)
     (instance_id,) = lab.fleet.members(GROUP)

@@ -1,4 +1,4 @@
-"""What fleet53 tells: the events that somebody's own rule on the default bus receives."""
+"""What fleet53 publishes: the events that an operator's own rule on the default bus receives."""
 
 from __future__ import annotations
 

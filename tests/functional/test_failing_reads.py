@@ -64,7 +64,7 @@ def one_lab() -> Iterator[Lab]:
     """Return a lab where an audit has everything to ask and one record to withdraw.
 
     There are a member in a group that waits at a launch hook, a Spot instance, and one whose security group names a
-    prefix list of somebody's.
+    customer-managed prefix list.
     """
     with Lab({"ReplaceUnhealthyAfter": "5"}, start=MONDAY_NOON) as lab:
         groups = lab.fleet.security_groups
@@ -81,7 +81,7 @@ def one_lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(one_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """Return that lab without faults, in which waits cost nobody real time."""
+    """Return that lab without faults, in which waits take no real time."""
     wait_in_lab_time(one_lab, monkeypatch)
     one_lab.functions.cold_start()
     one_lab.faults.end()

@@ -137,7 +137,7 @@ def asked_of_ec2() -> Iterator[list[str]]:
 @pytest.mark.parametrize("wildcard", ["*", "i-*", "i-????????"])
 def test_a_wildcard_never_reaches_a_filter_of_ec2(lab: Lab, wildcard: str) -> None:
     (web,) = admitted(lab, 1)
-    # Whoever may change the zone can write any SetIdentifier.
+    # A person who may change the zone can write any SetIdentifier.
     put_record(lab, record_of(lab, web) | {"SetIdentifier": f"{OWNER}/{wildcard}"})
     with asked_of_ec2() as asked:
         lab.send(

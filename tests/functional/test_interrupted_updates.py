@@ -1,4 +1,4 @@
-"""An update that a launch overtakes, or that is rolled back halfway, leaves no record where nobody may withdraw it.
+"""An update that a launch overtakes, or that is rolled back halfway, leaves no record that cannot be withdrawn.
 
 Every test asks DNS in every second.
 """

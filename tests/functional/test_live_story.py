@@ -1,4 +1,4 @@
-"""The story of `make live`, told in the lab: nothing differs, and whatever happens, nothing is left."""
+"""The story of `make live`, told in the lab: nothing differs, and nothing is left in any case."""
 
 from __future__ import annotations
 

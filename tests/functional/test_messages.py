@@ -217,7 +217,7 @@ def test_a_reconcile_message_for_a_pool_that_does_not_exist_changes_nothing_and_
 
 
 def put_text(lab: Lab, zone_id: str, name: str) -> None:
-    """Put a foreign TXT record at a name, where it is in nobody's way."""
+    """Put a foreign TXT record at a name, where it stops no admission."""
     record = {"Name": name, "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"hello"'}]}
     batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
     lab.route53.call("ChangeResourceRecordSets", {"HostedZoneId": zone_id, "ChangeBatch": batch})

@@ -1,4 +1,4 @@
-"""A withdrawal depends on as little as possible: whatever call fails, the address is out of DNS within one retry."""
+"""A withdrawal depends on as little as possible: after any failing call, the address leaves DNS within one retry."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OTHERS: Final = {
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab with members in two pools and two pools without, in which waits cost nobody real time."""
+    """Return a lab with members in two pools and two pools without, in which waits take no real time."""
     with Lab(start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
         lab.put_pool("new")

@@ -1,4 +1,4 @@
-"""Two passes at the same time: the one that read first keeps nobody in DNS whom the other one has withdrawn.
+"""Two passes at the same time: the one that read first keeps no member in DNS that the other one has withdrawn.
 
 In each test, another run handles an event after the first run has read, and before Route 53 gets its batch.
 """

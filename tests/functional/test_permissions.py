@@ -1,4 +1,4 @@
-"""What the template's roles refuse: a function that went wrong, or that somebody took over, reaches no further."""
+"""What the template's roles refuse: a function with an error, or under an attacker's control, reaches no further."""
 
 from __future__ import annotations
 

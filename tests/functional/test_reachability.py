@@ -215,7 +215,7 @@ def test_a_member_without_an_ipv6_address_is_not_looked_at_for_it(both: Lab) -> 
     assert unreachable(both) == {}
 
 
-# -- whom it is about
+# -- which members it is about
 
 
 def test_a_pool_without_a_check_is_reached_by_no_checker_and_need_not_be(lab: Lab) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def serve_at_once(lab: Lab, *pools: str) -> None:
-    """Let these pools, all in one zone, admit whatever runs."""
+    """Let these pools, all in one zone, admit every running member."""
     for pool in pools:
         lab.put_pool(pool, health_check=None, admit_when="running")
     lab.settle()
@@ -281,7 +281,7 @@ def test_a_refused_pool_is_served_as_soon_as_route_53_takes_its_changes(lab: Lab
     assert audit(lab)["in_sync"] is True
 
 
-# -- overtaken by somebody else
+# -- overtaken by another actor
 
 
 def test_a_record_that_was_deleted_by_hand_before_is_not_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_never_more_than_a_third_of_a_pool_goes_at_once(replacing: Lab) -> None:
 
 
 def behind_a_mistake(lab: Lab, healthy: str, minutes: int) -> None:
-    """Let time pass while no member serves but `healthy`, whichever instances come."""
+    """Let time pass while no member serves but `healthy`, and no new instance either."""
     for _ in range(minutes * 2):
         for each in lab.fleet.members(GROUP):
             if each != healthy:

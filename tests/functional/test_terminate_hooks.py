@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def told_at(lab: Lab, instance_id: str) -> datetime:
-    """Return the time of the event that tells of an instance's terminate hook."""
+    """Return the time of the event about an instance's terminate hook."""
     (event,) = events(lab, TERMINATE, instance_id)
     return datetime.fromisoformat(event["time"])
 

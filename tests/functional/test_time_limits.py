@@ -1,4 +1,4 @@
-"""No function is killed: whatever AWS does not answer, an invocation ends within its timeout and says why."""
+"""No function is killed: if any service does not answer, an invocation ends within its timeout and says why."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def one_lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(one_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """Return that lab without faults, in which waits cost nobody real time."""
+    """Return that lab without faults, in which waits take no real time."""
     wait_in_lab_time(one_lab, monkeypatch)
     one_lab.faults.end()
     one_lab.invocations.clear()

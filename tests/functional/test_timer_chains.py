@@ -1,4 +1,4 @@
-"""Each member that waits has one chain of timers, whatever happens around it."""
+"""Each member that waits has one chain of timers, independently of other events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def timers(instance_id: str) -> int:
 
 
 def unhealthy(lab: Lab, count: int = 1) -> tuple[str, ...]:
-    """Return members that have waited for minutes, because nobody sees them healthy."""
+    """Return members that have waited for minutes, because Route 53 does not see them healthy."""
     members = launched(lab, count)
     see_healthy(lab, members, percent=0)
     lab.run(600, step=10)

@@ -22,7 +22,7 @@ SILENT: Final = [Fault.SERVER_ERROR, Fault.THROTTLED, Fault.HANG, Fault.UNREACHA
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab with a pool in each of two hosted zones, where waits cost nobody real time."""
+    """Return a lab with a pool in each of two hosted zones, where waits take no real time."""
     with Lab(start=MONDAY_NOON) as lab:
         lab.put_pool("api", hosted_zone_id=allowed_zone(lab, "example.net"), record_name=API)
         wait_in_lab_time(lab, monkeypatch)

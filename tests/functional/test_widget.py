@@ -1,4 +1,4 @@
-"""The widget's function: a page for whatever it is asked, and nothing written but a repair's signal."""
+"""The widget's function: it answers every request with a page, and writes only a repair's signal."""
 
 from __future__ import annotations
 

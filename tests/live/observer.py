@@ -73,7 +73,7 @@ class Observer:
         return state in self.group().values()
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the stack's records, at whatever name."""
+        """Return the stack's records at all names."""
         pages = self._route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=self.place.zone_id)
         found = [each for page in pages for each in page["ResourceRecordSets"]]
         return [each for each in found if self._owner.holder(each.get("SetIdentifier"))]

@@ -18,7 +18,7 @@ TAG: Final = "fleet53-live:pool"
 """The key of the pool tag, which no other stack in the account has."""
 HOOK_PREFIX: Final = "fleet53-live"
 HOOK_TIMEOUT: Final = 1200
-"""Seconds after which Auto Scaling would abandon an action that nobody completes: longer than any step."""
+"""Seconds after which Auto Scaling would abandon an action that is not completed: longer than any step."""
 _SERVER: Final = """#!/bin/bash
 mkdir -p /srv/www
 hostname > /srv/www/index.html
@@ -101,7 +101,7 @@ class Resources:
         self.place.client("ssm").put_parameter(Name=self._parameters[-1], Value=settings, Type="String")
 
     def remove(self) -> list[str]:
-        """Delete everything that was made, whatever of it there is, and return what could not be deleted and why."""
+        """Delete everything that was made and still exists, and return what could not be deleted and why."""
         ec2, name = self.place.client("ec2"), self.place.stack
         scaling = self.place.client("autoscaling")
         removals: list[Callable[[], object]] = [

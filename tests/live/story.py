@@ -41,7 +41,7 @@ class Story(Telling):
         self._aws = Observer(self.place)
 
     def tell(self) -> list[Outcome]:
-        """Tell every step, remove whatever was made, also after an error, and return the outcomes."""
+        """Play every step, remove everything that was made, also after an error, and return the outcomes."""
         try:
             for self._step, act in STEPS.items():
                 if not self._take(act) and act is Story.deploy:
@@ -211,7 +211,7 @@ class Story(Telling):
         )
 
     def remove(self) -> None:
-        """Delete the stack while a member is in DNS, and then whatever the story made."""
+        """Delete the stack while a member is in DNS, and then everything that the story made."""
         try:
             self.place.delete()
             records, checks = self._aws.left()
@@ -257,5 +257,5 @@ STEPS: Final[dict[str, Callable[[Story], None]]] = {
     "launch-hook": Story.launch_hook,
     "terminate-hook": Story.terminate_hook,
 }
-"""The steps by their ids, in order. `remove` follows whatever happens."""
+"""The steps by their ids, in order. `remove` always follows."""
 IDS: Final = (*STEPS, "remove")

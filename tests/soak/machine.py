@@ -1,7 +1,7 @@
 """The machine: in each step something happens to the world, and at the end all has to be as it should be.
 
-The steps are plain data, so that hypothesis can leave out those that a failure does not need. A step that is about
-nobody, because no instance is in the state that it needs, does nothing.
+The steps are plain data, so that hypothesis can leave out those that a failure does not need. A step for which no
+instance is in the state that it needs does nothing.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def tell(lab: Lab) -> None:
     lab.custom_resources["StackLifecycle"].update({**lab.deployment.custom["StackLifecycle"], "Settings": "others"})
     precondition = lab.custom_resources["StackPrecondition"]
     precondition.update({**lab.deployment.custom["StackPrecondition"], "PoolTagKey": "another"})
-    lab.clock.advance(301)  # by then nobody can be at work on the message that was returned
+    lab.clock.advance(301)  # by then no run can be at work on the message that was returned
     assert lab.delete_stack() == "DELETE_COMPLETE"
 
 

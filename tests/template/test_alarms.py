@@ -1,4 +1,4 @@
-"""The alarms: each watches a metric that somebody publishes, tells the topic, and says what to do."""
+"""The alarms: each watches a metric that is published, notifies the topic, and says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/permissions.md says what template.yaml allows, why, and what whoever deploys it needs."""
+"""docs/permissions.md says what template.yaml allows, why, and what its deployer needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports as an audit could have made them, for whoever shows them."""
+"""Reports as an audit could have made them, for tests of their forms."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def unreadable() -> Report:
 
 
 def outage() -> Report:
-    """Return a pool whose three members have ended, so that nobody answers for it, beside a healthy one."""
+    """Return a pool whose three members have ended, so that it is unanswered, beside a healthy one."""
     ended = {
         "state": "terminated",
         "lifecycle_state": None,

@@ -33,7 +33,7 @@ UNCHECKED = pool(check=None, admit_when=AdmitWhen.RUNNING)
 
 
 def theirs(*values: str, identifier: str = "by hand", **differs: Any) -> Record:
-    """Return a multivalue record that somebody made by hand."""
+    """Return a multivalue record that was made by hand."""
     return record(address=values[0], values=values, identifier=identifier, ttl=300, **{"check_id": None} | differs)
 
 

@@ -58,7 +58,7 @@ class Scene:
 
     @property
     def lines(self) -> list[tuple[object, object]]:
-        """What the log says, and of whom."""
+        """What the log says, and about which instance."""
         return [(message, fields["instance_id"]) for _, message, fields in self.log.lines]
 
 

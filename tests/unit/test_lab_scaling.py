@@ -34,7 +34,7 @@ def only_instance(lab: Lab) -> str:
 
 
 def actions(lab: Lab, transition: str) -> list[dict[str, Any]]:
-    """Return the details of the lifecycle actions told of so far."""
+    """Return the details of the lifecycle actions that events reported so far."""
     return [
         event["detail"]
         for event in lab.bus.sent

@@ -41,7 +41,7 @@ def pass_through(lab: Lab, instance_id: str, seconds: int = 20) -> list[tuple[st
 
 
 def told(lab: Lab, instance_id: str) -> list[tuple[str, str, str]]:
-    """Return what Auto Scaling told of an instance: of which kind, from where and to where."""
+    """Return the events of Auto Scaling about an instance: their kind, origin and destination."""
     return [
         (event["detail-type"], event["detail"]["Origin"], event["detail"]["Destination"])
         for event in lab.bus.sent

@@ -542,7 +542,7 @@ def test_a_schedule_with_a_disabled_rule_does_not_invoke_its_function_until_it_i
 
 
 def put_event(lab: Lab, **differs: Any) -> dict[str, Any]:
-    """Put an event of somebody's own, and return what the bus answers of it."""
+    """Put a custom event, and return what the bus answers."""
     usual = {"Source": "ours", "DetailType": "Test", "Detail": '{"state": "stopped"}'}
     (answer,) = lab.client("events").put_events(Entries=[usual | differs])["Entries"]
     return dict(answer)

@@ -377,7 +377,7 @@ def test_every_fault_names_the_parameter_and_the_key_and_a_value_that_is_not_a_s
     assert fault(text) == f"{WEB}: {because}"
 
 
-SECRET = "hunter2-hunter2"  # noqa: S105 - nobody's
+SECRET = "hunter2-hunter2"  # noqa: S105 - not a real one
 
 
 @pytest.mark.parametrize(

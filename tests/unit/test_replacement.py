@@ -47,7 +47,7 @@ def decided(
 
 
 def chosen(size: int, unhealthy: Iterable[int], **more: Any) -> list[str]:
-    """Return whom to replace now, as `decided`."""
+    """Return which members to replace now, as `decided`."""
     return [member for member, stopped in decided(size, unhealthy, **more).items() if stopped is None]
 
 

@@ -168,7 +168,7 @@ BY_HAND: Final = st.tuples(
     st.sampled_from([None, "c-theirs"]),
     st.booleans(),
 )
-"""Of records that somebody made: instances' addresses, others, the health check, whether one set has all."""
+"""Of records made by hand: instances' addresses, others, the health check, whether one set has all."""
 
 
 def pools(name: str) -> st.SearchStrategy[Pool]:
@@ -278,7 +278,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 @st.composite
 def worlds_with_records_by_hand(draw: st.DrawFn) -> World:
-    """Return a world in which somebody made A records of instances' addresses at the first pool's name."""
+    """Return a world with A records made by hand of instances' addresses at the first pool's name."""
     world = draw(worlds())
     name = NAMES["web"]
     own, strange, check_id, simple = draw(BY_HAND)

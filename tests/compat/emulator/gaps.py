@@ -242,7 +242,7 @@ def records_again() -> None:
 
 
 def records_at_one_name() -> None:
-    """Delete a record at its name only: LocalStack deletes every record with its SetIdentifier, at whatever name.
+    """Delete a record at its name only: LocalStack deletes every record with its SetIdentifier, at any name.
 
     While a pool moves, a member has a record at both names, with the same SetIdentifier.
     """
