@@ -295,7 +295,7 @@ class Account:
         self.lab.health.publish_due()
 
     def _probe(self) -> None:
-        """Let the checkers of every check see whether its server is fit, some time after its creation."""
+        """Let the checkers of every health check see whether its server is fit, some time after its creation."""
         for check in self.lab.route53._checks._checks.values():
             if self.now - self._created.get(check.id, 0.0) < _FIRST_DATA:
                 continue

@@ -197,7 +197,7 @@ class Story(Telling):
             raise StepEndedError(f"the event bus does not take the event: {answer['Entries']}")
 
     def _report_healthy(self, fleet: Sequence[str]) -> None:
-        """Publish the metric of a healthy check for the health checks of these members."""
+        """Publish a healthy metric for the health checks of these members."""
         for check_id in (each for member in fleet for each in self._aws.checks(member).values()):
             datum = {
                 "MetricName": "HealthCheckPercentageHealthy",

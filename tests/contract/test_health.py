@@ -196,7 +196,7 @@ def test_without_data_a_check_of_a_metric_is_what_it_says(
     account: Account, fake: Route53, assumed: str | None, *, expected: bool
 ) -> None:
     check = _of_alarm(account, InsufficientDataHealthStatus=assumed)
-    assert fake.is_healthy(check["Id"])  # a new check, until Route 53 has looked at the metric
+    assert fake.is_healthy(check["Id"])  # a new health check, until Route 53 has looked at the metric
 
     fake.see_metrics({check["Id"]: "INSUFFICIENT_DATA"})
 

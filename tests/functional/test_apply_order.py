@@ -1,4 +1,4 @@
-"""At every moment a record names only a check that exists, and a check outlives the last record that names it."""
+"""A record always refers to a health check that exists, and the health check outlives the last such record."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def named(lab: Lab) -> set[str]:
-    """Return the ids of the checks that records at the pool's name name."""
+    """Return the ids of the health checks that records at the pool's name name."""
     return {record["HealthCheckId"] for record in records(lab).values() if "HealthCheckId" in record}
 
 

@@ -56,7 +56,7 @@ def address_record(address: str, **settings: Any) -> dict[str, Any]:
 
 
 def seen_for(lab: Lab, target: str, percent: float = 0, *, minutes: int) -> None:
-    """Let Route 53 report the health of a check, or of an instance's, for each of so many minutes."""
+    """Let Route 53 report the health of a health check, or of an instance's, for each of so many minutes."""
     for _minute in range(minutes):
         lab.report_health(target, percent)
         lab.clock.advance(60)
@@ -533,7 +533,7 @@ def test_foreign_records_and_health_checks_are_not_findings_and_stay(lab: Lab) -
 
 
 def give_names(lab: Lab) -> None:
-    """Let the health checks get their names: the message about checks without names is a signal about their pools."""
+    """Let the health checks get their names, because the message about those without names is a signal."""
     lab.audit({"repair": True})
     lab.settle()
 

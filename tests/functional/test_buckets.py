@@ -1,4 +1,4 @@
-"""What fleet53 does where Route 53's token buckets are empty: it creates checks gradually, and withdraws at once."""
+"""Where Route 53's token buckets are empty, fleet53 creates health checks gradually and withdraws at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More members than a name has places, and more checks than a day or an account allows."""
+"""More members than a name has places, and more health checks than a day or an account allows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DAY = 24 * HOUR
 
 
 def see_all_healthy(lab: Lab) -> None:
-    """Let Route 53 see every member healthy that has a check, and every timer come."""
+    """Let Route 53 see every member healthy that has a health check, and every timer come."""
     for _ in range(4):
         observe(lab)
         wait(lab)

@@ -1,4 +1,4 @@
-"""What carries another owner's mark, or none, is never changed: not its records, and not its checks."""
+"""What carries another owner's mark, or none, is never changed: not its records, and not its health checks."""
 
 from __future__ import annotations
 

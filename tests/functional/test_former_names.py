@@ -39,7 +39,7 @@ def dangling(lab: Lab) -> set[str]:
 
 
 def renamed(lab: Lab, count: int = 5) -> tuple[str, ...]:
-    """Let a pool's name change, and its path. The records at the old name stay while the new checks have no data."""
+    """Change a pool's name and path. The records at the old name stay while the new health checks have no data."""
     web = admitted(lab, count)
     lab.put_pool("web", record_name=NEW, health_check={"url": "http://:80/other"})
     lab.settle()

@@ -1,4 +1,4 @@
-"""What fleet53 does at the limits of Route 53: pages, places of a name, checks of an account, size of a batch."""
+"""What fleet53 does at Route 53's limits: pages, places of a name, health checks of an account, size of a batch."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_foreign_multivalue_records_take_places_of_the_pools_name_and_stay(lab: 
     assert {each["instance_id"] for each in findings(audit(lab), "pool-full")} == standby
 
 
-# -- the checks that an account may have
+# -- the health checks that an account may have
 
 
 def test_where_the_account_is_full_those_that_fit_are_served_and_the_rest_is_reported(lab: Lab) -> None:

@@ -137,7 +137,7 @@ def test_the_time_to_withdraw_counts_from_the_event_to_the_withdrawal(lab: Lab) 
     lab.settle()
 
     (seconds,) = last(lab).metric("SecondsToWithdraw", Owner=OWNER, Pool="web")
-    assert seconds == pytest.approx(8.94)  # the deletion of the check, which follows in the run, waits for Route 53
+    assert seconds == pytest.approx(8.94)  # the deletion of the health check waits for Route 53
 
 
 def test_calls_to_route_53_are_counted_as_route_53_counts_them(lab: Lab) -> None:

@@ -57,7 +57,8 @@ def test_a_burst_of_sixty_launches_takes_a_slot_for_each_check(lab: Lab) -> None
 
     assert len(checks(lab)) == 60
     assert throttled(lab) == 0
-    # 60 checks, the zone, the records and the list of checks: 63 slots of 0.205 s, the last without a wait.
+    # 60 health checks, the zone, the records and the list of health checks: 63 slots of 0.205 s, the last without a
+    # wait.
     assert (lab.clock.now() - before).total_seconds() == pytest.approx(62 * 0.205, abs=0.205)
 
 

@@ -60,7 +60,7 @@ def in_dns(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
 
 
 def values(lab: Lab, name: str = RECORD, record_type: str = "A") -> set[str]:
-    """Return every value of the record sets at a name, whether its check is healthy or not."""
+    """Return every value of the record sets at a name, whether its health check is healthy or not."""
     return {
         value["Value"]
         for record in lab.route53.records(name, record_type)

@@ -34,12 +34,12 @@ def place(zone_id: str, record: Record) -> Place:
 
 @dataclass
 class Account:
-    """Records, checks and burned references, with Route 53's rules about them.
+    """Records, health checks and burned references, with Route 53's rules about them.
 
-    `answers` is how many calls it answers before it is out of reach; `room` how many checks it may hold;
-    `creations` is how many creations of checks are left of the day's. `refuses` are the record values in whose
-    batches it finds fault. `silence` is what the adapter raises when there is no answer in time, as for every
-    change of the records of `silent_zone`.
+    `answers` is how many calls it answers before it is out of reach; `room` how many health checks it may hold;
+    `creations` is how many creations of health checks are left of the day's. `refuses` are the record values in whose
+    batches it finds fault. `silence` is what the adapter raises when there is no answer in time, as for every change of
+    the records of `silent_zone`.
     """
 
     records: dict[Place, Record] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class Account:
 
     @property
     def dangling(self) -> set[Place]:
-        """The records that name a check which does not exist."""
+        """The records that name a health check which does not exist."""
         return {at for at, one in self.records.items() if one.check_id is not None and one.check_id not in self.checks}
 
 

@@ -79,7 +79,7 @@ def check(
     attempt: int = 0,
     edited: bool = False,
 ) -> Check:
-    """Return our check of an instance's address; an `edited` one was changed by hand after it was made."""
+    """Return our health check of an instance's address; an `edited` one was changed by hand after it was made."""
     config = CheckConfig.of(asks, ip_address(address))
     record_type = RecordType.AAAA if ":" in address else RecordType.A
     references = OWNER.references(PoolName(pool_name), InstanceId(instance_id), launched, record_type, config)

@@ -55,7 +55,7 @@ def its_record(n: int, check_id: str | None = None) -> Record:
 
 
 def planned(records: Iterable[Record], *, guard: Guard = ADOPT, healthy: Iterable[int] = (1, 2), **what: Any) -> Plan:
-    """Return the plan for members 1 and 2, whose checks are healthy unless said otherwise."""
+    """Return the plan for members 1 and 2, whose health checks are healthy unless said otherwise."""
     usual: dict[str, Any] = {"instances": [member(1), member(2)], "checks": [its_check(1), its_check(2)]}
     return make_plan(situation(records=records, healthy=[f"c-{n}" for n in healthy], **usual | what), guard)
 

@@ -47,13 +47,13 @@ def alarm(name: str = OURS, rule: AlarmRule | None = None, *, is_ok: bool = True
 def of_alarm(
     check_id: str = "c-1", name: str = OURS, rule: AlarmRule | None = None, instance_id: str = "i-0a"
 ) -> Check:
-    """Return our check of a member's alarm, as Route 53 lists it."""
+    """Return our health check of a member's alarm, as Route 53 lists it."""
     made = AlarmConfig(name, "eu-west-1", rule=rule or status_rule(InstanceId(instance_id)), address=PRIVATE)
     references = OWNER.references(WEB, InstanceId(instance_id), LAUNCHED, RecordType.A, made)
     return Check(CheckId(check_id), next(references), AlarmConfig(name, "eu-west-1"))
 
 
-# -- what a check is made of
+# -- what a health check is made of
 
 
 def test_the_references_of_a_check_of_an_alarm_are_the_same_in_every_release() -> None:

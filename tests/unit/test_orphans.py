@@ -132,7 +132,7 @@ AT_NEW = record(check_id="c-i-0a")
 
 
 def move(*there: Record, tag: str = "web", made_for: str = "web", guard: Guard = GUARD, **what: Any) -> Plan:
-    """Plan for an orphan whose check was made for one pool and whose instance has a tag; `there` are at web's name."""
+    """Plan for an orphan with a health check of one pool and an instance with a tag; `there` are at web's name."""
     usual: dict[str, Any] = {
         "pools": [WEB],
         "valid": (WEB,),

@@ -390,7 +390,7 @@ def test_a_new_check_does_not_try_references_that_are_in_use() -> None:
     assert creation.references[0] == check(attempt=2).reference
 
 
-# Without the account's checks -----------------------------------------------------------------------
+# Without the account's health checks -----------------------------------------------------------------------
 
 
 def test_a_pool_that_is_right_is_settled_without_reading_checks() -> None:
@@ -912,7 +912,7 @@ def test_a_pool_is_answered_where_any_record_will_be_at_its_name(what: dict[str,
     assert status.answered is answered
 
 
-# Whose checks ----------------------------------------------------------------------------------------
+# Whose health checks ----------------------------------------------------------------------------------------
 
 
 def test_a_check_of_another_pool_of_the_stack_is_left_to_that_pools_pass() -> None:

@@ -49,7 +49,7 @@ def do(plan: Plan, account: Account) -> Applied:
 
 
 def converge(world: World, guard: Guard) -> Plan:
-    """Apply three plans, with every check healthy, and return the fourth."""
+    """Apply three plans, with every health check healthy, and return the fourth."""
     for _ in range(3):
         do(make_plan(world.look(), guard), world.account)
     return make_plan(world.look(), guard)

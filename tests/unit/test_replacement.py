@@ -102,7 +102,7 @@ def test_who_leaves_already_is_not_marked_again() -> None:
     assert chosen(9, [1], leaving=[1]) == []
 
 
-# Never the fleet for its check -----------------------------------------------------------------------
+# Never the fleet for its health check -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
@@ -151,7 +151,7 @@ def test_those_replaced_and_those_away_are_never_more_than_a_third(
 
 @dataclass
 class Cloud:
-    """CloudWatch and Auto Scaling as replacement asks them; a check in neither list has no datapoint."""
+    """CloudWatch and Auto Scaling as replacement asks them; a health check in neither list has no datapoint."""
 
     healthy: Collection[str] = ()
     unhealthy: Collection[str] = ()

@@ -77,7 +77,7 @@ class World:
     def look(
         self, healthy: Iterable[CheckId] | None = None, arrange: Callable[[Sequence[Any]], Sequence[Any]] = tuple
     ) -> Situation:
-        """Return the situation after a sweep; without `healthy` every check is. `arrange` is the order of listings."""
+        """Return the situation after a sweep; without `healthy` all health checks are. `arrange` orders listings."""
         records = arrange(list(self.account.records.items()))
         names = {each.record_name for each in self.pools}
         checks = arrange(list(self.account.checks.items()))
