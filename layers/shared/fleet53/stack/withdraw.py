@@ -124,7 +124,7 @@ def _round(
         except ZoneElsewhereError as error:
             elsewhere += [str(error)] if ours else []
         except ZoneUnreadableError as error:
-            log.warning("zone not read", extra={"because": str(error)})
+            log.warning("hosted zone not read", extra={"because": str(error)})
             if ours:
                 unread.append(str(error))
     deletions = record_deletions(settings.owner, records)
