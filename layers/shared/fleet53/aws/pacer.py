@@ -2,27 +2,27 @@
 
 Route 53 has token buckets: one for all requests of an account, and one for each operation. All senders of requests in
 the account share them (Route 53 Developer Guide, Throttling for Amazon Route 53 API requests). Route 53 does not report
-how full they are. How many functions of the stack send requests is told to the pacer.
+how full they are. A run tells the pacer how many functions of the stack send requests.
 
 Note [Slots]: the functions of a stack together send five requests a second, half of what the bucket of an account takes
 by default, and all that an account had before July 2026. Functions that each keep to their share can still send at the
-same moments, and where five in any second are allowed, a second has too many requests then. So all count slots of time
-from the same moment, and of N functions each sends in every Nth slot only. Which of them is chance. Where Route 53
-throttles a request, its function chooses again.
+same time, and if five in any second are allowed, some seconds then have too many requests. So all functions count slots
+of time from the same start, and of N functions each sends only in every Nth slot, which it chooses at random. If Route
+53 throttles a request, its function chooses again.
 
 Note [Buckets]: creations of health checks have a bucket that fills so slowly that one burst empties it for minutes. A
 throttled request does not say which bucket is empty, and an account's limits may be other than AWS's usual ones. So a
 function creates and deletes at the pace of the slots until Route 53 throttles STRIKES requests of an operation within
 AGAIN seconds, and takes no more between them than an empty bucket takes. From then on the function knows the bucket. It
-counts what flows in, and takes each of its own requests as one of every function of the stack. What is throttled all
-the same was emptied by others: the bucket is empty now, and the function takes a smaller share of what flows in. Its
-share grows again with each request that is not throttled. Where Route 53 throttles an operation that has no such
-bucket, the account takes fewer requests in all, and the function forgets what it seemed to know.
+counts the tokens that flow in, and assumes for each of its own requests one of every other function of the stack. If
+Route 53 still throttles a request, other senders have emptied the bucket, and the function takes a smaller share of
+what flows in. Its share grows again with each request that is not throttled. If Route 53 throttles an operation that
+has no such bucket, the limit of the whole account is reached, and the function forgets what it knew.
 
-Creations and deletions of health checks are many, and no withdrawal waits for them. They keep to their slots and
-buckets. All other requests are few, and a withdrawal needs them. They are sent at once, up to BURST in a row, while no
-second has more requests than LIMIT. Where a function shares, they become no slower than a slot for each. The many wait
-longer afterwards. Decision 25 has the measurements.
+There are many creations and deletions of health checks, and no withdrawal waits for them. They keep to their slots and
+buckets. There are few other requests, and a withdrawal needs them. They are sent at once, up to BURST in a row, while
+no second has more requests than LIMIT. In a function that shares the limit, each of them takes at most the time of a
+slot. The others wait longer afterwards. Decision 25 has the measurements.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LIMIT: Final = 5
 """Requests a second that the functions of a stack send together: Note [Slots]."""
 _SECOND: Final = 1.02
-"""A second, and some time by which the way of a request may differ from that of another."""
+"""A second, and some time by which the latencies of two requests may differ."""
 SLOT: Final = 0.205
 """Seconds between two requests of one function that is alone: a little below LIMIT."""
 BURST: Final = 3

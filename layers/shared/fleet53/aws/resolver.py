@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _TIMEOUT: Final = 2.0
-"""Seconds for one answer, the resolver's own retries included."""
+"""Seconds for one answer, including the resolver's own retries."""
 _AT_ONCE: Final = 20
 """How many questions are asked at the same time, so that a resolver that does not answer delays an audit only once."""
 

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from fleet53.domain.ids import CheckId, InstanceId, IPAddress
 
 EC2_STATUS: Final = "ec2-status"
-"""The alarm in a pool's settings that stands for an alarm on StatusCheckFailed, which fleet53 makes for each member."""
+"""The alarm in a pool's settings that stands for an alarm on StatusCheckFailed, which fleet53 creates for each
+member."""
 INSTANCE_ID: Final = "{instance_id}"
 """The placeholder for the member's instance id in the name of an alarm in a pool's settings."""
 OWN_PREFIX: Final = "fleet53/"
-"""The prefix of the names of all alarms that stacks of fleet53 make."""
+"""The prefix of the names of all alarms that fleet53 stacks create."""
 UNHEALTHY: Final = "Unhealthy"
 """The status that Route 53 gives a health check while its metric has too little data (HealthCheckConfig,
 InsufficientDataHealthStatus). So a member without data is left out of DNS answers, like one that is booting. If no
@@ -70,7 +71,7 @@ class AlarmRule:
 def status_rule(instance_id: InstanceId) -> AlarmRule:
     """Return the rule of EC2_STATUS: a status check of the instance failed in two minutes in a row.
 
-    EC2 reports the metric every minute, 0 or 1 (Amazon EC2 User Guide, Status health check metrics).
+    EC2 reports the metric every minute, 0 or 1 (Amazon EC2 User Guide, Status check metrics).
     """
     return AlarmRule(
         namespace="AWS/EC2",
@@ -100,7 +101,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class AlarmConfig:
-    """The whole configuration of a Route 53 health check of an alarm, so that an edit of any part of it shows.
+    """The whole configuration of a Route 53 health check of an alarm, so that an edit of any part of it is noticed.
 
     `rule` and `address` say for which rule of the alarm and which address of the member the health check is. They are a
     part of its CallerReference, and Route 53 does not list them. So they do not count when configurations are compared.

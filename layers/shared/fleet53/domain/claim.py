@@ -14,7 +14,7 @@ class Claim(StrEnum):
     ENDS = "it stops or is terminated"
     INTERRUPTED = "Spot interrupts it"
     LEAVES = "it leaves its Auto Scaling group or enters standby"
-    """EC2 shows nothing of it: the instance may run on."""
+    """EC2 does not show it: the instance may continue to run."""
     ADDRESSED = "addresses were given or taken"
     """The event does not say which addresses the instances have now, or not even which instances it is about."""
     DECLARED = "its parameter was created or changed"

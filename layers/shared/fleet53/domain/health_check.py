@@ -78,7 +78,7 @@ class CheckSettings:
 
 @dataclass(frozen=True, slots=True)
 class CheckConfig:
-    """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it shows.
+    """The whole configuration of a Route 53 health check of an endpoint, so that an edit of any part of it is noticed.
 
     The flags are named as in HealthCheckConfig; fleet53 sets only `enable_sni`. `address` is None only if the health
     check is of a domain name, which fleet53 never makes.

@@ -86,7 +86,7 @@ class Owner:
         return None if holder is None or holder == FALLBACK else InstanceId(holder)
 
     def instances(self, identifiers: Iterable[str | None]) -> frozenset[InstanceId]:
-        """Return the instance ids of those SetIdentifiers that are ours and no fallback's."""
+        """Return the instance ids of those SetIdentifiers that are ours, without fallbacks."""
         return frozenset(each for each in map(self.instance, identifiers) if each is not None)
 
     def references(

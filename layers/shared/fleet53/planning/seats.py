@@ -4,7 +4,7 @@ A name has at most MAX_RECORDS_PER_NAME multivalue records of a type. Members th
 on standby where no place is left.
 
 Note [Turns]: a place is taken from the creation of a health check on, so members that never become healthy could take
-all places for ever. A member has had its turn when its health check had data for AdmitTimeout and was not healthy in
+all places permanently. A member has had its turn when its health check had data for AdmitTimeout and was not healthy in
 that time. The free places go to the members in this order, and among equals to the oldest launch:
 
 1. members with a health check that have not had their turn, healthy ones first;

@@ -1,1 +1,1 @@
-"""The stack's custom resource: CloudFormation's requests, and the removal of all records and checks of a stack."""
+"""The stack's custom resource: CloudFormation's requests, and the removal of a stack's records and health checks."""

@@ -1,7 +1,7 @@
 """Precondition: whether the stack may be created here, and whether an update would leave or lose records.
 
 Note [Nothing left behind]: the policies allow changes of the names and the zones that the stack's parameters have now.
-Records at a place that an update drops could never be withdrawn again, and DNS would answer with them for ever. If the
+Records at a place that an update drops could never be withdrawn again, and DNS would answer with them always. If the
 key of the pool tag or the name of the first pool changes, instances whose tags do not have it yet stop being members.
 So CloudFormation asks for this before it changes a policy, a pool or a function, and a refusal changes nothing. A run
 may admit a member at a dropped place between this and the change of the policies. So `StackLifecycle`, which comes
