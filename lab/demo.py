@@ -47,11 +47,11 @@ def two_servers_appear(stage: Stage) -> None:
 def a_stopped_server_leaves(stage: Stage) -> None:
     """Show that a stopped server is taken out of DNS."""
     stage.step("2. One is stopped")
-    stage.say("Alice is stopped. EC2 releases her address and may assign it to somebody else's instance.")
+    stage.say("Alice is stopped. EC2 releases her address and may assign it to another customer's instance.")
     alice, bob = (stage.lab.fleet.address(stage.names[name]) for name in ("alice", "bob"))
     stage.lab.client("ec2").stop_instances(InstanceIds=[stage.names["alice"]])
     took = stage.wait(
-        "only bob is in DNS, and alice's record and check are gone",
+        "only bob is in DNS, and alice's record and health check are gone",
         lambda: stage.answer() == stage.recorded() == {bob} and not stage.lab.checks_of(alice),
     )
     stage.ask()
@@ -87,7 +87,7 @@ def a_broken_server_is_not_answered(stage: Stage) -> None:
 
 def the_audit_repairs(stage: Stage) -> None:
     """Show that the audit finds a record that was deleted by hand, and restores it."""
-    stage.step("5. Somebody deletes a record by hand")
+    stage.step("5. A record is deleted by hand")
     stage.say("It is the record of alice, who is still healthy.")
     lab = stage.lab
     alice, bob = (lab.fleet.address(stage.names[name]) for name in ("alice", "bob"))
@@ -197,8 +197,8 @@ PROLOGUE: Final = """\
 fleet53 keeps a DNS name pointing at exactly the servers that can serve it.
 
 Route 53 holds one record for each server, all under one name, here {name}, and each record names a health
-check. DNS answers with up to eight records whose check is healthy: a multivalue answer. fleet53 creates and
-deletes these records and checks as EC2 instances start and stop. Nobody registers anything by hand.
+check. DNS answers with up to eight records whose health check is healthy: a multivalue answer. fleet53 creates
+and deletes these records and health checks as EC2 instances start and stop. You register nothing by hand.
 
 The template, the functions, the DNS queries, and the health checks that connect to small servers are real. AWS
 is simulated on this machine, {speed}: the seconds below are simulated ones."""

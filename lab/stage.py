@@ -92,7 +92,7 @@ class Stage:
             state, address = described["State"]["Name"], described.get("PublicIpAddress", "no address")
             record = "record" if address in recorded else "no record"
             dns = "answered" if address in answered else "not answered"
-            lines.append(f"{name:6}{state:8}{address:12}{self._health(address):15}{record:10}{dns}")
+            lines.append(f"{name:6}{state:8}{address:12}{self._health(address):17}{record:10}{dns}")
         return tuple(lines)
 
     def wait(
@@ -132,8 +132,8 @@ class Stage:
     def _health(self, address: str) -> str:
         percents = [self.lab.route53.percent_healthy(check) for check in self.lab.checks_of(address)]
         if not percents:
-            return "no check"
-        return "check: no data" if percents[0] is None else f"check: {percents[0]:.0f} %"
+            return "no health check"
+        return "healthy: no data" if percents[0] is None else f"healthy: {percents[0]:.0f} %"
 
     def _refuse_early(self, answered: Iterable[str]) -> None:
         """Raise NotTrueError if an answer holds an address that no checker has seen healthy."""
