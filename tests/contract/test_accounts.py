@@ -76,7 +76,7 @@ def test_a_health_check_is_listed_and_deleted_in_its_own_account_only(fake: Rout
     fake.call("DeleteHealthCheck", {"HealthCheckId": check_id})
 
 
-def test_a_hosted_zone_of_another_account_is_refused_and_not_said_not_to_exist(fake: Route53, other: Route53) -> None:
+def test_a_hosted_zone_of_another_account_is_refused_with_access_denied(fake: Route53, other: Route53) -> None:
     zone_id = zone(other)
     for unknown, code in ((zone_id, "AccessDenied"), ("Z0UNKNOWN", "NoSuchHostedZone")):
         with pytest.raises(Route53Error) as error:

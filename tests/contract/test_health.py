@@ -70,7 +70,7 @@ def test_a_deleted_check_counts_as_healthy(account: Account, fake: Route53) -> N
     assert fake.percent_healthy(check["Id"]) is None
 
 
-def test_what_a_checker_sees_of_a_deleted_check_is_dropped(account: Account, fake: Route53) -> None:
+def test_observations_of_a_deleted_health_check_are_dropped(account: Account, fake: Route53) -> None:
     check = account.create_check()
     account.delete_check(check)
 

@@ -41,7 +41,7 @@ def _ask(fake: Route53, path: str = "/2013-04-01/healthcheck", **headers: str) -
     ],
     ids=repr,
 )
-def test_what_another_page_makes_a_browser_ask_is_refused(fake: Route53, headers: dict[str, str], status: int) -> None:
+def test_requests_from_other_pages_are_refused(fake: Route53, headers: dict[str, str], status: int) -> None:
     assert _ask(fake, **SIGNED, **headers)[0] == status
     assert fake.calls == []
 

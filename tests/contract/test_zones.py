@@ -253,7 +253,7 @@ def test_dns_reads_the_sets_of_one_name_and_type(account: Account, fake: Route53
 
 
 @reading_as_dns
-def test_what_dns_reads_is_a_copy(account: Account, fake: Route53) -> None:
+def test_dns_reads_a_copy_of_the_records(account: Account, fake: Route53) -> None:
     account.create(account.member("web", "i-1"))
 
     fake.records(account.name("web"), "A")[0]["ResourceRecords"].clear()

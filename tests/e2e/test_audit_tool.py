@@ -61,7 +61,7 @@ def ran(command: list[str], environment: dict[str, str]) -> subprocess.Completed
         ({}, "[]", 2, """the event '[]' is not a JSON object such as {"repair": true}"""),
     ],
 )
-def test_what_keeps_it_from_asking_is_said_in_one_line(
+def test_the_reason_why_it_cannot_ask_is_one_line(
     environment: dict[str, str], event: str, code: int, said: str
 ) -> None:
     asked = ran([sys.executable, "tools/audit.py", "fleet53", event], environment)

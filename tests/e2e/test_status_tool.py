@@ -56,7 +56,7 @@ def test_it_never_asks_for_a_repair_and_never_publishes(monkeypatch: pytest.Monk
     assert asked == [("fleet53", {"format": "json", "verdict": True, "publish": False})]
 
 
-def test_what_keeps_it_from_asking_is_said_in_one_line() -> None:
+def test_the_reason_why_it_cannot_ask_is_one_line() -> None:
     asked = ran([*STATUS], UNREACHED)
 
     assert (asked.returncode, asked.stdout) == (1, "")

@@ -137,7 +137,7 @@ def test_a_check_deleted_by_another_pass_just_before_the_record_names_it_is_plan
     assert named(lab) == set(checks(lab))
 
 
-def test_after_a_record_was_deleted_by_hand_between_reading_and_withdrawal_the_rest_goes_all_the_same(
+def test_after_a_record_was_deleted_by_hand_between_reading_and_withdrawal_the_others_are_withdrawn(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = admitted(lab, 2)

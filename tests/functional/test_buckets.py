@@ -56,7 +56,7 @@ def settle(lab: Lab) -> float:
 # -- creations
 
 
-def test_checks_for_which_no_token_is_left_are_created_by_and_by_and_no_run_waits_for_them(lab: Lab) -> None:
+def test_health_checks_for_which_no_token_is_left_are_created_gradually_and_no_run_waits_for_them(lab: Lab) -> None:
     drain(lab, "CreateHealthCheck", left=10)
     members = [lab.fleet.launch() for _ in range(40)]
 

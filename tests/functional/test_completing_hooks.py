@@ -145,7 +145,7 @@ def test_an_action_that_another_caller_has_completed_is_logged_once(lab: Lab, mo
     assert nothing_went_wrong(lab)
 
 
-def test_a_hook_that_is_deleted_meanwhile_is_said_once_and_not_looked_for_again(
+def test_a_hook_that_is_deleted_meanwhile_is_logged_once_and_not_looked_for_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instance_id = coming(lab, terminate_hook("log-shipper"))  # it still runs after the launch was abandoned
@@ -158,7 +158,7 @@ def test_a_hook_that_is_deleted_meanwhile_is_said_once_and_not_looked_for_again(
     assert nothing_went_wrong(lab)
 
 
-def test_a_terminate_hook_that_is_deleted_meanwhile_is_said_once(lab: Lab) -> None:
+def test_a_terminate_hook_that_is_deleted_meanwhile_is_logged_once(lab: Lab) -> None:
     goes = going(lab)
     lab.client("autoscaling").delete_lifecycle_hook(AutoScalingGroupName=GROUP, LifecycleHookName="fleet53-terminate")
     before = len(said(lab, goes))
@@ -168,7 +168,7 @@ def test_a_terminate_hook_that_is_deleted_meanwhile_is_said_once(lab: Lab) -> No
     assert nothing_went_wrong(lab)
 
 
-def test_a_group_that_is_deleted_meanwhile_is_said_once_for_each_of_its_hooks(lab: Lab) -> None:
+def test_a_group_that_is_deleted_meanwhile_is_logged_once_for_each_of_its_hooks(lab: Lab) -> None:
     goes = going(lab)
     before = len(said(lab, goes))
     lab.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=GROUP, ForceDelete=True)
@@ -179,7 +179,7 @@ def test_a_group_that_is_deleted_meanwhile_is_said_once_for_each_of_its_hooks(la
     assert nothing_went_wrong(lab)
 
 
-def test_an_event_of_a_group_that_no_longer_exists_is_said_once(lab: Lab) -> None:
+def test_an_event_of_a_group_that_no_longer_exists_is_logged_once(lab: Lab) -> None:
     goes = going(lab)
     (event,) = events(lab, TERMINATE, goes)
     lab.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=GROUP, ForceDelete=True)

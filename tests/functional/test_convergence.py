@@ -187,7 +187,7 @@ def test_a_pass_that_read_the_checks_before_another_made_one_makes_no_second(
     assert checks_of(lab, web) == [first]
 
 
-def test_an_admission_that_breaks_off_is_taken_up_again_and_ends_right(lab: Lab) -> None:
+def test_an_admission_that_fails_in_the_middle_is_completed_by_the_next_run(lab: Lab) -> None:
     lab.route53.fail("ListHealthChecks", Route53Error("AccessDenied", "not now"), 1)
     web = launched(lab, 3)
     assert len(log_lines(lab, "message returned")) > 0
@@ -212,7 +212,7 @@ def test_a_member_whose_check_was_refused_once_gets_it_at_the_next_look(lab: Lab
 
 
 @pytest.mark.parametrize("operation", ["ListHealthChecks", "ChangeResourceRecordSets", "DeleteHealthCheck"])
-def test_a_withdrawal_that_breaks_off_is_taken_up_again_and_ends_right(lab: Lab, operation: str) -> None:
+def test_a_withdrawal_that_fails_in_the_middle_is_completed_by_the_next_run(lab: Lab, operation: str) -> None:
     stays, *gone = admitted(lab, 3)
     lab.route53.fail(operation, Route53Error("AccessDenied", "not now"), 1)
 

@@ -37,7 +37,9 @@ def failed_runs(lab: Lab) -> float:
 
 
 @pytest.mark.parametrize("operation", FINAL)
-def test_what_is_denied_for_half_a_minute_is_made_then_and_no_run_counts_as_failed(lab: Lab, operation: str) -> None:
+def test_changes_that_are_denied_for_half_a_minute_are_made_then_and_no_run_counts_as_failed(
+    lab: Lab, operation: str
+) -> None:
     (old,) = admitted(lab, 1)
     lab.fleet.create_group("grouped")
     lab.invocations.clear()
@@ -84,7 +86,7 @@ def test_a_creation_that_is_denied_is_made_in_the_next_look_and_returns_no_messa
     assert {str(each.result) for each in lab.invocations} == {"{'batchItemFailures': []}"}
 
 
-def test_deletions_of_checks_that_are_denied_for_good_return_no_message_for_ever(lab: Lab) -> None:
+def test_deletions_of_health_checks_that_are_finally_denied_do_not_return_messages_repeatedly(lab: Lab) -> None:
     lab.timers = ()
     (web,) = admitted(lab, 1)
     lab.faults.order(Fault.DENIED, "route53:DeleteHealthCheck")

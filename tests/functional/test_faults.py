@@ -133,7 +133,7 @@ def test_a_fault_happens_to_one_operation_only_and_only_to_functions(lab: Lab) -
     lab.client("ssm").get_parameters_by_path(Path="/fleet53")
 
 
-def test_what_functions_ask_is_kept(lab: Lab) -> None:
+def test_requests_of_functions_are_kept(lab: Lab) -> None:
     lab.faults.forget()
     ask(lab, "ssm")
     lab.client("ssm").describe_parameters()

@@ -171,7 +171,7 @@ def test_when_the_foreign_record_has_gone_the_members_come(lab: Lab) -> None:
     assert in_dns(lab) == set(web)
 
 
-def test_a_foreign_aaaa_record_does_not_stand_in_the_way_of_a_records(lab: Lab) -> None:
+def test_a_foreign_aaaa_record_does_not_stop_a_records(lab: Lab) -> None:
     put_record(lab, simple("app.example.com", "AAAA", "2600:1f18::1"))
 
     web = admitted(lab, 2)

@@ -224,7 +224,7 @@ def test_a_full_account_is_not_asked_in_a_storm(lab: Lab) -> None:
     assert sum(calls(lab).values()) <= 80
 
 
-def test_who_waited_for_a_check_is_served_once_the_account_has_room(lab: Lab) -> None:
+def test_a_member_that_waited_for_a_health_check_is_served_once_the_account_has_room(lab: Lab) -> None:
     lab.route53.health_check_quota = 3
     members = launched(lab, 5)
     lab.route53.health_check_quota = 200

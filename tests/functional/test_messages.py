@@ -281,7 +281,7 @@ def test_an_unexpected_error_in_one_pools_zone_does_not_stop_other_pools(
     assert last.metric("Findings", Pool="odd", Kind="zone-unreadable") == [1]
 
 
-def test_a_pass_that_breaks_off_after_it_made_a_check_leaves_one_timer_when_it_is_made_again(lab: Lab) -> None:
+def test_a_pass_that_fails_after_it_created_a_health_check_leaves_one_timer_when_it_is_repeated(lab: Lab) -> None:
     (old,) = admitted(lab, 1)
     lab.route53.fail("DeleteHealthCheck", Route53Error("AccessDenied", "not allowed"), 1)
 

@@ -354,7 +354,7 @@ def test_an_audit_without_members_asks_for_no_group(lab: Lab) -> None:
     assert asked_of_ec2(lab) == {}
 
 
-def test_groups_that_may_not_be_read_are_logged_and_nothing_is_said_of_them(lab: Lab) -> None:
+def test_security_groups_that_may_not_be_read_are_logged_and_have_no_finding(lab: Lab) -> None:
     member(lab)
     with denied(lab, "DescribeSecurityGroups"):
         report = audit(lab)

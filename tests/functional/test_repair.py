@@ -120,7 +120,7 @@ def test_a_record_pointed_at_a_foreign_check_while_its_own_is_gone_gets_a_new_on
     assert foreign in checks(lab)
 
 
-def test_a_check_deleted_by_hand_is_made_again_and_the_record_names_the_new_one_at_once(lab: Lab) -> None:
+def test_a_health_check_deleted_by_hand_is_created_again_and_the_record_names_the_new_one_at_once(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     old = check_of(lab, web)
     delete_check(lab, old)

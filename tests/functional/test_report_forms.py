@@ -53,7 +53,7 @@ def test_markdown_has_the_same_as_tables(lab: Lab) -> None:
     assert cells == ["drift", "missing-record", "`web`", f"`{first}`", "`EC2 says running; Route 53 sees it healthy`"]
 
 
-def test_json_is_what_is_answered_where_nothing_is_said_and_where_it_is(lab: Lab) -> None:
+def test_the_answer_is_json_by_default_and_on_request(lab: Lab) -> None:
     admitted(lab, 1)
     report = audit(lab)
 

@@ -190,7 +190,7 @@ def test_a_deleted_pool_whose_parameter_comes_back_goes_on_as_if_nothing_had_bee
     assert audit(lab)["in_sync"] is True
 
 
-def test_while_another_zone_cannot_be_read_the_checks_of_members_that_end_are_deleted_all_the_same(lab: Lab) -> None:
+def test_while_another_zone_cannot_be_read_the_health_checks_of_members_that_end_are_still_deleted(lab: Lab) -> None:
     zone = allowed_zone(lab, "example.net")
     lab.put_pool("api", hosted_zone_id=zone, record_name="api.example.net")
     web = admitted(lab, 6)

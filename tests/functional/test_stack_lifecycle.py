@@ -463,7 +463,7 @@ def test_a_withdrawal_that_nears_its_time_out_stops_and_is_answered_and_the_next
     assert (records(lab), checks(lab)) == ({}, {})
 
 
-def test_with_no_time_at_all_it_is_answered_all_the_same(lab: Lab) -> None:
+def test_without_time_left_cloudformation_still_gets_an_answer(lab: Lab) -> None:
     admitted(lab, 1)
     set_timeout(lab, FUNCTION, 55)
     status, answer = delete(lab)

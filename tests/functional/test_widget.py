@@ -203,7 +203,7 @@ def test_looking_costs_as_many_calls_as_an_audit(lab: Lab) -> None:
     assert calls(lab) == one_audit
 
 
-def test_a_pool_that_is_not_declared_is_said_and_not_shown_as_nothing(lab: Lab) -> None:
+def test_a_pool_that_is_not_declared_is_reported_and_not_shown_as_empty(lab: Lab) -> None:
     text = text_of(look(lab, {"pools": ["nope"]}))
 
     assert "These parameters are not understood pools=['nope']: not declared; the declared pools are web" in text

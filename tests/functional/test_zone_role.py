@@ -187,7 +187,7 @@ def test_a_function_that_only_looks_at_an_instance_of_no_pool_assumes_no_role(la
     assert assumed(lab) == 0
 
 
-def test_a_role_that_is_made_anew_under_the_same_arn_is_assumed_again_in_the_same_run(lab: Lab) -> None:
+def test_a_role_that_is_created_again_with_the_same_arn_is_assumed_again_in_the_same_run(lab: Lab) -> None:
     (one,) = admitted(lab, 1, NAME)
     make_anew(lab)
     lab.invocations.clear()

@@ -178,7 +178,7 @@ def test_the_fallback_stays_when_the_check_of_the_only_member_is_refused() -> No
 # Batches -----------------------------------------------------------------------------------------
 
 
-def test_what_fits_goes_in_one_batch() -> None:
+def test_changes_that_fit_are_in_one_batch() -> None:
     account = Account()
     run(Plan(change_records=tuple(put(bare(name=f"n{n}.example.com"), API) for n in range(500))), account)
     assert batches(account) == [(ZONE, 0, 500)]

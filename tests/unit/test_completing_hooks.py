@@ -176,7 +176,7 @@ def test_a_record_that_the_run_took_out_is_gone_and_one_that_it_put_is_there() -
     assert [member_status(each, outcome).in_dns for each in (A, B)] == [False, True]
 
 
-def test_who_has_a_record_in_one_of_its_pools_is_in_dns() -> None:
+def test_an_instance_with_a_record_in_one_of_its_pools_is_in_dns() -> None:
     outcome = passed("web", "api", tagged=("web", "api"))
     outcome.statuses[API] = status(API, frozenset({A}))
     assert member_status(A, outcome).in_dns is True
@@ -188,7 +188,7 @@ def test_the_record_of_another_pool_that_is_taken_out_leaves_this_ones() -> None
     assert member_status(A, outcome).in_dns is True
 
 
-def test_who_is_in_a_pool_that_was_not_passed_may_be_in_dns() -> None:
+def test_an_instance_of_a_pool_that_was_not_passed_may_be_in_dns() -> None:
     assert member_status(A, passed("web", tagged=("web", "api"))).in_dns is True
     assert member_status(A, passed("web", tagged=("api",))).in_dns is True
 
@@ -393,7 +393,7 @@ def test_two_hooks_of_an_instance_are_two_actions() -> None:
     assert [each.hook for each, _ in scene.autoscaling.completed] == ["fleet53-terminate", "fleet53-second"]
 
 
-def test_what_comes_again_is_left_for_then() -> None:
+def test_an_action_whose_message_comes_again_is_left_for_then() -> None:
     outcome = passed(ready="i-0a")
     outcome.retry["m0"] = "Route 53 is out of reach"
     scene = Scene().complete(outcome, None, action(transition=LAUNCHING), action("i-0b"))
@@ -477,7 +477,7 @@ def test_a_message_names_only_declared_pools() -> None:
     assert [message["pools"] for message, _ in scene.queue.sent] == [["web"]]
 
 
-def test_who_may_still_be_in_dns_is_looked_at_soon() -> None:
+def test_an_instance_that_may_still_be_in_dns_is_looked_at_soon() -> None:
     assert sent_to(Scene(after=0).complete(passed(in_dns="i-0a"), None, action())) == [(["web"], ["i-0a"], 5)]
 
 

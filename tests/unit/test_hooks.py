@@ -194,7 +194,7 @@ def test_an_end_waits_as_long_as_its_record_may_be_in_dns_and_leaves_it_to_the_h
     assert look(END, IN_DNS, after=after) == Wait(END, seconds(delay), because, gives_up=gives_up)
 
 
-def test_who_gave_up_records_no_heartbeat() -> None:
+def test_a_wait_that_gives_up_records_no_heartbeat() -> None:
     given_up = Wait(END, seconds(600), "a test", gives_up=True)
     assert keep_alive(given_up, seconds(300), now=NOW) == given_up
 

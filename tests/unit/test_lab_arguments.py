@@ -26,7 +26,7 @@ def test_numbers_that_can_be_used_are_read() -> None:
     assert (speed("0.5"), speed("30"), port("0"), port("65535")) == (0.5, 30, 0, 65535)
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(OSError, match="already in use") as raised:
             socket.create_server(taken.getsockname())
@@ -40,6 +40,6 @@ def test_any_other_error_of_the_system_is_raised() -> None:
         explain_taken_port(FileNotFoundError(2, "No such file"))
 
 
-def test_a_speed_is_said_in_words() -> None:
+def test_a_speed_is_described_in_words() -> None:
     assert describe_speed(1) == "as fast as in reality"
     assert describe_speed(30) == "30 times as fast as in reality"

@@ -45,7 +45,7 @@ def test_a_client_of_aws_is_answered() -> None:
     ],
     ids=repr,
 )
-def test_what_another_page_makes_a_browser_ask_is_refused(headers: dict[str, str], status: int) -> None:
+def test_requests_from_other_pages_are_refused(headers: dict[str, str], status: int) -> None:
     assert ask("GET", REGIONS, Authorization=SIGNED, **headers) == status
 
 

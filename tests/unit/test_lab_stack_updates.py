@@ -142,7 +142,7 @@ def test_a_resource_that_failed_is_asked_to_go_back_with_what_it_refused_as_its_
     assert percents == [("50", "10"), ("10", "50")]
 
 
-def test_a_rollback_that_fails_is_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rollback_that_fails_is_reported(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_lifecycle(lab, monkeypatch, times=2)
     assert lab.update_stack({"MaxWithdrawPercent": "10"}) == "UPDATE_ROLLBACK_FAILED"
 

@@ -33,6 +33,6 @@ def test_a_pool_at_another_place_may_have_left_records_behind() -> None:
     assert not swept().only_at({NEW}, [WEB], PLACES | {APP}, now=NOW)
 
 
-def test_what_was_seen_an_hour_ago_is_known_no_longer() -> None:
+def test_records_seen_an_hour_ago_are_no_longer_known() -> None:
     assert swept().only_at({NEW}, [WEB], PLACES, now=NOW + timedelta(hours=1))
     assert not swept().only_at({NEW}, [WEB], PLACES, now=NOW + timedelta(hours=1, seconds=1))

@@ -101,7 +101,7 @@ def test_instances_that_auto_scaling_takes_out_of_service_pass_the_guard() -> No
     assert len(made.held) == 3
 
 
-def test_an_instance_without_a_tag_that_auto_scaling_or_spot_takes_away_passes_the_guard() -> None:
+def test_an_instance_without_a_tag_that_auto_scaling_or_spot_ends_passes_the_guard() -> None:
     orphans = [orphan(f"i-{n}", f"192.0.2.{n}") for n in range(6)]
     instances = [
         instance(f"i-{n}", pools=frozenset(), public_ipv4=IPv4Address(f"192.0.2.{n}"), group="web") for n in range(6)

@@ -56,7 +56,7 @@ def test_a_later_plan_says_who_waits_and_who_is_ready_and_the_first_who_was_in_d
     assert outcome.statuses[WEB].in_dns == {A}
 
 
-def test_a_plan_of_other_pools_leaves_what_was_said_of_these() -> None:
+def test_a_plan_of_other_pools_keeps_the_results_of_these() -> None:
     outcome = Outcome()
     outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
     other = situation(pools=[pool("api", record_name="api.example.com")])
@@ -67,7 +67,7 @@ def test_a_plan_of_other_pools_leaves_what_was_said_of_these() -> None:
     assert outcome.instances == WAITS.instances
 
 
-def test_who_is_in_dns_after_the_run_is_who_was_and_who_came_without_who_went() -> None:
+def test_after_the_run_the_former_and_admitted_members_are_in_dns_without_those_withdrawn() -> None:
     outcome = Outcome()
     outcome.note(WAITS, make_plan(WAITS, GUARD), ())
     assert outcome.in_dns(WEB) == {A}

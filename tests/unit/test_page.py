@@ -351,7 +351,7 @@ def test_after_a_repair_it_says_whether_a_repair_is_queued() -> None:
     assert "queued" not in text_of(write_page(drifted(), VIEW))
 
 
-def test_what_the_guard_says_of_many_members_is_said_once() -> None:
+def test_the_same_reason_for_many_held_members_is_listed_once() -> None:
     text = text_of(write_page(guarded(), VIEW))
 
     assert text.count("3 of 4 members would be withdrawn") == 1
@@ -461,7 +461,7 @@ def test_a_limit_of_nothing_is_used_up() -> None:
     assert "0 of 0 used up" in text_of(write_page(report(quotas=quotas), VIEW))
 
 
-def test_no_pool_and_no_member_are_said() -> None:
+def test_a_report_without_pools_and_members_says_so() -> None:
     assert "No pool to show." in text_of(write_page(report(), VIEW))
     assert "No pool to show among api." in text_of(write_page(report(), View(ARN, pools=("api",))))
     assert "No member: no instance carries this pool's name" in text_of(write_page(reports.empty(), VIEW))

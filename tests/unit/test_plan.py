@@ -309,7 +309,7 @@ def correct_gone(right: Record) -> PutRecord:
     return PutRecord(WEB, ZONE, A, right, FindingKind.DEAD_CHECK_REFERENCE, GONE, replaces=NAMES_GONE)
 
 
-def test_a_check_that_was_deleted_by_hand_is_made_again_and_its_record_names_it_at_once() -> None:
+def test_a_health_check_that_was_deleted_by_hand_is_created_again_and_its_record_names_it_at_once() -> None:
     made = plan(pools=[pool(ttl=5)], instances=[instance()], records=[NAMES_GONE])
     assert creations(made) == [create(check(), GONE, drift=FindingKind.DEAD_CHECK_REFERENCE)]
     right = correct_gone(record(check_id=None, ttl=5))
@@ -549,7 +549,7 @@ def test_three_of_four_that_vanished_are_held_with_the_reason() -> None:
     assert not made.nothing_to_do
 
 
-def test_who_is_held_counts_as_in_dns_for_the_fallback() -> None:
+def test_a_member_that_is_held_counts_as_in_dns_for_the_fallback() -> None:
     made = plan(pools=[pool(fallback=IPv4Address("198.51.100.9"))], records=records_of(*FOUR), checks=checks_of(*FOUR))
     assert (made.changes, len(made.held)) == ((), 4)
 
@@ -580,7 +580,7 @@ def test_force_withdraws_what_the_guard_would_hold() -> None:
     assert (len(made.change_records), len(made.delete_checks), made.held) == (4, 4, ())
 
 
-def test_who_lost_its_tag_is_held_with_its_record_and_loses_only_checks_no_record_names() -> None:
+def test_a_member_without_its_tag_is_held_and_loses_only_health_checks_that_no_record_names() -> None:
     checks = [*checks_of(*FOUR), check("c-old", "i-0a", address_of("i-0a"), asks=OTHER_PATH)]
     made = plan(instances=members(*FOUR, pools=frozenset()), records=records_of(*FOUR), checks=checks)
     assert made.changes == (delete_check("c-old", "its tag does not name pool web", address=address_of("i-0a")),)
@@ -718,7 +718,7 @@ def test_the_oldest_launches_take_the_hundred_places() -> None:
     assert made.statuses[0].standby == {"i-002", "i-003", "i-004"}
 
 
-def test_who_has_a_place_keeps_it_from_an_older_launch() -> None:
+def test_a_member_with_a_place_keeps_it_from_an_older_launch() -> None:
     made = plan(
         pools=[UNCHECKED],
         instances=[*crowd(100, launched=NOW), *crowd(1, first=100)],
@@ -728,7 +728,7 @@ def test_who_has_a_place_keeps_it_from_an_older_launch() -> None:
     assert made.statuses[0].standby == {"i-100"}
 
 
-def test_who_waits_for_its_check_keeps_its_place_from_an_older_launch() -> None:
+def test_a_member_that_waits_for_its_health_check_keeps_its_place_from_an_older_launch() -> None:
     under_way = check("c-new", "i-100", "192.0.2.100", launched=NOW)
     instances = [*crowd(99), *crowd(1, first=100, launched=NOW), *crowd(1, first=101)]
     checks = [check(f"c-{n}", f"i-{n:03}", f"192.0.2.{n}") for n in range(99)]
@@ -1020,7 +1020,7 @@ def test_a_member_that_does_not_run_is_not_ready(state: str) -> None:
     assert ready(instances=[instance(state=state)], checks=[check()], healthy=["c-1"]) == frozenset()
 
 
-def test_who_is_in_another_pool_is_not_ready_in_this_one() -> None:
+def test_an_instance_of_another_pool_is_not_ready_in_this_one() -> None:
     other = instance(pools=frozenset({PoolName("api")}))
     assert ready(instances=[other], records=[record()], checks=[check()], healthy=["c-1"]) == frozenset()
 

@@ -250,7 +250,7 @@ def test_no_check_is_deleted_that_a_record_at_any_name_names(world: World, guard
 
 
 @given(worlds(), GUARDS)
-def test_a_sweep_that_did_not_read_every_zone_deletes_only_checks_of_records_that_it_takes_away(
+def test_a_sweep_that_did_not_read_every_zone_deletes_only_health_checks_of_records_that_it_deletes(
     world: World, guard: Guard
 ) -> None:
     made = make_plan(replace(world.look(world.first_healthy), blind=True), guard)

@@ -79,7 +79,7 @@ def test_the_ranges_of_a_prefix_list_that_was_read_count() -> None:
         access("15.177.0.0/18", checker_ranges=()),
     ],
 )
-def test_what_was_not_read_may_let_the_checkers_in(unread: CheckerAccess) -> None:
+def test_security_groups_that_were_not_read_may_let_the_checkers_in(unread: CheckerAccess) -> None:
     assert judge(DOOR, unread) is None
 
 

@@ -69,14 +69,14 @@ def test_the_first_ids_go_first_so_that_two_passes_choose_the_same() -> None:
     assert chosen(6, [5, 1, 3, 2]) == ["i-01", "i-02"]
 
 
-def test_who_leaves_already_counts_towards_the_third() -> None:
+def test_a_member_that_leaves_already_counts_towards_the_third() -> None:
     assert chosen(9, [1, 2, 3, 4], leaving=[1]) == ["i-02", "i-03"]
     assert chosen(9, [1, 2, 3, 4], leaving=[1, 2]) == ["i-03"]
     assert chosen(9, [1, 2, 3, 4], leaving=[1, 2, 3]) == []
     assert chosen(9, [1, 2, 3, 4], leaving=[5, 6, 7, 8]) == []
 
 
-def test_who_leaves_without_a_record_counts_too() -> None:
+def test_a_member_that_leaves_without_a_record_counts_too() -> None:
     assert chosen(3, [1], leaving=[40]) == []
 
 
@@ -98,7 +98,7 @@ def test_when_the_newest_member_did_not_become_healthy_either_no_member_is_repla
     assert decided(8, [1, 2], wanted=9, failed="i-99") == {"i-01": because, "i-02": because}
 
 
-def test_who_leaves_already_is_not_marked_again() -> None:
+def test_a_member_that_leaves_already_is_not_marked_again() -> None:
     assert chosen(9, [1], leaving=[1]) == []
 
 
@@ -118,11 +118,11 @@ def test_a_pool_without_members_in_dns_replaces_none() -> None:
     assert chosen(0, []) == []
 
 
-def test_who_is_healthy_again_is_not_replaced() -> None:
+def test_a_member_that_is_healthy_again_is_not_replaced() -> None:
     assert chosen(9, [1], for_long=[1, 2]) == ["i-01"]
 
 
-def test_who_is_not_unhealthy_for_long_is_not_replaced() -> None:
+def test_a_member_that_is_not_unhealthy_for_long_is_not_replaced() -> None:
     assert chosen(9, [1, 2], for_long=[2]) == ["i-02"]
 
 

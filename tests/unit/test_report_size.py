@@ -92,7 +92,7 @@ def test_every_form_keeps_to_its_limit(write: Callable[[Report], object], most: 
     assert size(write_within(whole, write, most)) <= most
 
 
-def test_what_is_not_ascii_counts_by_its_bytes() -> None:
+def test_characters_beyond_ascii_count_by_their_bytes() -> None:
     answer = write_within(report(*pools(1, because="ü" * 1000)), as_json, 100_000)
     assert size(answer) <= 100_000
     assert answer["left_out"]["instances"] > 0

@@ -218,7 +218,7 @@ def test_the_pools_with_the_worst_verdict_come_first(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_the_guard_says_of_many_members_is_said_once(form: Form) -> None:
+def test_the_same_reason_for_many_held_members_is_listed_once(form: Form) -> None:
     because = "its tag does not name pool web; held by the guard: 2 of 4 members would be withdrawn"
     held = [replace(HELD, because=because, instance_id=InstanceId(each)) for each in ("i-0a", "i-0b")]
     members = [member(each, because=because, membership=Membership.WITHDRAW) for each in ("i-0a", "i-0b")]
@@ -235,7 +235,7 @@ def test_it_says_where_to_read_what_to_do_about_a_finding(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_is_held_comes_first_then_drift_then_the_rest(form: Form) -> None:
+def test_held_findings_come_first_then_drift_then_the_others(form: Form) -> None:
     said = form(report(FULL, MISSING, HELD))
     assert said.index("withdrawal-held") < said.index("missing-record") < said.index("pool-full")
 

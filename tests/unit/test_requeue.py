@@ -159,7 +159,7 @@ def test_each_stack_looks_at_moments_of_its_own() -> None:
 # Who --------------------------------------------------------------------------------------------------
 
 
-def test_who_does_not_wait_has_no_timer() -> None:
+def test_a_member_that_does_not_wait_has_no_timer() -> None:
     assert timers(signal(), waiting={WEB: []}) == []
     assert timers(signal(), waiting={}) == []
 

@@ -54,7 +54,7 @@ def test_a_name_that_dns_does_not_know_is_not_delegated(monkeypatch: pytest.Monk
     [RESOLVER.NoNameservers(), SILENT, RESOLVER.NoResolverConfiguration(), dns.exception.DNSException],
     ids=repr,
 )
-def test_nothing_is_said_where_the_resolver_fails(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
+def test_there_is_no_finding_where_the_resolver_fails(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     answering(monkeypatch, raising(error))
 
     assert name_servers(["example.com", "example.net"]) == {}

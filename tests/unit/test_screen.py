@@ -94,7 +94,7 @@ def test_it_says_where_to_read_what_to_do_about_a_finding() -> None:
     assert "findings: docs/runbook.md says what to do about each kind" in shown(REPORTS["guarded"])
 
 
-def test_a_quota_that_is_nearly_used_up_is_said() -> None:
+def test_a_quota_that_is_nearly_used_up_is_reported() -> None:
     said = shown(REPORTS["guarded"], width=200)[1]
 
     assert said.startswith(
@@ -114,7 +114,7 @@ def test_a_fleet_that_is_well_shows_its_pools_and_nothing_else() -> None:
     ]
 
 
-def test_what_comes_from_outside_moves_nothing_on_the_terminal() -> None:
+def test_texts_from_outside_cannot_control_the_terminal() -> None:
     hostile = Finding(FindingKind.INVALID_POOL, "a\x1b[2Jb\r\nc\u202ed", PoolName("x\x07"), record_name="\x1b]0;t\x07")
     lines = shown(reports.report(reports.pool(reports.member(1)), findings=(hostile,)))
 

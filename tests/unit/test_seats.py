@@ -80,7 +80,7 @@ def admitted(plan: Plan) -> list[str | None]:
 SERVING, HOLDING, WAITING = range(60), range(60, 100), range(100, 110)
 
 
-def test_who_has_not_had_its_turn_to_the_end_keeps_its_place() -> None:
+def test_a_member_whose_turn_has_not_ended_keeps_its_place() -> None:
     plan = planned(pool_of(110, serving=SERVING, checked=HOLDING))
     assert plan.changes == ()
     assert plan.statuses[0].standby == {name(n) for n in WAITING}
@@ -99,7 +99,7 @@ def test_only_as_many_places_go_round_as_there_are_members_without_a_turn() -> N
     assert plan.statuses[0].standby == {name(n) for n in range(90, 100)}
 
 
-def test_who_has_had_its_turn_keeps_its_check_waits_and_is_reported_with_the_reason() -> None:
+def test_a_member_that_has_had_its_turn_keeps_its_health_check_waits_and_is_reported_with_the_reason() -> None:
     plan = planned(pool_of(110, serving=SERVING, late=HOLDING))
     assert plan.delete_checks == ()
     (waits,) = [each for each in plan.waiting if each.instance_id == "i-099"]
@@ -111,14 +111,14 @@ def test_who_has_had_its_turn_keeps_its_check_waits_and_is_reported_with_the_rea
     assert "i-099" in plan.statuses[0].unhealthy
 
 
-def test_who_has_a_check_and_no_place_before_its_turn_is_ready_and_not_unhealthy() -> None:
+def test_a_member_with_a_health_check_and_no_place_before_its_turn_is_ready_and_not_unhealthy() -> None:
     (status,) = planned(pool_of(110, serving=SERVING, checked=range(60, 101))).statuses
     assert status.standby == {name(n) for n in range(100, 110)}
     assert "i-100" in status.ready
     assert "i-100" not in status.unhealthy
 
 
-def test_who_becomes_healthy_after_its_turn_comes_before_all_that_are_not() -> None:
+def test_a_member_that_becomes_healthy_after_its_turn_comes_before_all_that_are_not() -> None:
     plan = planned(pool_of(110, serving=SERVING, checked=WAITING, late=range(60, 99), healthy=[99]))
     assert admitted(plan) == ["i-099"]
     crowded = planned(pool_of(110, serving=SERVING, checked=range(60, 101), healthy=[101]))

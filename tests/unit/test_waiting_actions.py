@@ -108,7 +108,7 @@ def test_the_state_of_a_member_is_read_where_ec2_no_longer_runs_it() -> None:
     assert read == dict.fromkeys((each.id for each in members[2:]), "Terminating:Wait")
 
 
-def test_who_has_ended_waits_as_any_other_does() -> None:
+def test_an_instance_that_has_ended_waits_as_any_other_does() -> None:
     ended = {InstanceId("i-0a"): "Pending:Wait", InstanceId("i-0b"): "InService"}
     what = situation(lifecycle_states={InstanceId("i-0c"): "Terminating:Wait"})
     assert find_waits(what, ended) == {InstanceId("i-0a"): "Pending:Wait", InstanceId("i-0c"): "Terminating:Wait"}
