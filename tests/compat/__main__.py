@@ -23,7 +23,7 @@ from tests.live.report import table
 STACK: Final = "fleet53-compat"
 ZONE: Final = "compat.test"
 NOT_PLAYED: Final = (
-    "Route 53's checkers. Nobody connects to a member: the story publishes HealthCheckPercentageHealthy itself.",
+    "Route 53's checkers. No checker connects to a member: the story publishes HealthCheckPercentageHealthy itself.",
     "Route 53's name servers. The records are read, and no DNS query is answered.",
     "Route 53's limits. Requests are not throttled.",
     "EC2's events. The story publishes them, which AWS would not take from it.",

@@ -8,7 +8,7 @@ from lab.route53.api import Route53
 from tests.contract.account import Account, refused
 from tests.contract.clock import Clock
 
-pytestmark = pytest.mark.fake_only(reason="nobody answers a real checker at the test's address")
+pytestmark = pytest.mark.fake_only(reason="no server answers a real checker at the test's address")
 
 OK = "Success: HTTP Status Code 200, OK"
 DOWN = "Failure: HTTP Status Code 503, Service Unavailable"
