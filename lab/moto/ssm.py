@@ -63,7 +63,7 @@ def _show_late() -> Gap:
 
 
 def keep_shown(path: str, while_: Callable[[], bool]) -> None:
-    """Show the parameters directly below a path as they are now, whatever becomes of them, while `while_` is true."""
+    """Show the parameters directly below a path as they are now, even if they change, while `while_` is true."""
     former = [copy.copy(each) for each in parameters_below(path).values()]
     ssm_backends[ACCOUNT][REGION].former = former, while_
 

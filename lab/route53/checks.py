@@ -183,7 +183,7 @@ class Checks:
         return {"HealthCheck": check.described()}
 
     def delete(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer DeleteHealthCheck, also for a check that records still use, but not for the child of another check.
+        """Answer DeleteHealthCheck, also for a health check that records still use, but not for the child of another.
 
         The API Reference does not say that, and says of HealthCheckInUse that it is not in use. Programs that delete
         health checks expect this refusal (cloudamatic/mu, modules/mu/clouds/aws/dnszone.rb).

@@ -48,7 +48,7 @@ class Pools:
         self.emit_changes()
 
     def show_late(self, seconds: float) -> None:
-        """Let Parameter Store show the pools as they are now for so many seconds, whatever becomes of them."""
+        """Let Parameter Store show the pools as they are now for so many seconds, even if they change."""
         until = self.bus.now() + timedelta(seconds=seconds)
         ssm.keep_shown(self.path, lambda: self.bus.now() < until)
 

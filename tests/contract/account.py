@@ -109,7 +109,7 @@ class Account:
                 self.client.delete_resource_record_set_protections(HostedZoneId=self.zone_id, Protections=[key])
         for record in self.records():
             self.delete(record)
-        for check_id in dict.fromkeys(reversed(self.check_ids)):  # a calculated check before its children
+        for check_id in dict.fromkeys(reversed(self.check_ids)):  # a calculated health check before its children
             try:
                 self.client.delete_health_check(HealthCheckId=check_id)
             except self.client.exceptions.NoSuchHealthCheck:

@@ -1,4 +1,4 @@
-"""A calculated health check of somebody else counts health checks of members, which Route 53 does not delete then."""
+"""A foreign calculated health check counts health checks of members, which Route 53 then does not delete."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_check_that_gets_a_parent_while_a_run_deletes_it_stays_and_the_others_
 
     assert checks(lab).keys() == {first, *parents}
     assert log_lines(lab, "message returned") == []
-    (line,) = log_lines(lab, "check not deleted")
+    (line,) = log_lines(lab, "health check not deleted")
     assert line["check_id"] == first
     assert "still referenced from parent health check" in line["because"]
 

@@ -37,7 +37,7 @@ DISRUPTED: Final = [Fault.SERVER_ERROR, Fault.HANG, Fault.UNREACHABLE, Fault.RES
 
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    """Return a lab where waits cost nobody real time."""
+    """Return a lab where waits take no real time."""
     with Lab(start=MONDAY_NOON) as lab:
         wait_in_lab_time(lab, monkeypatch)
         yield lab

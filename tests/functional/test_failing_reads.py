@@ -228,7 +228,7 @@ def test_without_auto_scaling_a_record_with_a_strangers_address_is_still_deleted
 
 
 @pytest.mark.parametrize("fault", [Fault.DENIED, Fault.HANG])
-def test_without_metrics_nothing_waits_and_route_53_itself_says_who_is_healthy(
+def test_without_metrics_nothing_waits_and_route_53_itself_says_which_members_are_healthy(
     monkeypatch: pytest.MonkeyPatch, fault: Fault
 ) -> None:
     with Lab(start=MONDAY_NOON) as lab:

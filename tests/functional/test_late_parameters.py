@@ -84,7 +84,7 @@ def test_a_change_that_is_never_shown_is_looked_at_for_two_minutes(lab: Lab) -> 
     }
 
 
-def test_a_change_is_made_though_nothing_tells_whether_its_event_is_ahead(
+def test_a_change_is_made_although_it_is_not_known_whether_its_event_is_ahead(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_in_lab_time(lab, monkeypatch)

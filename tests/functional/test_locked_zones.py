@@ -53,7 +53,7 @@ def test_a_member_that_becomes_healthy_enters_dns_when_the_zone_takes_changes_ag
     assert in_dns(lab) == {web}
 
 
-def test_a_batch_for_a_locked_zone_is_not_planned_again_in_the_same_pass_and_is_no_finding(lab: Lab) -> None:
+def test_a_batch_for_a_locked_zone_is_not_planned_again_in_the_same_pass_and_is_not_a_finding(lab: Lab) -> None:
     (gone,) = admitted(lab, 1)
     lock(lab)
 

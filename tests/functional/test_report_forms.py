@@ -91,7 +91,7 @@ def verdict(lab: Lab) -> tuple[str, str]:
     return report["verdict"], report["pools"][0]["verdict"]
 
 
-def test_a_fleet_in_order_is_ok_also_where_cloudwatch_has_no_data_of_who_was_just_admitted(lab: Lab) -> None:
+def test_a_fleet_in_order_is_ok_also_where_cloudwatch_has_no_data_of_members_just_admitted(lab: Lab) -> None:
     admitted(lab, 2)
     lab.put_pool("api", admit_when="running")
     launched(lab, 1, pools=("api",))

@@ -80,7 +80,7 @@ def test_a_rebalance_recommendation_changes_nothing(lab: Lab) -> None:
     assert lab.route53.calls == []
 
 
-def test_a_group_of_spot_instances_replaces_who_is_taken_and_dns_follows(
+def test_a_group_of_spot_instances_replaces_interrupted_instances_and_dns_follows(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes, stays = in_service(lab, 2, spot=True)

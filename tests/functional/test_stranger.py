@@ -217,7 +217,7 @@ def test_an_elastic_address_that_moves_with_its_private_address_is_withdrawn_fro
     assert values(lab) == {lab.fleet.address(stays)}
 
 
-def test_a_secondary_private_address_that_is_taken_from_nobody_costs_no_call(lab: Lab) -> None:
+def test_a_secondary_private_address_that_no_instance_had_costs_no_call(lab: Lab) -> None:
     (web,) = admitted(lab, 1)
     interface = lab.fleet.describe(web)["NetworkInterfaces"][0]["NetworkInterfaceId"]
     lab.route53.reset_calls()

@@ -169,7 +169,7 @@ class Machine:
         if running:
             COVERED[f"lifecycle state {state}"] += 1
             self.fleet.set_lifecycle_state(running[number % len(running)], state)
-            self.world.disturb()  # no event tells of it here
+            self.world.disturb()  # no event reports it here
 
     # -- pools
 

@@ -56,7 +56,7 @@ def test_what_is_held_is_known_from_messages_and_from_a_warm_function() -> None:
     assert known_as_held(told, absences, now=NOW) == {(WEB, A), (WEB, B), (None, B)}
 
 
-def test_a_warm_function_forgets_who_is_held_no_longer_and_what_it_saw_long_ago() -> None:
+def test_a_warm_function_forgets_members_that_are_no_longer_held_and_old_sightings() -> None:
     absences = Absences()
     absences.note({(WEB, A), (None, B)}, [WEB, None], now=NOW)
     absences.note({(WEB, B)}, [WEB], now=NOW)

@@ -116,7 +116,7 @@ def test_a_deleted_parameter_is_awaited_until_it_is_not_shown_or_was_created_aga
 
 
 @pytest.mark.parametrize("changed", [None, NOW - timedelta(days=1)])
-def test_any_other_event_about_a_parameter_is_awaited_by_nobody(changed: datetime | None) -> None:
+def test_any_other_event_about_a_parameter_is_not_awaited(changed: datetime | None) -> None:
     assert why_parameter_is_behind(None, changed, at=NOW) is None
 
 

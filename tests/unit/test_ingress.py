@@ -82,7 +82,7 @@ def test_the_rules_of_all_groups_add_up() -> None:
         ([], 4, False),
     ],
 )
-def test_everybody_is_who_has_any_address_of_the_family(
+def test_all_addresses_of_a_family_are_the_whole_of_its_ranges(
     cidrs: Iterable[str], family: Family, *, everybody: bool
 ) -> None:
     assert is_everybody(networks(*cidrs), family) is everybody

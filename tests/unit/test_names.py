@@ -21,7 +21,7 @@ def test_a_cold_function_knows_no_name() -> None:
     assert not Names().only_at({NEW}, [WEB], PLACES, now=NOW)
 
 
-def test_after_a_sweep_it_is_known_who_names_a_check() -> None:
+def test_after_a_sweep_it_is_known_which_records_name_a_health_check() -> None:
     assert swept().only_at({NEW}, [WEB], PLACES, now=NOW)
     assert swept().only_at({NEW}, [CheckId("c-new")], PLACES, now=NOW)
     assert not swept().only_at({NEW}, [WEB, SHARED], PLACES, now=NOW)

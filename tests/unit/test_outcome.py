@@ -46,7 +46,7 @@ def test_a_plan_is_taken_in_with_what_it_was_made_from() -> None:
     assert outcome.findings == {WEB: [UNREADABLE]}
 
 
-def test_a_later_plan_says_who_waits_and_who_is_ready_and_the_first_who_was_in_dns() -> None:
+def test_a_later_plan_says_which_members_wait_and_are_ready_and_the_first_which_were_in_dns() -> None:
     outcome = Outcome()
     outcome.note(WAITS, make_plan(WAITS, GUARD), (UNREADABLE,))
     later = replace(SERVES, records={WEB: ()})
@@ -140,7 +140,7 @@ def test_what_a_plan_with_a_list_says_is_not_replaced_by_one_without() -> None:
     assert len(outcome.remembered) == len(outcome.held[WEB]) == 4
 
 
-def test_a_plan_with_a_list_says_who_is_absent_and_whom_ec2_shows_after_all() -> None:
+def test_a_plan_with_a_list_says_which_members_are_absent_and_which_ec2_shows_after_all() -> None:
     outcome = Outcome()
     note(outcome, UNLISTED, {A, B})
     note(outcome, WAITS)

@@ -252,7 +252,7 @@ def test_a_check_that_a_calculated_check_counts_is_not_deleted_but_reported() ->
     assert Finding(ORPHAN_CHECK, because, WEB, A, check_id=CheckId("c-1")) in made.findings
 
 
-# A check that is renewed ----------------------------------------------------------------------------
+# A health check that is renewed ----------------------------------------------------------------------------
 
 MOVES = "; the record moves when its new health check is healthy"
 
@@ -935,7 +935,7 @@ def test_a_foreign_check_is_never_deleted() -> None:
     assert plan(checks=[foreign_check()], swept=True).changes == ()
 
 
-def test_a_roll_says_who_is_where() -> None:
+def test_a_pool_status_says_which_member_is_where() -> None:
     made = plan(
         instances=[instance(), instance("i-0b", public_ipv4=None), instance("i-0c", pools=frozenset())],
         records=[record(), record("i-0c", "192.0.2.1")],

@@ -133,7 +133,7 @@ def test_a_check_that_asks_no_endpoint_has_no_configuration_of_ours_but_its_chil
 
 
 @pytest.mark.parametrize("code", ["InvalidInput", "InvalidChangeBatch", "ConcurrentModification"])
-def test_a_locked_zone_is_known_by_its_message_whatever_the_code(
+def test_a_locked_zone_is_known_by_its_message_with_any_code(
     adapter: Adapter, fake: Route53, zone_id: ZoneId, code: str
 ) -> None:
     refusal = Route53Error(code, f"HostedZone {zone_id} is marked disabled for mutation")

@@ -125,7 +125,7 @@ def test_a_member_that_becomes_healthy_after_its_turn_comes_before_all_that_are_
     assert admitted(crowded) == ["i-101"]
 
 
-def test_a_place_without_anybody_else_to_take_it_stays_with_who_has_had_its_turn() -> None:
+def test_a_place_that_no_other_member_can_take_stays_with_one_that_has_had_its_turn() -> None:
     plan = planned(pool_of(100, serving=SERVING, late=HOLDING))
     assert (plan.changes, plan.statuses[0].standby) == ((), frozenset())
 

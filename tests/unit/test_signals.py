@@ -252,7 +252,9 @@ def test_an_event_about_a_parameter_whose_value_did_not_change_says_nothing_that
         (LAUNCHING, {"Origin": None, "Destination": 5}, False),
     ],
 )
-def test_only_who_never_serves_on_its_way_is_warm(transition: Transition, ends: dict[str, Any], *, warm: bool) -> None:
+def test_only_an_instance_that_never_serves_on_its_way_is_warm(
+    transition: Transition, ends: dict[str, Any], *, warm: bool
+) -> None:
     signal = read_signal(lifecycle(LifecycleTransition=transition.value, **ends), TAG)
     assert isinstance(signal, InstanceSignal)
     assert [(each.transition, each.warm) for each in signal.actions] == [(transition, warm)]
@@ -362,7 +364,7 @@ def test_another_call_is_not_a_signal() -> None:
 
 
 @pytest.mark.parametrize("parameters", [None, {"secondaryPrivateIpAddressCount": 1}, {"allowReassignment": False}])
-def test_a_private_address_that_is_taken_from_nobody_is_no_signal(parameters: dict[str, Any] | None) -> None:
+def test_a_private_address_that_no_instance_had_is_not_a_signal(parameters: dict[str, Any] | None) -> None:
     assert read_signal(call("AssignPrivateIpAddresses", parameters), TAG) == Ignored(
         "CloudTrail recorded AssignPrivateIpAddresses, which takes no address from anybody"
     )

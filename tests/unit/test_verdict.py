@@ -25,7 +25,9 @@ UNREACHABLE = Finding(FindingKind.UNREACHABLE_BY_CHECKERS, "no rule")
         (9, 9, True, "ok"),
     ],
 )
-def test_a_pool_is_judged_by_who_answers_for_it(in_dns: int, healthy: int, answered: bool, verdict: str) -> None:
+def test_a_pool_is_judged_by_the_records_that_answer_for_it(
+    in_dns: int, healthy: int, answered: bool, verdict: str
+) -> None:
     assert judge_pool(in_dns=in_dns, healthy=healthy, answered=answered) == verdict
 
 

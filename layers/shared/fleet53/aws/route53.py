@@ -239,7 +239,7 @@ class Route53:
         return CheckId(created["Id"])
 
     def delete_check(self, check_id: CheckId) -> None:
-        """Delete a health check. A check that is already deleted is no error. Raises CheckRefusedError."""
+        """Delete a health check. A health check that is already deleted is not an error. Raises CheckRefusedError."""
         try:
             self._client.delete_health_check(HealthCheckId=check_id)
         except self._client.exceptions.NoSuchHealthCheck:

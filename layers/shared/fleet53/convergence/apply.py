@@ -244,13 +244,13 @@ def _not_created(kind: FindingKind, change: CreateCheck, error: Exception, log: 
 
 
 def _not_deleted(change: DeleteCheck, error: CheckRefusedError, log: Log, applied: Applied) -> None:
-    """Report a check that Route 53 refuses to delete."""
+    """Report a health check that Route 53 refuses to delete."""
     because = f"{change.because}; Route 53 does not delete it: {error}"
     kind, check_id = FindingKind.ORPHAN_CHECK, change.check_id
     applied.findings.append(Finding(kind, because, change.pool, change.instance_id, check_id=check_id))
     fields = describe(change) | {"because": because}
     fields.pop("change")
-    log.warning("check not deleted", extra=fields)
+    log.warning("health check not deleted", extra=fields)
 
 
 def _resolve(changes: Iterable[RecordChange], created: Mapping[CheckKey, CheckId]) -> Iterator[RecordChange]:

@@ -105,8 +105,8 @@ class CheckConfig:
 class Check:
     """A Route 53 health check. `reference` is its CallerReference.
 
-    `config` is None for a check of another kind, such as a calculated one, which fleet53 never makes. `children` are
-    the health checks that a calculated one counts.
+    `config` is None for a health check of another kind, such as a calculated one, which fleet53 never makes. `children`
+    are the health checks that a calculated one counts.
     """
 
     id: CheckId

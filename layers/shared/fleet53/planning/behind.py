@@ -2,13 +2,13 @@
 
 Note [EC2 is behind]: EC2 is eventually consistent. For some seconds after an event, DescribeInstances may not show the
 instance, its tags or its state, and a Spot request may keep its former status (EC2 API Reference, Eventual
-consistency). What EC2 shows decides, because a signal is only a hint, so the event would be handled too early. So the
-message is queued again for some seconds later, until EC2 agrees with the event or two minutes have passed since it. An
-event about an address does not say what EC2 will show. So its message is queued again for each of the ages in
-ADDRESS_LOOKS.
+consistency). A pass acts on what EC2 shows, because a signal is only a hint, so it would handle the event too early.
+The message is therefore queued again with a delay of some seconds, until EC2 agrees with the event or two minutes have
+passed since it. An event about an address does not say what EC2 will show. Its message is queued again for each of the
+ages in ADDRESS_LOOKS.
 
 Note [Parameters are late]: Parameter Store is eventually consistent, too (CloudFormation Template Reference,
-AWS::SSM::Parameter, Return values). No other event tells of a new or changed pool, so its event is queued again in the
+AWS::SSM::Parameter, Return values). No other event reports a new or changed pool, so its event is queued again in the
 same way until Parameter Store shows it.
 """
 

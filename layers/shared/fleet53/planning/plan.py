@@ -32,15 +32,15 @@ instances' own then, so each record stays until there is a new one. A record who
 new address when the health check of that address is healthy. A record of another type is deleted when the member's new
 records are in DNS.
 
-Note [Named checks]: no check is deleted while a record of ours names it, at any name and in any pool. After a pool was
-renamed, its records at the former name may be held, and they name the checks of the records at the new name. So a plan
-keeps the check of every record that was read and stays. A pass that is not a sweep reads only the names that its pools
-have now. Before it deletes checks, it must know all other names from an earlier sweep, or sweep itself (passes.py).
-After a sweep that could not read a hosted zone, only the checks of the records that the plan deletes or moves are
-deleted.
+Note [Named checks]: no health check is deleted while a record of ours names it, at any name and in any pool. After a
+pool was renamed, its records at the former name may be held, and they name the health checks of the records at the new
+name. So a plan keeps the health check of every record that was read and stays. A pass that is not a sweep reads only
+the names that its pools have now. Before it deletes health checks, it must know all other names from an earlier sweep,
+or sweep itself (passes.py). After a sweep that could not read a hosted zone, only the health checks of the records that
+the plan deletes or moves are deleted.
 
-Note [Children]: somebody may count health checks of ours in a calculated health check of their own. Route 53 refuses to
-delete the child of a calculated health check, and only its owner can take it out. So such a check is not deleted, but
+Note [Children]: a calculated health check of another owner may count health checks of ours. Route 53 refuses to delete
+the child of a calculated health check, and only its owner can take it out. So such a health check is not deleted, but
 reported.
 """
 
@@ -106,7 +106,7 @@ def _named(unneeded: Iterable[DeleteCheck], named: Collection[CheckId | None]) -
 
 
 def _without_children(plan: Plan, situation: Situation) -> Plan:
-    """Return the plan with a finding for each check that Route 53 would not delete: Note [Children]."""
+    """Return the plan with a finding for each health check that Route 53 would not delete: Note [Children]."""
     parents: defaultdict[CheckId, list[CheckId]] = defaultdict(list)
     for check in (situation.checks or {}).values():
         for child in check.children:

@@ -92,7 +92,7 @@ def with_unshown(
 
 
 def _has_no_event(wait: Waiting) -> bool:
-    """Whether no event tells when a wait is over: that for the health of a check, or for an alarm that is not there."""
+    """Whether no event reports the end of a wait, such as one for a healthy health check or for an alarm."""
     return wait.check_id is not None or wait.overdue is FindingKind.CHECK_REFUSED
 
 

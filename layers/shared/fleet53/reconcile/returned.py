@@ -3,7 +3,7 @@
 Note [Denied at first]: IAM is eventually consistent, so right after a deployment AWS may deny what the stack's policies
 allow. The message of a denied call is returned and received again after 5, 10 and 20 seconds. A denial is final only at
 the fourth receive. Until then the run does not count as failed. Creations of health checks are excepted: the member
-waits, and the next look at it creates the check.
+waits, and the next look at it creates the health check.
 """
 
 from __future__ import annotations

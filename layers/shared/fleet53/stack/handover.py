@@ -6,7 +6,7 @@ first pool back, which ends admissions at the new place, and before it changes t
 first pool are created at its old place before they are deleted at the new one, so DNS answers with its members all the
 time. All others are deleted. Runs that began before may still put records, so it looks again until no message is in
 flight (Note [The last run] in withdraw.py). While Route 53 does not take the changes, it tries again until its time is
-over: nobody can make them later. It never fails: a stack whose rollback fails needs an operator.
+over, because no function can make them later. It never fails: a stack whose rollback fails needs an operator.
 """
 
 from __future__ import annotations

@@ -147,7 +147,8 @@ def _round(
 def _apply(plan: Plan, aws: StackAws, log: Log, withdrawal: Withdrawal, *, names_apart: bool = False) -> list[Refusal]:
     """Make the deletions of a plan and return the refused batches.
 
-    The deletions made, and the reasons of the checks that Route 53 refuses to delete, are noted even after an error.
+    The deletions made, and the reasons of the health checks that Route 53 refuses to delete, are noted even after an
+    error.
     """
     applied = Applied()
     try:
