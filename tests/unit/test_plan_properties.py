@@ -80,7 +80,7 @@ def test_once_converged_dns_has_the_members_that_it_should(world: World) -> None
             if one.type == "CNAME" or (one.type == record_type and not one.multivalue)
         }
         for member in world.instances:
-            membership = after.verdict(member.id, each.name).membership
+            membership = after.assess(member.id, each.name).membership
             for record_type in RecordType:
                 wanted = record_type in each.address.record_types
                 address = member.address(each, record_type) if wanted else None
@@ -99,11 +99,11 @@ def test_once_converged_dns_has_the_members_that_it_should(world: World) -> None
                         assert all({str(own) for own in member.all_addresses}.issuperset(one.values) for one in kept)
         for one in found:
             holder = InstanceId(OWNER.holder(one.identifier) or "")
-            verdict = after.verdict(holder, each.name)
-            if verdict.membership is Membership.LEAVE:
+            assessment = after.assess(holder, each.name)
+            if assessment.membership is Membership.LEAVE:
                 continue
             assert one.values == (str(after.instances[holder].address(each, RecordType(one.type))),)
-            if verdict.membership is Membership.ADMIT and one.type in each.address.record_types:
+            if assessment.membership is Membership.ADMIT and one.type in each.address.record_types:
                 assert one.ttl == each.ttl  # a record of a former kind of address stays as it is
                 assert (one.check_id is None) == (each.check is None)
                 assert one.check_id is None or one.check_id in world.account.checks
@@ -125,7 +125,7 @@ def test_once_converged_every_check_of_a_member_that_is_served_is_named(world: W
             reference = OWNER.read_reference(one.reference)
             if reference is None or reference.pool_hash != OWNER.pool_hash(each.name):
                 continue
-            if after.verdict(reference.instance_id, each.name).membership in {Membership.ADMIT, Membership.WITHDRAW}:
+            if after.assess(reference.instance_id, each.name).membership in {Membership.ADMIT, Membership.WITHDRAW}:
                 assert one.id in named
 
 
@@ -160,7 +160,7 @@ def test_once_converged_each_check_of_an_alarm_has_it_and_no_alarm_of_ours_is_le
         held = OWNER.read_alarm_name(name)
         assert held is not None
         assert held[0] in makes
-        assert after.verdict(held[1], held[0]).membership is not Membership.WITHDRAW
+        assert after.assess(held[1], held[0]).membership is not Membership.WITHDRAW
     for name in followed:
         assert world.account.rules[name] == status_rule(InstanceId(name.rpartition("/")[2]))
 
@@ -284,8 +284,8 @@ def test_a_withdrawal_with_evidence_is_never_held(world: World, percent: int) ->
     made = make_plan(seen, Guard(percent))
     for held in made.held:
         if held.pool is not None and held.instance_id is not None:
-            verdict = seen.verdict(held.instance_id, held.pool)
-            assert (verdict.membership, verdict.evidence) == (Membership.WITHDRAW, False)
+            assessment = seen.assess(held.instance_id, held.pool)
+            assert (assessment.membership, assessment.evidence) == (Membership.WITHDRAW, False)
 
 
 @given(worlds(), st.sampled_from([0, 25, 50, 100]))
@@ -297,9 +297,9 @@ def test_an_absence_that_no_event_reported_withdraws_no_member_of_a_guarded_pool
     in_dns = {status.pool: len(status.in_dns) for status in made.statuses}
     for change in made.change_records:
         if isinstance(change, DeleteRecord) and change.pool is not None and in_dns[change.pool] >= 4:
-            verdict = seen.verdict(InstanceId(change.instance_id or ""), change.pool)
+            assessment = seen.assess(InstanceId(change.instance_id or ""), change.pool)
             own = change.drift is not FindingKind.STALE_RECORD and change.instance_id is not None
-            assert not own or verdict.evidence
+            assert not own or assessment.evidence
 
 
 @given(worlds(), GUARDS)

@@ -80,7 +80,7 @@ class _Members:
     def report(self, instance_id: InstanceId) -> MemberReport:
         """Return the state of a member."""
         instance = self.situation.instances.get(instance_id)
-        verdict = self.situation.verdict(instance_id, self.pool.name)
+        assessment = self.situation.assess(instance_id, self.pool.name)
         records = self.records.get(instance_id, ())
         check_ids = tuple(record.check_id for record in records if record.check_id is not None)
         if not check_ids:
@@ -94,9 +94,9 @@ class _Members:
             group=instance.group if instance else None,
             addresses=self._own_addresses(instance) or tuple(value for record in records for value in record.values),
             launched=instance.launched if instance else None,
-            membership=verdict.membership,
+            membership=assessment.membership,
             in_dns=bool(records),
-            because=self.reasons.get((self.pool.name, instance_id), verdict.because),
+            because=self.reasons.get((self.pool.name, instance_id), assessment.because),
             check_ids=check_ids,
             percent_healthy=worst.percent if worst else None,
             seen_since=worst.since if worst else None,

@@ -107,7 +107,7 @@ def _members(situation: Situation) -> Iterator[_Member]:
         if not isinstance(pool.check, CheckSettings):
             continue
         for instance_id in sorted(situation.tagged_for(pool.name)):
-            if situation.verdict(instance_id, pool.name).membership not in _LOOKED_AT:
+            if situation.assess(instance_id, pool.name).membership not in _LOOKED_AT:
                 continue
             instance = situation.instances[instance_id]
             for record_type in pool.address.record_types:

@@ -57,8 +57,8 @@ class Ec2:
         """Return those of `instance_ids` that EC2 knows.
 
         Uses a filter, because an unknown id among InstanceIds fails the whole call (DescribeInstances,
-        InvalidInstanceID.NotFound). A text without the form of an id, such as the end of a SetIdentifier that somebody
-        wrote by hand, is left out, because * and ? in a filter match any id (EC2 User Guide, Filter resources).
+        InvalidInstanceID.NotFound). A text without the form of an id, such as the end of a SetIdentifier that was
+        written by hand, is left out, because * and ? in a filter match any id (EC2 User Guide, Filter resources).
         """
         found: dict[InstanceId, Instance] = {}
         for ids in _batches(instance_ids, INSTANCE_ID):

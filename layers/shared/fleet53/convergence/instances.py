@@ -97,9 +97,9 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
 def add_states(situation: Situation, aws: Aws) -> Situation:
     """Return the situation with the Auto Scaling and Spot state of each running member of the pass's pools.
 
-    Running instances that have a record of ours are read too, whatever their tag names. If their pool tag is gone, the
-    tag with their group may be gone too, so Auto Scaling is asked whether they are in a group. A service that cannot be
-    read is noted, and the pass goes on with the members about which EC2 alone decides.
+    Running instances that have a record of ours are read too, with any tag. If their pool tag is gone, the tag with
+    their group may be gone too, so Auto Scaling is asked whether they are in a group. A service that cannot be read is
+    noted, and the pass goes on with the members about which EC2 alone decides.
     """
     holders = situation.owner.instances(record.identifier for _, record in situation.own_records())
     members = [

@@ -75,13 +75,13 @@ def _membership(change: DeleteRecord, situation: Situation) -> Membership | None
     """Return the membership of the instance in the pool of a change; None for the fallback and a record of no pool."""
     if change.instance_id is None or change.pool is None:
         return None
-    return situation.verdict(change.instance_id, change.pool).membership
+    return situation.assess(change.instance_id, change.pool).membership
 
 
 def _holds(admission: PutRecord, pool: Pool, now: Situation) -> bool:
     """Whether an instance must still be in DNS, and the address of its record is still its own."""
     instance = now.instances.get(admission.instance_id) if admission.instance_id is not None else None
-    if instance is None or now.verdict(instance.id, pool.name).membership is not Membership.ADMIT:
+    if instance is None or now.assess(instance.id, pool.name).membership is not Membership.ADMIT:
         return False
     own = instance.own_addresses(pool, RecordType(admission.record.type))
     return {str(address) for address in own}.issuperset(admission.record.values)

@@ -124,7 +124,7 @@ def _staying(status: PoolStatus, situation: Situation) -> list[Instance]:
     return [
         situation.instances[member]
         for member in status.members - status.standby
-        if situation.verdict(member, status.pool).membership in _STAYING
+        if situation.assess(member, status.pool).membership in _STAYING
     ]
 
 

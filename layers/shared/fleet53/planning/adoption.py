@@ -111,9 +111,9 @@ class _Answering:
         return min(found, key=lambda each: (each.fault is not None, each.lasting), default=_Address(address, _UNUSED))
 
     def _judge(self, address: _Address, member: Member) -> _Address:
-        verdict = member.verdict
-        if verdict.membership is not Membership.ADMIT:
-            return replace(address, fault=verdict.because, lasting=verdict.membership in _LASTING)
+        assessment = member.assessment
+        if assessment.membership is not Membership.ADMIT:
+            return replace(address, fault=assessment.because, lasting=assessment.membership in _LASTING)
         seeker = self._seekers.get(member.id)
         if seeker is not None:
             check = self._checks.fitting(seeker.instance, self._type, seeker.address)

@@ -69,8 +69,8 @@ def _why_unneeded(
         return "it has an alarm of a pool that is not declared any more" if gone else None
     if not makes_alarms(pools[pool]):
         return "it has an alarm, and its pool's health checks follow no alarms of fleet53 any more"
-    verdict = situation.verdict(instance_id, pool)
-    return f"it has an alarm; {verdict.because}" if verdict.membership is Membership.WITHDRAW else None
+    assessment = situation.assess(instance_id, pool)
+    return f"it has an alarm; {assessment.because}" if assessment.membership is Membership.WITHDRAW else None
 
 
 def _followers(owned: OwnedChecks) -> defaultdict[str, set[CheckId]]:

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from fleet53.domain.pool import Pool
     from fleet53.domain.record import Record, RecordType
     from fleet53.planning.changes import CreateCheck, PutRecord
-    from fleet53.planning.membership import Verdict
+    from fleet53.planning.membership import Assessment
 
 
 @dataclass(frozen=True, slots=True)
 class Seeker:
     """A member without a record of this type that may get one, if the name has a free place.
 
-    `address` is what the record will hold. `verdict` is ADMIT or PREPARE, with its reason.
+    `address` is what the record will hold. `assessment` is ADMIT or PREPARE, with its reason.
     """
 
     instance: Instance
     record_type: RecordType
     address: IPAddress
-    verdict: Verdict
+    assessment: Assessment
 
 
 @dataclass(frozen=True, slots=True)

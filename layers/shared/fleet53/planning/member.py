@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fleet53.domain.instance import Instance
     from fleet53.domain.pool import Pool
     from fleet53.domain.record import Record
-    from fleet53.planning.membership import Verdict
+    from fleet53.planning.membership import Assessment
     from fleet53.planning.pool_checks import PoolChecks
 
 
@@ -36,7 +36,7 @@ class Member:
 
     id: InstanceId
     instance: Instance | None
-    verdict: Verdict
+    assessment: Assessment
     records: Mapping[str, Record]
 
 
@@ -45,7 +45,7 @@ class _Served:
     """One record type of a member that is served now or will be (ADMIT, PREPARE, WAIT), and the record it has."""
 
     instance: Instance
-    verdict: Verdict
+    assessment: Assessment
     record_type: RecordType
     record: Record | None
 
@@ -64,18 +64,18 @@ def decide_member(member: Member, pool: Pool, checks: PoolChecks, hold: Hold | N
     `hold` is why a withdrawal that rests on absence is not made, None where it passes.
     """
     records = [member.records[record_type] for record_type in RecordType if record_type in member.records]
-    if member.verdict.membership is Membership.LEAVE:
+    if member.assessment.membership is Membership.LEAVE:
         yield from _leave(member, records, pool)
-    elif member.verdict.membership is Membership.WITHDRAW or member.instance is None:
+    elif member.assessment.membership is Membership.WITHDRAW or member.instance is None:
         for record in records:
             yield _withdraw(member, record, pool, hold)
-        if member.verdict.passes and member.instance is not None:
-            yield Decision(waiting=waiting(pool, member.instance, member.verdict.because))
+        if member.assessment.passes and member.instance is not None:
+            yield Decision(waiting=waiting(pool, member.instance, member.assessment.because))
     else:
         for record_type in RecordType:
             has = member.records.get(record_type)
             if record_type in pool.address.record_types:
-                yield _serve(_Served(member.instance, member.verdict, record_type, has), pool, checks)
+                yield _serve(_Served(member.instance, member.assessment, record_type, has), pool, checks)
             elif has is not None:
                 yield _serve_former_type(member, member.instance, has, pool, checks)
 
@@ -85,9 +85,9 @@ def _leave(member: Member, records: Iterable[Record], pool: Pool) -> Iterator[De
 
     Where something could not be read, what EC2 alone decides is still done: Note [Stranger's address].
     """
-    unread = member.verdict.unread
+    unread = member.assessment.unread
     kind = FindingKind.NOT_READ if unread else FindingKind.UNKNOWN_STATE
-    yield Decision(finding=finding(pool, kind, member.verdict.because, member.id))
+    yield Decision(finding=finding(pool, kind, member.assessment.because, member.id))
     for record in records:
         stranger = why_not_own(record, member.instance, pool) if unread and member.instance is not None else None
         if stranger is not None:
@@ -101,8 +101,8 @@ def _withdraw(member: Member, record: Record, pool: Pool, hold: Hold | None) -> 
 
     The guard does not apply if the record does not hold its instance's own address: Note [Stranger's address].
     """
-    because = member.verdict.because
-    if member.verdict.evidence:
+    because = member.assessment.because
+    if member.assessment.evidence:
         return Decision(delete=deletion(pool, member.id, record, because, FindingKind.ORPHAN_RECORD))
     stranger = why_not_own(record, member.instance, pool) if member.instance is not None else None
     if stranger is not None:
@@ -121,8 +121,8 @@ def _serve_former_type(member: Member, instance: Instance, record: Record, pool:
     stranger = why_not_own(record, instance, pool)
     if stranger is not None:
         return Decision(delete=deletion(pool, member.id, record, stranger, FindingKind.STALE_RECORD))
-    if member.verdict.membership is Membership.PREPARE:
-        return Decision(delete=deletion(pool, member.id, record, member.verdict.because, FindingKind.ORPHAN_RECORD))
+    if member.assessment.membership is Membership.PREPARE:
+        return Decision(delete=deletion(pool, member.id, record, member.assessment.because, FindingKind.ORPHAN_RECORD))
     if all(_stands(member.records.get(each), instance, pool) for each in pool.address.record_types):
         because = f"the pool has no {record.type} records any more"
         return Decision(delete=deletion(pool, member.id, record, because, FindingKind.STALE_RECORD))
@@ -161,19 +161,19 @@ def _serve_own(served: _Served, pool: Pool, checks: PoolChecks) -> Decision:
     another kind than the pool's is replaced: Note [Another kind] in plan.py. WAIT keeps the record. PREPARE deletes it
     and seeks a place again, ADMIT renews it. Without one, both seek a place.
     """
-    instance, verdict, record = served.instance, served.verdict, served.record
-    if verdict.membership is Membership.WAIT:
+    instance, assessment, record = served.instance, served.assessment, served.record
+    if assessment.membership is Membership.WAIT:
         kept = _keep(instance.id, record, record.check_id, pool, checks) if record is not None else Decision()
-        return replace(kept, waiting=waiting(pool, instance, verdict.because))
+        return replace(kept, waiting=waiting(pool, instance, assessment.because))
     held = held_address(record, instance, pool) if record is not None else None
     address = held or instance.address(pool, served.record_type)
     if address is None:
         return replace(_without_address(instance, served.record_type, pool), remaining=record)
-    seeker = Seeker(instance, served.record_type, address, verdict)
+    seeker = Seeker(instance, served.record_type, address, assessment)
     if record is None:
         return Decision(seeker=seeker)
-    if verdict.membership is Membership.PREPARE:
-        left = deletion(pool, instance.id, record, verdict.because, FindingKind.ORPHAN_RECORD)
+    if assessment.membership is Membership.PREPARE:
+        left = deletion(pool, instance.id, record, assessment.because, FindingKind.ORPHAN_RECORD)
         return Decision(delete=left, seeker=seeker)
     return _renew(seeker, record, pool, checks)
 

@@ -1,19 +1,19 @@
 """Membership: whether an instance belongs in a pool's DNS name now, from one table of all states that AWS has.
 
-| situation                                                        | membership |
-| ---------------------------------------------------------------- | ---------- |
-| a state that this version does not know                           | LEAVE      |
-| EC2 lists no instances now, and was not asked for this one       | LEAVE      |
-| the id is unknown to EC2                                           | WITHDRAW (absence) |
-| EC2 stopping, stopped, shutting-down, terminated                   | WITHDRAW   |
-| Spot has marked it, while EC2 still says running                   | WITHDRAW   |
-| in a group whose state for it is WITHDRAW in AUTO_SCALING          | WITHDRAW   |
-| the pool tag is gone, or does not name the pool                    | WITHDRAW (absence) |
-| EC2 pending                                                        | WAIT       |
-| EC2 running, in no Auto Scaling group                              | ADMIT      |
-| its tag names a group, but Auto Scaling does not list it           | WAIT       |
-| in a group                                                         | AUTO_SCALING below |
-| Auto Scaling or Spot decides, and could not be read              | LEAVE      |
+| situation                                                  | membership         |
+| ---------------------------------------------------------- | ------------------ |
+| a state that this version does not know                    | LEAVE              |
+| EC2 lists no instances now, and was not asked for this one | LEAVE              |
+| the id is unknown to EC2                                   | WITHDRAW (absence) |
+| EC2 stopping, stopped, shutting-down, terminated           | WITHDRAW           |
+| Spot has marked it, while EC2 still says running           | WITHDRAW           |
+| in a group whose state for it is WITHDRAW in AUTO_SCALING  | WITHDRAW           |
+| the pool tag is gone, or does not name the pool            | WITHDRAW (absence) |
+| EC2 pending                                                | WAIT               |
+| EC2 running, in no Auto Scaling group                      | ADMIT              |
+| its tag names a group, but Auto Scaling does not list it   | WAIT               |
+| in a group                                                 | AUTO_SCALING below |
+| Auto Scaling or Spot decides, and could not be read        | LEAVE              |
 
 The first row that applies decides. ADMIT, PREPARE, WAIT, WITHDRAW and LEAVE are explained in plan.py.
 """
@@ -92,7 +92,7 @@ A detached instance is in no group any more, so it is treated as any running ins
 """
 
 _DETACHING: Final = "Detaching"
-"""The state in which a group's load balancers drain an instance that is then in no group. No event tells of its end."""
+"""The state in which a group's load balancers drain an instance that is then in no group. No event reports its end."""
 
 ENDED: Final = frozenset({"shutting-down", "terminated"})
 """The EC2 states after which an instance never runs again (EC2 User Guide, Instance lifecycle)."""
@@ -106,7 +106,7 @@ instance keeps running for two minutes (EC2 User Guide, Spot request status).
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Assessment:
     """A membership and its reason.
 
     `evidence` is whether it rests on what EC2, Auto Scaling or Spot says. A WITHDRAW without evidence rests on absence,
@@ -121,13 +121,13 @@ class Verdict:
     passes: bool = False
 
 
-def judge(
+def assess(
     instance: Instance | None,
     pool: PoolName,
     lifecycle_state: str | None,
     spot: str | None,
     unread: Mapping[Source, str] = MappingProxyType({}),
-) -> Verdict:
+) -> Assessment:
     """Return the membership of `instance` in `pool`, with its reason.
 
     `instance` is None when EC2 does not know the id. `lifecycle_state` is Auto Scaling's, None when it does
@@ -137,23 +137,23 @@ def judge(
     if instance is None and Source.EC2 in unread:
         return _left(Source.EC2, unread)
     if instance is None:
-        return Verdict(Membership.WITHDRAW, "EC2 does not know the instance", evidence=False)
+        return Assessment(Membership.WITHDRAW, "EC2 does not know the instance", evidence=False)
     by_ec2 = EC2.get(instance.state)
     if by_ec2 is None:
-        return Verdict(Membership.LEAVE, f"EC2 state {instance.state!r} is unknown to this version")
+        return Assessment(Membership.LEAVE, f"EC2 state {instance.state!r} is unknown to this version")
     if by_ec2 is Membership.WITHDRAW:
-        return Verdict(by_ec2, f"EC2 says {instance.state}")
+        return Assessment(by_ec2, f"EC2 says {instance.state}")
     going = why_going(lifecycle_state, spot) if by_ec2 is Membership.ADMIT else None
     if going is not None:
-        return Verdict(Membership.WITHDRAW, going, passes=lifecycle_state == _DETACHING and pool in instance.pools)
+        return Assessment(Membership.WITHDRAW, going, passes=lifecycle_state == _DETACHING and pool in instance.pools)
     if pool not in instance.pools:
-        return Verdict(Membership.WITHDRAW, f"its tag does not name pool {pool}", evidence=False)
+        return Assessment(Membership.WITHDRAW, f"its tag does not name pool {pool}", evidence=False)
     if by_ec2 is Membership.WAIT:
-        return Verdict(by_ec2, f"EC2 says {instance.state}")
-    verdict = _in_group(instance.group, lifecycle_state, unread) if instance.group is not None else _RUNNING
-    if instance.spot and Source.SPOT in unread and verdict.membership in {Membership.ADMIT, Membership.PREPARE}:
+        return Assessment(by_ec2, f"EC2 says {instance.state}")
+    assessment = _in_group(instance.group, lifecycle_state, unread) if instance.group is not None else _RUNNING
+    if instance.spot and Source.SPOT in unread and assessment.membership in {Membership.ADMIT, Membership.PREPARE}:
         return _left(Source.SPOT, unread)
-    return verdict
+    return assessment
 
 
 def why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
@@ -164,22 +164,22 @@ def why_going(lifecycle_state: str | None, spot: str | None) -> str | None:
     return f"Auto Scaling says {lifecycle_state}" if withdrawn else None
 
 
-_RUNNING: Final = Verdict(Membership.ADMIT, "EC2 says running")
+_RUNNING: Final = Assessment(Membership.ADMIT, "EC2 says running")
 
 
-def _in_group(group: str, lifecycle_state: str | None, unread: Mapping[Source, str]) -> Verdict:
+def _in_group(group: str, lifecycle_state: str | None, unread: Mapping[Source, str]) -> Assessment:
     """Return the membership of a running instance in an Auto Scaling group."""
     if Source.AUTO_SCALING in unread:
         return _left(Source.AUTO_SCALING, unread)
     if lifecycle_state is None:
-        return Verdict(Membership.WAIT, f"Auto Scaling does not confirm it in group {group}")
+        return Assessment(Membership.WAIT, f"Auto Scaling does not confirm it in group {group}")
     by_group = AUTO_SCALING.get(lifecycle_state)
     if by_group is None:
-        return Verdict(Membership.LEAVE, f"Auto Scaling state {lifecycle_state!r} is unknown to this version")
-    return Verdict(by_group, f"Auto Scaling says {lifecycle_state}")
+        return Assessment(Membership.LEAVE, f"Auto Scaling state {lifecycle_state!r} is unknown to this version")
+    return Assessment(by_group, f"Auto Scaling says {lifecycle_state}")
 
 
-def _left(source: Source, unread: Mapping[Source, str]) -> Verdict:
-    return Verdict(
+def _left(source: Source, unread: Mapping[Source, str]) -> Assessment:
+    return Assessment(
         Membership.LEAVE, f"left as it is, because {source} could not be read: {unread[source]}", unread=True
     )

@@ -164,9 +164,9 @@ def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str
     WAIT and LEAVE neither add nor remove. Without the alarms that a pool's health checks follow, it is not known which
     health checks its members need.
     """
-    verdict = situation.verdict(reference.instance_id, pool.name)
+    assessment = situation.assess(reference.instance_id, pool.name)
     unknown = situation.alarms is None and isinstance(pool.check, AlarmSettings)
-    match verdict.membership:
+    match assessment.membership:
         case Membership.WAIT | Membership.LEAVE:
             return None
         case Membership.ADMIT | Membership.PREPARE if unknown:
@@ -174,4 +174,4 @@ def _why_unneeded(situation: Situation, pool: Pool, reference: Reference) -> str
         case Membership.ADMIT:
             return "no record needs it"
         case Membership.PREPARE | Membership.WITHDRAW:
-            return verdict.because
+            return assessment.because

@@ -70,7 +70,7 @@ def _members(situation: Situation, pool: Pool, found: RecordsAtName) -> Sequence
         Member(
             id=instance_id,
             instance=situation.instances.get(instance_id),
-            verdict=situation.verdict(instance_id, pool.name),
+            assessment=situation.assess(instance_id, pool.name),
             records=found.members.get(instance_id, {}),
         )
         for instance_id in sorted(found.members.keys() | situation.tagged_for(pool.name))
@@ -82,7 +82,7 @@ def _holds(members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int
     absent = [
         member.id
         for member in members
-        if member.verdict.membership is Membership.WITHDRAW and not member.verdict.evidence and member.records
+        if member.assessment.membership is Membership.WITHDRAW and not member.assessment.evidence and member.records
     ]
     holds: dict[InstanceId, Hold] = {}
     for instance_id in absent:
@@ -147,7 +147,7 @@ def _status(
         in_dns=in_dns,
         pending=waiting - in_dns - standby,
         standby=standby,
-        ready=frozenset(member.id for member in members if member.verdict.membership in serving) - unready,
+        ready=frozenset(member.id for member in members if member.assessment.membership in serving) - unready,
         unhealthy=frozenset(decision.unhealthy for decision in decisions if decision.unhealthy is not None),
         answered=answered or pool.fallback is not None or found.answered_by_others,
         shared=found.shared and depends,

@@ -152,7 +152,7 @@ def _stand_by(seeker: Seeker, pool: Pool, checks: PoolChecks, *, of_others: int)
 def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
     """Take the next step for a member with a place: create its health check, await its health, or create its record."""
     if not checks.wanted:
-        return _answer_or_prepare(seeker, None, seeker.verdict.because, pool, checks)
+        return _answer_or_prepare(seeker, None, seeker.assessment.because, pool, checks)
     if not checks.known:
         instance = seeker.instance
         return Decision(waiting=waiting(pool, instance, "its health check is not read yet"), unready=instance.id)
@@ -168,14 +168,14 @@ def _admit(seeker: Seeker, pool: Pool, checks: PoolChecks) -> Decision:
         seeker.record_type,
         seeker.address,
         drift=FindingKind.MISSING_CHECK,
-        because=f"{seeker.verdict.because}; it has no health check",
+        because=f"{seeker.assessment.because}; it has no health check",
     )
     return replace(step, create_check=creation)
 
 
 def _after_check(seeker: Seeker, check: Check | None, pool: Pool, checks: PoolChecks) -> Decision:
     """Decide about a member whose health check is `check`, or is only about to be created."""
-    because = seeker.verdict.because
+    because = seeker.assessment.because
     if pool.admit_when is AdmitWhen.RUNNING:
         return _answer_or_prepare(seeker, check, because, pool, checks)
     if check is not None and checks.healthy.get(check.id):
@@ -201,8 +201,8 @@ def _wait_for_health(seeker: Seeker, check: Check | None, pool: Pool, checks: Po
 def _answer_or_prepare(seeker: Seeker, check: Check | None, because: str, pool: Pool, checks: PoolChecks) -> Decision:
     """Put a member's record where it is to be admitted; only wait where it is to be prepared."""
     instance = seeker.instance
-    if seeker.verdict.membership is Membership.PREPARE:
-        return Decision(waiting=waiting(pool, instance, seeker.verdict.because))
+    if seeker.assessment.membership is Membership.PREPARE:
+        return Decision(waiting=waiting(pool, instance, seeker.assessment.because))
     record = multivalue_record(
         checks.owner,
         pool,

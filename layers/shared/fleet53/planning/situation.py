@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from fleet53.domain.alarm import AlarmConfig, AlarmSettings
 from fleet53.domain.source import Source
-from fleet53.planning.membership import Membership, Verdict, judge
+from fleet53.planning.membership import Assessment, Membership, assess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,9 +64,9 @@ class Situation:
     checks: Mapping[CheckId, Check] | None = None
     """All health checks of the account, None if they were not read."""
     healthy: Mapping[CheckId, bool] = field(default_factory=dict)
-    """Whether Route 53 sees a check healthy. A check without data is missing."""
+    """Whether Route 53 sees a health check healthy. A health check without data is missing."""
     late: frozenset[CheckId] = frozenset()
-    """The checks that had data for AdmitTimeout and were never healthy. They are read only if a name is full."""
+    """The health checks that had data for AdmitTimeout and were never healthy. They are read only if a name is full."""
     alarms: Mapping[str, Alarm] | None = None
     """The alarms that the pools' health checks follow or will follow, and all that the stack made, by name. None if
     they were not read."""
@@ -75,7 +75,7 @@ class Situation:
     blind: bool = False
     """Whether a hosted zone could not be read."""
     freed: frozenset[CheckId] = frozenset()
-    """The checks of records that the run took out of DNS before this pass."""
+    """The health checks of records that the run took out of DNS before this pass."""
     whole: bool = True
     """Whether the pass is about all pools."""
     unread: Mapping[Source, str] = field(default_factory=dict)
@@ -95,15 +95,15 @@ class Situation:
         checks = (self.checks or {}).values()
         return {check.id: check.config.alarm for check in checks if isinstance(check.config, AlarmConfig)}
 
-    def verdict(self, instance_id: InstanceId, pool: PoolName) -> Verdict:
+    def assess(self, instance_id: InstanceId, pool: PoolName) -> Assessment:
         """Return the membership of the instance in `pool`, with its reason.
 
-        A SetIdentifier that somebody wrote by hand may name no instance. No event tells of it, and EC2 cannot show it.
-        So that is evidence.
+        A SetIdentifier that was written by hand may name no instance. No event reports that, and EC2 cannot show it. So
+        it is evidence.
         """
         if instance_id not in self.instances and not _LIKE_AN_ID.fullmatch(instance_id):
-            return Verdict(Membership.WITHDRAW, f"{instance_id!r} in its SetIdentifier is no instance id")
-        return judge(
+            return Assessment(Membership.WITHDRAW, f"{instance_id!r} in its SetIdentifier is not an instance id")
+        return assess(
             self.instances.get(instance_id),
             pool,
             self.lifecycle_states.get(instance_id),
@@ -119,8 +119,8 @@ class Situation:
             each.name == pool and isinstance(each.check, AlarmSettings) for each in self.pools
         ):
             return f"{Source.ALARMS} could not be read: {self.unread[Source.ALARMS]}"
-        verdicts = (self.verdict(instance_id, pool) for instance_id in sorted(self.tagged_for(pool)))
-        return next((verdict.because for verdict in verdicts if verdict.unread), None)
+        assessments = (self.assess(instance_id, pool) for instance_id in sorted(self.tagged_for(pool)))
+        return next((assessment.because for assessment in assessments if assessment.unread), None)
 
     def without(self, source: Source, because: object, *, denied: bool = False) -> Situation:
         """Return the situation without a source that could not be read; `denied` is whether AWS denied it."""

@@ -5,19 +5,20 @@ Note [Look again]: two passes can run at the same time. A pass that read "runnin
 everything that decided its admissions once more (the instance's state, tag, address, Auto Scaling and Spot state, and
 the pool's settings), and passes the pools again where something differs. Likewise, it looks once more at the instances
 that it has withdrawn, unless they are terminated: one that left standby or was tagged again meanwhile is admitted by
-the same run. It does so before it deletes checks, because that can take long, and because a member that is back needs
-its check. The fallback depends on all records of its pool: two passes that each withdraw the member that the other one
-leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members of a pool with
-a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last one sees what
-both have done. While a pass deletes checks, a member may need one of them again, because it was tagged again or a
-setting was changed back. Another pass may then put a record that names the check, and Route 53 still deletes the check.
-So a pass reads the records once more after it has deleted checks of instances that run. Where they were checks of a
-deleted pool, it reads the parameters, because the pool may be declared again.
+the same run. It does so before it deletes health checks, because that can take long, and because a member that is back
+needs its health check. The fallback depends on all records of its pool: two passes that each withdraw the member that
+the other one leaves in DNS would both leave it out, and no batch is refused. So where a pass has changed which members
+of a pool with a fallback are in DNS, it reads the records once more, after its batch. The pass whose batch was the last
+one sees what both have done. While a pass deletes health checks, a member may need one of them again, because it was
+tagged again or a setting was changed back. Another pass may then put a record that names the health check, and Route 53
+still deletes the health check. So a pass reads the records once more after it has deleted health checks of instances
+that run. Where they were health checks of a deleted pool, it reads the parameters, because the pool may be declared
+again.
 
 Note [Sweep before deletions]: a pass that is not a sweep sees only records at the names that its pools have now. Our
-records at other names may name a check that it is about to delete (Note [Named checks] in planning/plan.py). So it
-passes its pools once more as a sweep before it deletes checks, unless an earlier sweep of the function found no such
-record. The withdrawals of the pass are already made and do not wait for the sweep.
+records at other names may name a health check that it is about to delete (Note [Named checks] in planning/plan.py). So
+it passes its pools once more as a sweep before it deletes health checks, unless an earlier sweep of the function found
+no such record. The withdrawals of the pass are already made and do not wait for the sweep.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 4
 """How often pools are passed at most, because a batch was refused or a change was overtaken."""
 _FEW_CHECKS: Final = 25
-"""How many checks are deleted at once even while signals wait, if a pass has no more than these."""
+"""How many health checks are deleted at once even while signals wait, if a pass has no more than these."""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,7 @@ class Run:
     """What a run works with: the stack's settings, the adapters to AWS, a log and a clock.
 
     `received` is how often each message of the run was received, this time included. `watch` says whether the run goes
-    on to create, delete or name more checks.
+    on to create, delete or name more health checks.
     """
 
     settings: Settings
@@ -150,7 +151,7 @@ class _Pass:
         return self.attempt == _ATTEMPTS - 1
 
     def change(self) -> None:
-        """Change records and create checks. Pools whose batch is refused are passed again before the next step."""
+        """Change records and create health checks. Pools whose batch is refused are passed again first."""
         within, zone_ids = self.run.aws.retrier.within, {change.zone_id for change in self.plan.records_at_once}
         at_once = partial(change_at_once, within=lambda zone_id: within(limits_among(zone_id, zone_ids)))
         after_checks = partial(change_after_checks, creates=self.run.watch.creates)
@@ -184,7 +185,7 @@ class _Pass:
             run_pass(again, guard, self.run, self.outcome, self.attempt + 1)
 
     def delete(self) -> None:
-        """Delete checks and alarms, if need be after a sweep: Note [Sweep before deletions]."""
+        """Delete health checks and alarms, if need be after a sweep: Note [Sweep before deletions]."""
         unneeded = self.plan.without(self.applied.unchanged)
         if _names_are_known(unneeded, self.situation, self.run):
             unanswered = len(self.applied.unanswered)
@@ -228,7 +229,7 @@ def _remember(situation: Situation, plan: Plan, run: Run) -> None:
 
 
 def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
-    """Whether the plan's checks can be deleted without another sweep: Note [Sweep before deletions]."""
+    """Whether the plan's health checks can be deleted without another sweep: Note [Sweep before deletions]."""
     if situation.swept:
         return True
     here = {pool.place for pool in situation.pools}
@@ -237,10 +238,10 @@ def _names_are_known(plan: Plan, situation: Situation, run: Run) -> bool:
 
 
 def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied: Applied) -> None:
-    """Delete checks. While more signals wait in the queue, leave many of them to a later pass.
+    """Delete health checks. While more signals wait in the queue, leave many of them to a later pass.
 
-    If AWS denies it, the checks that are left are findings, and the next sweep tries again. If it does not answer, the
-    messages about their pools come again. Everything else is done.
+    If AWS denies it, the health checks that are left are findings, and the next sweep tries again. If it does not
+    answer, the messages about their pools come again. Everything else is done.
     """
     left = plan.delete_checks
     if not left or _deferred(left, scope, run):
@@ -251,8 +252,8 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
     except AWS_ERRORS as error:
         if not is_denied(error):
             raise
-        because = f"up to {len(left)} checks are not deleted: {error}"
-        run.log.warning("checks not deleted", extra={"because": because})
+        because = f"up to {len(left)} health checks are not deleted: {error}"
+        run.log.warning("health checks not deleted", extra={"because": because})
         for pool in {change.pool for change in left}:
             outcome.denied[pool] = because
             applied.findings.append(Finding(FindingKind.ORPHAN_CHECK, because, pool))
@@ -262,7 +263,7 @@ def _delete_checks(plan: Plan, scope: Scope, run: Run, outcome: Outcome, applied
 
 
 def _delete_alarms(plan: Plan, run: Run, applied: Applied) -> None:
-    """Delete alarms whose checks are deleted. If AWS refuses it, they are findings, and the next sweep tries again."""
+    """Delete alarms without health checks. If AWS refuses it, they are findings, and the next sweep tries again."""
     try:
         with run.aws.retrier.within(DISPENSABLE):
             delete_alarms(plan, run.aws, run.log, applied)

@@ -108,7 +108,7 @@ def _pass_all(scopes: Mapping[MessageId, Scope], signals: Signals, run: Run, out
 
 
 def _changed(made: Iterable[Change], again: Scope) -> Iterator[InstanceId]:
-    """Yield the members that may begin to wait in this run, because it created their check or deleted their record.
+    """Yield the members that may begin to wait, because this run created their health check or deleted their record.
 
     The pools of `again` are passed again when their message comes again, and these members are found waiting then.
     """
@@ -132,11 +132,11 @@ def find_scopes(
     `known` are those of the signals' instances that EC2 knows, `terminating` those that wait at a terminate hook of
     ours. The messages `again` are queued again: in them, an id that EC2 does not know is new, and costs nothing yet. A
     change of a tag that EC2 does not yet show is about the pools of both tags, and at the last look about all pools. If
-    an address was given or taken, the records and EC2 show whether there is something to do, without the checks.
+    an address was given or taken, the records and EC2 show whether there is something to do, without the health checks.
 
     The tag of an instance names its pools. An id that EC2 does not know concerns all pools, because any of them may
     still have its record, and so does a terminating instance whose tag is gone. An instance that leaves may have a
-    check without a record, so its scope includes the checks.
+    health check without a record, so its scope includes the health checks.
     """
     scopes: dict[MessageId, Scope | None] = {}
     for message, signal in signals.items():
