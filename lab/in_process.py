@@ -103,14 +103,14 @@ class _Account:
         if not isinstance(answered.body, Members):
             params["context"][_ANSWERED] = answered
             return None
-        headers = HTTPHeaders.from_dict(answered.headers)
+        headers = {name.lower(): value for name, value in answered.headers.items()}
         metadata = {
             "RequestId": headers["x-amzn-requestid"],
             "HTTPStatusCode": answered.status,
-            "HTTPHeaders": {name.lower(): value for name, value in headers.items()},
+            "HTTPHeaders": headers,
             "RetryAttempts": 0,
         }
-        response = AWSResponse(params["url"], answered.status, headers, _Body())
+        response = AWSResponse(params["url"], answered.status, HTTPHeaders(), _Body())  # its headers are read already
         return response, {**answered.body.by_name, "ResponseMetadata": metadata}
 
     def answer(self, client: Any, request: Any, event_name: str, **_: object) -> AWSResponse:
@@ -162,8 +162,10 @@ class _Account:
         denied = None if permissions is None else self._why_denied(client, request.operation, permissions, session)
         if denied is not None:
             return _refusal(denied)
-        headers = {name: _text(value) for name, value in request.headers.items()} | {"x-moto-account-id": account}
-        return requests.answer(client.meta, request.method, request.url, headers, request.body, directly=directly)
+        headers = {name: _text(value) for name, value in request.headers.items()}
+        return requests.answer(
+            client.meta, request.method, request.url, headers, request.body, account=account, directly=directly
+        )
 
     def _why_denied(
         self, client: Any, operation: str, permissions: Permissions, session: Session | None

@@ -2,7 +2,8 @@
 
 moto's own web server is a Flask application for each service: it looks for the service in the request's signature, for
 the operation's path among the service's, and reads the request twice. All operations of most services have one path
-(AWS's protocols ec2, query and json), so that a client's service says what answers it. The others go to Flask.
+(AWS's protocols ec2, query and json), so that a client says which of moto's response classes answers. The others go to
+Flask.
 """
 
 from __future__ import annotations
@@ -11,49 +12,67 @@ import functools
 import importlib
 import io
 import sys
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botocore.exceptions import ClientError
-from moto.core.request import Request
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.datastructures import ImmutableMultiDict
+from moto.utilities.utils import get_partition
+from werkzeug.datastructures import Headers
 
 from lab.moto.answers import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _ONE_PATH: Final = frozenset({"ec2", "query", "json"})
 _FORM: Final = "application/x-www-form-urlencoded"
+_ACCESS_KEY: Final = "AKIAEXAMPLE"
+"""What moto takes for the access key of a request whose own it does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request as moto's parsers read it; `values` are those of a form.
+
+    If it `is_read_directly`, its answer may be what botocore reads of the body (lab.moto.answers).
+    """
+
+    method: str
+    path: str
+    headers: Headers
+    values: dict[str, str]
+    data: bytes
+    is_read_directly: bool
+
+    @property
+    def content_type(self) -> str:
+        """The type of the body."""
+        return self.headers.get("Content-Type", "")
 
 
 def answer(
-    client: Any, method: str, url: str, headers: Mapping[str, str], body: bytes, *, directly: bool = False
+    client: Any, method: str, url: str, headers: Mapping[str, str], body: bytes, *, account: str, directly: bool
 ) -> Answer:
-    """Answer a request of a client; `client` is what botocore knows of it (its `meta`).
+    """Answer a request of a client in an account; `client` is what botocore knows of it (its `meta`).
 
     If it is `directly`, a success may be what botocore reads of the body instead of bytes.
-
-    The request needs no signature: moto takes from it only the caller, the service and the region.
     """
     service = client.service_model
-    scope = f"20260101/{client.region_name}/{service.signing_name}/aws4_request"
-    signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential=testing/{scope}"}
-    environ = _environ(method, url, {**headers, **signed}, body)
-    respond = _responder(service.service_name) if service.resolved_protocol in _ONE_PATH else None
-    if respond is None:
-        return _ask_flask(environ)
-    request = Request(environ, populate_request=False)
-    request.is_read_directly = directly  # type: ignore[attr-defined,unused-ignore]
-    request.from_wsgi_server = True  # as moto's web server, which answers without a date of its own
-    # What werkzeug would parse, and moto asks for several times.
-    form = environ.get("CONTENT_TYPE", "").startswith(_FORM)
-    request.form = ImmutableMultiDict(parse_qsl(body.decode(), keep_blank_values=True) if form else ())
-    request.files, request.data = ImmutableMultiDict(), b"" if form else body
+    if service.resolved_protocol not in _ONE_PATH:
+        scope = f"20260101/{client.region_name}/{service.signing_name}/aws4_request"
+        signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential=testing/{scope}", "x-moto-account-id": account}
+        return _ask_flask(_environ(method, url, {**headers, **signed}, body))
+    given = Headers(headers.items())
+    is_form = given.get("Content-Type", "").startswith(_FORM)
+    values = dict(parse_qsl(body.decode(), keep_blank_values=True)) if is_form else {}
+    request = _Request(method, urlsplit(url).path, given, values, b"" if is_form else body, directly)
+    response = _response_class(service.service_name)()
+    _set_up(response, request, url, account, client.region_name)
     try:
-        status, answered, text = respond(request, url, request.headers)
+        status, answered, text = response.call_action()
     except ClientError as error:  # as moto's web server does
         status, answered, text = HTTPStatus.BAD_REQUEST, {}, error.response["Error"]["Message"]
     return Answer(
@@ -62,10 +81,27 @@ def answer(
 
 
 @functools.cache
-def _responder(service: str) -> Callable[..., Any]:
-    """Return what answers every operation of a service."""
-    paths: dict[str, Callable[..., Any]] = importlib.import_module(f"moto.{service.replace('-', '')}.urls").url_paths
-    return next(iter(paths.values()))
+def _response_class(service: str) -> Any:
+    """Return the class of moto's that answers every operation of a service."""
+    paths: dict[str, Any] = importlib.import_module(f"moto.{service.replace('-', '')}.urls").url_paths
+    return next(iter(paths.values())).__self__  # each path has the class's method `dispatch`
+
+
+def _set_up(response: Any, request: _Request, url: str, account: str, region: str) -> None:
+    """Give a response its request, as BaseResponse.setup_class does.
+
+    That looks for the region and the account in URL, headers and signature.
+    """
+    response.normalized_request = request
+    response.headers = request.headers
+    response.method, response.uri, response.path = request.method, url, request.path
+    response.raw_body, response.body = request.data, request.data.decode()
+    response.querystring = response.data = {name: [value] for name, value in request.values.items()}
+    response.region, response.partition = region, get_partition(region)
+    response.current_account, response.access_key = account, _ACCESS_KEY
+    response.uri_match, response.response_headers = {}, {"server": "amazon.com"}
+    if response.automated_parameter_parsing:
+        response.parse_parameters(request)
 
 
 @functools.cache

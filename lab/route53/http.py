@@ -17,7 +17,8 @@ from moto.core.serialize import RestXMLSerializer
 
 from lab import loopback
 from lab.loopback import Handler
-from lab.moto.answers import Answer, Unreadable, read, success
+from lab.moto.answers import Answer, read, success
+from lab.moto.reading import Unreadable
 from lab.route53 import model
 from lab.route53.error import Route53Error, invalid_input
 from lab.route53.permission import request_of

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.core.request import Request
 
-from lab.moto import answers
+from lab.moto import answers, reading, requests
 from lab.route53 import http
 from lab.scaling.hooks import Hook
 from tests.unit.bare_lab import bare_lab
@@ -87,11 +90,11 @@ def test_each_answer_is_what_botocore_reads_of_the_bytes(tmp_path: Path, monkeyp
         return read(serializer, result)
 
     def write_bytes(_serializer: Any, _result: Any) -> answers.Members:
-        raise answers.Unreadable
+        raise reading.Unreadable
 
     with bare_lab(tmp_path, start=NOON) as lab:
-        requests = fill(lab)
-        for asked, parameters in requests.items():
+        asked_for = fill(lab)
+        for asked, parameters in asked_for.items():
             for module in (answers, http):
                 monkeypatch.setattr(module, "read", note)
             directly = ask(lab, asked, parameters)
@@ -99,7 +102,47 @@ def test_each_answer_is_what_botocore_reads_of_the_bytes(tmp_path: Path, monkeyp
                 monkeypatch.setattr(module, "read", write_bytes)
             assert directly == ask(lab, asked, parameters), asked
 
-    assert len(as_members) == len(requests)
+    assert len(as_members) == len(asked_for)
+
+
+def test_moto_knows_of_a_request_what_its_own_web_server_would_find_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    set_up = requests._set_up
+
+    def compare(response: Any, request: Any, url: str, account: str, region: str) -> None:
+        set_up(response, request, url, account, region)
+        signature = f"AWS4-HMAC-SHA256 Credential=testing/20260105/{region}/{response.service_name}/aws4_request"
+        headers = {**request.headers, "Authorization": signature, "x-moto-account-id": account}
+        body = request.data or urlencode(request.values)
+        as_moto = type(response)()
+        as_moto.setup_class(Request.from_primitives(request.method, url, headers, body))
+        action = response._get_action()
+        known[f"{response.service_name}:{action}"] = what_it_knows(response), what_it_knows(as_moto)
+
+    with bare_lab(tmp_path, start=NOON) as lab:
+        monkeypatch.setattr(requests, "_set_up", compare)
+        asked = fill(lab)
+        for each, parameters in asked.items():
+            ask(lab, each, parameters)
+
+    assert len(known) >= 25
+    assert [ours for ours, _ in known.values()] == [motos for _, motos in known.values()]
+
+
+def what_it_knows(response: Any) -> dict[str, Any]:
+    """Return what moto's operations read of a request."""
+    names = ("region", "partition", "current_account", "access_key", "method", "uri", "path", "body", "uri_match")
+    # Of a JSON text, moto makes a parameter of that name, which no operation has.
+    is_form = response.normalized_request.content_type.startswith("application/x-www-form-urlencoded")
+    return {
+        **{name: getattr(response, name) for name in names},
+        "action": response._get_action(),
+        "parameters": copy.deepcopy(getattr(response, "params", None)),  # operations change them
+        "form": dict(response.querystring) if is_form else None,
+        "response headers": {name: each for name, each in response.response_headers.items() if name != "date"},
+    }
 
 
 def test_a_refused_request_reaches_the_lab_once_and_is_refused_as_by_aws(tmp_path: Path) -> None:
@@ -119,5 +162,5 @@ def test_a_refused_request_reaches_the_lab_once_and_is_refused_as_by_aws(tmp_pat
 
 @pytest.mark.parametrize("text", ["a\x00b", "\x1b[1m"])
 def test_a_text_that_xml_cannot_carry_is_not_read_without_its_bytes(text: str) -> None:
-    with pytest.raises(answers.Unreadable):
-        answers._text_of_xml(None, text)
+    with pytest.raises(reading.Unreadable):
+        reading._text_of_xml(reading._Reading(None, None, reading._changes({})), text)
