@@ -1,8 +1,9 @@
 """Caches for what moto and botocore compute again for each request or account, although it is always the same.
 
 moto lists its own folders to find a service, inspects a class to find its operations, looks through all tags for those
-of one resource, lists all regions of a service for each account, compresses the same code for each function, and makes
-all of its backends anew before it drops them. botocore composes the user agent and resolves the endpoint.
+of one resource, lists all regions of a service for each account, compresses the same code for each function, makes all
+of its backends anew before it drops them, and draws long ids letter by letter. botocore composes the user agent and
+resolves the endpoint.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import functools
 import inspect
 import string
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
@@ -27,7 +29,7 @@ from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.utils import camelcase_to_underscores, unix_time
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
-from moto.moto_api._internal.moto_random import MotoRandom
+from moto.moto_api._internal import mock_random
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs import models as sqs
 
@@ -81,15 +83,15 @@ def _service_of(dispatcher: Any, host: str | None) -> Any:
     return _host_as_moto(dispatcher, host)
 
 
-def _letters(random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False) -> str:  # noqa: FBT001, FBT002 - moto's own signature
-    """Draw the same characters as moto does by `choice`; each answer has an id of 52."""
-    pool = string.ascii_letters + string.digits if include_digits else string.ascii_letters
-    bits, drawn = len(pool).bit_length(), ""
-    while len(drawn) < length:
-        number = random.getrandbits(bits)
-        if number < len(pool):
-            drawn += pool[number]
-    return drawn.lower() if lower_case else drawn
+def _request_id(headers: dict[str, Any]) -> str:
+    """Give an answer an id; moto draws 52 letters one by one for each answer."""
+    headers["x-amzn-requestid"] = identity = str(uuid.uuid4())
+    return identity
+
+
+def _receipt_handle() -> str:
+    """Return an id of a message that is received; moto draws its letters one by one."""
+    return "".join(mock_random.choices(string.ascii_lowercase, k=185))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ def kept() -> Iterator[None]:
         patch.object(UserAgentString, "to_string", _user_agent),
         patch.object(EndpointRulesetResolver, "construct_endpoint", _endpoint),
         patch.object(TaggedEC2Resource, "get_tags", _tags_of),
-        patch.object(MotoRandom, "get_random_string", _letters),
+        patch.object(responses, "gen_amzn_requestid_long", _request_id),
+        patch.object(sqs, "generate_receipt_handle", _receipt_handle),
         patch.object(AccountSpecificBackend, "_generate_regions", _regions_of),
         patch.object(BackendDict, "__getitem__", _backends_of),
         patch.object(BackendDict, "reset", _drop_backends),
