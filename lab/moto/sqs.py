@@ -133,6 +133,11 @@ def send(name: str, body: str) -> None:
     sqs_backends[ACCOUNT][REGION].send_message(name, body)
 
 
+def delete(url: str, receipt_handle: str) -> None:
+    """Delete a message that was received, as an AWS service does."""
+    sqs_backends[ACCOUNT][REGION].delete_message(url.rsplit("/", 1)[1], receipt_handle)
+
+
 def can_receive(url: str) -> bool:
     """Return whether a queue that exists has a message that is visible now."""
     queue = sqs_backends[ACCOUNT][REGION].queues.get(url.rsplit("/", 1)[1])

@@ -49,7 +49,7 @@ class Poller:
         failed = self._failures(invocation, {message["MessageId"] for message in messages})
         for message in messages:
             if message["MessageId"] not in failed:
-                self._sqs.delete_message(QueueUrl=self.source.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete(self.source.queue_url, message["ReceiptHandle"])
         return invocation
 
     def _receive_for_invocation(self) -> tuple[list[dict[str, Any]], int]:
