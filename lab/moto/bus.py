@@ -82,7 +82,7 @@ class Bus:
     def deliver(self, event: dict[str, Any]) -> tuple[str, ...]:
         """Send an event to the targets of every rule that matches it; return those rules' names."""
         self.sent.append(event)
-        matched = [rule for rule in events.event_rules() if _matches(rule, event)]
+        matched = events.rules_for(event)
         for rule in matched:
             for target in rule.targets:
                 self._send(rule, target, event)
@@ -124,7 +124,3 @@ def _is_about(statement: dict[str, Any], rule_arn: str) -> bool:
         for operator, test in statement.get("Condition", {}).items()
         for key, values in test.items()
     )
-
-
-def _matches(rule: Any, event: dict[str, Any]) -> bool:
-    return not rule.scheduled_expression and bool(rule.event_pattern.matches_event(event))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from moto.events.exceptions import InvalidEventPatternException
-from moto.events.models import EventPatternParser, EventsBackend, events_backends
+from moto.events.models import EventPattern, EventPatternParser, EventsBackend, events_backends
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 type Put = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 """A function from the entries of PutEvents to their answers."""
@@ -85,6 +89,17 @@ def event_rules() -> tuple[Any, ...]:
     """Return the enabled rules of the default event bus."""
     bus = events_backends[ACCOUNT][REGION].event_buses["default"]
     return tuple(rule for rule in bus.rules.values() if rule.state == "ENABLED")
+
+
+def rules_for(event: Mapping[str, Any]) -> list[Any]:
+    """Return the enabled rules whose pattern matches an event; moto reads the event anew for each rule."""
+    values = EventPattern._flatten_dict(json.loads(json.dumps(event)))  # noqa: SLF001 - as matches_event does
+    return [
+        rule
+        for rule in event_rules()
+        if not rule.scheduled_expression
+        and rule.event_pattern._does_event_match(values, rule.event_pattern.get_pattern())  # noqa: SLF001 - as above
+    ]
 
 
 def rule_is_enabled(name: str) -> bool:
