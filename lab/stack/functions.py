@@ -237,18 +237,20 @@ def _variables(function: Function, chain: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set these variables, and put back every variable that differs afterwards.
+    """Set these variables, and put them back afterwards.
 
     `patch.dict` sets every variable of the process anew, which takes longer than a short invocation.
     """
-    before = dict(os.environ)
+    before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update({name: value for name, value in before.items() if os.environ.get(name) != value})
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _json_lines(text: str) -> Iterator[dict[str, Any]]:
