@@ -12,6 +12,7 @@ import contextlib
 import functools
 import inspect
 import string
+import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.cloudformation.parsing import ResourceMap
 from moto.core import responses
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
-from moto.core.utils import camelcase_to_underscores, unix_time
+from moto.core.utils import camelcase_to_underscores
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from moto.moto_api._internal import mock_random
@@ -94,6 +95,11 @@ def _receipt_handle() -> str:
     return "".join(mock_random.choices(string.ascii_lowercase, k=185))
 
 
+def _milliseconds() -> float:
+    """Return the time in milliseconds since 1970; moto makes three datetimes for each message that it looks at."""
+    return time.time() * 1000
+
+
 @dataclass(frozen=True, slots=True)
 class _Methods:
     """The names of a class's methods. Each lab adds some to moto's, so a name is looked up when it is asked for."""
@@ -137,7 +143,7 @@ def _drop_backends() -> None:
 def _is_retained(backend: Any, queue_name: str, message: Any) -> bool:
     """Return whether a queue keeps a message still; moto lists all attributes of the queue for this one."""
     retained_until = backend.get_queue(queue_name).message_retention_period + message.sent_timestamp / 1000
-    return bool(retained_until > unix_time())
+    return bool(retained_until > time.time())
 
 
 def _in_order(resources: Any) -> list[str]:
@@ -172,6 +178,7 @@ def kept() -> Iterator[None]:
         patch.object(TaggedEC2Resource, "get_tags", _tags_of),
         patch.object(responses, "gen_amzn_requestid_long", _request_id),
         patch.object(sqs, "generate_receipt_handle", _receipt_handle),
+        patch.object(sqs, "unix_time_millis", _milliseconds),
         patch.object(AccountSpecificBackend, "_generate_regions", _regions_of),
         patch.object(BackendDict, "__getitem__", _backends_of),
         patch.object(BackendDict, "reset", _drop_backends),
