@@ -45,7 +45,7 @@ def emptied(seed: int) -> Iterator[None]:
     """Empty moto and make it draw the same ids as in every lab with this seed.
 
     Of moto's thousands of machine images there is only IMAGE, because each would be made anew for every lab. moto looks
-    through all instance types for each launch, and does nothing with what it finds: it finds none.
+    through all instance types of a zone for each launch, and needs only one of them, to know the zone.
     """
     images = [image for image in amis.AMIS if image["ami_id"] == IMAGE]
     only_these = {"MOTO_AMIS_PATH": "patched"}  # that it is there keeps moto from adding each region's newest
@@ -53,12 +53,20 @@ def emptied(seed: int) -> Iterator[None]:
         memory.kept(),
         answers.read_directly(),
         patch.object(amis, "AMIS", images),
-        patch.object(instances, "INSTANCE_TYPE_OFFERINGS", INSTANCE_TYPE_OFFERINGS | {"region": {}}),
+        patch.object(instances, "INSTANCE_TYPE_OFFERINGS", {"region": {}, "availability-zone": _one_type_a_zone()}),
         patch.dict(os.environ, only_these),
     ):
         moto_api_backend.reset()
         mock_random.seed(seed)
         yield
+
+
+@functools.cache
+def _one_type_a_zone() -> dict[str, list[dict[str, str]]]:
+    return {
+        region: list({each["Location"]: each for each in offered}.values())
+        for region, offered in INSTANCE_TYPE_OFFERINGS["availability-zone"].items()
+    }
 
 
 def client(service: str, region: str = REGION, *, access_key: str | None = None) -> Any:
