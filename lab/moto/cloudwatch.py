@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from botocore.validate import validate_parameters
@@ -13,6 +14,9 @@ from moto.core.utils import get_service_model
 
 from lab.moto.cloud import ACCOUNT, REGION
 from lab.moto.gap import Gap
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def gaps() -> tuple[Gap, ...]:
@@ -40,19 +44,22 @@ def _look_up_metrics() -> Gap:
     """Search only the data points of a metric; moto searches all data points, once for each period of each metric."""
     read_as_moto = CloudWatchBackend.get_metric_data
 
-    def get_metric_data(backend: Any, queries: list[dict[str, Any]], *times: Any, **settings: Any) -> Any:
+    def get_metric_data(
+        backend: Any, queries: list[dict[str, Any]], start_time: datetime, end_time: datetime, **settings: Any
+    ) -> Any:
         metrics = [query.get("MetricStat", {}).get("Metric", {}) for query in queries]
         if not all(metric.get("Dimensions") for metric in metrics):
-            return read_as_moto(backend, queries, *times, **settings)
-        data: dict[Any, list[Any]] = {}
+            return read_as_moto(backend, queries, start_time, end_time, **settings)
+        first, data = start_time.replace(microsecond=0), defaultdict[Any, list[Any]](list)
         for each in backend.get_all_metrics():
-            data.setdefault((each.name, frozenset((of.name, of.value) for of in each.dimensions)), []).append(each)
+            if each.timestamp >= first:
+                data[each.name, frozenset((of.name, of.value) for of in each.dimensions)].append(each)
         found: list[Any] = []
         for query, metric in zip(queries, metrics, strict=True):
             dimensions = frozenset((each["Name"], each["Value"]) for each in metric["Dimensions"])
             own = data.get((metric["MetricName"], dimensions), [])
             with patch.object(backend, "get_all_metrics", lambda own=own: own):
-                found += read_as_moto(backend, [query], *times, **settings)
+                found += read_as_moto(backend, [query], start_time, end_time, **settings)
         return found
 
     return Gap(CloudWatchBackend, "get_metric_data", get_metric_data)
