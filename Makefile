@@ -15,7 +15,10 @@ MUTANTS_BIN := .mutants/venv/bin
 SETUP := env -u PYTHONPYCACHEPREFIX
 INSTALL := $(SETUP) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 VERSION = $(shell sed -n 's/^__version__.*"\(.*\)"$$/\1/p' layers/shared/fleet53/__init__.py)
-# End-to-end tests come first, because they wait in real time: at the end of a run nothing would use the processors then.
+# One worker more than there are processors, because the end-to-end tests wait in real time. They come first: at the end of
+# a run nothing would use the processors meanwhile.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(os.process_cpu_count() + 1)')
+PYTEST = pytest --numprocesses=$(WORKERS) --dist=worksteal --durations=10
 TESTS ?= tests/e2e tests/unit tests/functional tests/contract tests/template
 
 export SAM_CLI_TELEMETRY := 0
@@ -54,15 +57,15 @@ status: $(READY)  ## show on one screen how a stack is, the worst first; STACK=f
 	@$(BIN)/python -m tools.status "$$STACK" $${WATCH:+--watch "$$WATCH"}
 
 test: $(READY)  ## set up what is needed, then run every test of the sources; or some: TESTS=tests/unit
-	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 $(TESTS)
+	@$(BIN)/$(PYTEST) $(TESTS)
 
 artifact: build  ## sam build, then test what was built under AWS's own runtime
-	@$(BIN)/pytest --numprocesses=auto --dist=worksteal --durations=10 tests/artifact
+	@$(BIN)/$(PYTEST) tests/artifact
 
 # Measuring takes no longer than not measuring: docs/decisions/0010-coverage-is-measured-in-the-code.md. The gate is a command
 # of its own, because SlipCover 1.1 prints nothing of pytest-xdist's workers where it also decides.
 coverage: $(READY)  ## the same tests, and the gate on branch coverage
-	@$(BIN)/slipcover --json --out .venv/coverage.json -m pytest --numprocesses=auto --dist=worksteal --durations=10 $(TESTS)
+	@$(BIN)/slipcover --json --out .venv/coverage.json -m $(PYTEST) $(TESTS)
 	@$(BIN)/slipcover --merge .venv/coverage.json --out .venv/coverage.json --fail-under 95
 
 # CI never runs this: it needs npm, and the lab checks every request of every other test by the same rules.
