@@ -117,6 +117,7 @@ def _holds(operator: str, key: str, allowed: Sequence[str], context: Mapping[str
             raise NotImplementedError(f"the lab does not evaluate the condition operator {operator}")
 
 
+@functools.lru_cache(maxsize=4096)
 def _matches(pattern: str, text: str) -> bool:
     return _compiled(pattern).fullmatch(text) is not None
 
