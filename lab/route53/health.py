@@ -32,10 +32,16 @@ def every_check(route53: Route53) -> tuple[dict[str, Any], ...]:
 
 @dataclass(slots=True)
 class HealthMetrics:
-    """Publishes each health check's metrics (Route 53 Developer Guide, monitoring-cloudwatch) while it has data."""
+    """Publishes each health check's metrics (Route 53 Developer Guide, monitoring-cloudwatch) while it has data.
+
+    `before_results` is the HealthCheckPercentageHealthy of a health check of an endpoint before its checkers have
+    results: None for no data. AWS does not document it. It only says that a new health check counts as healthy until
+    there is enough data (dns-failover-determining-health-of-endpoints), so it may also be 100.
+    """
 
     route53: Route53
     now: Callable[[], datetime]
+    before_results: float | None = None
     _due: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +81,8 @@ class HealthMetrics:
         """Yield the name, value and unit of each metric that a health check has now."""
         check_id = check["Id"]
         percent = self.route53.percent_healthy(check_id)
+        if percent is None and is_of_endpoint(check["HealthCheckConfig"]):
+            percent = self.before_results
         if percent is not None:
             yield "HealthCheckPercentageHealthy", percent, "Percent"
         children = self.route53.healthy_children(check_id)

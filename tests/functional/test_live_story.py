@@ -16,21 +16,31 @@ from lab.traffic.serving import Serving
 from lab.world import ZONE, Lab
 from tests.e2e.commands import faults
 from tests.functional.conftest import MONDAY_NOON
-from tests.functional.groups import observe
+from tests.functional.views import checks
 from tests.live import __main__ as program
 from tests.live.account import Account
+from tests.live.observer import Observer
 from tests.live.report import Outcome, table
+from tests.live.resources import Resources
 from tests.live.story import IDS, Story
+from tests.live.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
 STACK = "fleet53-live"
+SERVED = 80
+"""The port of the web server that the story's instances run."""
+FIRST_RESULTS = 60
+"""Seconds after which the checkers of a health check have results: three in a row, one every 30 seconds."""
 
 
 class LabPlace:
-    """The lab in the place of an account; it deploys as CloudFormation does, without SAM."""
+    """The lab in the place of an account; it deploys as CloudFormation does, without SAM.
+
+    `first_status` is the percentage of the checkers that say Success before they have results, None for no status.
+    """
 
     stack = STACK
     region = cloud.REGION
@@ -39,6 +49,8 @@ class LabPlace:
 
     def __init__(self) -> None:
         self.lab = Lab(start=MONDAY_NOON, stack_name=STACK)
+        self.first_status: float | None = None
+        self._seen: dict[str, float] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -70,8 +82,20 @@ class LabPlace:
     def pause(self, seconds: float) -> None:
         self.lab.fleet.emit_changes()
         self.lab.pools.emit_changes()
-        observe(self.lab)
+        self._check()
         self.lab.run(seconds, step=seconds)
+
+    def _check(self) -> None:
+        """Make every region's checker see whether a server answers at the port of each health check."""
+        for check_id, check in checks(self.lab).items():
+            config = check["HealthCheckConfig"]
+            serves = config["Port"] == SERVED and self.lab.serving.refusal(str(config["IPAddress"])) is None
+            percent: float | None = 100 if serves else 0
+            if self.now() - self._seen.setdefault(check_id, self.now()) < FIRST_RESULTS:
+                percent = self.first_status
+            if percent is not None:
+                self.lab.health.see(check_id, percent)
+        self.lab.health.publish()
 
 
 @pytest.fixture
@@ -139,6 +163,94 @@ def test_a_member_that_never_becomes_healthy_differs_and_nothing_is_left(
     assert ("admit", "a healthy member gets a record within 600 s") in differing
     assert {step for step, _ in differing} >= {"admit", "launch-hook"}
     assert not {step for step, _ in differing} & {"deploy", "launch", "tag", "remove"}
+    assert left(place) == []
+
+
+NEVER_IN_CLOUDWATCH = "no datapoint of HealthCheckPercentageHealthy was above 18 %"
+NEVER_IN_ROUTE53 = "at no time did more than 18 % of the checkers have a status that begins with Success"
+
+
+def new_check(outcomes: list[Outcome]) -> dict[str, tuple[str, bool]]:
+    """Return what the last expectations of a new health check saw, and whether it differed."""
+    return {each.expected: (each.seen, each.differs) for each in outcomes if each.step == "new-check-health"}
+
+
+def test_a_new_health_check_without_data_and_then_unhealthy_is_as_expected(place: LabPlace) -> None:
+    found = new_check(Story(place).tell())
+    percents, differs = found[NEVER_IN_CLOUDWATCH]
+    assert not differs
+    assert {each.split()[1] for each in percents.split(", ")} == {"0"}
+    assert found[NEVER_IN_ROUTE53] == ("0 % at most; at last 8 said Failure: Connection timed out.", False)
+
+
+def test_a_new_health_check_whose_first_datapoints_say_unhealthy_is_as_expected(place: LabPlace) -> None:
+    place.lab.health.before_results = 0
+    assert [each for each in Story(place).tell() if each.differs] == []
+
+
+def test_a_datapoint_that_says_that_a_new_health_check_is_healthy_differs(place: LabPlace) -> None:
+    place.lab.health.before_results = 100
+    outcomes = Story(place).tell()
+    assert [(each.step, each.expected) for each in outcomes if each.differs] == [
+        ("admit", "more than 18 % of the checkers have a status that begins with Success"),
+        ("launch-hook", "Route 53 sees it healthy by then"),
+        ("new-check-health", NEVER_IN_CLOUDWATCH),
+    ]
+    found = new_check(outcomes)
+    first, *_, last = (each.split()[1] for each in found[NEVER_IN_CLOUDWATCH][0].split(", "))
+    assert (first, last) == ("100", "0")
+    assert found[NEVER_IN_ROUTE53] == ("0 % at most; at last 8 said Failure: Connection timed out.", False)
+    assert left(place) == []
+
+
+def test_checkers_that_say_success_of_a_new_health_check_before_they_have_results_differ(place: LabPlace) -> None:
+    place.first_status = 25
+    found = new_check(Story(place).tell())
+    assert found[NEVER_IN_ROUTE53] == ("25 % at most; at last 8 said Failure: Connection timed out.", True)
+    assert found[NEVER_IN_CLOUDWATCH][1]
+    assert left(place) == []
+
+
+def test_a_new_health_check_of_which_nothing_is_said_in_its_time_differs(
+    place: LabPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Watch, "look", lambda _: None)
+    differing = [(each.step, each.expected) for each in Story(place).tell() if each.differs]
+    assert differing == [
+        (
+            "new-check-health",
+            "CloudWatch and the checkers have results of a health check that is 300 s old within 360 s",
+        ),
+        ("new-check-health", "the step goes on to its end"),
+    ]
+
+
+def test_a_datapoint_that_says_healthy_for_a_moment_only_differs_too(place: LabPlace) -> None:
+    health = place.lab.health
+    check_id = Resources(place).create_check("192.0.3.1", 8053)
+    watch = Watch(place, Observer(place), check_id)
+    health.see(check_id, 100)
+    health.publish()
+    watch.look()
+    health.see(check_id, 0)
+    for _ in range(9):
+        health.publish()
+    assert Observer(place).percents_healthy(check_id) == {MONDAY_NOON: 10}
+    watch.look()
+    assert (watch.healthy_by_cloudwatch, watch.by_cloudwatch) == (True, "12:00 100 %")
+
+
+def test_an_error_while_a_new_health_check_is_watched_leaves_nothing(
+    place: LabPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("Ctrl-C")
+
+    monkeypatch.setattr(Watch, "look", breaks)
+    story = Story(place)
+    with pytest.raises(RuntimeError, match="Ctrl-C"):
+        story.tell()
+    assert story.outcomes[-1] == Outcome("remove", "everything else is deleted", "all of it", differs=False)
     assert left(place) == []
 
 

@@ -12,6 +12,8 @@ from fleet53.domain.identity import Owner
 from lab import dig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.live.place import Place
 
 HEALTHY_ABOVE: Final = 18
@@ -94,25 +96,33 @@ class Observer:
         """Return the id of each of an instance's health checks by its CallerReference."""
         return {reference: each for reference, each in self._all_checks().items() if f"/{instance_id}/" in reference}
 
-    def share_of_success(self, check_id: str) -> float:
-        """Return the percentage of the checkers whose status begins with Success."""
+    def statuses(self, check_id: str) -> list[str]:
+        """Return the status that each checker has of a health check."""
         found = self._route53.get_health_check_status(HealthCheckId=check_id)["HealthCheckObservations"]
-        good = [each for each in found if each["StatusReport"]["Status"].startswith("Success")]
-        return 100 * len(good) / len(found) if found else 0.0
+        return [str(each["StatusReport"]["Status"]) for each in found]
 
     def percent_healthy(self, check_id: str) -> bool:
         """Tell whether CloudWatch has a datapoint of the last minutes that says that a health check is healthy."""
-        end = datetime.now(UTC)
-        points = self.place.client("cloudwatch", METRICS_REGION).get_metric_statistics(
-            Namespace="AWS/Route53",
-            MetricName="HealthCheckPercentageHealthy",
-            Dimensions=[{"Name": "HealthCheckId", "Value": check_id}],
-            StartTime=end - timedelta(minutes=5),
-            EndTime=end,
-            Period=60,
-            Statistics=["Average"],
-        )["Datapoints"]
-        return any(each["Average"] > HEALTHY_ABOVE for each in points)
+        return any(percent > HEALTHY_ABOVE for percent in self.percents_healthy(check_id).values())
+
+    def percents_healthy(self, check_id: str) -> dict[datetime, float]:
+        """Return a health check's HealthCheckPercentageHealthy of the last minutes, by the times of the datapoints.
+
+        They are read as fleet53 reads them.
+        """
+        now = datetime.now(UTC)
+        metric = {
+            "Namespace": "AWS/Route53",
+            "MetricName": "HealthCheckPercentageHealthy",
+            "Dimensions": [{"Name": "HealthCheckId", "Value": check_id}],
+        }
+        (found,) = self.place.client("cloudwatch", METRICS_REGION).get_metric_data(
+            MetricDataQueries=[{"Id": "healthy", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Average"}}],
+            StartTime=(now - timedelta(minutes=5)).replace(second=0, microsecond=0),  # datapoints begin at full minutes
+            EndTime=now + timedelta(minutes=1),
+        )["MetricDataResults"]
+        times = [at.astimezone(UTC) for at in found["Timestamps"]]
+        return dict(zip(times, found["Values"], strict=True))
 
     def left(self) -> tuple[list[dict[str, Any]], list[str]]:
         """Return the records and the ids of the health checks that there are of the stack."""
@@ -131,3 +141,9 @@ class Observer:
         except (BotoCoreError, ClientError) as error:
             return [str(error)]
         return []
+
+
+def share_of_success(statuses: Sequence[str]) -> float:
+    """Return the percentage of the checkers' statuses that begin with Success."""
+    good = [each for each in statuses if each.startswith("Success")]
+    return 100 * len(good) / len(statuses) if statuses else 0.0

@@ -100,11 +100,26 @@ class Resources:
         self._parameters.append(f"/fleet53/{self.place.stack}/pools/{name}")
         self.place.client("ssm").put_parameter(Name=self._parameters[-1], Value=settings, Type="String")
 
+    def create_check(self, address: str, port: int) -> str:
+        """Create a health check of a port of an address, and return its id. Its CallerReference is the stack's name."""
+        route53 = self.place.client("route53")
+        config = {
+            "Type": "HTTP",
+            "IPAddress": address,
+            "Port": port,
+            "ResourcePath": "/",
+            "RequestInterval": 30,
+            "FailureThreshold": 3,
+        }
+        created = route53.create_health_check(CallerReference=self.place.stack, HealthCheckConfig=config)
+        return str(created["HealthCheck"]["Id"])
+
     def remove(self) -> list[str]:
         """Delete everything that was made and still exists, and return what could not be deleted and why."""
         ec2, name = self.place.client("ec2"), self.place.stack
         scaling = self.place.client("autoscaling")
         removals: list[Callable[[], object]] = [
+            self._delete_check,
             lambda: scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True),
             self._terminate,
             lambda: ec2.delete_launch_template(LaunchTemplateName=name),
@@ -119,6 +134,14 @@ class Resources:
                 if not _is_gone(error):
                     left.append(str(error))
         return left
+
+    def _delete_check(self) -> None:
+        """Delete the health check of create_check, also if the answer with its id was lost."""
+        route53 = self.place.client("route53")
+        for page in route53.get_paginator("list_health_checks").paginate():
+            for each in page["HealthChecks"]:
+                if each["CallerReference"] == self.place.stack:
+                    route53.delete_health_check(HealthCheckId=each["Id"])
 
     def _terminate(self) -> None:
         """Terminate all instances of the security group, and wait until they are: it cannot be deleted before."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.live.observer import HEALTHY_ABOVE, METRICS_REGION, Observer
+from tests.live.observer import HEALTHY_ABOVE, METRICS_REGION, Observer, share_of_success
 from tests.live.resources import HOOK_PREFIX, TAG, Resources
-from tests.live.telling import Telling
+from tests.live.telling import StepEndedError, Telling
+from tests.live.watch import WATCHED, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,8 @@ POOL: Final = "checked"
 PLAIN: Final = "plain"
 TTL: Final = 10
 DRAIN: Final = TTL + 60
+UNSERVED: Final = 8053
+"""A port at which no instance serves, and that the security group does not let in."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,8 @@ class Story(Telling):
     _resources: Resources = field(init=False)
     _aws: Observer = field(init=False)
     _member: str = ""
+    _plain: str = ""
+    _watch: Watch | None = None
 
     def __post_init__(self) -> None:
         self._resources = Resources(self.place)
@@ -98,7 +104,7 @@ class Story(Telling):
             check_id,
             differs=check_id not in self._aws.checks(self._member).values(),
         )
-        share = self._aws.share_of_success(check_id)
+        share = share_of_success(self._aws.statuses(check_id))
         self._note(
             f"more than {HEALTHY_ABOVE} % of the checkers have a status that begins with Success",
             f"{share:.0f} %",
@@ -165,7 +171,7 @@ class Story(Telling):
         settings: dict[str, object] = {"hosted_zone_id": self.place.zone_id, "record_name": self._aws.name(PLAIN)}
         settings |= {"health_check": None, "admit_when": "running"}
         self._resources.put_pool(PLAIN, json.dumps(settings))
-        instance = self._resources.launch()
+        self._plain = instance = self._resources.launch()
         self._eventually("an instance without a pool tag runs", lambda: self._aws.address(instance), 300)
         self.place.client("ec2").create_tags(Resources=[instance], Tags=[{"Key": TAG, "Value": PLAIN}])
         record = self._eventually(
@@ -177,6 +183,17 @@ class Story(Telling):
         self._note("the record names no health check", str(check), differs=check is not None)
         self._answered(PLAIN, instance)
 
+    def new_check(self) -> None:
+        """Create a health check of a port at which nobody serves, and watch it beside the next steps.
+
+        The checkers see a server that still starts in the same way. If AWS said healthy, fleet53 would admit it.
+        """
+        address = self._eventually("the instance still runs", lambda: self._aws.address(self._plain), 60)
+        self._watch = Watch(self.place, self._aws, self._resources.create_check(address, UNSERVED))
+        self._beside = self._watch.look
+        created = f"{datetime.now(UTC):%H:%M:%S} UTC"
+        self._note(f"a health check of {address}:{UNSERVED} is created", created, differs=False)
+
     def launch_hook(self) -> None:
         """Create an Auto Scaling group whose instance waits for its health, and is in service after that."""
         self._resources.create_group(POOL)
@@ -185,7 +202,8 @@ class Story(Telling):
         tags = {each["Key"]: each["Value"] for each in self._aws.described(self._member)["Tags"]}
         self._note("the group gives it the pool tag", str(tags.get(TAG)), differs=tags.get(TAG) != POOL)
         self._eventually("the launch hook is completed, and it is InService", lambda: self._aws.held("InService"), 900)
-        share = max((self._aws.share_of_success(each) for each in self._aws.checks(self._member).values()), default=0.0)
+        statuses = map(self._aws.statuses, self._aws.checks(self._member).values())
+        share = max(map(share_of_success, statuses), default=0.0)
         self._note("Route 53 sees it healthy by then", f"{share:.0f} %", differs=share <= HEALTHY_ABOVE)
         self._eventually("an instance in service gets a record", lambda: self._aws.record(POOL, self._member), 180)
         self._answered(POOL, self._member)
@@ -208,6 +226,27 @@ class Story(Telling):
             f"that is at least TTL + 60 = {DRAIN} s after the termination began",
             f"{waited:.0f} s",
             differs=waited < DRAIN,
+        )
+
+    def new_check_health(self) -> None:
+        """Report what CloudWatch and Route 53 have said of the new health check: never that it is healthy."""
+        watch = self._watch
+        if watch is None:
+            raise StepEndedError("there is no new health check")
+        self._eventually(
+            f"CloudWatch and the checkers have results of a health check that is {WATCHED} s old",
+            lambda: watch.has_results,
+            WATCHED + 60,
+        )
+        self._note(
+            f"no datapoint of HealthCheckPercentageHealthy was above {HEALTHY_ABOVE} %",
+            watch.by_cloudwatch,
+            differs=watch.healthy_by_cloudwatch,
+        )
+        self._note(
+            f"at no time did more than {HEALTHY_ABOVE} % of the checkers have a status that begins with Success",
+            watch.by_route53,
+            differs=watch.healthy_by_route53,
         )
 
     def remove(self) -> None:
@@ -254,8 +293,10 @@ STEPS: Final[dict[str, Callable[[Story], None]]] = {
     "restart": Story.restart,
     "terminate": Story.terminate,
     "tag": Story.tag,
+    "new-check": Story.new_check,
     "launch-hook": Story.launch_hook,
     "terminate-hook": Story.terminate_hook,
+    "new-check-health": Story.new_check_health,
 }
 """The steps by their ids, in order. `remove` always follows."""
 IDS: Final = (*STEPS, "remove")

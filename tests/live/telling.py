@@ -25,12 +25,16 @@ class StepEndedError(Exception):
 
 @dataclass(slots=True)
 class Telling:
-    """A story at a place; `outcomes` are what was expected and seen so far, and `say` prints a line."""
+    """A story at a place; `outcomes` are what was expected and seen so far, and `say` prints a line.
+
+    `_beside` is called whenever a step waits: for what a story watches while its other steps go on.
+    """
 
     place: Place
     outcomes: list[Outcome] = field(default_factory=list)
     say: Callable[[str], None] = lambda _: None
     _step: str = ""
+    _beside: Callable[[], None] = lambda: None
 
     def _take(self, act: Callable[[Self], None]) -> bool:
         """Take the present step, note why if it cannot go on, and return whether it went on to its end."""
@@ -60,5 +64,6 @@ class Telling:
                 self._note(f"{expected} within {within:.0f} s", "not in this time", differs=True)
                 raise StepEndedError(f"not seen: {expected}")
             self.place.pause(_EVERY)
+            self._beside()
         self._note(f"{expected} within {within:.0f} s", f"after {self.place.now() - began:.0f} s", differs=False)
         return seen
