@@ -19,6 +19,7 @@ from tests.functional.views import (
     audit,
     calls,
     checks_of,
+    findings,
     in_dns,
     launched,
     log_lines,
@@ -325,3 +326,70 @@ def test_a_pool_that_is_filled_meanwhile_does_not_end_the_alarm_about_another_on
 
     assert in_dns(lab, "api.example.com") == {api}
     assert [value for each in lab.invocations for value in each.metric("PoolsUnanswered")] == []
+
+
+def test_members_of_a_deleted_pool_stay_held_over_a_disruption(lab: Lab) -> None:
+    lab.put_pool("api")
+    members = admitted(lab, 4, "api.example.com", pools=("api",))
+    lab.delete_pool("api")
+    lab.settle()
+    lab.fleet.terminate(members[0])
+    lab.settle()
+    assert in_dns(lab, "api.example.com") == set(members[1:])
+    lab.timers = ()
+    lab.functions.cold_start()
+    lab.faults.disrupt_zone([members[1]])
+    lab.run(1500, step=20)
+    lab.faults.end()
+    lab.run(200, step=20)
+    signal(lab)
+
+    assert in_dns(lab, "api.example.com") == set(members[1:])
+    assert log_lines(lab, "message returned") == []
+
+
+def test_members_that_lose_their_tags_at_once_stay_though_ec2_shows_only_those_of_each_message(lab: Lab) -> None:
+    lost, *others = admitted(lab, 8)
+    lab.faults.disrupt_zone([lost])
+    for each in others:
+        lab.fleet.retag(each, [], events=False)
+    event = json.loads((ROOT / "events" / "tag-change-pool-tag-removed.json").read_text(encoding="utf-8"))
+    arn = event["resources"][0].rpartition("/")[0]
+    for each in others:
+        lab.send(json.dumps(event | {"resources": [f"{arn}/{each}"]}))
+        lab.settle()
+
+    assert in_dns(lab) == {lost, *others}
+    lab.faults.end()
+    lab.run(120, step=5)
+    assert in_dns(lab) == {lost, *others}
+    assert len(findings(audit(lab), "withdrawal-held")) == 7
+
+
+def test_a_member_that_loses_its_tag_leaves_when_ec2_lists_the_instances_again(lab: Lab) -> None:
+    lost, other, *_ = admitted(lab, 8)
+    lab.faults.disrupt_zone([lost])
+    lab.fleet.retag(other, [])
+    lab.run(60, step=5)
+
+    assert other in in_dns(lab)
+    lab.faults.end()
+    lab.run(400, step=20)
+    assert other not in in_dns(lab)
+    assert log_lines(lab, "message returned") == []
+
+
+def test_members_that_the_guard_holds_meanwhile_stay_held_after_it(lab: Lab) -> None:
+    lost, *others = admitted(lab, 8)
+    lab.faults.disrupt_zone([lost])
+    for each in others:
+        lab.fleet.retag(each, [])
+    lab.settle()
+    assert in_dns(lab) == {lost, *others}
+    lab.functions.cold_start()
+    lab.faults.end()
+    for each in others[1:]:
+        lab.fleet.retag(each, ["web"])
+    lab.run(900, step=20)
+
+    assert in_dns(lab) == {lost, *others}

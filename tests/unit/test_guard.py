@@ -85,6 +85,15 @@ def test_an_absence_that_an_event_reported_counts_at_once() -> None:
     assert Guard(50).why_not_yet((WEB, B), in_dns=8) is None
 
 
+def test_without_a_list_of_the_instances_no_absence_counts_in_a_pool_of_four_unless_forced() -> None:
+    guard = Guard(50, told=frozenset({A}))
+    assert guard.why_not_yet((WEB, A), in_dns=4, listed=False) == (
+        "EC2 lists no instances now, so it is not known how many members are absent"
+    )
+    assert guard.why_not_yet((WEB, A), in_dns=3, listed=False) is None
+    assert replace(guard, force=True).why_not_yet((WEB, A), in_dns=4, listed=False) is None
+
+
 def test_an_absence_that_an_event_reported_counts_alone_and_without_events_every_absence_counts() -> None:
     guard = Guard(50, told=frozenset({A}), now=NOW).telling([])
     assert guard.why_not_yet((WEB, A), in_dns=8) is None

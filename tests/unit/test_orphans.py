@@ -8,6 +8,7 @@ from fleet53.config.pools import PoolFault
 from fleet53.domain.finding import FindingKind
 from fleet53.domain.ids import InstanceId, PoolName, ZoneId
 from fleet53.domain.pool import AddressType
+from fleet53.domain.source import Source
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.guard import Guard
 from fleet53.planning.plan import make_plan
@@ -57,6 +58,13 @@ def test_many_that_rest_on_absence_are_held_by_the_guard_with_their_checks() -> 
         "no pool has the name old.example.com; held by the guard: 4 of 4 members would be withdrawn "
         "without evidence that they are gone"
     )
+
+
+def test_records_whose_instances_ec2_does_not_show_count_as_absent_and_stay() -> None:
+    left = [orphan(f"i-0{each}", f"192.0.2.{each}") for each in range(1, 5)]
+    made = plan(*left, instances=[instance("i-01")], unread={Source.EC2: "a test"})
+    assert made.change_records == ()
+    assert [each.instance_id for each in made.held] == ["i-01"]
 
 
 def test_force_withdraws_them() -> None:

@@ -4,8 +4,9 @@ Note [Disrupted zone]: in the rare case that an Availability Zone is disrupted, 
 instance of that zone, and also if it names no instance at all, as the listing of the members does (EC2 API Reference,
 DescribeInstances). Auto Scaling replaces the lost capacity in the other zones meanwhile. So a pass that was asked for
 some instances then reads these by their ids. What EC2 does not show is left as it is (LEAVE), and never counts as
-absent. A pass about whole pools fails until EC2 lists the instances again. If EC2 throttles the account or denies the
-call, no request by ids is made, because it would not help.
+absent. How many members are absent is not known then, so in a pool of four or more a withdrawal that rests on absence
+waits for the list. A pass about whole pools fails until EC2 lists the instances again. If EC2 throttles the account or
+denies the call, no request by ids is made, because it would not help.
 """
 
 from __future__ import annotations

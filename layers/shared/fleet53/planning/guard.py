@@ -70,10 +70,18 @@ class Guard:
             return f"held by the guard: it was held together with others, and is still absent; {_WAY_OUT}"
         return None
 
-    def why_not_yet(self, who: Absent, *, in_dns: int) -> str | None:
-        """Return why a withdrawal that is not held has to wait until the absence has lasted; None where it passes."""
+    def why_not_yet(self, who: Absent, *, in_dns: int, listed: bool = True) -> str | None:
+        """Return why a withdrawal that is not held has to wait; None where it passes.
+
+        It waits until the absence has lasted, and until EC2 lists the instances (`listed`): Note [Disrupted zone] in
+        convergence/instances.py.
+        """
         instance_id = who[1]
-        if self.force or in_dns < SMALLEST_GUARDED_POOL or self.told is None or instance_id in self.told:
+        if self.force or in_dns < SMALLEST_GUARDED_POOL:
+            return None
+        if not listed:
+            return "EC2 lists no instances now, so it is not known how many members are absent"
+        if self.told is None or instance_id in self.told:
             return None
         since = self.since.get(who)
         if since is not None and self.now is not None and self.now - since >= LASTED:

@@ -45,14 +45,18 @@ def plan_orphans(situation: Situation, guard: Guard) -> Plan:
 
 
 def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Guard) -> Plan:
-    """Decide about the records at one name. The guard counts them as it counts the members of a pool."""
-    decided = [_deletion(orphan, situation) for orphan in orphans if not _is_hidden(orphan, situation)]
+    """Decide about the records at one name. The guard counts them as it counts the members of a pool.
+
+    A record whose instance EC2 does not show counts as absent, because no pool has its name.
+    """
+    hidden = {orphan.record.identifier for orphan in orphans if _is_hidden(orphan, situation)}
+    decided = [_deletion(orphan, situation) for orphan in orphans if orphan.record.identifier not in hidden]
     certain = tuple(deletion for deletion, why in decided if why is _Why.EVIDENCE)
     moving = tuple(deletion for deletion, why in decided if why is _Why.MOVES)
     absent = tuple(deletion for deletion, why in decided if why is _Why.ABSENT)
     if guard.force:
         certain, moving = certain + moving, ()
-    leaving = len({deletion.record.identifier for deletion in absent})
+    leaving = len(hidden.union(deletion.record.identifier for deletion in absent))
     holders = len({orphan.record.identifier for orphan in orphans})
     holds = [(each, _hold(each, situation, guard, absent=leaving, in_dns=holders)) for each in absent]
     passing = tuple(each for each, hold in holds if hold is None)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fleet53.domain.source import Source
 from fleet53.planning.adoption import plan_adoptions
 from fleet53.planning.changes import Plan, PoolStatus
 from fleet53.planning.fallback import Answered, decide_fallback
@@ -43,7 +44,7 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
     """Return what is to be done for one pool. It deletes no health check: that depends on all pools together."""
     found = records_at(situation, pool)
     members = _members(situation, pool, found)
-    holds = _holds(members, pool, guard, in_dns=len(found.members))
+    holds = _holds(members, pool, guard, in_dns=len(found.members), listed=Source.EC2 not in situation.unread)
     decided = [each for member in members for each in decide_member(member, pool, checks, holds.get(member.id))]
     adoptions = plan_adoptions(pool, found, members, decided, checks, adopt=guard.adopt)
     seated = list(_seats(decided, adoptions, pool, checks))
@@ -77,7 +78,9 @@ def _members(situation: Situation, pool: Pool, found: RecordsAtName) -> Sequence
     ]
 
 
-def _holds(members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int) -> dict[InstanceId, Hold]:
+def _holds(
+    members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int, listed: bool
+) -> dict[InstanceId, Hold]:
     """Return the members whose withdrawal rests on absence and does not pass now, each with the reason."""
     absent = [
         member.id
@@ -89,7 +92,7 @@ def _holds(members: Collection[Member], pool: Pool, guard: Guard, *, in_dns: int
         who = pool.name, instance_id
         if (because := guard.why_held(who, absent=len(absent), in_dns=in_dns)) is not None:
             holds[instance_id] = Hold(because, lasting=True)
-        elif (because := guard.why_not_yet(who, in_dns=in_dns)) is not None:
+        elif (because := guard.why_not_yet(who, in_dns=in_dns, listed=listed)) is not None:
             holds[instance_id] = Hold(because, lasting=False)
     return holds
 

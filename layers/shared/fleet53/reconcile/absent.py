@@ -46,19 +46,20 @@ def requeue_absent(
 ) -> None:
     """Queue the next look at the absent members that the run has seen in DNS, for each pool.
 
-    In a pool whose instances EC2 did not list, they are those of the message: Note [Disrupted zone] in
-    convergence/instances.py.
+    In a pool whose instances EC2 did not list, those of the messages are among them, because the run may not have seen
+    them: Note [Disrupted zone] in convergence/instances.py.
     """
     since = absent_since(signals)
-    for pool in sorted(outcome.looked_at, key=str):
+    for pool in sorted(outcome.looked_at.union(outcome.unlisted), key=str):
+        chains = [signal for signal, where in _chains(signals) if where == pool]
         held = {instance_id for where, instance_id in outcome.remembered if where == pool}
         waits = {each.instance_id for each in outcome.absent.get(pool, ()) if each.instance_id is not None}
-        looked = [signal.attempt for signal, where in _chains(signals) if where == pool]
-        absent = {each: since.get((pool, each), now) for each in waits}
-        queue_look(pool, held, absent, min(looked, default=0), owner=owner, now=now, queue=queue)
-    for signal, pool in _chains(signals):
         if pool in outcome.unlisted:
-            queue_look(pool, signal.held, signal.absent, signal.attempt, owner=owner, now=now, queue=queue)
+            held = held.union(*(signal.held for signal in chains))
+            waits = waits.union(*(signal.absent for signal in chains))
+        absent = {each: since.get((pool, each), now) for each in waits}
+        looked = min((signal.attempt for signal in chains), default=0)
+        queue_look(pool, held, absent, looked, owner=owner, now=now, queue=queue)
 
 
 def queue_look(

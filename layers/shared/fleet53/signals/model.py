@@ -71,17 +71,14 @@ class PoolSignal:
 
     @property
     def about(self) -> frozenset[InstanceId] | None:
-        """The instances that the signal names, None where it is about whole pools: Note [Each its own]."""
-        if self.sweep or self.changed:
+        """The instances that the signal names, None where it is about whole pools: Note [Each its own].
+
+        The `since` of a sweep names members whose health checks earlier runs have left. A sweep deletes those of all.
+        """
+        if self.changed:
             return None
-        named = {
-            *self.instance_ids,
-            *self.since,
-            *self.held,
-            *self.absent,
-            *(each.instance_id for each in self.actions),
-        }
-        return frozenset(named) or None
+        named = {*self.instance_ids, *self.held, *self.absent, *(each.instance_id for each in self.actions)}
+        return frozenset(named if self.sweep else named.union(self.since)) or None
 
     @property
     def waiting(self) -> frozenset[InstanceId] | None:
