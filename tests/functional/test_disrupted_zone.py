@@ -393,3 +393,18 @@ def test_members_that_the_guard_holds_meanwhile_stay_held_after_it(lab: Lab) -> 
     lab.run(900, step=20)
 
     assert in_dns(lab) == {lost, *others}
+
+
+def test_a_member_that_begins_to_wait_before_ec2_stops_listing_in_the_same_run_is_looked_at_again(lab: Lab) -> None:
+    gone = lab.fleet.launch(events=False)
+    lab.functions.cold_start()
+    new = lab.fleet.launch()
+    lab.fleet.terminate(gone)
+    lab.faults.order(Fault.SERVER_ERROR, "ec2:DescribeInstances", without="InstanceId.1=", after=2)
+    returned(lab)
+    lab.faults.end()
+    assert len(checks_of(lab, new)) == 1
+    assert log_lines(lab, "not read") != []
+
+    see_healthy(lab, [new])
+    assert in_dns(lab) == {new}

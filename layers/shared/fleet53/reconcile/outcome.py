@@ -102,13 +102,17 @@ class Outcome:
             if (instance_id := situation.owner.instance(orphan.record.identifier)) is not None:
                 self.former.setdefault(instance_id, set()).add(orphan)
         self.swept = self.swept or situation.swept
+        listed = Source.EC2 not in situation.unread
+        waits: list[Waiting] = []
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
             self.unhealthy[status.pool] = status.unhealthy
             (self.unanswered.discard if status.answered else self.unanswered.add)(status.pool)
             (self.shared.add if status.shared else self.shared.discard)(status.pool)
             self.statuses.setdefault(status.pool, status)
-            self.waiting.pop(status.pool, None)
+            before = self.waiting.pop(status.pool, [])
+            # Without a list of the instances, the members that the pass did not read wait as before.
+            waits += [] if listed else [each for each in before if each.instance_id not in situation.instances]
         planned: set[PoolName | None] = {status.pool for status in plan.statuses}
         if situation.swept:
             planned.add(None)
@@ -120,12 +124,12 @@ class Outcome:
                 self.unread[pool.name] = because
                 if situation.denied:
                     self.denied[pool.name] = because
-        for waiting in plan.waiting:
+        for waiting in (*waits, *plan.waiting):
             self.waiting.setdefault(waiting.pool, []).append(waiting)
         for finding in (*plan.findings, *findings):
             self.findings.setdefault(finding.pool, []).append(finding)
         # Without a list of the instances, what is absent is not known.
-        self._note_absent(plan, planned if Source.EC2 not in situation.unread else frozenset())
+        self._note_absent(plan, planned if listed else frozenset())
 
     def _note_absent(self, plan: Plan, listed: AbstractSet[PoolName | None]) -> None:
         """Add which members are absent. What an earlier plan says of the places that are `listed` is over."""
