@@ -395,6 +395,20 @@ def test_members_that_the_guard_holds_meanwhile_stay_held_after_it(lab: Lab) -> 
     assert in_dns(lab) == {lost, *others}
 
 
+def test_a_message_about_a_whole_pool_tries_once_more_what_has_just_failed(lab: Lab) -> None:
+    lost, other = admitted(lab, 2)
+    lab.faults.disrupt_zone([lost])
+    detail = {"pools": ["web"], "because": "a test asks"}
+    lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": detail}))
+    lab.fleet.terminate(other)
+    lab.faults.forget()
+
+    assert {"a test asks" in each["body"] for each in returned(lab)} == {True}
+    assert in_dns(lab) == {lost}
+    listings = [each for each in lab.faults.asked if each == "ec2:DescribeInstances"]
+    assert len(listings) == 10
+
+
 def test_a_member_that_begins_to_wait_before_ec2_stops_listing_in_the_same_run_is_looked_at_again(lab: Lab) -> None:
     gone = lab.fleet.launch(events=False)
     lab.functions.cold_start()

@@ -127,6 +127,10 @@ class Retrier:
         finally:
             self._limits = before
 
+    def failed(self, limits: Limits) -> bool:
+        """Whether all tries of a hurried call with the same `about` as these limits have failed."""
+        return any(about == limits.about for _service, _region, about in self._busy | self._silent)
+
     def call[T](
         self, call: Callable[[], T], *, service: str = "", region: str = "", operation: str = "", longest: float = 0.0
     ) -> T:

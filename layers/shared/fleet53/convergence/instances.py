@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, is_denied, is_throttled
+from fleet53.aws.retrier import AWS_ERRORS, DISPENSABLE, Limits, is_denied, is_throttled
 from fleet53.domain.errors import UnlistedError
 from fleet53.domain.source import Source
 
@@ -36,12 +36,11 @@ def list_instances(
 ) -> tuple[dict[InstanceId, Instance], Mapping[Source, str]]:
     """Return all instances that have the pool tag; if EC2 does not list them, those of `about`, and why not all.
 
-    Raises UnlistedError if EC2 lists no instances and the pass is about whole pools: Note [Disrupted zone].
+    Raises UnlistedError if EC2 lists no instances and the pass is about whole pools: Note [Disrupted zone]. Such a pass
+    needs the list, so it tries for longer, unless another listing has just failed and the other messages would wait.
     """
     try:
-        if not about:
-            return aws.ec2.tagged(), {}
-        with aws.retrier.within(_LISTING):
+        with aws.retrier.within(_LISTING if about or aws.retrier.failed(_LISTING) else Limits()):
             return aws.ec2.tagged(), {}
     except AWS_ERRORS as error:
         if is_denied(error) or is_throttled(error):
