@@ -33,9 +33,9 @@ FORMER_ADDRESSES: Final = "EC2 may show former addresses"
 ADDRESS_LOOKS: Final = tuple(timedelta(seconds=age) for age in (10, 30, 60, 120))
 """The ages of an event about an address at which to look again. Each look costs a request to Route 53 for each pool."""
 _AT_ONCE: Final = timedelta(seconds=5)
-"""How much later than the change of a parameter its event may say that it was."""
+"""The longest time from a change of a parameter to the time in the event about it."""
 _SECOND: Final = timedelta(seconds=1)
-"""What an event's time may lack, because it has whole seconds only."""
+"""An event may be up to a second later than its time, which has whole seconds only."""
 _SOONEST: Final = timedelta(seconds=5)
 _LATEST: Final = timedelta(seconds=30)
 _BEFORE_RUNNING: Final = frozenset({"pending", "stopping", "stopped"})

@@ -87,7 +87,7 @@ class Outcome:
     """The messages of `retry` that are returned because of a denial that is not final: Note [Denied at first] in
     returned.py."""
     again: dict[MessageId, timedelta] = field(default_factory=dict)
-    """The messages to queue again because EC2 does not yet show what their event says, and the delay."""
+    """The messages to queue again because AWS does not yet show what their event says, and the delay."""
     left: set[InstanceId] = field(default_factory=set)
     """The members whose health check is left to a later run."""
 
