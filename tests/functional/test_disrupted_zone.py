@@ -368,6 +368,7 @@ def test_members_that_lose_their_tags_at_once_stay_though_ec2_shows_only_those_o
 
 def test_a_member_that_loses_its_tag_leaves_when_ec2_lists_the_instances_again(lab: Lab) -> None:
     lost, other, *_ = admitted(lab, 8)
+    lab.timers = ()
     lab.faults.disrupt_zone([lost])
     lab.fleet.retag(other, [])
     lab.run(60, step=5)

@@ -566,3 +566,20 @@ def test_the_shortest_message_says_nothing_it_need_not() -> None:
         "detail-type": "Reconcile",
         "detail": {"pools": ["api", "web"], "because": "a test"},
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "about"),
+    [
+        ({"held": [ID]}, frozenset({ID})),
+        ({"absent": {ID: AT}}, frozenset({ID})),
+        ({"since": {ID: AT}}, None),
+        ({}, None),
+    ],
+)
+def test_a_sweep_is_about_the_absent_members_that_its_message_names_and_otherwise_about_all(
+    written: dict[str, Any], about: frozenset[InstanceId] | None
+) -> None:
+    signal = read_signal(json.dumps(reconcile_message(None, "a test", **written)), TAG)
+    assert isinstance(signal, PoolSignal)
+    assert (signal.sweep, signal.about) == (True, about)
