@@ -43,7 +43,7 @@ def list_instances(
         with aws.retrier.within(_LISTING if about or aws.retrier.failed(_LISTING) else Limits()):
             return aws.ec2.tagged(), {}
     except AWS_ERRORS as error:
-        if is_denied(error) or is_throttled(error):
+        if not _may_be_disruption(error):
             raise
         if not about:
             raise UnlistedError(str(error)) from error
@@ -59,7 +59,7 @@ def read_named(
         with aws.retrier.within(_LISTING):
             return aws.ec2.by_id(instance_ids), {}
     except AWS_ERRORS as error:
-        if is_denied(error) or is_throttled(error):
+        if not _may_be_disruption(error):
             raise
         return _read_by_id(instance_ids, aws)
 
@@ -70,9 +70,14 @@ def read_attached(interface_ids: Collection[InterfaceId], aws: Aws) -> tuple[dic
         with aws.retrier.within(_LISTING):
             return aws.ec2.holding(interface_ids), None
     except AWS_ERRORS as error:
-        if is_denied(error) or is_throttled(error):
+        if not _may_be_disruption(error):
             raise
         return {}, str(error)
+
+
+def _may_be_disruption(error: Exception) -> bool:
+    """Whether EC2 may answer about single instances though it lists none: Note [Disrupted zone]."""
+    return not is_denied(error) and not is_throttled(error)
 
 
 def _read_by_id(
