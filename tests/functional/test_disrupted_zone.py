@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -24,7 +24,9 @@ from tests.functional.views import (
     launched,
     log_lines,
     records,
+    returned,
     see_healthy,
+    send,
     signal,
     state_change,
 )
@@ -48,14 +50,6 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 def completed(monkeypatch: pytest.MonkeyPatch) -> list[Asked]:
     """Return the requests to complete lifecycle actions."""
     return completions(monkeypatch)
-
-
-def returned(lab: Lab) -> list[dict[str, Any]]:
-    """Let the reconciler handle the messages that wait, and return those that it returns."""
-    run = lab.pollers[0].poll_once()
-    assert run is not None
-    ids = {each["itemIdentifier"] for each in run.result["batchItemFailures"]}
-    return [each for each in run.event["Records"] if each["messageId"] in ids]
 
 
 @pytest.mark.parametrize("fault", DISRUPTED)
@@ -186,8 +180,7 @@ def test_a_repair_comes_again_and_the_audit_says_that_ec2_cannot_be_read(lab: La
 def test_a_message_about_a_whole_pool_keeps_no_other_message_of_its_batch_waiting(lab: Lab) -> None:
     (lost,) = admitted(lab, 1)
     lab.faults.disrupt_zone([lost])
-    detail = {"pools": ["web"], "because": "a test asks"}
-    lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": detail}))
+    send(lab, "web")
     new = lab.fleet.launch()
 
     assert {"a test asks" in each["body"] for each in returned(lab)} == {True}
@@ -399,8 +392,7 @@ def test_members_that_the_guard_holds_meanwhile_stay_held_after_it(lab: Lab) -> 
 def test_a_message_about_a_whole_pool_tries_once_more_what_has_just_failed(lab: Lab) -> None:
     lost, other = admitted(lab, 2)
     lab.faults.disrupt_zone([lost])
-    detail = {"pools": ["web"], "because": "a test asks"}
-    lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": detail}))
+    send(lab, "web")
     lab.fleet.terminate(other)
     lab.faults.forget()
 

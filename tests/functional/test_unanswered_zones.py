@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -11,7 +10,17 @@ from lab.faults import Fault
 from lab.world import Lab
 from tests.functional.conftest import MONDAY_NOON
 from tests.functional.incidents import wait_in_lab_time
-from tests.functional.views import admitted, allow_zones, allowed_zone, audit, checks_of, findings, in_dns
+from tests.functional.views import (
+    admitted,
+    allow_zones,
+    allowed_zone,
+    audit,
+    checks_of,
+    findings,
+    in_dns,
+    returned,
+    send,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,17 +46,8 @@ def silence(lab: Lab, fault: Fault, zone_id: str | None = None) -> None:
 def one_run(lab: Lab) -> tuple[list[dict[str, Any]], float]:
     """Let the reconciler handle the messages that wait; return those that it returns, and how many seconds it took."""
     before = lab.clock.now()
-    run = lab.pollers[0].poll_once()
-    assert run is not None
-    ids = {each["itemIdentifier"] for each in run.result["batchItemFailures"]}
-    returned = [each for each in run.event["Records"] if each["messageId"] in ids]
-    return returned, (lab.clock.now() - before).total_seconds()
-
-
-def send(lab: Lab, *pools: str, **detail: Any) -> None:
-    """Queue fleet53's own message about these pools, or about all."""
-    body = {"pools": list(pools) or "*", "because": "a test asks"} | detail
-    lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": body}))
+    back = returned(lab)
+    return back, (lab.clock.now() - before).total_seconds()
 
 
 @pytest.mark.parametrize("fault", SILENT)
@@ -57,11 +57,11 @@ def test_a_member_leaves_dns_while_the_zone_of_another_pool_does_not_answer(lab:
     silence(lab, fault)
     lab.fleet.terminate(web)
     lab.fleet.terminate(api)
-    returned, seconds = one_run(lab)
+    back, seconds = one_run(lab)
 
     assert (in_dns(lab), in_dns(lab, API)) == ({web}, set())
     assert (len(checks_of(lab, web)), len(checks_of(lab, api))) == (1, 0)
-    assert {web in each["body"] for each in returned} == {True}
+    assert {web in each["body"] for each in back} == {True}
     assert seconds < 60  # one time-out for each operation, or some tries
 
     lab.faults.end()
@@ -78,11 +78,11 @@ def test_a_function_that_starts_cold_reads_the_checks_though_a_zone_hangs_and_lo
     lab.functions.cold_start()
     silence(lab, Fault.HANG)
     lab.fleet.terminate(api)
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert (in_dns(lab), in_dns(lab, API)) == ({web}, set())
     assert checks_of(lab, api) == []
-    assert {api in each["body"] for each in returned} == {True}
+    assert {api in each["body"] for each in back} == {True}
     lab.faults.end()
     lab.run(10, step=5)
     assert in_dns(lab) == {web}
@@ -95,10 +95,10 @@ def test_a_repair_of_all_pools_is_made_where_the_zones_answer_and_comes_again_fo
     for member in (web, api):
         lab.fleet.terminate(member, events=False)
     send(lab, repair=True)
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert (in_dns(lab), in_dns(lab, API)) == ({web}, set())
-    assert len(returned) == 1
+    assert len(back) == 1
     lab.faults.end()
     lab.run(10, step=5)
     assert in_dns(lab) == set()
@@ -111,10 +111,10 @@ def test_a_zone_that_does_not_answer_is_asked_for_one_of_its_pools_only(lab: Lab
     silence(lab, Fault.SERVER_ERROR)
     lab.faults.forget()
     send(lab, "new", "web")
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert lab.faults.asked.count("route53:ListResourceRecordSets") == 8
-    assert len(returned) == 1
+    assert len(back) == 1
 
 
 def test_a_record_of_a_deleted_pool_is_deleted_when_its_zone_answers_again(lab: Lab) -> None:
@@ -122,9 +122,9 @@ def test_a_record_of_a_deleted_pool_is_deleted_when_its_zone_answers_again(lab: 
     (api,) = admitted(lab, 1, API, pools=("api",))
     silence(lab, Fault.SERVER_ERROR, zone_id)
     lab.delete_pool("api")
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
-    assert len(returned) == 1
+    assert len(back) == 1
     lab.faults.end()
     lab.run(10, step=5)
     assert in_dns(lab, API) == set()
@@ -163,11 +163,11 @@ def test_a_zone_that_stops_to_answer_after_a_withdrawal_delays_no_other_pool(lab
     lab.faults.order(Fault.SERVER_ERROR, "route53:ListResourceRecordSets", about=lab.zone_id, after=1)
     lab.fleet.terminate(web)
     lab.fleet.terminate(api)
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert (in_dns(lab), in_dns(lab, API)) == (set(), set())
     assert checks_of(lab, api) == []
-    assert {web in each["body"] for each in returned} == {True}
+    assert {web in each["body"] for each in back} == {True}
     lab.faults.end()
     lab.run(10, step=5)
     assert checks_of(lab, web) == []
@@ -184,10 +184,10 @@ def test_a_contested_place_in_a_zone_that_does_not_answer_does_not_delay_withdra
     silence(lab, Fault.SERVER_ERROR, zone_id)
     lab.fleet.terminate(web)
     lab.fleet.terminate(one)
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert (in_dns(lab), in_dns(lab, "odd.example.net")) == (set(), {one})
-    assert {one in each["body"] for each in returned} == {True}
+    assert {one in each["body"] for each in back} == {True}
     lab.faults.end()
     lab.run(10, step=5)
     assert in_dns(lab, "odd.example.net") == set()
@@ -203,10 +203,10 @@ def test_a_zone_that_does_not_answer_a_withdrawal_delays_the_withdrawals_of_anot
     lab.faults.order(fault, "route53:ChangeResourceRecordSets", about=first[0])
     lab.fleet.terminate(web)
     lab.fleet.terminate(api)
-    returned, seconds = one_run(lab)
+    back, seconds = one_run(lab)
 
     assert in_dns(lab) | in_dns(lab, API) == {first[1]}
-    assert {first[1] in each["body"] for each in returned} == {True}
+    assert {first[1] in each["body"] for each in back} == {True}
     assert seconds < 20
     lab.faults.end()
     lab.run(10, step=5)
@@ -218,9 +218,9 @@ def test_a_withdrawal_at_the_place_of_an_invalid_pool_is_tried_again_if_route_53
     lab.client("ssm").put_parameter(Name=f"{lab.pools.path}/web", Value="{}", Overwrite=True)  # without its event
     lab.faults.order(Fault.SERVER_ERROR, "route53:ChangeResourceRecordSets", calls=8)
     lab.fleet.terminate(web)
-    returned, _ = one_run(lab)
+    back, _ = one_run(lab)
 
     assert in_dns(lab) == {web}
-    assert {web in each["body"] for each in returned} == {True}
+    assert {web in each["body"] for each in back} == {True}
     lab.run(10, step=5)
     assert in_dns(lab) == set()

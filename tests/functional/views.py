@@ -160,11 +160,24 @@ def admitted(lab: Lab, count: int, name: str = RECORD, **options: Any) -> tuple[
     return instance_ids
 
 
-def signal(lab: Lab, *pools: str, **detail: Any) -> None:
-    """Queue fleet53's own message about these pools, or about all, and handle it."""
+def send(lab: Lab, *pools: str, **detail: Any) -> None:
+    """Queue fleet53's own message about these pools, or about all."""
     body = {"pools": list(pools) or "*", "because": "a test asks"} | detail
     lab.send(json.dumps({"source": "fleet53", "detail-type": "Reconcile", "detail": body}))
+
+
+def signal(lab: Lab, *pools: str, **detail: Any) -> None:
+    """Queue fleet53's own message about these pools, or about all, and handle it."""
+    send(lab, *pools, **detail)
     lab.settle()
+
+
+def returned(lab: Lab) -> list[dict[str, Any]]:
+    """Let the reconciler handle one batch of the messages that wait, and return those that it returns."""
+    run = lab.pollers[0].poll_once()
+    assert run is not None
+    ids = {each["itemIdentifier"] for each in run.result["batchItemFailures"]}
+    return [each for each in run.event["Records"] if each["messageId"] in ids]
 
 
 def state_change(lab: Lab, instance_id: str, state: str) -> str:

@@ -119,8 +119,7 @@ HELD = situation(records=[record(f"i-0{each}", f"192.0.2.{each}", None) for each
 
 
 def note(outcome: Outcome, read: Situation, about: Collection[InstanceId] = ()) -> None:
-    outcome.note_unlisted(read, about)
-    outcome.note(read, make_plan(read, GUARD), ())
+    outcome.note(read, make_plan(read, GUARD), (), about)
 
 
 def test_the_absent_members_of_a_pool_are_not_seen_without_a_list() -> None:

@@ -94,7 +94,7 @@ def add_instances(situation: Situation, instance_ids: Iterable[InstanceId], aws:
     If EC2 does not list the instances, the situation is returned as it is: Note [Disrupted zone].
     """
     unknown = set(instance_ids) - situation.instances.keys()
-    if not unknown or Source.EC2 in situation.unread:
+    if not unknown or not situation.listed:
         return situation
     return replace(situation, instances={**situation.instances, **aws.ec2.by_id(unknown)})
 

@@ -15,7 +15,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from fleet53.domain.finding import FindingKind
-from fleet53.domain.source import Source
 from fleet53.domain.words import some
 from fleet53.planning.changes import DeleteRecord, Plan
 from fleet53.planning.membership import EC2, Membership, why_going
@@ -70,7 +69,7 @@ def _plan_name(orphans: Sequence[OrphanRecord], situation: Situation, guard: Gua
 def _is_hidden(orphan: OrphanRecord, situation: Situation) -> bool:
     """Whether EC2 did not show the instance of a record, because it lists no instances now."""
     instance_id = situation.owner.instance(orphan.record.identifier)
-    return Source.EC2 in situation.unread and instance_id is not None and instance_id not in situation.instances
+    return not situation.listed and instance_id is not None and instance_id not in situation.instances
 
 
 class _Why(Enum):

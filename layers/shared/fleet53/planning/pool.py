@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fleet53.domain.source import Source
 from fleet53.planning.adoption import plan_adoptions
 from fleet53.planning.changes import Plan, PoolStatus
 from fleet53.planning.fallback import Answered, decide_fallback
@@ -44,7 +43,7 @@ def plan_pool(situation: Situation, pool: Pool, guard: Guard, checks: PoolChecks
     """Return what is to be done for one pool. It deletes no health check: that depends on all pools together."""
     found = records_at(situation, pool)
     members = _members(situation, pool, found)
-    holds = _holds(members, pool, guard, in_dns=len(found.members), listed=Source.EC2 not in situation.unread)
+    holds = _holds(members, pool, guard, in_dns=len(found.members), listed=situation.listed)
     decided = [each for member in members for each in decide_member(member, pool, checks, holds.get(member.id))]
     adoptions = plan_adoptions(pool, found, members, decided, checks, adopt=guard.adopt)
     seated = list(_seats(decided, adoptions, pool, checks))

@@ -85,6 +85,11 @@ class Situation:
     _tagged: dict[PoolName, frozenset[InstanceId]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    def listed(self) -> bool:
+        """Whether EC2 listed the instances: Note [Disrupted zone] in convergence/instances.py."""
+        return Source.EC2 not in self.unread
+
+    @property
     def places(self) -> frozenset[Place]:
         """The places of all valid pools."""
         return frozenset(pool.place for pool in self.valid)

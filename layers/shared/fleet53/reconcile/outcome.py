@@ -91,8 +91,18 @@ class Outcome:
     left: set[InstanceId] = field(default_factory=set)
     """The members whose health check is left to a later run."""
 
-    def note(self, situation: Situation, plan: Plan, findings: tuple[Finding, ...]) -> None:
-        """Add a plan. It replaces the parts of an earlier plan for the same pools."""
+    def note(
+        self,
+        situation: Situation,
+        plan: Plan,
+        findings: tuple[Finding, ...],
+        about: Collection[InstanceId] = (),
+    ) -> None:
+        """Add a plan of a pass that was asked for the instances `about`.
+
+        It replaces the parts of an earlier plan for the same pools.
+        """
+        self._note_unlisted(situation, about)
         self.declared = situation.declared
         self.valid = situation.valid
         self.pools |= {pool.name: pool for pool in situation.pools}
@@ -102,7 +112,6 @@ class Outcome:
             if (instance_id := situation.owner.instance(orphan.record.identifier)) is not None:
                 self.former.setdefault(instance_id, set()).add(orphan)
         self.swept = self.swept or situation.swept
-        listed = Source.EC2 not in situation.unread
         waits: list[Waiting] = []
         for status in plan.statuses:
             self.ready[status.pool] = status.ready
@@ -112,7 +121,9 @@ class Outcome:
             self.statuses.setdefault(status.pool, status)
             before = self.waiting.pop(status.pool, [])
             # Without a list of the instances, the members that the pass did not read wait as before.
-            waits += [] if listed else [each for each in before if each.instance_id not in situation.instances]
+            waits += (
+                [] if situation.listed else [each for each in before if each.instance_id not in situation.instances]
+            )
         planned: set[PoolName | None] = {status.pool for status in plan.statuses}
         if situation.swept:
             planned.add(None)
@@ -129,7 +140,7 @@ class Outcome:
         for finding in (*plan.findings, *findings):
             self.findings.setdefault(finding.pool, []).append(finding)
         # Without a list of the instances, what is absent is not known.
-        self._note_absent(plan, planned if listed else frozenset())
+        self._note_absent(plan, planned if situation.listed else frozenset())
 
     def _note_absent(self, plan: Plan, listed: AbstractSet[PoolName | None]) -> None:
         """Add which members are absent. What an earlier plan says of the places that are `listed` is over."""
@@ -143,17 +154,16 @@ class Outcome:
         for absent in plan.absent:
             self.absent.setdefault(absent.pool, []).append(absent)
 
-    def note_unlisted(self, situation: Situation, about: Collection[InstanceId]) -> None:
-        """Add the pools of a pass in which EC2 listed no instances, and those of `about` that it did not show.
-
-        It is called before the plan of the pass is noted.
-        """
+    def _note_unlisted(self, situation: Situation, about: Collection[InstanceId]) -> None:
+        """Add the pools of a pass in which EC2 listed no instances, and those of `about` that it did not show."""
         self.unshown = {each: because for each, because in self.unshown.items() if each not in situation.instances}
-        if (because := situation.unread.get(Source.EC2)) is not None:
-            self.unlisted |= {pool.name: because for pool in situation.pools if pool.name not in self.statuses}
-            if situation.swept and not self.swept:
-                self.unlisted[None] = because
-            self.unshown |= dict.fromkeys(set(about) - situation.instances.keys(), because)
+        if situation.listed:
+            return
+        because = situation.unread[Source.EC2]
+        self.unlisted |= {pool.name: because for pool in situation.pools if pool.name not in self.statuses}
+        if situation.swept and not self.swept:
+            self.unlisted[None] = because
+        self.unshown |= dict.fromkeys(set(about) - situation.instances.keys(), because)
 
     def note_unreadable(self, unreadable: Mapping[PoolName | None, UnreadError]) -> None:
         """Add the pools whose hosted zone could not be read. One that did not answer is to be read again."""

@@ -113,8 +113,7 @@ def _plan(scope: Scope, guard: Guard, run: Run, outcome: Outcome) -> tuple[Situa
         now=run.now(),
     )
     plan = own_checks(plan, scope.about, situation.instances, now=run.now())
-    outcome.note_unlisted(situation, scope.about or ())
-    outcome.note(situation, plan, gathered.findings)
+    outcome.note(situation, plan, gathered.findings, scope.about or ())
     outcome.note_unreadable(gathered.unreadable)
     _remember(situation, plan, run)
     for source, because in situation.unread.items():
